@@ -1,0 +1,118 @@
+"""Activation functions by name, with Keras's names and defaults."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from seqir import ops
+from seqir.errors import ArgumentError, did_you_mean
+from seqir.ops.call import operation
+
+Activation = Callable[..., Any]
+
+
+@operation
+def linear(x: Any) -> Any:
+    """x itself. Source: ``keras.activations.linear``."""
+    return x
+
+
+@operation
+def relu(
+    x: Any,
+    negative_slope: float = 0.0,
+    max_value: float | None = None,
+    threshold: float = 0.0,
+) -> Any:
+    """max(x, 0); with a ceiling, a slope below the threshold, and that threshold.
+
+    y = min(x, max_value) where x >= threshold, else negative_slope * (x - threshold).
+
+    Source: ``keras.activations.relu``.
+    """
+    if threshold == 0 and max_value is None:
+        return ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
+    if threshold == 0 and not negative_slope:
+        return ops.clip(x, 0.0, float(max_value))  # type: ignore[arg-type]
+    below = negative_slope * (x - threshold) if negative_slope else 0.0 * x
+    above = x if max_value is None else ops.minimum(x, float(max_value))
+    # At the threshold itself Keras takes the lower branch unless the two meet there.
+    holds = x > threshold if threshold else x >= threshold
+    return ops.where(holds, above, below)
+
+
+@operation
+def gelu(x: Any, approximate: bool = False) -> Any:
+    """x * Phi(x), exact by default. Source: ``keras.activations.gelu``."""
+    return ops.gelu(x, approximate)
+
+
+@operation
+def softmax(x: Any, axis: Any = -1) -> Any:
+    """eˣ / sum(eˣ). Source: ``keras.activations.softmax``."""
+    return ops.softmax(x, axis)
+
+
+exponential = ops.exp
+leaky_relu = ops.leaky_relu
+relu6 = ops.relu6
+elu = ops.elu
+selu = ops.selu
+celu = ops.celu
+sigmoid = ops.sigmoid
+hard_sigmoid = ops.hard_sigmoid
+silu = swish = ops.silu
+hard_silu = hard_swish = ops.hard_silu
+tanh = ops.tanh
+hard_tanh = ops.hard_tanh
+tanh_shrink = ops.tanh_shrink
+softplus = ops.softplus
+softsign = ops.softsign
+soft_shrink = ops.soft_shrink
+hard_shrink = ops.hard_shrink
+threshold = ops.threshold
+mish = ops.mish
+glu = ops.glu
+squareplus = ops.squareplus
+sparse_plus = ops.sparse_plus
+sparse_sigmoid = ops.sparse_sigmoid
+sparsemax = ops.sparsemax
+log_sigmoid = ops.log_sigmoid
+log_softmax = ops.log_softmax
+
+NAMES = (
+    "celu", "elu", "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid",
+    "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid",
+    "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink",
+    "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
+    "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+)  # fmt: skip
+"""Every name that `get` knows."""
+
+
+def get(identifier: Any) -> Activation:
+    """The function for a name, a function, or None (linear).
+
+    Raises: ArgumentError for an unknown name, with the nearest known one.
+    """
+    if identifier is None:
+        return linear
+    if isinstance(identifier, str):
+        if identifier not in NAMES:
+            raise ArgumentError(
+                f"unknown activation {identifier!r}."
+                f"{did_you_mean(identifier, NAMES)} Known: {', '.join(NAMES)}"
+            )
+        return globals()[identifier]
+    if callable(identifier):
+        return identifier
+    raise ArgumentError(f"activation must be a name or a function, got {identifier!r}")
+
+
+def serialize(activation: Activation) -> str:
+    """The name of an activation function."""
+    for name in NAMES:
+        if globals()[name] is activation:
+            return name
+    return getattr(activation, "__name__", str(activation))

@@ -1,0 +1,108 @@
+"""Projections of weights after an update: functions of a tensor, as IR."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqir import config, ops
+from seqir.errors import ArgumentError, did_you_mean
+
+
+class Constraint:
+    """A projection: subclass it and return the projected tensor from ``__call__``."""
+
+    def __call__(self, w: Any) -> Any:
+        """The tensor that satisfies the constraint."""
+        raise NotImplementedError(f"{type(self).__name__} has no __call__")
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal constraint."""
+        return dict(vars(self))
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Constraint:
+        """The constraint that `get_config` describes."""
+        return cls(**config)
+
+
+class NonNeg(Constraint):
+    """w = max(w, 0). Source: ``keras.constraints.NonNeg``."""
+
+    def __call__(self, w: Any) -> Any:
+        """The tensor that satisfies the constraint."""
+        return ops.maximum(w, 0.0)
+
+
+class MaxNorm(Constraint):
+    """w scaled down to at most a norm. Source: ``keras.constraints.MaxNorm``."""
+
+    def __init__(self, max_value: float = 2, axis: int = 0) -> None:
+        self.max_value = max_value
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        """The tensor that satisfies the constraint."""
+        norms = ops.sqrt(ops.sum(ops.square(w), self.axis, keepdims=True))
+        desired = ops.clip(norms, 0.0, float(self.max_value))
+        return w * (desired / (config.epsilon() + norms))
+
+
+class UnitNorm(Constraint):
+    """w scaled to norm 1. Source: ``keras.constraints.UnitNorm``."""
+
+    def __init__(self, axis: int = 0) -> None:
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        """The tensor that satisfies the constraint."""
+        norms = ops.sqrt(ops.sum(ops.square(w), self.axis, keepdims=True))
+        return w / (config.epsilon() + norms)
+
+
+class MinMaxNorm(Constraint):
+    """w scaled to a norm between bounds. Source: ``keras.constraints.MinMaxNorm``."""
+
+    def __init__(
+        self,
+        min_value: float = 0.0,
+        max_value: float = 1.0,
+        rate: float = 1.0,
+        axis: int = 0,
+    ) -> None:
+        self.min_value = min_value
+        self.max_value = max_value
+        self.rate = rate
+        self.axis = axis
+
+    def __call__(self, w: Any) -> Any:
+        """The tensor that satisfies the constraint."""
+        norms = ops.sqrt(ops.sum(ops.square(w), self.axis, keepdims=True))
+        clipped = ops.clip(norms, float(self.min_value), float(self.max_value))
+        desired = self.rate * clipped + (1 - self.rate) * norms
+        return w * (desired / (config.epsilon() + norms))
+
+
+_TABLE = {
+    "non_neg": NonNeg,
+    "max_norm": MaxNorm,
+    "unit_norm": UnitNorm,
+    "min_max_norm": MinMaxNorm,
+    "NonNeg": NonNeg,
+    "MaxNorm": MaxNorm,
+    "UnitNorm": UnitNorm,
+    "MinMaxNorm": MinMaxNorm,
+}
+
+
+def get(identifier: Any) -> Any:
+    """The constraint for a name, a function of a tensor, or None.
+
+    Raises: ArgumentError for an unknown name.
+    """
+    if identifier is None or callable(identifier):
+        return identifier
+    if isinstance(identifier, str) and identifier in _TABLE:
+        return _TABLE[identifier]()
+    raise ArgumentError(
+        f"unknown constraint {identifier!r}.{did_you_mean(str(identifier), _TABLE)}"
+    )

@@ -1,0 +1,107 @@
+"""Element types by name: the names are NumPy's, and ``bfloat16``.
+
+An element type is a plain string everywhere in seqir (as in Keras), always one of
+`ALL`. This module is the only place that knows widths, kinds and promotion.
+"""
+
+from __future__ import annotations
+
+from functools import lru_cache
+from typing import Any, Final
+
+import numpy as np
+
+from seqir.errors import DTypeError, did_you_mean
+
+FLOATS: Final = ("float16", "bfloat16", "float32", "float64")
+SIGNED: Final = ("int8", "int16", "int32", "int64")
+UNSIGNED: Final = ("uint8", "uint16", "uint32", "uint64")
+ALL: Final = ("bool", *UNSIGNED, *SIGNED, *FLOATS)
+
+SHORT: Final = {
+    "bool": "b1",
+    "bfloat16": "bf16",
+    **{name: name.replace("float", "f") for name in FLOATS if name[0] == "f"},
+    **{name: name.replace("int", "i") for name in SIGNED},
+    **{name: name.replace("uint", "u") for name in UNSIGNED},
+}
+"""Names as the IR's text form prints them: f32, i64, b1."""
+
+
+@lru_cache(maxsize=256)
+def canonical(dtype: Any) -> str:
+    """The name of a dtype given as a name, a NumPy dtype or a scalar type.
+
+    Raises: DTypeError if seqir has no such element type.
+    """
+    if isinstance(dtype, str) and dtype in ALL:
+        return dtype
+    if isinstance(dtype, type) and dtype in (float, int, bool):
+        return {float: "float32", int: "int32", bool: "bool"}[dtype]
+    name = dtype if isinstance(dtype, str) else None
+    if name is None:
+        try:
+            name = np.dtype(dtype).name
+        except TypeError:
+            name = str(dtype)
+    if name not in ALL:
+        raise DTypeError(
+            f"{name!r} is not an element type of seqir; "
+            f"use one of {', '.join(ALL)}.{did_you_mean(name, ALL)}"
+        )
+    return name
+
+
+@lru_cache(maxsize=64)
+def to_numpy(dtype: str) -> np.dtype[Any]:
+    """The NumPy dtype of a name (bfloat16 comes from ml_dtypes)."""
+    if dtype == "bfloat16":
+        import ml_dtypes
+
+        return np.dtype(ml_dtypes.bfloat16)
+    return np.dtype(dtype)
+
+
+def is_float(dtype: str) -> bool:
+    """Whether the type has fractions."""
+    return dtype in FLOATS
+
+
+def is_integer(dtype: str) -> bool:
+    """Whether the type is a signed or unsigned integer."""
+    return dtype in SIGNED or dtype in UNSIGNED
+
+
+def itemsize(dtype: str) -> int:
+    """Bytes of one element."""
+    return to_numpy(dtype).itemsize
+
+
+@lru_cache(maxsize=1024)
+def promote(*dtypes: str, weak: str | None = None) -> str:
+    """The type that an operation on these types computes in (Keras's rule).
+
+    Floats beat integers beat bool; two floats meet in the wider one (float16 with
+    bfloat16 in float32); integers of different sign in the next wider signed one.
+    `weak` is the kind ("bool", "int", "float") of Python scalars that take part:
+    they decide only if they are of a higher kind than every array.
+    """
+    floats = [d for d in dtypes if is_float(d)]
+    if floats:
+        if len(set(floats)) == 1:
+            return floats[0]
+        if set(floats) == {"float16", "bfloat16"}:
+            return "float32"
+        return max(floats, key=itemsize)
+    if weak == "float":
+        return "float32"
+    signed = [d for d in dtypes if d in SIGNED]
+    unsigned = [d for d in dtypes if d in UNSIGNED]
+    if signed and unsigned:
+        wide = max(itemsize(d) for d in unsigned) * 2
+        if wide > 8:
+            return "float32"
+        return f"int{8 * max(wide, *(itemsize(d) for d in signed))}"
+    if signed or unsigned:
+        return max(signed or unsigned, key=itemsize)
+    return "int32" if weak == "int" else "bool"

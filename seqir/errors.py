@@ -1,0 +1,87 @@
+"""Every error that seqir raises on purpose.
+
+::
+
+    SeqirError (ValueError)         the root: catch this to catch them all
+    ├── ArgumentError               an argument has a value that makes no sense
+    ├── ShapeError                  shapes do not fit together
+    ├── DTypeError (TypeError)      an element type is not possible here
+    ├── NotBuiltError (AttributeError)   the weights or shapes do not exist yet
+    ├── GraphError                  layers or values are connected wrongly
+    ├── UnsupportedError            correct, but seqir or the target cannot express it
+    ├── ExportError                 the file could not be made or written
+    │   └── VerificationError       it was written, and it computes something else
+    ├── MissingPackageError (ImportError)  an optional package is needed; says which
+    ├── DeviceError                 the requested device is not there or does not work
+    └── RunError                    the runtime refused to run the model
+
+A message is one sentence with both sides of the contradiction; whoever knows more
+(the operator, the layer, the model) adds it as a note, so that the traceback ends
+with the whole path. `explain` joins message and notes into one line.
+"""
+
+from __future__ import annotations
+
+import difflib
+from collections.abc import Iterable
+
+
+class SeqirError(ValueError):
+    """Root of all errors raised on purpose."""
+
+
+class ArgumentError(SeqirError):
+    """An argument has a value that makes no sense."""
+
+
+class ShapeError(SeqirError):
+    """Shapes do not fit together."""
+
+
+class DTypeError(SeqirError, TypeError):
+    """An element type is not possible here."""
+
+
+class NotBuiltError(SeqirError, AttributeError):
+    """Weights or shapes were asked for before they exist."""
+
+
+class GraphError(SeqirError):
+    """Layers or values are connected in a way that is no graph."""
+
+
+class UnsupportedError(SeqirError):
+    """A correct request that seqir or the chosen target cannot express."""
+
+
+class ExportError(SeqirError):
+    """A file could not be made or written."""
+
+
+class VerificationError(ExportError):
+    """The written file does not compute what the model computes."""
+
+
+class MissingPackageError(SeqirError, ImportError):
+    """An optional package is needed; the message has the command to type."""
+
+
+class DeviceError(SeqirError):
+    """The requested device is not there, or it does not work."""
+
+
+class RunError(SeqirError):
+    """The runtime refused to run the model."""
+
+
+def explain(error: BaseException) -> str:
+    """The message and its notes as one line: ``message (note; note)``."""
+    notes = "; ".join(note.strip() for note in getattr(error, "__notes__", ()))
+    text = " ".join(str(error).split())
+    return f"{text} ({notes})" if notes else text
+
+
+def did_you_mean(word: str, known: Iterable[str]) -> str:
+    """`` Did you mean 'relu'?`` for the nearest known word, or nothing."""
+    near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
+    return f" Did you mean {near[0]!r}?" if near else ""

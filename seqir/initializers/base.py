@@ -1,0 +1,132 @@
+"""The base class, and the checks of arguments that all initializers share."""
+
+from __future__ import annotations
+
+import inspect
+import math
+import operator
+from collections.abc import Iterable, Mapping
+from typing import Any, Final, Self, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqir import dtypes
+from seqir.errors import ArgumentError, DTypeError, ShapeError, did_you_mean
+
+Array: TypeAlias = NDArray[Any]
+Sizes: TypeAlias = tuple[int, ...]
+
+MAX_SEED: Final = 2**64 - 1
+
+
+class Initializer:
+    """Base of all initializers; a subclass has `__call__` and `get_config`."""
+
+    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+        """New values of this shape; `dtype` None is float32."""
+        raise NotImplementedError(f"{type(self).__name__} has no __call__")
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal initializer, ready for JSON."""
+        return {}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The initializer that `get_config` describes.
+
+        Raises: ArgumentError if a name in `config` is no argument of the class.
+        """
+        try:
+            inspect.signature(cls).bind(**config)
+        except TypeError as error:
+            raise ArgumentError(
+                f"config {dict(config)} does not fit {cls.__name__}: {error}"
+            ) from None
+        return cls(**config)
+
+    def clone(self) -> Self:
+        """A new initializer with the same config (seed None draws a new seed)."""
+        return self.from_config(self.get_config())
+
+    def __repr__(self) -> str:
+        given = ", ".join(f"{k}={v!r}" for k, v in self.get_config().items())
+        return f"{type(self).__name__}({given})"
+
+    def __eq__(self, other: object) -> bool:
+        if not isinstance(other, Initializer) or type(self) is not type(other):
+            return NotImplemented
+        return self.get_config() == other.get_config()
+
+    def __hash__(self) -> int:
+        return hash(type(self))
+
+
+def check_shape(shape: Any) -> Sizes:
+    """The sizes as ints; ShapeError unless all are known and not negative."""
+    try:
+        sizes = tuple(shape)
+    except TypeError:
+        sizes = None
+    if sizes is None or isinstance(shape, str):
+        raise ShapeError(f"a shape is a tuple such as (3, 4), got {shape!r}")
+    for size in sizes:
+        if isinstance(size, bool) or not hasattr(size, "__index__"):
+            raise ShapeError(f"the sizes of a weight are integers, got shape {sizes}")
+        if size < 0:
+            raise ShapeError(f"the sizes of a weight are not negative, got {sizes}")
+    return tuple(operator.index(size) for size in sizes)
+
+
+def check_seed(seed: Any) -> int:
+    """The seed as an int; ArgumentError unless 0 <= seed <= `MAX_SEED`."""
+    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+        raise ArgumentError(f"seed must be an integer, got {seed!r}")
+    if not 0 <= seed <= MAX_SEED:
+        raise ArgumentError(f"seed must be from 0 to 2**64 - 1, got {seed}")
+    return operator.index(seed)
+
+
+def check_number(name: str, value: Any) -> float:
+    """The value as int or float; ArgumentError unless it is a finite number."""
+    number = value.item() if isinstance(value, np.generic) else value
+    if isinstance(number, bool) or not isinstance(number, int | float):
+        raise ArgumentError(f"{name} must be a number, got {value!r}")
+    if not math.isfinite(number):
+        raise ArgumentError(f"{name} must be finite, got {value}")
+    return number
+
+
+def check_choice(name: str, value: Any, known: Iterable[str]) -> str:
+    """The value; ArgumentError unless it is one of the known words."""
+    if value not in tuple(known):
+        near = did_you_mean(value, known) if isinstance(value, str) else ""
+        raise ArgumentError(
+            f"{name} must be one of {', '.join(known)}, got {value!r}.{near}"
+        )
+    return value
+
+
+def check_axes(name: str, axes: Any) -> list[int] | None:
+    """The axes as a list of ints, or None; ArgumentError for anything else."""
+    if axes is None:
+        return None
+    try:
+        return [operator.index(axis) for axis in axes]
+    except TypeError:
+        raise ArgumentError(
+            f"{name} must be a list of integers, got {axes!r}"
+        ) from None
+
+
+def dtype_name(dtype: Any) -> str:
+    """The name of a dtype; None is float32."""
+    return "float32" if dtype is None else dtypes.canonical(dtype)
+
+
+def float_name(who: str, dtype: Any) -> str:
+    """The name of a dtype with fractions; DTypeError for any other."""
+    name = dtype_name(dtype)
+    if not dtypes.is_float(name):
+        raise DTypeError(f"{who} makes fractions, which {name} cannot hold")
+    return name

@@ -1,0 +1,113 @@
+"""Initializers whose values are known: constants and the identity."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import Any
+
+import numpy as np
+
+from seqir import dtypes
+from seqir.errors import ArgumentError, ShapeError
+from seqir.initializers.base import (
+    Array,
+    Initializer,
+    check_number,
+    check_shape,
+    dtype_name,
+)
+
+
+class Constant(Initializer):
+    """Every element is `value`; an array value is broadcast to the shape.
+
+    Raises: ArgumentError if `value` is not numeric, or the dtype cannot hold it;
+        ShapeError if it does not broadcast.
+    """
+
+    def __init__(self, value: Any = 0.0) -> None:
+        try:
+            if isinstance(value, Mapping) and value.get("class_name") == "__tensor__":
+                stored = value["config"]
+                value = np.asarray(stored["value"], dtypes.to_numpy(stored["dtype"]))
+            self._array = np.array(value)
+            dtypes.canonical(self._array.dtype)
+        except (ValueError, KeyError, TypeError):  # DTypeError too
+            raise ArgumentError(
+                f"value must be a number or an array of numbers, got {value!r}"
+            ) from None
+        self.value = value
+
+    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+        """The value, broadcast and cast."""
+        sizes = check_shape(shape)
+        name = dtype_name(dtype)
+        try:
+            spread = np.broadcast_to(self._array, sizes)
+        except ValueError:
+            raise ShapeError(
+                f"a value of shape {self._array.shape} cannot fill shape {sizes}"
+            ) from None
+        if spread.size and not fits(self._array, name):
+            raise ArgumentError(f"{name} cannot hold the value {self.value!r}")
+        return spread.astype(dtypes.to_numpy(name))
+
+    def get_config(self) -> dict[str, Any]:
+        """`value`; an array in the form that Keras stores."""
+        if isinstance(self.value, np.generic):
+            return {"value": self.value.item()}
+        if not isinstance(self.value, np.ndarray):
+            return {"value": self.value}
+        stored = {"value": self._array.tolist(), "dtype": self._array.dtype.name}
+        return {"value": {"class_name": "__tensor__", "config": stored}}
+
+
+class Zeros(Initializer):
+    """Every element is 0."""
+
+    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+        """Zeros."""
+        return np.zeros(check_shape(shape), dtypes.to_numpy(dtype_name(dtype)))
+
+
+class Ones(Initializer):
+    """Every element is 1."""
+
+    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+        """Ones."""
+        return np.ones(check_shape(shape), dtypes.to_numpy(dtype_name(dtype)))
+
+
+class Identity(Initializer):
+    """A matrix with `gain` on its main diagonal and 0 elsewhere.
+
+    Raises: ShapeError if the shape has not two sizes.
+    """
+
+    def __init__(self, gain: float = 1.0) -> None:
+        self.gain = check_number("gain", gain)
+
+    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+        """``gain * eye(rows, columns)``."""
+        sizes = check_shape(shape)
+        if len(sizes) != 2:
+            raise ShapeError(f"Identity makes matrices, got shape {sizes}")
+        wide = np.eye(*sizes) * self.gain
+        return wide.astype(dtypes.to_numpy(dtype_name(dtype)))
+
+    def get_config(self) -> dict[str, Any]:
+        """`gain`."""
+        return {"gain": self.gain}
+
+
+def fits(values: Array, name: str) -> bool:
+    """Whether the type has the range for all values (fractions may go)."""
+    if name == "bool" or values.dtype.kind == "b":
+        return True
+    if dtypes.is_integer(name):
+        info = np.iinfo(name)
+        low, high = values.min().item(), values.max().item()
+        return info.min <= low and high <= info.max
+    with np.errstate(over="ignore"):
+        cast = values.astype(dtypes.to_numpy(name))
+    return bool(np.all(np.isfinite(cast) == np.isfinite(values)))

@@ -1,0 +1,128 @@
+"""Initializers that sample a distribution with fixed parameters, and Orthogonal."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Iterable
+from typing import Any
+
+import numpy as np
+from numpy.random import Generator, Philox
+
+from seqir import dtypes
+from seqir.errors import ArgumentError, ShapeError
+from seqir.initializers.base import (
+    Array,
+    Initializer,
+    Sizes,
+    check_number,
+    check_seed,
+    check_shape,
+    float_name,
+)
+from seqir.initializers.sampling import draw_seed, normal, truncated, uniform
+
+
+class RandomInitializer(Initializer):
+    """Base of the random ones: a subclass samples in `_sample`.
+
+    Raises: ArgumentError if `seed` is neither None nor an integer from 0 to 2**64 - 1;
+        DTypeError if called with an element type without fractions.
+    """
+
+    def __init__(self, seed: int | None = None) -> None:
+        self._given_seed = None if seed is None else check_seed(seed)
+        self.seed = draw_seed() if self._given_seed is None else self._given_seed
+
+    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+        """Random values: always the same for the same shape and type."""
+        sizes = check_shape(shape)
+        name = float_name(type(self).__name__, dtype)
+        work = np.dtype("float64" if name == "float64" else "float32")
+        values = self._sample(Generator(Philox(key=self.seed)), sizes, work)
+        return values.astype(dtypes.to_numpy(name), copy=False)
+
+    def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
+        raise NotImplementedError(f"{type(self).__name__} has no _sample")
+
+    def get_config(self) -> dict[str, Any]:
+        """`seed` as it was given."""
+        return {"seed": self._given_seed}
+
+
+class RandomUniform(RandomInitializer):
+    """Uniform in ``[minval, maxval]``; ArgumentError if minval > maxval."""
+
+    def __init__(
+        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
+    ) -> None:
+        self.minval = check_number("minval", minval)
+        self.maxval = check_number("maxval", maxval)
+        if minval > maxval:
+            raise ArgumentError(f"minval={minval} is above maxval={maxval}")
+        super().__init__(seed)
+
+    def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
+        return uniform(rng, sizes, work, self.minval, self.maxval)
+
+    def get_config(self) -> dict[str, Any]:
+        """`seed`, `minval` and `maxval`."""
+        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
+
+
+class RandomNormal(RandomInitializer):
+    """Normal with this mean and standard deviation; ArgumentError if stddev < 0."""
+
+    def __init__(
+        self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None
+    ) -> None:
+        self.mean = check_number("mean", mean)
+        self.stddev = check_number("stddev", stddev)
+        if stddev < 0:
+            raise ArgumentError(f"stddev must not be negative, got {stddev}")
+        super().__init__(seed)
+
+    def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
+        return normal(rng, sizes, work, self.mean, self.stddev)
+
+    def get_config(self) -> dict[str, Any]:
+        """`seed`, `mean` and `stddev`."""
+        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
+
+
+class TruncatedNormal(RandomNormal):
+    """Normal, redrawn where it is more than two `stddev` from `mean`.
+
+    `stddev` is that of the normal before the cut; after it is `TRUNCATED_STD` times it.
+    """
+
+    def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
+        return truncated(rng, sizes, work, self.mean, self.stddev)
+
+
+class Orthogonal(RandomInitializer):
+    """`gain` times a random matrix with orthonormal columns (or rows, if fewer).
+
+    The rows are all sizes but the last, flattened. The columns of Q in ``A = QR`` of a
+    normal A, with the signs of R's diagonal: uniform over such matrices.
+
+    Raises: ShapeError if the shape has fewer than two sizes.
+    Source: Saxe et al. 2014, arXiv:1312.6120; Mezzadri 2007, arXiv:math-ph/0609050.
+    """
+
+    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+        self.gain = check_number("gain", gain)
+        super().__init__(seed)
+
+    def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
+        if len(sizes) < 2:
+            raise ShapeError(f"Orthogonal needs two or more sizes, got shape {sizes}")
+        rows, columns = math.prod(sizes[:-1]), sizes[-1]
+        tall = (max(rows, columns), min(rows, columns))
+        q, r = np.linalg.qr(normal(rng, tall, work, 0.0, 1.0))
+        q = q * np.where(np.diagonal(r) < 0, -self.gain, self.gain).astype(work)
+        return np.ascontiguousarray(q if rows >= columns else q.T).reshape(sizes)
+
+    def get_config(self) -> dict[str, Any]:
+        """`seed` and `gain`."""
+        return {**super().get_config(), "gain": self.gain}

@@ -1,0 +1,27 @@
+"""The typed graph: values, nodes, and the one way to build and to change them."""
+
+from seqir.ir.builder import Builder, current_builder
+from seqir.ir.evaluate import evaluate
+from seqir.ir.graph import Graph, Node, Update, Value, constant_of
+from seqir.ir.op import Array, Emit, Op, Perm, Permuted
+from seqir.ir.replay import Visit, replay
+from seqir.ir.verify import verify
+
+__all__ = [
+    "Array",
+    "Builder",
+    "Emit",
+    "Graph",
+    "Node",
+    "Op",
+    "Perm",
+    "Permuted",
+    "Update",
+    "Value",
+    "Visit",
+    "constant_of",
+    "current_builder",
+    "evaluate",
+    "replay",
+    "verify",
+]

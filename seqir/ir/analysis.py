@@ -1,0 +1,57 @@
+"""The graph as networkx sees it: reachability, cut points, cycle reports."""
+
+from __future__ import annotations
+
+from collections.abc import Hashable, Iterable, Mapping
+from typing import Any
+
+from seqir.errors import GraphError
+from seqir.ir.graph import Graph
+
+
+def to_networkx(graph: Graph) -> Any:
+    """Values and nodes as one bipartite `networkx.DiGraph`."""
+    import networkx as nx
+
+    g = nx.DiGraph(name=graph.name)
+    g.add_nodes_from(graph.values())
+    for node in graph.nodes:
+        g.add_edges_from((v, node) for v in node.operands)
+        g.add_edges_from((node, v) for v in node.results)
+    return g
+
+
+def dominating(
+    edges: Iterable[tuple[Hashable, Hashable]],
+    sources: Iterable[Hashable],
+    sinks: Iterable[Hashable],
+) -> list[Any]:
+    """Vertices that every path from a source to a sink passes, in path order."""
+    import networkx as nx
+
+    start, end = object(), object()
+    g = nx.DiGraph()
+    g.add_edges_from(edges)
+    g.add_edges_from((start, s) for s in sources)
+    g.add_edges_from((s, end) for s in sinks)
+    above = nx.immediate_dominators(g, start)
+    chain: list[Any] = []
+    vertex = above.get(end, start)
+    while vertex is not start and vertex is not None:
+        chain.append(vertex)
+        vertex = above[vertex]
+    return chain[::-1]
+
+
+def ordered(edges: Mapping[Any, Iterable[Any]], what: str) -> list[Any]:
+    """Vertices of ``{vertex: its predecessors}`` so that predecessors come first.
+
+    Raises: GraphError that spells out the cycle, if there is one.
+    """
+    from graphlib import CycleError, TopologicalSorter
+
+    try:
+        return list(TopologicalSorter(edges).static_order())
+    except CycleError as error:
+        path = " -> ".join(str(v) for v in error.args[1])
+        raise GraphError(f"{what} form a cycle: {path}") from None

@@ -1,0 +1,37 @@
+"""The NumPy interpreter: slow, simple, and the reference for everything else."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from seqir.errors import GraphError
+from seqir.ir.graph import Graph, Value
+from seqir.ir.op import Array
+
+
+def evaluate(
+    graph: Graph, inputs: Mapping[str, Array], params: Mapping[str, Array] | None = None
+) -> dict[str, Array]:
+    """Outputs and updated params of the graph, by name.
+
+    A value is dropped after its last use, so that peak memory is that of the model.
+
+    Raises: GraphError if an input or a param is missing.
+    """
+    given = {**(params or {}), **inputs}
+    missing = [n for n in (*graph.inputs, *graph.params) if n not in given]
+    if missing:
+        raise GraphError(f"no array given for {', '.join(missing)}")
+    env: dict[Value, Array] = {
+        v: given[n] for n, v in (*graph.inputs.items(), *graph.params.items())
+    }
+    last_use = {v: i for i, node in enumerate(graph.nodes) for v in node.operands}
+    keep = set(graph.roots)
+    for i, node in enumerate(graph.nodes):
+        operands = [env[v] for v in node.operands]
+        env.update(zip(node.results, node.op.evaluate(*operands), strict=True))
+        for value in node.operands:
+            if last_use[value] == i and value not in keep:
+                env.pop(value, None)
+    results = {name: env[v] for name, v in graph.outputs.items()}
+    return results | {u.param: env[u.value] for u in graph.updates}

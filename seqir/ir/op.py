@@ -1,0 +1,144 @@
+"""The operator interface: what one operator is, in five methods.
+
+An operator is a frozen dataclass: its fields are its attributes, so that two equal
+operators compare, hash and print equal. Everything that the rest of the program
+wants to know about it is asked through the methods and facts below; no pass and no
+other room holds a list of operator names.
+"""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from dataclasses import fields
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+
+import numpy as np
+
+from seqir.errors import UnsupportedError
+from seqir.tensortype import TensorType
+
+if TYPE_CHECKING:
+    from seqir.ir.builder import Builder
+    from seqir.ir.graph import Node, Value
+
+Array = np.ndarray[Any, Any]
+Perm = tuple[int, ...]
+
+
+class Emit(Protocol):
+    """Writes ONNX nodes; `Op.lower` sees the target only through this."""
+
+    opset: int
+
+    def __call__(
+        self, onnx_op: str, *inputs: str, outputs: int = 1, **attributes: Any
+    ) -> str:
+        """Add one node; the name of its (first) result."""
+        ...
+
+    def many(
+        self, onnx_op: str, *inputs: str, outputs: int, **attributes: Any
+    ) -> tuple[str, ...]:
+        """Add one node with several results; their names."""
+        ...
+
+    def constant(self, array: Any) -> str:
+        """The name of an initializer that holds the array."""
+        ...
+
+    def ints(self, *values: int) -> str:
+        """The name of an int64 vector."""
+        ...
+
+    def scalar(self, value: float, dtype: str) -> str:
+        """The name of a rank-0 constant."""
+        ...
+
+
+class Permuted(NamedTuple):
+    """How an operator looks on transposed operands, and what is left of the transpose.
+
+    For ``T = transpose by perm`` of every operand of full rank:
+    ``op(T(x)) == transpose(permuted.op(x), permuted.perm)``.
+    """
+
+    op: Op
+    perm: Perm
+
+
+class Op(ABC):
+    """An operator: attributes are its dataclass fields, meaning is its methods.
+
+    Methods see operands in declaration order and return one item per result. None
+    of them mutates anything; `vjp` and `lower` build through what they are given.
+    """
+
+    name: ClassVar[str]
+    stochastic: ClassVar[bool] = False
+    """Never folded, never merged: two nodes may give different numbers."""
+    elementwise: ClassVar[bool] = False
+    """Each result element depends only on the operand elements it broadcasts from."""
+
+    @abstractmethod
+    def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
+        """Result types, or ShapeError/DTypeError. The only shape rule of the operator."""
+
+    @abstractmethod
+    def evaluate(self, *operands: Array) -> tuple[Array, ...]:
+        """Result values in NumPy: the reference every other path is tested against."""
+
+    @abstractmethod
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
+        """ONNX names of the results, emitting ONNX nodes through `emit`."""
+
+    def vjp(
+        self, b: Builder, node: Node, *cotangents: Value
+    ) -> tuple[Value | None, ...]:
+        """Cotangents of the operands, as IR; None for an operand that has none."""
+        raise UnsupportedError(f"the operator {self.name!r} has no gradient")
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        """How a transpose moves through the operator; None if it does not.
+
+        `operands` are the types before the transpose. See `Permuted`.
+        """
+        return None
+
+    def simplified(self, *operands: Value) -> Value | None:
+        """An operand that the result always equals, if the operator does nothing."""
+        return None
+
+    def channelwise(
+        self, rank: int, axis: int, *operands: Array | None
+    ) -> tuple[Array, Array] | None:
+        """Scale and shift, if the result is ``scale * x + shift`` per channel.
+
+        `operands` holds the arrays of constant operands and None for x, the only
+        other one; channels lie on `axis` of `rank`. None if it is anything else.
+        """
+        return None
+
+    channel_axis: ClassVar[int] = 1
+    """Where an operator with `scaled` has its output channels."""
+
+    def scaled(
+        self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
+    ) -> tuple[Op, Array, Array | None] | None:
+        """Fold ``scale * y + shift`` per output channel into weight and bias.
+
+        None for operators that are not an affine map of their first operand by a
+        weight (the second) and a bias (the third).
+        """
+        return None
+
+    def cost(self, node: Node) -> int | str:
+        """Multiply-accumulates of one evaluation (0 for what moves or compares data)."""
+        return 0
+
+    def __str__(self) -> str:
+        shown = [f"{f.name}={_show(getattr(self, f.name))}" for f in fields(self)]  # type: ignore[arg-type]
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+
+def _show(value: object) -> str:
+    return value if isinstance(value, str) else repr(value)

@@ -1,0 +1,40 @@
+"""The text form of a graph: deterministic, used by errors and golden tests.
+
+::
+
+    graph cnn(image: f32[batch, 8, 8, 1]) -> (dense)
+      params dense/kernel: f32[64, 10], dense/bias: f32[10]
+      %0: f32[batch, 64] = reshape(shape=(batch, 64)) image      # flatten
+      %1: f32[batch, 10] = matmul %0 dense/kernel                # dense
+      return dense = %1
+"""
+
+from __future__ import annotations
+
+from seqir.ir.graph import Graph, Value, constant_of
+
+
+def format_graph(graph: Graph, *, digests: bool = False) -> str:
+    """The text of a graph; `digests` adds the hash of every constant."""
+    names: dict[Value, str] = {}
+    names.update({v: name for name, v in graph.inputs.items()})
+    names.update({v: name for name, v in graph.params.items()})
+    arguments = ", ".join(f"{n}: {v.type}" for n, v in graph.inputs.items())
+    lines = [f"graph {graph.name}({arguments}) -> ({', '.join(graph.outputs)})"]
+    if graph.params:
+        params = ", ".join(f"{n}: {v.type}" for n, v in graph.params.items())
+        lines.append(f"  params {params}")
+    for node in graph.nodes:
+        for value in node.results:
+            names[value] = f"%{len(names) - len(graph.inputs) - len(graph.params)}"
+        results = ", ".join(f"{names[v]}: {v.type}" for v in node.results)
+        words = [str(node.op), *(names[v] for v in node.operands)]
+        if digests and constant_of(node) is not None:
+            words.append(node.op.array.digest())  # type: ignore[attr-defined]
+        comment = f"  # {node.source}" if node.source else ""
+        lines.append(f"  {results} = {' '.join(words)}{comment}")
+    for update in graph.updates:
+        lines.append(f"  update {update.param} = {names[update.value]}")
+    returns = ", ".join(f"{n} = {names[v]}" for n, v in graph.outputs.items())
+    lines.append(f"  return {returns}")
+    return "\n".join(lines)

@@ -1,0 +1,45 @@
+"""Replaying a graph through a new builder: the only way to change one."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
+
+from seqir.ir.builder import Builder
+from seqir.ir.graph import Graph, Node, Value
+
+Visit: TypeAlias = Callable[
+    [Builder, Node, tuple[Value, ...]], "Sequence[Value] | None"
+]
+
+
+def replay(graph: Graph, visit: Visit) -> Graph:
+    """Build the graph again, asking `visit` about every node.
+
+    `visit` gets the new builder, the old node and its operands in the new graph. It
+    returns the values that stand for the node's results, or None to keep the node.
+    A graph in which every node was kept is returned as it was, so ``is not`` tells
+    whether anything changed.
+
+    Cost: one visit per node, whatever changed.
+    """
+    b = Builder(graph.name)
+    b.inputs.update(graph.inputs)
+    b.params.update(graph.params)
+    b.sources.update(graph.sources)
+    new: dict[Value, Value] = {}
+    for node in graph.nodes:
+        operands = tuple([new.get(v, v) for v in node.operands])
+        b.path = node.source
+        results = visit(b, node, operands)
+        if results is None:
+            if operands == node.operands:
+                b.keep(node)
+                continue
+            results = b.emit(node.op, *operands)
+        new.update(zip(node.results, results, strict=True))
+    if not new:
+        return graph
+    for update in graph.updates:
+        b.update(update.param, new.get(update.value, update.value))
+    return b.finish({name: new.get(v, v) for name, v in graph.outputs.items()})

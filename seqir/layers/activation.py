@@ -1,0 +1,124 @@
+"""Activation functions that are layers of their own."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqir import activations, ops
+from seqir.errors import ArgumentError, ShapeError
+from seqir.layers.base import Initializer, Layer
+from seqir.ops.activation import PRelu
+from seqir.ops.apply import apply
+
+
+class ReLU(Layer):
+    """max(x, 0), with a ceiling, a slope and a threshold.
+
+    Source: Keras 3 ``layers.ReLU``; the formula is that of `activations.relu`.
+    """
+
+    max_value: float | None = None
+    negative_slope: float = 0.0
+    threshold: float = 0.0
+
+    supports_masking = True
+
+    def setup(self) -> None:
+        for name in ("max_value", "negative_slope", "threshold"):
+            value = getattr(self, name)
+            if name != "max_value" and value is None:
+                raise ArgumentError(f"{name} of a ReLU layer cannot be None")
+            if value is not None and value < 0:
+                raise ArgumentError(f"{name} of a ReLU layer must be >= 0, got {value}")
+
+    def call(self, x: Any) -> Any:
+        return activations.relu(
+            x, self.negative_slope, self.max_value, self.threshold
+        )
+
+
+class LeakyReLU(Layer):
+    """x where x >= 0, else negative_slope * x. Source: Keras 3 ``LeakyReLU``."""
+
+    negative_slope: float = 0.3
+
+    supports_masking = True
+
+    def setup(self) -> None:
+        if self.negative_slope is None or self.negative_slope < 0:  # pyright: ignore[reportUnnecessaryComparison]
+            raise ArgumentError(
+                f"negative_slope must be >= 0, got {self.negative_slope!r}"
+            )
+
+    def call(self, x: Any) -> Any:
+        return ops.leaky_relu(x, self.negative_slope)
+
+
+class ELU(Layer):
+    """x where x >= 0, else alpha * (eˣ - 1). Source: Keras 3 ``layers.ELU``."""
+
+    alpha: float = 1.0
+
+    supports_masking = True
+
+    def call(self, x: Any) -> Any:
+        return ops.elu(x, self.alpha)
+
+
+class PReLU(Layer):
+    """x where x >= 0, else alpha * x with a learned alpha per element.
+
+    Weights: alpha, of the input's shape without the batch, 1 on `shared_axes`.
+    Source: Keras 3 ``layers.PReLU``; arXiv:1502.01852.
+    """
+
+    alpha_initializer: Initializer = "zeros"
+    alpha_regularizer: Any = None
+    alpha_constraint: Any = None
+    shared_axes: Any = None
+
+    supports_masking = True
+    single_input = True
+
+    def setup(self) -> None:
+        axes = self.shared_axes
+        self._shared = (axes,) if isinstance(axes, int) else tuple(axes or ())
+
+    def build(self, input_shape: Any) -> None:
+        shape = list(input_shape[1:])
+        for axis in self._shared:
+            if not 1 <= axis <= len(shape):
+                raise ShapeError(
+                    f"shared_axes counts from 1 to {len(shape)} here, got {axis}"
+                )
+            shape[axis - 1] = 1
+        self.alpha = self.add_weight(
+            shape,
+            self.alpha_initializer,
+            regularizer=self.alpha_regularizer,
+            constraint=self.alpha_constraint,
+            name="alpha",
+        )
+
+    def call(self, x: Any) -> Any:
+        return apply(PRelu(), x, ops.cast(self.alpha, x.dtype))
+
+
+class Softmax(Layer):
+    """eˣ / sum(eˣ) along one axis or several; masked places get no share.
+
+    Source: Keras 3 ``layers.Softmax``.
+    """
+
+    axis: Any = -1
+
+    supports_masking = True
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        if mask is not None:
+            low = {"float16": -3e4}.get(x.dtype, -1e9)
+            x = x + ops.cast(ops.logical_not(mask), x.dtype) * low
+        axis = tuple(self.axis) if isinstance(self.axis, list | tuple) else self.axis
+        if isinstance(axis, tuple) and len(axis) == 1:
+            (axis,) = axis
+        return ops.softmax(x, axis)

@@ -1,0 +1,580 @@
+"""The layer: weights that are made when the first input is seen, and a `call`."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterator, Sequence
+from contextlib import contextmanager
+from functools import cached_property
+from typing import Any, ClassVar, dataclass_transform
+
+import numpy as np
+
+
+from seqir import config, constraints, dtypes, initializers, naming, nest, regularizers
+from seqir.errors import (
+    ArgumentError,
+    DTypeError,
+    NotBuiltError,
+    SeqirError,
+    ShapeError,
+)
+from seqir.ir import current_builder
+from seqir.layers import eager, fields
+from seqir.ops.call import Call, is_symbolic, record
+from seqir.ops.convert import cast
+from seqir.ops.tensor import KerasTensor, Tensor, Traced, Variable, check_name
+from seqir.shapes import format_shape
+from seqir.tensortype import TensorType
+
+_scopes: list[str] = []
+_abstract: list[bool] = []
+
+
+@contextmanager
+def name_scope(name: str) -> Iterator[None]:
+    """Weights made inside get a path that starts with `name`."""
+    _scopes.append(name)
+    try:
+        yield
+    finally:
+        _scopes.pop()
+
+
+@dataclass_transform(kw_only_default=False)
+class Layer:
+    """A function of tensors with weights.
+
+    Subclass it, make weights in `build` with `add_weight`, and compute in `call` with
+    `seqir.ops` and Python's operators. Arguments are either declared as fields::
+
+        class Scale(Layer):
+            factor: float = 1.0
+
+            def build(self, input_shape):
+                self.gain = self.add_weight(shape=input_shape[-1:], initializer="ones")
+
+            def call(self, x):
+                return x * self.gain * self.factor
+
+    or taken in an ``__init__`` of your own that passes ``**kwargs`` on.
+
+    Called on arrays a layer runs at once; on tensors of a model it becomes part of
+    the model; inside another layer's `call` it is traced with it.
+    """
+
+    _fields: ClassVar[dict[str, Any]] = {}
+    supports_masking: bool
+    min_ndim: ClassVar[int | None] = None
+    """Smallest rank of an input, for the error message."""
+    ndim: ClassVar[int | None] = None
+    """The one rank an input can have."""
+    single_input: ClassVar[bool] = False
+    """Takes one tensor and says so when it gets a list."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "__init__" in cls.__dict__:
+            return
+        own = fields.collect(cls)
+        if own or "_fields" not in cls.__dict__:
+            cls._fields = {**cls._fields, **own}
+        if own:
+            cls.__init__ = _init_from_fields  # type: ignore[method-assign]
+            cls.__signature__ = fields.signature(cls._fields)  # type: ignore[attr-defined]
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        trainable: bool = True,
+        dtype: Any = None,
+        activity_regularizer: Any = None,
+        autocast: bool = True,
+        **kwargs: Any,
+    ) -> None:
+        kind = type(self).__name__
+        fields.check_known(kind, kwargs, fields.BASE_KEYWORDS)
+        if not isinstance(trainable, bool):
+            raise ArgumentError(f"Expected trainable to be a boolean, got {trainable!r}")
+        set_ = object.__setattr__
+        set_(self, "_own_variables", [])
+        set_(self, "_layers", [])
+        set_(self, "built", False)
+        set_(self, "calls", [])
+        set_(self, "_sessions", {})
+        set_(self, "_trainable", trainable)
+        self.name = naming.auto_name(kind) if name is None else check_name(name)
+        self.variable_dtype, self.compute_dtype = _policy(dtype)
+        self.autocast = autocast
+        self.activity_regularizer = regularizers.get(activity_regularizer)
+        if "supports_masking" not in type(self).__dict__:
+            self.supports_masking = getattr(type(self), "supports_masking", False)
+        self._input_shape_arg = _legacy_input_shape(kwargs)
+
+    # What a subclass fills in.
+
+    def setup(self) -> None:
+        """Check and normalize the fields; called once they are set."""
+
+    def build(self, input_shape: Any) -> None:
+        """Make the weights for inputs of this shape (None where unknown)."""
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Outputs as a function of the inputs, with `seqir.ops`."""
+        raise NotImplementedError(f"{type(self).__name__} has no call method")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        """The mask of the outputs, given that of the inputs."""
+        return previous_mask if self.supports_masking else None
+
+    # Weights.
+
+    def add_weight(
+        self,
+        shape: Any = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """Make a weight; call it in `build` (or in ``__init__``).
+
+        Raises: ShapeError if a size is not known.
+        """
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        name = name or f"variable_{len(self._own_variables)}"
+        if any(d is None for d in shape):
+            raise ShapeError(
+                f"weight {name!r} of layer {self.name!r} would have shape "
+                f"{format_shape(shape)}: the input must have a known size there"
+            )
+        dtype = dtypes.canonical(dtype or self.variable_dtype)
+        if initializer is None:
+            initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
+        if _abstract:
+            array = np.broadcast_to(np.zeros((), dtypes.to_numpy(dtype)), shape)
+        else:
+            array = initializers.get(initializer)(shape, dtype)
+        variable = Variable(array, name=name, trainable=trainable, dtype=dtype)
+        variable.path = "/".join((*_scopes, self.name, name))
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        self._track(variable)
+        return variable
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights: own trainable, own non-trainable, those of layers inside."""
+        found: dict[Variable, None] = {}
+        for layer in self._walk():
+            own = layer._own_variables
+            found.update((v, None) for v in own if v.trainable_by_design)
+            found.update((v, None) for v in own if not v.trainable_by_design)
+        return list(found)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, in Keras's order."""
+        return self.variables
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """Weights that training changes."""
+        return [w for w in self.weights if w.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """Weights that training leaves alone or only keeps statistics in."""
+        if not self.trainable:
+            return self.weights
+        return [w for w in self.weights if not w.trainable]
+
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; setting it reaches all layers inside."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._walk():
+            object.__setattr__(layer, "_trainable", bool(value))
+            for variable in layer._own_variables:
+                variable.trainable = bool(value) and variable.trainable_by_design
+
+    def count_params(self) -> int:
+        """Number of weight elements.
+
+        Raises: NotBuiltError before the layer is built.
+        """
+        if not self.built:
+            raise NotBuiltError(
+                f"You tried to call count_params on layer {self.name!r}, but the layer "
+                "isn't built. Call it on an input first, or call build(input_shape)."
+            )
+        return sum(w.size for w in self.weights)
+
+    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+        """Copies of all weights."""
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all weights; nothing changes if one of them does not fit.
+
+        Raises: ShapeError for a wrong number of arrays or a wrong shape.
+        """
+        mine = self.weights
+        if len(weights) != len(mine):
+            raise ShapeError(
+                f"You called set_weights(weights) on layer {self.name!r} with a weight "
+                f"list of length {len(weights)}, but the layer has {len(mine)} weights."
+            )
+        arrays = [np.asarray(w) for w in weights]
+        for variable, array in zip(mine, arrays, strict=True):
+            if array.dtype == object:
+                raise DTypeError(f"the value for {variable.path!r} is no numeric array")
+            if array.shape != variable.shape:
+                raise ShapeError(
+                    f"Layer {self.name} weight {variable.path!r} of shape "
+                    f"{variable.shape} is not compatible with provided weight shape "
+                    f"{array.shape}."
+                )
+        for variable, array in zip(mine, arrays, strict=True):
+            variable.assign(array)
+
+    # Connections.
+
+    @property
+    def dtype(self) -> str:
+        """Element type of the weights."""
+        return self.variable_dtype
+
+    @property
+    def input(self) -> Any:
+        """Tensor (or structure) that the layer was first called on in a model."""
+        inputs = self._first_call("input").inputs
+        return inputs[0] if len(inputs) == 1 else inputs
+
+    @property
+    def output(self) -> Any:
+        """Tensor (or structure) that came out of the first call in a model."""
+        return self._first_call("output").outputs
+
+    @property
+    def path(self) -> str:
+        """Name of the layer, as weights' paths have it."""
+        return "/".join((*_scopes, self.name))
+
+    def _first_call(self, what: str) -> Call:
+        if not self.calls:
+            raise NotBuiltError(
+                f"The layer {self.name} has never been called and thus has no "
+                f"defined {what}."
+            )
+        return self.calls[0]
+
+    # Calling.
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        leaves = nest.flatten((args, kwargs))
+        if any(map(is_symbolic, leaves)):
+            return record(self, args, kwargs)
+        if any(isinstance(x, Traced) for x in leaves) or current_builder():
+            return self.trace(*args, **kwargs)
+        return self.run(*args, **kwargs)
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute on arrays, with ONNX Runtime."""
+        return eager.run(self, args, kwargs)
+
+    def trace(self, *args: Any, **kwargs: Any) -> Any:
+        """Append the layer to the graph under construction; its output values."""
+        b = current_builder()
+        assert b is not None, "a trace runs inside Builder.active()"
+        try:
+            self._check_inputs(args)
+            args, kwargs = nest.map_structure(self._autocast, (args, kwargs))
+            self._ensure_built(args, kwargs)
+            masks = nest.map_structure(lambda x: getattr(x, "mask", None), args[:1])
+            mask = masks[0] if masks else None
+            if "training" in self._call_arguments and kwargs.get("training") is None:
+                kwargs = {**kwargs, "training": b.training}
+            if (
+                "mask" in self._call_arguments
+                and kwargs.get("mask") is None
+                and any(m is not None for m in nest.flatten(mask))
+            ):
+                kwargs = {**kwargs, "mask": mask}
+            with b.source(self.name, type(self).__name__):
+                outputs = self.call(*args, **kwargs)
+                outputs = nest.map_structure(self._as_traced, outputs)
+                return self._with_mask(args, mask, outputs)
+        except SeqirError as error:
+            _add_note(error, self._note(args))
+            raise
+
+    def _as_traced(self, y: Any) -> Any:
+        b = current_builder()
+        assert b is not None
+        if isinstance(y, Traced):
+            return y
+        from seqir.ops.apply import value_of
+
+        return Traced(b, value_of(b, y))
+
+    def _with_mask(self, args: Any, mask: Any, outputs: Any) -> Any:
+        if not args or isinstance(outputs, list | tuple | dict):
+            return outputs
+        given = any(m is not None for m in nest.flatten(mask))
+        mask = self.compute_mask(args[0], mask) if given or self._makes_mask else None
+        assert isinstance(outputs, Traced)
+        if mask is not outputs.mask:
+            return Traced(outputs.builder, outputs.value, mask)
+        return outputs
+
+    _makes_mask: bool = False
+    """Whether the outputs have a mask even if the inputs have none."""
+
+    @cached_property
+    def _call_arguments(self) -> frozenset[str]:
+        return frozenset(inspect.signature(self.call).parameters)
+
+    def _autocast(self, x: Any) -> Any:
+        if not isinstance(x, Traced) or not self.autocast:
+            return x
+        if dtypes.is_float(x.dtype) and x.dtype != self.compute_dtype:
+            return Traced(x.builder, cast(x, self.compute_dtype).value, x.mask)
+        return x
+
+    def _check_inputs(self, args: tuple[Any, ...]) -> None:
+        if self.single_input and args and isinstance(args[0], list | tuple | dict):
+            count = len(nest.flatten(args[0]))
+            raise ShapeError(
+                f'Layer "{self.name}" expects 1 input(s), but it received {count} '
+                "input tensors. Only the functional Model(inputs, outputs) can "
+                "connect several tensors."
+            )
+        if not args or (self.ndim is None and self.min_ndim is None):
+            return
+        for x in nest.flatten(args[0]):
+            if not isinstance(x, Tensor):
+                continue
+            shape = format_shape(x.shape)
+            if self.ndim is not None and x.ndim != self.ndim:
+                raise ShapeError(
+                    f"Input 0 of layer '{self.name}' is incompatible with the layer: "
+                    f"expected ndim={self.ndim}, found ndim={x.ndim}. "
+                    f"Full shape received: {shape}"
+                )
+            if self.min_ndim is not None and x.ndim < self.min_ndim:
+                raise ShapeError(
+                    f"Input 0 of layer '{self.name}' is incompatible with the layer: "
+                    f"expected min_ndim={self.min_ndim}, found ndim={x.ndim}. "
+                    f"Full shape received: {shape}"
+                )
+
+    def check_axis(self, shape: Sequence[int | None], axis: int, wanted: int) -> None:
+        """ShapeError unless the input has the size there that the weights need."""
+        if shape[axis] is not None and shape[axis] != wanted:
+            raise ShapeError(
+                f"Input 0 of layer '{self.name}' is incompatible with the layer: "
+                f"expected axis {axis} of input shape to have value {wanted}, but "
+                f"received input with shape {format_shape(shape)}"
+            )
+
+    def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        if self.built:
+            return
+        tensors = args[0] if args else next(iter(kwargs.values()), None)
+        shape = nest.map_structure(lambda x: getattr(x, "shape", None), tensors)
+        self.build_now(shape)
+
+    def build_now(self, shape: Any) -> None:
+        """Run `build` once; a failed build leaves no weights behind."""
+        before = list(self._own_variables)
+        try:
+            self.build(shape)
+        except BaseException:
+            self._own_variables[:] = before
+            raise
+        object.__setattr__(self, "built", True)
+
+    def _note(self, args: Any) -> str:
+        types = [str(x.type) for x in nest.flatten(args) if isinstance(x, Tensor)]
+        inputs = f", input {', '.join(types)}" if types else ""
+        return f"in layer {self.name!r} ({type(self).__name__}){inputs}"
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        """Shape of the output for inputs of this shape; nothing is built.
+
+        Raises: ShapeError if such an input does not fit.
+        """
+        spec = self.compute_output_spec(_stand_ins(input_shape, self.compute_dtype))
+        return nest.map_structure(lambda t: t.shape, spec)
+
+    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+        """Output tensors for symbolic inputs; nothing is built or recorded."""
+        layers = list(self._walk())
+        saved = [(layer, _copy_state(layer)) for layer in layers]
+        counters = naming.snapshot()
+        _abstract.append(True)
+        try:
+            return record(self, args, kwargs)
+        finally:
+            _abstract.pop()
+            naming.restore(counters)
+            for layer, state in saved:
+                layer.__dict__.clear()
+                layer.__dict__.update(state)
+
+    # Attributes are tracked: weights and layers are found wherever they are put.
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if name == "trainable":
+            object.__setattr__(self, name, value)
+            return
+        if "_layers" not in self.__dict__:
+            raise ArgumentError(
+                f"call super().__init__() in {type(self).__name__}.__init__ before "
+                "setting attributes"
+            )
+        self._track(value)
+        object.__setattr__(self, name, value)
+
+    def _track(self, value: Any) -> None:
+        if isinstance(value, Variable):
+            if value not in self._own_variables:
+                self._own_variables.append(value)
+        elif isinstance(value, Layer):
+            if not any(value is layer for layer in self._layers):
+                self._layers.append(value)
+        elif isinstance(value, list | tuple):
+            for item in value:
+                if isinstance(item, Variable | Layer | list | tuple):
+                    self._track(item)
+        elif isinstance(value, dict):
+            for item in value.values():
+                if isinstance(item, Variable | Layer | list | tuple):
+                    self._track(item)
+
+    def _walk(self) -> Iterator[Layer]:
+        """This layer and all layers inside, each once, outer before inner."""
+        seen: set[int] = set()
+        stack: list[Layer] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            yield layer
+            stack.extend(reversed(layer._inner_layers()))
+
+    def _inner_layers(self) -> list[Layer]:
+        return self._layers
+
+    # Configuration.
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal, unbuilt layer."""
+        base = {"name": self.name, "trainable": self.trainable, "dtype": self._policy_name}
+        own = {name: _plain(getattr(self, name)) for name in type(self)._fields}
+        return base | own
+
+    @classmethod
+    def from_config(cls, config: dict[str, Any]) -> Any:
+        """The layer that `get_config` describes."""
+        return cls(**config)
+
+    @property
+    def _policy_name(self) -> str:
+        if self.compute_dtype == self.variable_dtype:
+            return self.variable_dtype
+        return f"mixed_{self.compute_dtype}"
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+
+
+def _init_from_fields(self: Any, *args: Any, **kwargs: Any) -> None:
+    kind = type(self).__name__
+    values, base = fields.bind(kind, type(self)._fields, args, kwargs)
+    if "activity_regularizer" in values:  # a field of some layers, for its place
+        base["activity_regularizer"] = values.pop("activity_regularizer")
+    Layer.__init__(self, **base)
+    for name, value in values.items():
+        setattr(self, name, value)
+    try:
+        self.setup()
+    except SeqirError as error:
+        _add_note(error, f"in layer {self.name!r} ({kind})")
+        raise
+
+
+def _add_note(error: SeqirError, note: str) -> None:
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
+
+
+def _copy_state(layer: Layer) -> dict[str, Any]:
+    """The attributes of a layer, with copies of the lists that building appends to."""
+    return {
+        k: list(v) if isinstance(v, list) else dict(v) if isinstance(v, dict) else v
+        for k, v in layer.__dict__.items()
+    }
+
+
+def _policy(dtype: Any) -> tuple[str, str]:
+    """Element types of weights and of computation."""
+    if dtype is None:
+        return config.floatx(), config.floatx()
+    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", dtype)
+    if isinstance(name, str) and name.startswith("mixed_"):
+        return "float32", dtypes.canonical(name.removeprefix("mixed_"))
+    name = dtypes.canonical(name)
+    return name, name
+
+
+def _legacy_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
+    """The batch shape that a first layer was given instead of an `Input`."""
+    full = kwargs.get("batch_input_shape") or kwargs.get("batch_shape")
+    if full is not None:
+        return tuple(full)
+    shape = kwargs.get("input_shape")
+    if shape is None and kwargs.get("input_dim") is not None:
+        shape = (kwargs["input_dim"],)
+    if shape is None:
+        return None
+    shape = (shape,) if isinstance(shape, int) else tuple(shape)
+    return (kwargs.get("batch_size"), *shape)
+
+
+def _stand_ins(shape: Any, dtype: str) -> Any:
+    """Symbolic tensors of a shape or of a structure of shapes."""
+    if isinstance(shape, dict):
+        return {k: _stand_ins(v, dtype) for k, v in shape.items()}
+    if shape and all(isinstance(s, list | tuple) for s in shape):
+        return [_stand_ins(s, dtype) for s in shape]
+    dims = tuple(
+        f"size_{i}" if d is None else d for i, d in enumerate(shape)
+    )
+    return KerasTensor(TensorType(dtype, dims), "input")
+
+
+def _plain(value: Any) -> Any:
+    """A field as get_config has it: names instead of functions."""
+    from seqir import activations
+
+    if hasattr(value, "get_config"):
+        return {"class_name": type(value).__name__, "config": value.get_config()}
+    if callable(value):
+        return activations.serialize(value)
+    return list(value) if isinstance(value, tuple) else value
+
+
+Initializer = Callable[..., Any] | str | None

@@ -1,0 +1,327 @@
+"""Input, Dense, Embedding, Activation, Dropout and their kind."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqir import activations, config, dtypes, naming, ops, shapes
+from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.layers.base import Initializer, Layer
+from seqir.ops.call import Call
+from seqir.ops.tensor import KerasTensor, Traced
+from seqir.tensortype import TensorType
+
+_AXIS_NAMES = {
+    3: ("time",),
+    4: ("height", "width"),
+    5: ("depth", "height", "width"),
+}
+
+
+class InputLayer(Layer):
+    """The place where arrays enter a model.
+
+    An unknown size is None, or a name of your choice: sizes of one name are equal.
+
+    Source: Keras 3 ``layers.InputLayer``.
+    """
+
+    def __init__(
+        self,
+        shape: Any = None,
+        batch_size: int | None = None,
+        dtype: Any = None,
+        sparse: bool | None = None,
+        ragged: bool | None = None,
+        batch_shape: Any = None,
+        input_tensor: Any = None,
+        optional: bool = False,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name, dtype=dtype)
+        if sparse or ragged or optional or input_tensor is not None:
+            raise UnsupportedError(
+                "Input takes dense arrays: sparse, ragged, optional and tensor "
+                "are not supported"
+            )
+        if (shape is None) == (batch_shape is None):
+            raise ArgumentError("Input needs shape= or batch_shape=, and not both")
+        if batch_shape is None:
+            shape = (shape,) if isinstance(shape, int | str) else tuple(shape)
+            batch_shape = (batch_size, *shape)
+        self.batch_shape = tuple(_check_size(d) for d in batch_shape)
+        self.incidental_batch = False
+        """The batch size is only that of the first array the model was called on."""
+        self.variable_dtype = dtypes.canonical(dtype or config.floatx())
+        self.built = True
+        tensor = KerasTensor(
+            self.tensor_type(), name or naming.auto_name("keras_tensor")
+        )
+        self.calls.append(Call(self, (), {}, tensor))
+
+    def tensor_type(self, *, batch: str | int | None = None, prefix: str = "") -> TensorType:
+        """Type of the tensor that enters, unknown sizes named.
+
+        Names are those of the axes (``height``), with `prefix` where several inputs
+        would share them.
+        """
+        rank = len(self.batch_shape)
+        first = self.batch_shape[0] if rank else None
+        dims: list[shapes.Dim] = []
+        prefix = prefix or f"{self.name}_"
+        names = _AXIS_NAMES.get(rank, ())
+        if config.image_data_format() == "channels_first" and rank > 3:
+            names = ("channels", *names)
+        for i, d in enumerate(self.batch_shape):
+            if i == 0:
+                dims.append(batch if batch is not None else first or "batch")
+            elif d is not None:
+                dims.append(d)
+            else:
+                axis = names[i - 1] if i - 1 < len(names) else f"size_{i}"
+                dims.append(f"{prefix}{axis}" if prefix != "-" else axis)
+        return TensorType(self.variable_dtype, tuple(dims))
+
+    @property
+    def dtype(self) -> str:
+        """Element type that arrays are converted to."""
+        return self.variable_dtype
+
+    def call(self) -> Any:
+        """Not called: a model feeds it."""
+        raise ArgumentError(
+            f"{self.name!r} is an input: start a model with it, do not call it"
+        )
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal input."""
+        return {
+            "batch_shape": self.batch_shape,
+            "dtype": self.dtype,
+            "name": self.name,
+        }
+
+
+def _check_size(d: Any) -> int | str | None:
+    if d is None:
+        return None
+    if isinstance(d, str):
+        return shapes.check_symbol(d)
+    if isinstance(d, bool) or not hasattr(d, "__index__"):
+        raise ArgumentError(f"a size of an Input is an integer or None, got {d!r}")
+    if int(d) < 0:
+        raise ArgumentError(f"a size of an Input must not be negative, got {d}")
+    return int(d)
+
+
+def Input(  # noqa: N802
+    shape: Any = None,
+    batch_size: int | None = None,
+    dtype: Any = None,
+    sparse: bool | None = None,
+    ragged: bool | None = None,
+    batch_shape: Any = None,
+    name: str | None = None,
+    tensor: Any = None,
+    optional: bool = False,
+) -> Any:
+    """A symbolic tensor to start a model with.
+
+    Shapes: the batch is not part of `shape`; None is an unknown size.
+    Source: Keras 3 ``keras.Input``.
+    """
+    layer = InputLayer(
+        shape=shape,
+        batch_size=batch_size,
+        dtype=dtype,
+        sparse=sparse,
+        ragged=ragged,
+        batch_shape=batch_shape,
+        input_tensor=tensor,
+        optional=optional,
+        name=name,
+    )
+    return layer.output
+
+
+class Dense(Layer):
+    """y = activation(x @ kernel + bias), on the last axis.
+
+    Shapes: x[..., n] -> y[..., units].
+    Weights: kernel[n, units], bias[units].
+    Source: Keras 3 ``layers.Dense``.
+    """
+
+    units: int
+    activation: Any = None
+    use_bias: bool = True
+    kernel_initializer: Initializer = "glorot_uniform"
+    bias_initializer: Initializer = "zeros"
+    kernel_regularizer: Any = None
+    bias_regularizer: Any = None
+    activity_regularizer: Any = None
+    kernel_constraint: Any = None
+    bias_constraint: Any = None
+
+    supports_masking = True
+    min_ndim = 2
+    single_input = True
+
+    def setup(self) -> None:
+        self.units = positive("units", self.units)
+        self.activation = activations.get(self.activation)
+
+    def build(self, input_shape: Any) -> None:
+        n = input_shape[-1]
+        if n is None:
+            raise ShapeError(
+                "Dense needs to know the size of the last axis of its input, "
+                f"got {shapes.format_shape(input_shape)}"
+            )
+        self.kernel = self.add_weight(
+            (n, self.units),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+        if self.use_bias:
+            self.bias = self.add_weight(
+                (self.units,),
+                self.bias_initializer,
+                regularizer=self.bias_regularizer,
+                constraint=self.bias_constraint,
+                name="bias",
+            )
+
+    def call(self, x: Any) -> Any:
+        self.check_axis(x.shape, -1, self.kernel.shape[0])
+        y = ops.matmul(x, self.kernel)
+        if self.use_bias:
+            y = y + self.bias
+        return self.activation(y)
+
+
+class Embedding(Layer):
+    """y = the row of the table that each integer names.
+
+    Shapes: x[*i] of integers -> y[*i, output_dim].
+    Weights: embeddings[input_dim, output_dim].
+    Source: Keras 3 ``layers.Embedding``.
+    """
+
+    input_dim: int
+    output_dim: int
+    embeddings_initializer: Initializer = "uniform"
+    embeddings_regularizer: Any = None
+    embeddings_constraint: Any = None
+    mask_zero: bool = False
+    weights_: Any = None
+
+    supports_masking = True
+    single_input = True
+
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        embeddings_initializer: Initializer = "uniform",
+        embeddings_regularizer: Any = None,
+        embeddings_constraint: Any = None,
+        mask_zero: bool = False,
+        weights: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(**kwargs)
+        self.input_dim = positive("input_dim", input_dim)
+        self.output_dim = positive("output_dim", output_dim)
+        self.embeddings_initializer = embeddings_initializer
+        self.embeddings_regularizer = embeddings_regularizer
+        self.embeddings_constraint = embeddings_constraint
+        self.mask_zero = self._makes_mask = mask_zero
+        self.autocast = False
+        self._given = weights
+        self.build_now(None)
+
+    def build(self, input_shape: Any) -> None:
+        self.embeddings = self.add_weight(
+            (self.input_dim, self.output_dim),
+            self.embeddings_initializer,
+            regularizer=self.embeddings_regularizer,
+            constraint=self.embeddings_constraint,
+            name="embeddings",
+        )
+        if self._given is not None:
+            given = self._given
+            self.set_weights(given if isinstance(given, list) else [given])
+
+    def call(self, x: Any) -> Any:
+        y = ops.take(self.embeddings, ops.cast(x, "int32") if "int" not in x.dtype else x, axis=0)
+        return ops.cast(y, self.compute_dtype)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+
+class Activation(Layer):
+    """y = activation(x). Source: Keras 3 ``layers.Activation``."""
+
+    activation: Any
+
+    supports_masking = True
+
+    def setup(self) -> None:
+        self.activation = activations.get(self.activation)
+
+    def call(self, x: Any) -> Any:
+        return self.activation(x)
+
+
+class Identity(Layer):
+    """y = x. Source: Keras 3 ``layers.Identity``."""
+
+    supports_masking = True
+
+    def call(self, x: Any) -> Any:
+        return x
+
+
+class Dropout(Layer):
+    """y = x when the model runs; in training a share `rate` of it is set to 0.
+
+    Units: rate: fraction of elements dropped.
+    Source: Keras 3 ``layers.Dropout``.
+    """
+
+    rate: float
+    noise_shape: Any = None
+    seed: int | None = None
+
+    supports_masking = True
+
+    def setup(self) -> None:
+        if not isinstance(self.rate, int | float) or not 0 <= self.rate <= 1:
+            raise ArgumentError(f"rate must be between 0 and 1, got {self.rate!r}")
+
+    def call(self, x: Any, training: bool = False) -> Any:
+        if training and self.rate:
+            raise UnsupportedError(
+                f"{type(self).__name__} is the identity when a model runs; its random "
+                "mask exists only in training graphs, which this version does not make"
+            )
+        return x
+
+
+def positive(name: str, value: Any) -> int:
+    """The value if it is a positive integer.
+
+    Raises: ArgumentError otherwise.
+    """
+    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) <= 0:
+        raise ArgumentError(f"{name} must be a positive integer, got {value!r}")
+    return int(value)
+
+
+def is_traced(x: Any) -> bool:
+    """Whether x is a value of the graph under construction."""
+    return isinstance(x, Traced)

@@ -1,0 +1,88 @@
+"""Running a layer on arrays on its own: traced, lowered and kept per input type."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqir import dtypes, nest
+from seqir.errors import DTypeError
+from seqir.ir import Array, Builder
+from seqir.ops.apply import as_array
+from seqir.ops.tensor import Traced, Variable
+from seqir.tensortype import type_of
+
+if TYPE_CHECKING:
+    from seqir.layers.base import Layer
+
+_KEEP = 16
+
+
+def run(layer: Layer, args: Any, kwargs: Any) -> Any:
+    """Call the layer on arrays; weights are fed, so that changing them costs nothing.
+
+    Raises: DTypeError if an argument is no array of numbers.
+    """
+    args = nest.map_structure(lambda x: _array(x, layer), args)
+    kwargs = {
+        k: _array(v, layer) if isinstance(v, np.ndarray) else v
+        for k, v in kwargs.items()
+    }
+    leaves = [x for x in nest.flatten((args, kwargs)) if isinstance(x, np.ndarray)]
+    key = str(
+        nest.map_structure(
+            lambda x: str(type_of(x)) if isinstance(x, np.ndarray) else x,
+            (args, kwargs),
+        )
+    )
+    sessions = layer._sessions  # pyright: ignore[reportPrivateUsage]
+    if key not in sessions:
+        if len(sessions) >= _KEEP:
+            sessions.pop(next(iter(sessions)))
+        sessions[key] = _prepare(layer, args, kwargs)
+    session, variables, structure = sessions[key]
+    feeds = {f"input_{i}": x for i, x in enumerate(leaves)}
+    feeds |= {name: v.array for v, name in variables.items()}
+    outputs = session.run({n: feeds[n] for n in session.input_names})
+    return nest.pack(structure, outputs)
+
+
+def _prepare(layer: Layer, args: Any, kwargs: Any) -> Any:
+    from seqir import lower, passes, runtime
+
+    b = Builder(layer.name)
+    count = 0
+
+    def traced(x: Any) -> Any:
+        nonlocal count
+        if not isinstance(x, np.ndarray):
+            return x
+        count += 1
+        return Traced(b, b.input(f"input_{count - 1}", type_of(x)))
+
+    with b.active():
+        args, kwargs = nest.map_structure(traced, (args, kwargs))
+        result = layer.trace(*args, **kwargs)
+    outputs = nest.flatten(result)
+    graph = b.finish({f"output_{i}": y.value for i, y in enumerate(outputs)})
+    graph = passes.run(graph, passes.STRUCTURE)
+    model, arrays = lower.split(lower.lower(graph))
+    variables: dict[Variable, str] = b.bindings
+    return runtime.Session(model, arrays, device="cpu"), variables, result
+
+
+def _array(x: Any, layer: Layer) -> Any:
+    if x is None or isinstance(x, str | bool):
+        return x
+    if isinstance(x, int | float):
+        return x
+    try:
+        array: Array = as_array(x)
+    except DTypeError as error:
+        error.add_note(f"in layer {layer.name!r}")
+        raise
+    name = dtypes.canonical(array.dtype)
+    if dtypes.is_float(name) and name != layer.compute_dtype and layer.autocast:
+        return array.astype(dtypes.to_numpy(layer.compute_dtype))
+    return array

@@ -1,0 +1,247 @@
+"""Layers of several inputs."""
+
+from __future__ import annotations
+
+import functools
+from typing import Any
+
+from seqir import ops, shapes
+from seqir.errors import ArgumentError, ShapeError
+from seqir.layers.base import Layer
+from seqir.shapes import format_shape
+
+
+class _Merge(Layer):
+    """One tensor from a list of tensors of shapes that broadcast.
+
+    Lower ranks get axes of size 1 after the batch.
+    """
+
+    supports_masking = True
+    least = 1
+
+    def combine(self, xs: list[Any]) -> Any:
+        """The result for inputs of one rank."""
+        raise NotImplementedError
+
+    def call(self, xs: Any) -> Any:
+        if not isinstance(xs, list | tuple) or len(xs) < self.least:
+            count = len(xs) if isinstance(xs, list | tuple) else 1
+            wanted = "a list of at least 1 input" if self.least == 1 else (
+                "a list of exactly 2 inputs"
+            )
+            raise ArgumentError(
+                f"A {type(self).__name__} layer should be called on {wanted}. "
+                f"Received {count} inputs (not in a list)"
+                if not isinstance(xs, list | tuple)
+                else f"A {type(self).__name__} layer should be called on {wanted}. "
+                f"Received a list of {count}"
+            )
+        rank = max(x.ndim for x in xs)
+        level = [
+            ops.expand_dims(x, tuple(range(1, 1 + rank - x.ndim))) if x.ndim < rank else x
+            for x in xs
+        ]
+        try:
+            return self.combine(level)
+        except ShapeError as error:
+            given = ", ".join(format_shape(x.shape) for x in xs)
+            raise ShapeError(
+                f"Inputs of layer '{self.name}' have incompatible shapes: {given}"
+            ) from error
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        masks = [m for m in previous_mask or () if m is not None]
+        if not masks or len(masks) < len(previous_mask):
+            return None
+        return functools.reduce(ops.logical_and, masks)
+
+
+class Add(_Merge):
+    """Sum of all inputs. Source: Keras 3 ``layers.Add``."""
+
+    def combine(self, xs: list[Any]) -> Any:
+        return functools.reduce(ops.add, xs)
+
+
+class Subtract(_Merge):
+    """First input minus second. Source: Keras 3 ``layers.Subtract``."""
+
+    least = 2
+
+    def combine(self, xs: list[Any]) -> Any:
+        if len(xs) != 2:
+            raise ArgumentError(
+                "A Subtract layer should be called on exactly 2 inputs, "
+                f"got {len(xs)}"
+            )
+        return xs[0] - xs[1]
+
+
+class Multiply(_Merge):
+    """Product of all inputs. Source: Keras 3 ``layers.Multiply``."""
+
+    def combine(self, xs: list[Any]) -> Any:
+        return functools.reduce(ops.multiply, xs)
+
+
+class Average(_Merge):
+    """Mean of all inputs. Source: Keras 3 ``layers.Average``."""
+
+    def combine(self, xs: list[Any]) -> Any:
+        return functools.reduce(ops.add, xs) / float(len(xs))
+
+
+class Maximum(_Merge):
+    """Largest of all inputs. Source: Keras 3 ``layers.Maximum``."""
+
+    def combine(self, xs: list[Any]) -> Any:
+        return functools.reduce(ops.maximum, xs)
+
+
+class Minimum(_Merge):
+    """Smallest of all inputs. Source: Keras 3 ``layers.Minimum``."""
+
+    def combine(self, xs: list[Any]) -> Any:
+        return functools.reduce(ops.minimum, xs)
+
+
+class Concatenate(_Merge):
+    """Inputs joined along an axis. Source: Keras 3 ``layers.Concatenate``."""
+
+    axis: int = -1
+
+    def call(self, xs: Any) -> Any:
+        if not isinstance(xs, list | tuple) or not xs:
+            raise ArgumentError(
+                "A Concatenate layer should be called on a list of at least 1 input"
+            )
+        if len({x.ndim for x in xs}) > 1:
+            given = ", ".join(format_shape(x.shape) for x in xs)
+            raise ShapeError(
+                f"Inputs of layer '{self.name}' must have one rank, got {given}"
+            )
+        return super().call(xs)
+
+    def combine(self, xs: list[Any]) -> Any:
+        return ops.concatenate(xs, self.axis)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        if previous_mask is None or all(m is None for m in previous_mask):
+            return None
+        rank = inputs[0].ndim
+        axis = shapes.normalize_axis(self.axis, rank)
+        if any(m is None for m in previous_mask):
+            return None
+        if axis < previous_mask[0].ndim:
+            return ops.cast(
+                ops.concatenate(
+                    [ops.cast(m, "int32") for m in previous_mask], axis
+                ),
+                "bool",
+            )
+        return functools.reduce(ops.logical_and, previous_mask)
+
+
+class Dot(_Merge):
+    """Products summed over one axis of each of two inputs.
+
+    Shapes: x[N, ..., k, ...], y[N, ..., k, ...] -> x's other axes, then y's; if there
+        are none, [N, 1].
+    Source: Keras 3 ``layers.Dot``.
+    """
+
+    axes: Any
+    normalize: bool = False
+
+    least = 2
+
+    def setup(self) -> None:
+        axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
+        if (
+            not isinstance(axes, list | tuple)
+            or len(axes) != 2
+            or not all(isinstance(a, int) for a in axes)
+        ):
+            raise ArgumentError(f"axes must be one or two integers, got {self.axes!r}")
+
+    def call(self, xs: Any) -> Any:
+        if not isinstance(xs, list | tuple) or len(xs) != 2:
+            raise ArgumentError("A Dot layer should be called on exactly 2 inputs")
+        a, b = xs
+        given = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
+        i, j = (shapes.normalize_axis(x, t.ndim) for x, t in zip(given, xs, strict=True))
+        if i == 0 or j == 0:
+            raise ArgumentError("axes of Dot must not be the batch axis")
+        if None not in (a.shape[i], b.shape[j]) and a.shape[i] != b.shape[j]:
+            raise ShapeError(
+                f"Inputs of layer '{self.name}' have incompatible shapes: axis {i} of "
+                f"{format_shape(a.shape)} and axis {j} of {format_shape(b.shape)}"
+            )
+        if self.normalize:
+            a, b = _unit(a, i), _unit(b, j)
+        letters = "abcdefghijklmn"
+        first = list(letters[: a.ndim])
+        second = ["a", *letters[a.ndim : a.ndim + b.ndim - 1]]
+        second[j] = first[i]
+        out = [c for c in first if c != first[i]] + [
+            c for c in second[1:] if c != first[i]
+        ]
+        if len(out) == 1:
+            return ops.sum(a * b, 1, keepdims=True)
+        if a.ndim == 3 and b.ndim == 3:
+            # The usual case is one matrix product; Einsum runs on fewer targets.
+            left = a if i == 2 else ops.transpose(a, (0, 2, 1))
+            right = b if j == 1 else ops.transpose(b, (0, 2, 1))
+            return ops.matmul(left, right)
+        equation = f"{''.join(first)},{''.join(second)}->{''.join(out)}"
+        return ops.einsum(equation, a, b)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        return None
+
+
+def _unit(x: Any, axis: int) -> Any:
+    """x scaled to length 1 along an axis, as Keras does: 1 / √max(Σx², 1e-12)."""
+    total = ops.sum(x * x, axis, keepdims=True)
+    return x * ops.rsqrt(ops.maximum(total, 1e-12))
+
+
+def add(inputs: Any, **kwargs: Any) -> Any:
+    """Sum of all inputs. Source: ``keras.layers.add``."""
+    return Add(**kwargs)(inputs)
+
+
+def subtract(inputs: Any, **kwargs: Any) -> Any:
+    """First input minus second. Source: ``keras.layers.subtract``."""
+    return Subtract(**kwargs)(inputs)
+
+
+def multiply(inputs: Any, **kwargs: Any) -> Any:
+    """Product of all inputs. Source: ``keras.layers.multiply``."""
+    return Multiply(**kwargs)(inputs)
+
+
+def average(inputs: Any, **kwargs: Any) -> Any:
+    """Mean of all inputs. Source: ``keras.layers.average``."""
+    return Average(**kwargs)(inputs)
+
+
+def maximum(inputs: Any, **kwargs: Any) -> Any:
+    """Largest of all inputs. Source: ``keras.layers.maximum``."""
+    return Maximum(**kwargs)(inputs)
+
+
+def minimum(inputs: Any, **kwargs: Any) -> Any:
+    """Smallest of all inputs. Source: ``keras.layers.minimum``."""
+    return Minimum(**kwargs)(inputs)
+
+
+def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+    """Inputs joined along an axis. Source: ``keras.layers.concatenate``."""
+    return Concatenate(axis=axis, **kwargs)(inputs)
+
+
+def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+    """Products summed over one axis of each. Source: ``keras.layers.dot``."""
+    return Dot(axes=axes, **kwargs)(inputs)

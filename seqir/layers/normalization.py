@@ -1,0 +1,216 @@
+"""Normalization layers."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqir import ops, shapes
+from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.layers.base import Initializer, Layer
+from seqir.ops.apply import apply
+from seqir.ops.norm import BatchNorm, LayerNorm
+from seqir.shapes import format_shape
+
+
+class BatchNormalization(Layer):
+    """y = (x - mean) / √(variance + epsilon) * gamma + beta, per channel.
+
+    With the moving statistics when the model runs (or the layer is frozen), with the
+    batch's own in training, which also moves the moving ones::
+
+        moving = moving * momentum + batch * (1 - momentum)
+
+    Shapes: x[..., C, ...] -> y as x; the channels lie on `axis`.
+    Weights: gamma, beta, moving_mean, moving_variance[C]; the last two untrained.
+    Units: momentum: fraction of the moving statistics kept per step.
+    Source: Keras 3 ``layers.BatchNormalization``; arXiv:1502.03167.
+    """
+
+    axis: int = -1
+    momentum: float = 0.99
+    epsilon: float = 0.001
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Initializer = "zeros"
+    gamma_initializer: Initializer = "ones"
+    moving_mean_initializer: Initializer = "zeros"
+    moving_variance_initializer: Initializer = "ones"
+    beta_regularizer: Any = None
+    gamma_regularizer: Any = None
+    beta_constraint: Any = None
+    gamma_constraint: Any = None
+    renorm: bool = False
+    renorm_clipping: Any = None
+    renorm_momentum: float = 0.99
+    synchronized: bool = False
+
+    supports_masking = True
+    single_input = True
+
+    def setup(self) -> None:
+        if not isinstance(self.axis, int):
+            raise ArgumentError(f"axis must be one integer, got {self.axis!r}")
+        if self.renorm:
+            raise UnsupportedError("BatchNormalization(renorm=True) is not supported")
+
+    def build(self, input_shape: Any) -> None:
+        axis = shapes.normalize_axis(self.axis, len(input_shape))
+        size = input_shape[axis]
+        if size is None:
+            raise ShapeError(
+                "BatchNormalization needs to know the size of its axis "
+                f"{self.axis}, got {format_shape(input_shape)}"
+            )
+        self._size = size
+        if self.scale:
+            self.gamma = self.add_weight(
+                (size,),
+                self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                name="gamma",
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                (size,),
+                self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                name="beta",
+            )
+        self.moving_mean = self.add_weight(
+            (size,), self.moving_mean_initializer, trainable=False, name="moving_mean"
+        )
+        self.moving_variance = self.add_weight(
+            (size,),
+            self.moving_variance_initializer,
+            trainable=False,
+            name="moving_variance",
+        )
+
+    def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+        self.check_axis(x.shape, self.axis, self._size)
+        axis = shapes.normalize_axis(self.axis, x.ndim)
+        if training and self.trainable:
+            return self._normalize_batch(x, axis, mask)
+        cast = lambda w: ops.cast(w, x.dtype)  # noqa: E731
+        mean, variance = cast(self.moving_mean), cast(self.moving_variance)
+        gamma = cast(self.gamma) if self.scale else ops.ones_like(mean)
+        beta = cast(self.beta) if self.center else ops.zeros_like(mean)
+        order = (0, axis, *(i for i in range(1, x.ndim) if i != axis))
+        moved = ops.transpose(x, order) if axis > 1 else x
+        if axis == 0:
+            raise ArgumentError("axis must not be the batch axis")
+        y = apply(BatchNorm(self.epsilon), moved, gamma, beta, mean, variance)
+        if axis == 1:
+            return y
+        back = [order.index(i) for i in range(x.ndim)]
+        return ops.transpose(y, back)
+
+    def _normalize_batch(self, x: Any, axis: int, mask: Any) -> Any:
+        others = tuple(i for i in range(x.ndim) if i != axis)
+        column = [1] * x.ndim
+        column[axis] = self._size
+        if mask is None:
+            mean, variance = ops.moments(x, others)
+        else:
+            weights = ops.cast(mask, x.dtype)
+            weights = ops.expand_dims(weights, tuple(range(weights.ndim, x.ndim)))
+            total = ops.sum(weights * ops.ones_like(x), others)
+            mean = ops.sum(x * weights, others) / total
+            centred = x - ops.reshape(mean, column)
+            variance = ops.sum(weights * centred * centred, others) / total
+        m = self.momentum
+        self.moving_mean.assign(self.moving_mean * m + mean * (1.0 - m))
+        self.moving_variance.assign(self.moving_variance * m + variance * (1.0 - m))
+        factor = ops.rsqrt(variance + self.epsilon)
+        if self.scale:
+            factor = factor * self.gamma
+        shift = -mean * factor
+        if self.center:
+            shift = shift + self.beta
+        return x * ops.reshape(factor, column) + ops.reshape(shift, column)
+
+
+class LayerNormalization(Layer):
+    """y = (x - mean) / √(variance + epsilon) * gamma + beta, per sample.
+
+    Shapes: x -> y as x; statistics are taken over `axis` (one or several).
+    Weights: gamma, beta, of the sizes of those axes.
+    Source: Keras 3 ``layers.LayerNormalization``; arXiv:1607.06450.
+    """
+
+    axis: Any = -1
+    epsilon: float = 0.001
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Initializer = "zeros"
+    gamma_initializer: Initializer = "ones"
+    beta_regularizer: Any = None
+    gamma_regularizer: Any = None
+    beta_constraint: Any = None
+    gamma_constraint: Any = None
+
+    supports_masking = True
+    single_input = True
+
+    def setup(self) -> None:
+        axes = self.axis if isinstance(self.axis, list | tuple) else (self.axis,)
+        if not axes or not all(isinstance(a, int) for a in axes):
+            raise ArgumentError(
+                f"axis must be an integer or several, got {self.axis!r}"
+            )
+
+    def _axes(self, rank: int) -> tuple[int, ...]:
+        axes = self.axis if isinstance(self.axis, list | tuple) else (self.axis,)
+        return tuple(sorted({shapes.normalize_axis(a, rank) for a in axes}))
+
+    def build(self, input_shape: Any) -> None:
+        shape = tuple(input_shape[a] for a in self._axes(len(input_shape)))
+        if self.scale:
+            self.gamma = self.add_weight(
+                shape,
+                self.gamma_initializer,
+                regularizer=self.gamma_regularizer,
+                constraint=self.gamma_constraint,
+                name="gamma",
+            )
+        if self.center:
+            self.beta = self.add_weight(
+                shape,
+                self.beta_initializer,
+                regularizer=self.beta_regularizer,
+                constraint=self.beta_constraint,
+                name="beta",
+            )
+
+    def call(self, x: Any) -> Any:
+        axes = self._axes(x.ndim)
+        if self.scale or self.center:
+            given = self.gamma if self.scale else self.beta
+            for axis, size in zip(axes, given.shape, strict=True):
+                assert size is not None
+                self.check_axis(x.shape, axis, size)
+        sizes = [x.shape[a] for a in axes]
+        trailing = axes == tuple(range(x.ndim - len(axes), x.ndim))
+        if trailing and None not in sizes and x.dtype in ("float32", "float64"):
+            scale = self.gamma if self.scale else _constant(1.0, sizes, x.dtype)
+            shift = self.beta if self.center else _constant(0.0, sizes, x.dtype)
+            op = LayerNorm(-len(axes), self.epsilon)
+            return apply(op, x, ops.cast(scale, x.dtype), ops.cast(shift, x.dtype))
+        wide = ops.cast(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+        mean, variance = ops.moments(wide, axes, keepdims=True)
+        y = (wide - mean) * ops.rsqrt(variance + self.epsilon)
+        column = [x.shape[i] if i in axes else 1 for i in range(x.ndim)]
+        y = ops.cast(y, x.dtype)
+        if self.scale:
+            y = y * ops.cast(ops.reshape(self.gamma, column), x.dtype)
+        if self.center:
+            y = y + ops.cast(ops.reshape(self.beta, column), x.dtype)
+        return y
+
+
+def _constant(value: float, sizes: Any, dtype: str) -> Any:
+    import numpy as np
+
+    return np.full(tuple(sizes), value, dtype)

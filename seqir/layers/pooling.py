@@ -1,0 +1,216 @@
+"""Pooling over windows and over everything."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar
+
+from seqir import ops
+from seqir.config import check_data_format
+from seqir.layers.base import Layer
+from seqir.layers.spatial import (
+    from_channels_first,
+    ints,
+    padding_name,
+    resolve_padding,
+    spatial_axes,
+    to_channels_first,
+)
+from seqir.ops.apply import apply
+from seqir.ops.pool import AveragePool, MaxPool, Pool
+
+
+class _Pooling(Layer):
+    """One number from each window of each channel."""
+
+    rank: ClassVar[int]
+    op: ClassVar[type[Pool]]
+    single_input = True
+
+    pool_size: Any
+    strides: Any = None
+    padding: str = "valid"
+    data_format: Any = None
+
+    def setup(self) -> None:
+        self.pool_size = ints("pool_size", self.pool_size, self.rank)
+        strides = self.pool_size if self.strides is None else self.strides
+        self.strides = ints("strides", strides, self.rank)
+        self.padding = padding_name(self.padding, ("valid", "same"))
+        self.data_format = check_data_format(self.data_format)
+
+    def call(self, x: Any) -> Any:
+        x = to_channels_first(x, self.data_format)
+        pads = resolve_padding(
+            x,
+            self.padding,
+            self.pool_size,
+            self.strides,
+            (1,) * self.rank,
+            what=f"layer {self.name!r}",
+        )
+        y = apply(self.op(self.pool_size, self.strides, pads), x)
+        return from_channels_first(y, self.data_format)
+
+
+class _MaxPooling(_Pooling):
+    op = MaxPool
+    pool_size: Any = 2
+
+
+class MaxPooling1D(_MaxPooling):
+    """Largest number of each window. Source: Keras 3 ``layers.MaxPooling1D``.
+
+    Shapes: x[N, T, C] -> y[N, T', C].
+    """
+
+    rank = 1
+    ndim = 3
+
+
+class MaxPooling2D(_MaxPooling):
+    """Largest number of each window. Source: Keras 3 ``layers.MaxPooling2D``.
+
+    Shapes: x[N, H, W, C] -> y[N, H', W', C].
+    """
+
+    rank = 2
+    ndim = 4
+
+
+class MaxPooling3D(_MaxPooling):
+    """Largest number of each window. Source: Keras 3 ``layers.MaxPooling3D``.
+
+    Shapes: x[N, D, H, W, C] -> y[N, D', H', W', C].
+    """
+
+    rank = 3
+    ndim = 5
+
+
+class _AveragePooling(_Pooling):
+    op = AveragePool
+
+
+class AveragePooling1D(_AveragePooling):
+    """Mean of each window, padding not counted.
+
+    Shapes: x[N, T, C] -> y[N, T', C].
+    Source: Keras 3 ``layers.AveragePooling1D``.
+    """
+
+    rank = 1
+    ndim = 3
+
+
+class AveragePooling2D(_AveragePooling):
+    """Mean of each window, padding not counted.
+
+    Shapes: x[N, H, W, C] -> y[N, H', W', C].
+    Source: Keras 3 ``layers.AveragePooling2D``.
+    """
+
+    rank = 2
+    ndim = 4
+
+
+class AveragePooling3D(_AveragePooling):
+    """Mean of each window, padding not counted.
+
+    Shapes: x[N, D, H, W, C] -> y[N, D', H', W', C].
+    Source: Keras 3 ``layers.AveragePooling3D``.
+    """
+
+    rank = 3
+    ndim = 5
+
+
+class _GlobalPooling(Layer):
+    """One number for each channel."""
+
+    kind: ClassVar[str]
+    single_input = True
+
+    data_format: Any = None
+    keepdims: bool = False
+
+    def setup(self) -> None:
+        self.data_format = check_data_format(self.data_format)
+
+    def call(self, x: Any) -> Any:
+        axes = spatial_axes(x.ndim, self.data_format)
+        reduce = ops.max if self.kind == "max" else ops.mean
+        return reduce(x, axes, keepdims=self.keepdims)
+
+
+class GlobalMaxPooling1D(_GlobalPooling):
+    """Largest number of each channel. Source: Keras 3 ``GlobalMaxPooling1D``.
+
+    Shapes: x[N, T, C] -> y[N, C].
+    """
+
+    kind = "max"
+    ndim = 3
+
+
+class GlobalMaxPooling2D(_GlobalPooling):
+    """Largest number of each channel. Source: Keras 3 ``GlobalMaxPooling2D``.
+
+    Shapes: x[N, H, W, C] -> y[N, C].
+    """
+
+    kind = "max"
+    ndim = 4
+
+
+class GlobalMaxPooling3D(_GlobalPooling):
+    """Largest number of each channel. Source: Keras 3 ``GlobalMaxPooling3D``.
+
+    Shapes: x[N, D, H, W, C] -> y[N, C].
+    """
+
+    kind = "max"
+    ndim = 5
+
+
+class GlobalAveragePooling1D(_GlobalPooling):
+    """Mean of each channel over the time steps that count.
+
+    Shapes: x[N, T, C], mask[N, T] (optional) -> y[N, C].
+    Source: Keras 3 ``layers.GlobalAveragePooling1D``.
+    """
+
+    kind = "mean"
+    ndim = 3
+    supports_masking = True
+
+    def call(self, x: Any, mask: Any = None) -> Any:
+        if mask is None:
+            return super().call(x)
+        axis = spatial_axes(3, self.data_format)[0]
+        weights = ops.cast(mask, x.dtype)
+        weights = ops.expand_dims(weights, 2 if axis == 1 else 1)
+        total = ops.sum(x * weights, axis, keepdims=self.keepdims)
+        return total / ops.sum(weights, axis, keepdims=self.keepdims)
+
+    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+        return None
+
+
+class GlobalAveragePooling2D(_GlobalPooling):
+    """Mean of each channel. Source: Keras 3 ``layers.GlobalAveragePooling2D``.
+
+    Shapes: x[N, H, W, C] -> y[N, C].
+    """
+
+    kind = "mean"
+    ndim = 4
+
+
+class GlobalAveragePooling3D(_GlobalPooling):
+    """Mean of each channel. Source: Keras 3 ``layers.GlobalAveragePooling3D``.
+
+    Shapes: x[N, D, H, W, C] -> y[N, C].
+    """
+
+    kind = "mean"
+    ndim = 5

@@ -1,0 +1,329 @@
+"""Layers that move data: flatten, reshape, permute, repeat, pad, crop, enlarge."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqir import ops, shapes
+from seqir.config import check_data_format
+from seqir.errors import ArgumentError, ShapeError
+from seqir.layers.base import Layer
+from seqir.layers.core import positive
+from seqir.layers.spatial import (
+    from_channels_first,
+    ints,
+    spatial_axes,
+    to_channels_first,
+)
+from seqir.ops.apply import apply
+from seqir.ops.movement import Pad, Slice
+from seqir.ops.resize import Upsample
+
+
+class Flatten(Layer):
+    """All axes but the batch in one. Source: Keras 3 ``layers.Flatten``.
+
+    Shapes: x[N, *size] -> y[N, product of size]; x[N] -> y[N, 1].
+    """
+
+    data_format: Any = None
+
+    min_ndim = 1
+    single_input = True
+
+    def setup(self) -> None:
+        self.data_format = check_data_format(self.data_format)
+
+    def call(self, x: Any) -> Any:
+        if self.data_format == "channels_first" and x.ndim > 1:
+            # Keras flattens in channels-last order whatever the layout.
+            x = ops.transpose(x, (0, *range(2, x.ndim), 1))
+        batch, *sizes = ops.shape(x)
+        total = 1
+        for size in sizes:
+            total = size * total
+        return ops.reshape(x, (batch, total))
+
+
+class Reshape(Layer):
+    """The same numbers in another shape. Source: Keras 3 ``layers.Reshape``.
+
+    Shapes: x[N, *size] -> y[N, *target_shape]; one size may be -1.
+    """
+
+    target_shape: Any
+
+    single_input = True
+
+    def setup(self) -> None:
+        shape = self.target_shape
+        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        if not all(isinstance(d, int) and d >= -1 for d in shape) or shape.count(-1) > 1:
+            raise ArgumentError(
+                "target_shape must be positive integers with at most one -1, "
+                f"got {self.target_shape!r}"
+            )
+        self.target_shape = shape
+
+    def call(self, x: Any) -> Any:
+        batch, *sizes = ops.shape(x)
+        total: Any = 1
+        for size in sizes:
+            total = size * total
+        target = list(self.target_shape)
+        if -1 in target:
+            rest = 1
+            for d in target:
+                rest *= d if d != -1 else 1
+            if isinstance(total, int) and (not rest or total % rest):
+                self._refuse(x)
+            target[target.index(-1)] = total // rest
+        elif isinstance(total, int) and total != shapes.volume(target):
+            self._refuse(x)
+        return ops.reshape(x, (batch, *target))
+
+    def _refuse(self, x: Any) -> None:
+        raise ShapeError(
+            f"an input of shape {shapes.format_shape(x.shape)} cannot be reshaped to "
+            f"target_shape={self.target_shape}: the numbers of elements differ"
+        )
+
+
+class Permute(Layer):
+    """Axes in another order, counted from 1, the batch apart.
+
+    Source: Keras 3 ``layers.Permute``.
+    """
+
+    dims: Any
+
+    single_input = True
+
+    def setup(self) -> None:
+        self.dims = tuple(self.dims)
+        if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
+            raise ArgumentError(
+                f"dims must order the axes 1 to {len(self.dims)}, got {self.dims}"
+            )
+
+    def call(self, x: Any) -> Any:
+        if x.ndim != len(self.dims) + 1:
+            raise ShapeError(
+                f"dims={self.dims} needs an input of rank {len(self.dims) + 1}, "
+                f"got {shapes.format_shape(x.shape)}"
+            )
+        return ops.transpose(x, (0, *self.dims))
+
+
+class RepeatVector(Layer):
+    """A vector n times. Source: Keras 3 ``layers.RepeatVector``.
+
+    Shapes: x[N, D] -> y[N, n, D].
+    """
+
+    n: int
+
+    ndim = 2
+    single_input = True
+
+    def setup(self) -> None:
+        self.n = positive("n", self.n)
+
+    def call(self, x: Any) -> Any:
+        return ops.repeat(ops.expand_dims(x, 1), self.n, axis=1)
+
+
+class _ZeroPadding(Layer):
+    """Zeros around the spatial axes."""
+
+    padding: Any = 1
+    data_format: Any = None
+
+    single_input = True
+
+    def setup(self) -> None:
+        assert self.ndim is not None
+        self.data_format = check_data_format(self.data_format)
+        self.padding = _pairs("padding", self.padding, self.ndim - 2)
+
+    def call(self, x: Any) -> Any:
+        before, after = [0] * x.ndim, [0] * x.ndim
+        axes = spatial_axes(x.ndim, self.data_format)
+        for axis, (a, b) in zip(axes, self.padding, strict=True):
+            before[axis], after[axis] = a, b
+        return apply(Pad(tuple(before), tuple(after)), x)
+
+
+class ZeroPadding1D(_ZeroPadding):
+    """Zeros before and after. Source: Keras 3 ``layers.ZeroPadding1D``."""
+
+    ndim = 3
+
+
+class ZeroPadding2D(_ZeroPadding):
+    """Zeros around images. Source: Keras 3 ``layers.ZeroPadding2D``."""
+
+    ndim = 4
+
+
+class ZeroPadding3D(_ZeroPadding):
+    """Zeros around volumes. Source: Keras 3 ``layers.ZeroPadding3D``."""
+
+    ndim = 5
+
+
+class _Cropping(Layer):
+    """The edges of the spatial axes are cut off."""
+
+    cropping: Any = 1
+    data_format: Any = None
+
+    single_input = True
+
+    def setup(self) -> None:
+        assert self.ndim is not None
+        self.data_format = check_data_format(self.data_format)
+        self.cropping = _pairs("cropping", self.cropping, self.ndim - 2)
+
+    def call(self, x: Any) -> Any:
+        axes = spatial_axes(x.ndim, self.data_format)
+        for axis, (a, b) in zip(axes, self.cropping, strict=True):
+            size = x.shape[axis]
+            if size is not None and a + b >= size:
+                raise ShapeError(
+                    f"cropping={self.cropping} leaves nothing of axis {axis}, whose "
+                    f"size is {size}"
+                )
+        begins = tuple(a for a, _ in self.cropping)
+        ends = tuple(-b if b else Slice.END for _, b in self.cropping)
+        return apply(Slice(axes, begins, ends, (1,) * len(axes)), x)
+
+
+class Cropping1D(_Cropping):
+    """Time steps cut off. Source: Keras 3 ``layers.Cropping1D``."""
+
+    ndim = 3
+
+    cropping: Any = (1, 1)
+    data_format: Any = None
+
+
+class Cropping2D(_Cropping):
+    """Edges of images cut off. Source: Keras 3 ``layers.Cropping2D``."""
+
+    ndim = 4
+
+    cropping: Any = ((0, 0), (0, 0))
+
+
+class Cropping3D(_Cropping):
+    """Edges of volumes cut off. Source: Keras 3 ``layers.Cropping3D``."""
+
+    ndim = 5
+
+
+class UpSampling1D(Layer):
+    """Every time step `size` times. Source: Keras 3 ``layers.UpSampling1D``."""
+
+    size: Any = 2
+
+    ndim = 3
+    single_input = True
+
+    def setup(self) -> None:
+        (self.size,) = ints("size", self.size, 1)
+
+    def call(self, x: Any) -> Any:
+        return ops.repeat(x, self.size, axis=1)
+
+
+class UpSampling2D(Layer):
+    """Images enlarged by whole factors. Source: Keras 3 ``layers.UpSampling2D``.
+
+    Shapes: x[N, H, W, C] -> y[N, H * size[0], W * size[1], C].
+    """
+
+    size: Any = (2, 2)
+    data_format: Any = None
+    interpolation: str = "nearest"
+
+    ndim = 4
+    single_input = True
+
+    def setup(self) -> None:
+        self.size = ints("size", self.size, 2)
+        self.data_format = check_data_format(self.data_format)
+        modes = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"}
+        if self.interpolation not in modes:
+            raise ArgumentError(
+                f"interpolation must be one of {', '.join(modes)}, "
+                f"got {self.interpolation!r}"
+            )
+        self._mode = modes[self.interpolation]
+
+    def call(self, x: Any) -> Any:
+        x = to_channels_first(x, self.data_format)
+        y = apply(Upsample(self.size, self._mode), x)
+        return from_channels_first(y, self.data_format)
+
+
+class UpSampling3D(Layer):
+    """Volumes enlarged by whole factors. Source: Keras 3 ``layers.UpSampling3D``."""
+
+    size: Any = (2, 2, 2)
+    data_format: Any = None
+
+    ndim = 5
+    single_input = True
+
+    def setup(self) -> None:
+        self.size = ints("size", self.size, 3)
+        self.data_format = check_data_format(self.data_format)
+
+    def call(self, x: Any) -> Any:
+        x = to_channels_first(x, self.data_format)
+        y = apply(Upsample(self.size, "nearest"), x)
+        return from_channels_first(y, self.data_format)
+
+
+class Rescaling(Layer):
+    """y = x * scale + offset. Source: Keras 3 ``layers.Rescaling``."""
+
+    scale: Any
+    offset: Any = 0.0
+
+    supports_masking = True
+    single_input = True
+
+    def call(self, x: Any) -> Any:
+        import numpy as np
+
+        scale, offset = (
+            np.asarray(v, np.float32) if not isinstance(v, int | float) else float(v)
+            for v in (self.scale, self.offset)
+        )
+        x = ops.cast(x, self.compute_dtype)
+        y = x * scale if _differs(scale, 1) else x
+        return y + offset if _differs(offset, 0) else y
+
+
+def _differs(value: Any, from_: float) -> bool:
+    return not isinstance(value, float) or value != from_
+
+
+def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
+    """A pair for each spatial axis, from a number, numbers or pairs."""
+    error = ArgumentError(
+        f"{name} must be an integer, {rank} integers or {rank} pairs of integers "
+        f">= 0, got {value!r}"
+    )
+    if isinstance(value, int):
+        value = (value,) * rank if rank > 1 else ((value, value),)
+    if rank == 1 and not isinstance(value[0], tuple | list):
+        value = (tuple(value),)
+    if not isinstance(value, tuple | list) or len(value) != rank:
+        raise error
+    pairs = tuple((v, v) if isinstance(v, int) else tuple(v) for v in value)
+    if any(len(p) != 2 or not all(isinstance(n, int) and n >= 0 for n in p) for p in pairs):
+        raise error
+    return pairs

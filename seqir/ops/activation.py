@@ -1,0 +1,486 @@
+"""Activation functions."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import shapes
+from seqir.errors import ArgumentError, ShapeError
+from seqir.ir import Array, Emit, Node, Op, Perm, Permuted
+from seqir.ops.apply import apply, coerce, common_dtype, is_floating, rank_of
+from seqir.ops.arith import maximum, minimum, where
+from seqir.ops.call import operation
+from seqir.ops.elementwise import Unary, check_kind
+from seqir.ops.unary import absolute, erf_array, exp, expm1, log, sqrt, tanh
+from seqir.tensortype import TensorType
+
+SELU_ALPHA = 1.6732632423543772
+SELU_SCALE = 1.0507009873554805
+
+
+@dataclass(frozen=True)
+class Relu(Unary):
+    """y = max(x, 0). Source: ONNX ``Relu`` (opset 14)."""
+
+    name: ClassVar[str] = "relu"
+    onnx: ClassVar[str] = "Relu"
+
+    def compute(self, x: Array) -> Array:
+        return np.maximum(x, np.zeros((), x.dtype))
+
+
+@dataclass(frozen=True)
+class Sigmoid(Unary):
+    """y = 1 / (1 + e⁻ˣ). Source: ONNX ``Sigmoid`` (opset 13)."""
+
+    name: ClassVar[str] = "sigmoid"
+    onnx: ClassVar[str] = "Sigmoid"
+
+    def compute(self, x: Array) -> Array:
+        return (1 + np.tanh(x / 2)) / 2  # e⁻ˣ overflows for large -x
+
+
+@dataclass(frozen=True)
+class LeakyRelu(Unary):
+    """y = x where x >= 0, else alpha * x. Source: ONNX ``LeakyRelu`` (opset 16)."""
+
+    name: ClassVar[str] = "leaky_relu"
+    onnx: ClassVar[str] = "LeakyRelu"
+    alpha: float = 0.01
+
+    def attributes(self) -> dict[str, Any]:
+        return {"alpha": self.alpha}
+
+    def compute(self, x: Array) -> Array:
+        return np.where(x >= 0, x, x * self.alpha)
+
+
+@dataclass(frozen=True)
+class Elu(Unary):
+    """y = x where x >= 0, else alpha * (eˣ - 1). Source: ONNX ``Elu`` (opset 6)."""
+
+    name: ClassVar[str] = "elu"
+    onnx: ClassVar[str] = "Elu"
+    alpha: float = 1.0
+
+    def attributes(self) -> dict[str, Any]:
+        return {"alpha": self.alpha}
+
+    def compute(self, x: Array) -> Array:
+        return np.where(x >= 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
+
+
+@dataclass(frozen=True)
+class Selu(Unary):
+    """y = scale * elu(x, alpha). Source: ONNX ``Selu`` (opset 6)."""
+
+    name: ClassVar[str] = "selu"
+    onnx: ClassVar[str] = "Selu"
+    alpha: float = SELU_ALPHA
+    gamma: float = SELU_SCALE
+
+    def attributes(self) -> dict[str, Any]:
+        return {"alpha": self.alpha, "gamma": self.gamma}
+
+    def compute(self, x: Array) -> Array:
+        negative = self.alpha * np.expm1(np.minimum(x, 0))
+        return self.gamma * np.where(x >= 0, x, negative)
+
+
+@dataclass(frozen=True)
+class HardSigmoid(Unary):
+    """y = clip(alpha * x + beta, 0, 1). Source: ONNX ``HardSigmoid`` (opset 6)."""
+
+    name: ClassVar[str] = "hard_sigmoid"
+    onnx: ClassVar[str] = "HardSigmoid"
+    alpha: float = 1 / 6
+    beta: float = 0.5
+
+    def attributes(self) -> dict[str, Any]:
+        return {"alpha": self.alpha, "beta": self.beta}
+
+    def compute(self, x: Array) -> Array:
+        return np.clip(self.alpha * x + self.beta, 0, 1)
+
+
+@dataclass(frozen=True)
+class Softplus(Unary):
+    """y = log(1 + eˣ). Source: ONNX ``Softplus`` (opset 1)."""
+
+    name: ClassVar[str] = "softplus"
+    onnx: ClassVar[str] = "Softplus"
+
+    def compute(self, x: Array) -> Array:
+        return np.logaddexp(x, np.zeros((), x.dtype))
+
+
+@dataclass(frozen=True)
+class Softsign(Unary):
+    """y = x / (1 + |x|). Source: ONNX ``Softsign`` (opset 1)."""
+
+    name: ClassVar[str] = "softsign"
+    onnx: ClassVar[str] = "Softsign"
+
+    def compute(self, x: Array) -> Array:
+        return x / (1 + np.abs(x))
+
+
+@dataclass(frozen=True)
+class Gelu(Unary):
+    """y = x * Phi(x), Phi the normal distribution, or its tanh approximation.
+
+    Source: ONNX ``Gelu`` (opset 20); before, its definition by ``Erf`` or ``Tanh``.
+    """
+
+    name: ClassVar[str] = "gelu"
+    approximate: bool = False
+
+    def compute(self, x: Array) -> Array:
+        if self.approximate:
+            inner = math.sqrt(2 / math.pi) * (x + 0.044715 * x**3)
+            return 0.5 * x * (1 + np.tanh(inner))
+        return 0.5 * x * (1 + erf_array(x / math.sqrt(2)))
+
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
+        (x,) = operands
+        if emit.opset >= 20:
+            kind = "tanh" if self.approximate else "none"
+            return (emit("Gelu", x, approximate=kind),)
+        number = lambda v: emit.scalar(v, node.operands[0].type.dtype)  # noqa: E731
+        if self.approximate:
+            cube = emit("Mul", emit("Mul", x, x), x)
+            inner = emit("Add", x, emit("Mul", cube, number(0.044715)))
+            bell = emit("Tanh", emit("Mul", inner, number(math.sqrt(2 / math.pi))))
+        else:
+            bell = emit("Erf", emit("Mul", x, number(1 / math.sqrt(2))))
+        half = emit("Mul", x, number(0.5))
+        return (emit("Mul", half, emit("Add", bell, number(1.0))),)
+
+
+@dataclass(frozen=True)
+class Mish(Unary):
+    """y = x * tanh(log(1 + eˣ)). Source: ONNX ``Mish`` (opset 18)."""
+
+    name: ClassVar[str] = "mish"
+
+    def compute(self, x: Array) -> Array:
+        return x * np.tanh(np.logaddexp(x, np.zeros((), x.dtype)))
+
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
+        (x,) = operands
+        if emit.opset >= 18:
+            return (emit("Mish", x),)
+        return (emit("Mul", x, emit("Tanh", emit("Softplus", x))),)
+
+
+@dataclass(frozen=True)
+class HardSwish(Unary):
+    """y = x * clip(x / 6 + 1/2, 0, 1). Source: ONNX ``HardSwish`` (opset 14)."""
+
+    name: ClassVar[str] = "hard_swish"
+    onnx: ClassVar[str] = "HardSwish"
+
+    def compute(self, x: Array) -> Array:
+        return x * np.clip(x / 6 + 0.5, 0, 1)
+
+
+@dataclass(frozen=True)
+class Clip(Unary):
+    """y = min(max(x, low), high). Source: ONNX ``Clip`` (opset 13)."""
+
+    name: ClassVar[str] = "clip"
+    kinds: ClassVar[str] = "number"
+    low: float = -math.inf
+    high: float = math.inf
+
+    def compute(self, x: Array) -> Array:
+        return np.clip(x, self.low, self.high)
+
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
+        (x,) = operands
+        bounds = [
+            "" if math.isinf(v) else emit.scalar(v, node.operands[0].type.dtype)
+            for v in (self.low, self.high)
+        ]
+        while bounds and not bounds[-1]:
+            bounds.pop()
+        return (emit("Clip", x, *bounds),)
+
+
+@dataclass(frozen=True)
+class PRelu(Unary):
+    """y = x where x >= 0, else slope * x; the slope broadcasts to x.
+
+    Source: ONNX ``PRelu`` (opset 16).
+    """
+
+    name: ClassVar[str] = "prelu"
+    onnx: ClassVar[str] = "PRelu"
+    kinds: ClassVar[str] = "float"
+
+    def infer(self, *operands: TensorType) -> tuple[TensorType]:
+        x, slope = operands
+        (y,) = super().infer(x, slope)
+        if y.shape != x.shape:
+            raise ShapeError(f"the slope {slope} does not broadcast to {x}")
+        return (y,)
+
+    def evaluate(self, x: Array, slope: Array) -> tuple[Array]:  # type: ignore[override]
+        return (np.where(x >= 0, x, x * slope),)
+
+
+class AlongAxis(Op):
+    """``y = f(x)`` along one axis, the shape unchanged."""
+
+    onnx: ClassVar[str]
+    axis: int
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        check_kind(self.name, x.dtype, "float")
+        shapes.normalize_axis(self.axis, x.rank)
+        return (x,)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        return (emit(self.onnx, x, axis=self.axis),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        axis = perm[shapes.normalize_axis(self.axis, len(perm))]
+        return Permuted(type(self)(axis), perm)  # type: ignore[call-arg]
+
+
+@dataclass(frozen=True)
+class Softmax(AlongAxis):
+    """y = eˣ / sum(eˣ) along an axis. Source: ONNX ``Softmax`` (opset 13)."""
+
+    name: ClassVar[str] = "softmax"
+    onnx: ClassVar[str] = "Softmax"
+    axis: int = -1
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        e = np.exp(x - x.max(self.axis, keepdims=True))
+        return ((e / e.sum(self.axis, keepdims=True)).astype(x.dtype, copy=False),)
+
+
+@dataclass(frozen=True)
+class LogSoftmax(AlongAxis):
+    """y = x - log(sum(eˣ)) along an axis. Source: ONNX ``LogSoftmax`` (13)."""
+
+    name: ClassVar[str] = "log_softmax"
+    onnx: ClassVar[str] = "LogSoftmax"
+    axis: int = -1
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        x = x - x.max(self.axis, keepdims=True)
+        return (x - np.log(np.exp(x).sum(self.axis, keepdims=True)),)
+
+
+def _floating(op: Op, x: Any) -> Any:
+    return apply(op, coerce(x, common_dtype(x, floating=True)))
+
+
+@operation
+def relu(x: Any) -> Any:
+    """max(x, 0). Source: ``keras.ops.relu``."""
+    if not is_floating(x):
+        return maximum(x, 0)
+    return apply(Relu(), coerce(x, common_dtype(x)))
+
+
+@operation
+def relu6(x: Any) -> Any:
+    """min(max(x, 0), 6). Source: ``keras.ops.relu6``."""
+    return _floating(Clip(0.0, 6.0), x)
+
+
+@operation
+def sigmoid(x: Any) -> Any:
+    """1 / (1 + e⁻ˣ). Source: ``keras.ops.sigmoid``."""
+    return _floating(Sigmoid(), x)
+
+
+@operation
+def softplus(x: Any) -> Any:
+    """log(1 + eˣ). Source: ``keras.ops.softplus``."""
+    return _floating(Softplus(), x)
+
+
+@operation
+def softsign(x: Any) -> Any:
+    """X / (1 + |x|). Source: ``keras.ops.softsign``."""
+    return _floating(Softsign(), x)
+
+
+@operation
+def silu(x: Any) -> Any:
+    """X * sigmoid(x). Source: ``keras.ops.silu``."""
+    return x * sigmoid(x)
+
+
+swish = silu
+
+
+@operation
+def log_sigmoid(x: Any) -> Any:
+    """-log(1 + e⁻ˣ). Source: ``keras.ops.log_sigmoid``."""
+    return -softplus(-x)
+
+
+@operation
+def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
+    """X where x >= 0, else slope * x. Source: ``keras.ops.leaky_relu``."""
+    return _floating(LeakyRelu(float(negative_slope)), x)
+
+
+@operation
+def hard_sigmoid(x: Any) -> Any:
+    """clip(x / 6 + 1/2, 0, 1). Source: ``keras.ops.hard_sigmoid``."""
+    return _floating(HardSigmoid(), x)
+
+
+@operation
+def hard_silu(x: Any) -> Any:
+    """X * hard_sigmoid(x). Source: ``keras.ops.hard_silu``."""
+    return _floating(HardSwish(), x)
+
+
+hard_swish = hard_silu
+
+
+@operation
+def hard_tanh(x: Any) -> Any:
+    """clip(x, -1, 1). Source: ``keras.ops.hard_tanh``."""
+    return _floating(Clip(-1.0, 1.0), x)
+
+
+@operation
+def elu(x: Any, alpha: float = 1.0) -> Any:
+    """X where x >= 0, else alpha * (eˣ - 1). Source: ``keras.ops.elu``."""
+    return _floating(Elu(float(alpha)), x)
+
+
+@operation
+def selu(x: Any) -> Any:
+    """Self-normalizing elu. Source: ``keras.ops.selu``; arXiv:1706.02515."""
+    return _floating(Selu(), x)
+
+
+@operation
+def celu(x: Any, alpha: float = 1.0) -> Any:
+    """max(x, 0) + alpha * (exp(min(x, 0) / alpha) - 1). Source: ``keras.ops.celu``."""
+    return maximum(x, 0.0) + alpha * expm1(minimum(x, 0.0) * (1 / alpha))
+
+
+@operation
+def gelu(x: Any, approximate: bool = True) -> Any:
+    """X * Phi(x). Source: ``keras.ops.gelu`` (approximate by default there)."""
+    return _floating(Gelu(approximate), x)
+
+
+@operation
+def mish(x: Any) -> Any:
+    """X * tanh(softplus(x)). Source: ``keras.activations.mish``."""
+    return _floating(Mish(), x)
+
+
+@operation
+def glu(x: Any, axis: int = -1) -> Any:
+    """First half times the sigmoid of the second. Source: ``keras.ops.glu``."""
+    from seqir.ops.movement import split
+
+    if x.shape[axis] is None or x.shape[axis] % 2:
+        raise ArgumentError(f"glu halves axis {axis}, its size {x.shape[axis]} is odd")
+    a, b = split(x, 2, axis)
+    return a * sigmoid(b)
+
+
+@operation
+def tanh_shrink(x: Any) -> Any:
+    """X - tanh(x). Source: ``keras.ops.tanh_shrink``."""
+    return x - tanh(x)
+
+
+@operation
+def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """X moved towards 0 by the threshold. Source: ``keras.ops.soft_shrink``."""
+    return maximum(x - threshold, 0.0) + minimum(x + threshold, 0.0)
+
+
+@operation
+def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
+    """X where |x| > threshold, else 0. Source: ``keras.ops.hard_shrink``."""
+    return where(absolute(x) > threshold, x, 0.0)
+
+
+@operation
+def threshold(x: Any, threshold: float, default_value: float) -> Any:
+    """X where x > threshold, else the default. Source: ``keras.ops.threshold``."""
+    return where(x > threshold, x, default_value)
+
+
+@operation
+def squareplus(x: Any, b: float = 4) -> Any:
+    """(x + √(x² + b)) / 2. Source: ``keras.ops.squareplus``."""
+    return (x + sqrt(x * x + float(b))) * 0.5
+
+
+@operation
+def sparse_plus(x: Any) -> Any:
+    """0 below -1, (x + 1)² / 4 up to 1, x above. Source: ``keras.ops.sparse_plus``."""
+    bent = (x + 1.0) * (x + 1.0) * 0.25
+    return where(x <= -1.0, 0.0, where(x < 1.0, bent, x))
+
+
+@operation
+def sparse_sigmoid(x: Any) -> Any:
+    """clip((x + 1) / 2, 0, 1). Source: ``keras.ops.sparse_sigmoid``."""
+    return _floating(HardSigmoid(0.5, 0.5), x)
+
+
+@operation
+def softmax(x: Any, axis: Any = -1) -> Any:
+    """eˣ / sum(eˣ) along one axis or several. Source: ``keras.ops.softmax``."""
+    if isinstance(axis, int):
+        return _floating(Softmax(axis), x)
+    from seqir.ops.reduce import max as max_
+    from seqir.ops.reduce import sum as sum_
+
+    e = exp(x - max_(x, axis, keepdims=True))
+    return e / sum_(e, axis, keepdims=True)
+
+
+@operation
+def log_softmax(x: Any, axis: Any = -1) -> Any:
+    """X - log(sum(eˣ)). Source: ``keras.ops.log_softmax``."""
+    if isinstance(axis, int):
+        return _floating(LogSoftmax(axis), x)
+    return log(softmax(x, axis))
+
+
+@operation
+def sparsemax(x: Any, axis: int = -1) -> Any:
+    """Projection onto the simplex: most outputs are exactly 0.
+
+    Source: ``keras.ops.sparsemax``; arXiv:1602.02068.
+    """
+    from seqir.ops.movement import moveaxis
+    from seqir.ops.reduce import cumsum
+    from seqir.ops.reduce import sum as sum_
+    from seqir.ops.sort import sort
+
+    rank = rank_of(x)
+    z = moveaxis(x, axis, -1) if axis not in (-1, rank - 1) else x
+    size = z.shape[-1]
+    if size is None:
+        raise ArgumentError("sparsemax needs an axis of known size")
+    falling = sort(z, axis=-1, descending=True)
+    sums = cumsum(falling, axis=-1)
+    k = np.arange(1, size + 1, dtype=np.float32)
+    support = where(falling * k + 1.0 > sums, 1.0, 0.0)
+    count = sum_(support, -1, keepdims=True)
+    tau = (sum_(falling * support, -1, keepdims=True) - 1.0) / count
+    y = maximum(z - tau, 0.0)
+    return moveaxis(y, -1, axis) if axis not in (-1, rank - 1) else y

@@ -1,0 +1,140 @@
+"""Applying an operator: to the graph under construction, or to arrays at once."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqir import dtypes
+from seqir.errors import DTypeError, GraphError, SeqirError
+from seqir.ir import Array, Builder, Op, Value, current_builder
+from seqir.ops.constant import Constant, FrozenArray
+from seqir.ops.tensor import KerasTensor, Tensor, Traced, Variable
+from seqir.tensortype import TensorType, type_of
+
+
+def apply(op: Op, *operands: Any) -> Any:
+    """The result of the operator on operands of one kind or mixed.
+
+    With a traced operand (or while a layer is being traced) a node is appended to
+    the graph and a `Traced` comes back; on arrays alone the NumPy reference runs.
+    Operators with several results give a tuple.
+    """
+    b = builder_of(operands)
+    if b is None:
+        arrays = tuple(map(as_array, operands))
+        try:
+            op.infer(*map(type_of, arrays))
+        except SeqirError as error:
+            error.add_note(f"in {op}({', '.join(str(type_of(a)) for a in arrays)})")
+            raise
+        results: tuple[Any, ...] = op.evaluate(*arrays)
+    else:
+        values = b.emit(op, *(value_of(b, x) for x in operands))
+        results = tuple(Traced(b, v) for v in values)
+    return results[0] if len(results) == 1 else results
+
+
+def builder_of(operands: tuple[Any, ...]) -> Builder | None:
+    """The builder that an operator on these operands belongs to, if any."""
+    for x in operands:
+        if isinstance(x, Traced):
+            return x.builder
+        if isinstance(x, KerasTensor):
+            raise GraphError(
+                f"{x!r} is a tensor of a model and cannot be used inside a layer's "
+                "call; pass it to the layer as an argument"
+            )
+    return current_builder()
+
+
+def value_of(b: Builder, x: Any) -> Value:
+    """The value of the graph that stands for a traced value, weight or array."""
+    if isinstance(x, Traced):
+        if x.builder is not b:
+            raise GraphError(f"{x!r} belongs to another graph than the one being built")
+        return x.value
+    if isinstance(x, Variable):
+        return bind(b, x)
+    return b(Constant(FrozenArray(as_array(x))))
+
+
+def as_array(x: Any) -> Array:
+    """The operand as an array.
+
+    Raises: DTypeError if it is no array of numbers.
+    """
+    array = x.array if isinstance(x, Variable) else np.asarray(x)
+    if array.dtype == object or array.dtype.kind in "USMmVc":
+        if dtypes_known(array):
+            return array
+        raise DTypeError(
+            f"expected an array of numbers, got {type(x).__name__} of {array.dtype}"
+        )
+    return array
+
+
+def dtypes_known(array: Array) -> bool:
+    """Whether the element type is one of seqir's (ml_dtypes report kind V)."""
+    return array.dtype.name in dtypes.ALL
+
+
+def update(variable: Variable, value: Traced) -> Variable:
+    """Give a variable a new value after the traced graph has run."""
+    b = value.builder
+    bind(b, variable)
+    b.update(b.bindings[variable], value.value)
+    return variable
+
+
+def bind(b: Builder, variable: Variable) -> Value:
+    """The parameter of the graph that stands for a variable."""
+    name = f"{b.path}/{variable.name}" if b.path else variable.path
+    return b.bind(variable, name, variable.type)
+
+
+def type_of_operand(x: Any) -> TensorType:
+    """The type of anything that can be an operand."""
+    return x.type if isinstance(x, Tensor) else type_of(as_array(x))
+
+
+def rank_of(x: Any) -> int:
+    """Number of axes of anything that can be an operand."""
+    return type_of_operand(x).rank
+
+
+def is_scalar(x: Any) -> bool:
+    """Whether x is a Python number: it takes the type of what it meets."""
+    return isinstance(x, bool | int | float) and not isinstance(x, np.generic)
+
+
+def common_dtype(*operands: Any, floating: bool = False) -> str:
+    """The type that the operands meet in; Python numbers follow arrays."""
+    arrays = [type_of_operand(x).dtype for x in operands if not is_scalar(x)]
+    kinds = [type(x).__name__ for x in operands if is_scalar(x)]
+    weak = next((k for k in ("float", "int", "bool") if k in kinds), None)
+    dtype = dtypes.promote(*arrays, weak=weak)
+    return "float32" if floating and not dtypes.is_float(dtype) else dtype
+
+
+def is_floating(x: Any) -> bool:
+    """Whether the operand has fractions."""
+    return dtypes.is_float(common_dtype(x))
+
+
+def coerce(x: Any, dtype: str) -> Any:
+    """The operand in that element type."""
+    if isinstance(x, Tensor) and not (isinstance(x, Variable) and not _tracing()):
+        if x.dtype == dtype:
+            return x
+        from seqir.ops.convert import Cast
+
+        return apply(Cast(dtype), x)
+    array = as_array(x)
+    wanted = dtypes.to_numpy(dtype)
+    return array if array.dtype == wanted else array.astype(wanted)
+
+
+def _tracing() -> bool:
+    return current_builder() is not None

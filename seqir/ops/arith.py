@@ -1,0 +1,425 @@
+"""Arithmetic, comparison, logic and choice, with NumPy's broadcasting."""
+
+from __future__ import annotations
+
+import functools
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import dtypes, shapes
+from seqir.errors import DTypeError
+from seqir.ir import Array, Emit, Node
+from seqir.ops.apply import apply, coerce, common_dtype
+from seqir.ops.call import operation
+from seqir.ops.elementwise import Elementwise, check_kind
+from seqir.tensortype import TensorType
+
+
+class Binary(Elementwise):
+    """``y[i] = f(a[i], b[i])`` by a NumPy function of two arrays."""
+
+    compute: ClassVar[Any]
+
+    def evaluate(self, a: Array, b: Array) -> tuple[Array]:
+        with np.errstate(all="ignore"):
+            y = np.asarray(self.compute(a, b))
+        wanted = np.dtype(bool) if self.result_dtype else a.dtype
+        return (y.astype(wanted, copy=False),)
+
+
+@dataclass(frozen=True)
+class Add(Binary):
+    """y = a + b. Source: ONNX ``Add`` (opset 14)."""
+
+    name: ClassVar[str] = "add"
+    onnx: ClassVar[str] = "Add"
+    compute: ClassVar[Any] = np.add
+
+    def channelwise(
+        self, rank: int, axis: int, *operands: Array | None
+    ) -> tuple[Array, Array] | None:
+        a, b = operands
+        constant = per_channel(b if a is None else a, rank, axis)
+        if constant is None:
+            return None
+        return np.ones((), constant.dtype), constant
+
+
+@dataclass(frozen=True)
+class Sub(Binary):
+    """y = a - b. Source: ONNX ``Sub`` (opset 14)."""
+
+    name: ClassVar[str] = "sub"
+    onnx: ClassVar[str] = "Sub"
+    compute: ClassVar[Any] = np.subtract
+
+
+@dataclass(frozen=True)
+class Mul(Binary):
+    """y = a * b. Source: ONNX ``Mul`` (opset 14)."""
+
+    name: ClassVar[str] = "mul"
+    onnx: ClassVar[str] = "Mul"
+    compute: ClassVar[Any] = np.multiply
+
+    def channelwise(
+        self, rank: int, axis: int, *operands: Array | None
+    ) -> tuple[Array, Array] | None:
+        a, b = operands
+        constant = per_channel(b if a is None else a, rank, axis)
+        if constant is None:
+            return None
+        return constant, np.zeros((), constant.dtype)
+
+
+@dataclass(frozen=True)
+class Div(Binary):
+    """y = a / b, for floating-point numbers. Source: ONNX ``Div`` (opset 14)."""
+
+    name: ClassVar[str] = "div"
+    onnx: ClassVar[str] = "Div"
+    kinds: ClassVar[str] = "float"
+    compute: ClassVar[Any] = np.divide
+
+
+@dataclass(frozen=True)
+class FloorDiv(Binary):
+    """y = floor(a / b), for integers.
+
+    Source: ONNX ``Div`` rounds to zero and ``Mod`` follows Python, so that
+    ``(a - a mod b) / b`` is exact.
+    """
+
+    name: ClassVar[str] = "floor_div"
+    kinds: ClassVar[str] = "integer"
+    compute: ClassVar[Any] = np.floor_divide
+
+    def lower(self, emit: Emit, node: Node, a: str, b: str) -> tuple[str]:
+        return (emit("Div", emit("Sub", a, emit("Mod", a, b)), b),)
+
+
+@dataclass(frozen=True)
+class Mod(Binary):
+    """y = a mod b with the sign of b, for integers. Source: ONNX ``Mod`` (13)."""
+
+    name: ClassVar[str] = "mod"
+    onnx: ClassVar[str] = "Mod"
+    kinds: ClassVar[str] = "integer"
+    compute: ClassVar[Any] = np.mod
+
+
+@dataclass(frozen=True)
+class Pow(Binary):
+    """y = a ** b. Source: ONNX ``Pow`` (opset 15)."""
+
+    name: ClassVar[str] = "pow"
+    onnx: ClassVar[str] = "Pow"
+    kinds: ClassVar[str] = "wide"
+    compute: ClassVar[Any] = np.power
+
+
+@dataclass(frozen=True)
+class Maximum(Binary):
+    """y = max(a, b). Source: ONNX ``Max`` (opset 13)."""
+
+    name: ClassVar[str] = "maximum"
+    onnx: ClassVar[str] = "Max"
+    compute: ClassVar[Any] = np.maximum
+
+
+@dataclass(frozen=True)
+class Minimum(Binary):
+    """y = min(a, b). Source: ONNX ``Min`` (opset 13)."""
+
+    name: ClassVar[str] = "minimum"
+    onnx: ClassVar[str] = "Min"
+    compute: ClassVar[Any] = np.minimum
+
+
+def per_channel(constant: Array | None, rank: int, axis: int) -> Array | None:
+    """The constant as one number or one number per channel; None if it is neither."""
+    if constant is None:
+        return None
+    shape = (1,) * (rank - constant.ndim) + constant.shape
+    others = [d for i, d in enumerate(shape) if i != axis % rank]
+    if constant.ndim > rank or any(d != 1 for d in others):
+        return None
+    return constant.reshape(()) if constant.size == 1 else constant.reshape(-1)
+
+
+class Comparison(Binary):
+    """``y[i] = a[i] ? b[i]`` as bool."""
+
+    result_dtype: ClassVar[str | None] = "bool"
+
+
+@dataclass(frozen=True)
+class Equal(Comparison):
+    """y = (a == b). Source: ONNX ``Equal`` (opset 13)."""
+
+    name: ClassVar[str] = "equal"
+    onnx: ClassVar[str] = "Equal"
+    kinds: ClassVar[str] = "any"
+    compute: ClassVar[Any] = np.equal
+
+
+@dataclass(frozen=True)
+class Less(Comparison):
+    """y = (a < b). Source: ONNX ``Less`` (opset 13)."""
+
+    name: ClassVar[str] = "less"
+    onnx: ClassVar[str] = "Less"
+    compute: ClassVar[Any] = np.less
+
+
+@dataclass(frozen=True)
+class LessEqual(Comparison):
+    """y = (a <= b). Source: ONNX ``LessOrEqual`` (opset 16)."""
+
+    name: ClassVar[str] = "less_equal"
+    onnx: ClassVar[str] = "LessOrEqual"
+    compute: ClassVar[Any] = np.less_equal
+
+
+class Logic(Binary):
+    """``y[i] = f(a[i], b[i])`` on truth values."""
+
+    kinds: ClassVar[str] = "bool"
+
+
+@dataclass(frozen=True)
+class And(Logic):
+    """y = a and b. Source: ONNX ``And`` (opset 7)."""
+
+    name: ClassVar[str] = "and"
+    onnx: ClassVar[str] = "And"
+    compute: ClassVar[Any] = np.logical_and
+
+
+@dataclass(frozen=True)
+class Or(Logic):
+    """y = a or b. Source: ONNX ``Or`` (opset 7)."""
+
+    name: ClassVar[str] = "or"
+    onnx: ClassVar[str] = "Or"
+    compute: ClassVar[Any] = np.logical_or
+
+
+@dataclass(frozen=True)
+class Xor(Logic):
+    """y = either a or b. Source: ONNX ``Xor`` (opset 7)."""
+
+    name: ClassVar[str] = "xor"
+    onnx: ClassVar[str] = "Xor"
+    compute: ClassVar[Any] = np.logical_xor
+
+
+@dataclass(frozen=True)
+class Not(Elementwise):
+    """y = not x. Source: ONNX ``Not`` (opset 1)."""
+
+    name: ClassVar[str] = "not"
+    onnx: ClassVar[str] = "Not"
+    kinds: ClassVar[str] = "bool"
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.logical_not(x),)
+
+
+@dataclass(frozen=True)
+class Where(Elementwise):
+    """y = a where the condition holds, else b. Source: ONNX ``Where`` (opset 16)."""
+
+    name: ClassVar[str] = "where"
+    onnx: ClassVar[str] = "Where"
+
+    def infer(
+        self, condition: TensorType, a: TensorType, b: TensorType
+    ) -> tuple[TensorType]:
+        check_kind("the condition of where", condition.dtype, "bool")
+        if a.dtype != b.dtype:
+            raise DTypeError(
+                f"where needs both choices of one type, got {a.dtype} and {b.dtype}"
+            )
+        shape = shapes.broadcast(condition.shape, a.shape, b.shape)
+        return (a.with_shape(shape),)
+
+    def evaluate(self, condition: Array, a: Array, b: Array) -> tuple[Array]:
+        return (np.where(condition, a, b).astype(a.dtype, copy=False),)
+
+
+def _binary(op: Any, a: Any, b: Any, *, floating: bool = False) -> Any:
+    dtype = common_dtype(a, b, floating=floating)
+    if dtype == "bool" and op.kinds == "number":
+        dtype = "int32"
+    return apply(op, coerce(a, dtype), coerce(b, dtype))
+
+
+@operation
+def add(x1: Any, x2: Any) -> Any:
+    """x1 + x2. Source: ``keras.ops.add``."""
+    return _binary(Add(), x1, x2)
+
+
+@operation
+def subtract(x1: Any, x2: Any) -> Any:
+    """x1 - x2. Source: ``keras.ops.subtract``."""
+    return _binary(Sub(), x1, x2)
+
+
+@operation
+def multiply(x1: Any, x2: Any) -> Any:
+    """x1 * x2. Source: ``keras.ops.multiply``."""
+    return _binary(Mul(), x1, x2)
+
+
+@operation
+def true_divide(x1: Any, x2: Any) -> Any:
+    """x1 / x2 as floating-point numbers. Source: ``keras.ops.true_divide``."""
+    return _binary(Div(), x1, x2, floating=True)
+
+
+divide = true_divide
+
+
+@operation
+def divide_no_nan(x1: Any, x2: Any) -> Any:
+    """x1 / x2, and 0 where x2 is 0. Source: ``keras.ops.divide_no_nan``."""
+    zero = equal(x2, 0)
+    return where(zero, 0.0, true_divide(x1, where(zero, 1.0, x2)))
+
+
+@operation
+def floor_divide(x1: Any, x2: Any) -> Any:
+    """floor(x1 / x2). Source: ``keras.ops.floor_divide``."""
+    if dtypes.is_float(common_dtype(x1, x2)):
+        from seqir.ops.unary import floor
+
+        return floor(true_divide(x1, x2))
+    return _binary(FloorDiv(), x1, x2)
+
+
+@operation
+def mod(x1: Any, x2: Any) -> Any:
+    """Remainder with the sign of x2. Source: ``keras.ops.mod``."""
+    if dtypes.is_float(common_dtype(x1, x2)):
+        return subtract(x1, multiply(floor_divide(x1, x2), x2))
+    return _binary(Mod(), x1, x2)
+
+
+@operation
+def power(x1: Any, x2: Any) -> Any:
+    """x1 ** x2. Source: ``keras.ops.power``."""
+    return _binary(Pow(), x1, x2)
+
+
+@operation
+def square(x: Any) -> Any:
+    """X * x. Source: ``keras.ops.square``."""
+    return _binary(Mul(), x, x)
+
+
+@operation
+def maximum(x1: Any, x2: Any) -> Any:
+    """The larger of two, element by element. Source: ``keras.ops.maximum``."""
+    return _binary(Maximum(), x1, x2)
+
+
+@operation
+def minimum(x1: Any, x2: Any) -> Any:
+    """The smaller of two, element by element. Source: ``keras.ops.minimum``."""
+    return _binary(Minimum(), x1, x2)
+
+
+@operation
+def squared_difference(x1: Any, x2: Any) -> Any:
+    """(x1 - x2)². Source: ``keras.ops`` (name from the backends)."""
+    return square(subtract(x1, x2))
+
+
+@operation
+def equal(x1: Any, x2: Any) -> Any:
+    """x1 == x2 as bool. Source: ``keras.ops.equal``."""
+    return _binary(Equal(), x1, x2)
+
+
+@operation
+def not_equal(x1: Any, x2: Any) -> Any:
+    """x1 != x2 as bool. Source: ``keras.ops.not_equal``."""
+    return apply(Not(), _binary(Equal(), x1, x2))
+
+
+@operation
+def less(x1: Any, x2: Any) -> Any:
+    """x1 < x2 as bool. Source: ``keras.ops.less``."""
+    return _binary(Less(), x1, x2)
+
+
+@operation
+def less_equal(x1: Any, x2: Any) -> Any:
+    """x1 <= x2 as bool. Source: ``keras.ops.less_equal``."""
+    return _binary(LessEqual(), x1, x2)
+
+
+@operation
+def greater(x1: Any, x2: Any) -> Any:
+    """x1 > x2 as bool. Source: ``keras.ops.greater``."""
+    return _binary(Less(), x2, x1)
+
+
+@operation
+def greater_equal(x1: Any, x2: Any) -> Any:
+    """x1 >= x2 as bool. Source: ``keras.ops.greater_equal``."""
+    return _binary(LessEqual(), x2, x1)
+
+
+@operation
+def logical_and(x1: Any, x2: Any) -> Any:
+    """Both hold. Source: ``keras.ops.logical_and``."""
+    return apply(And(), coerce(x1, "bool"), coerce(x2, "bool"))
+
+
+@operation
+def logical_or(x1: Any, x2: Any) -> Any:
+    """One of them holds. Source: ``keras.ops.logical_or``."""
+    return apply(Or(), coerce(x1, "bool"), coerce(x2, "bool"))
+
+
+@operation
+def logical_xor(x1: Any, x2: Any) -> Any:
+    """Exactly one of them holds. Source: ``keras.ops.logical_xor``."""
+    return apply(Xor(), coerce(x1, "bool"), coerce(x2, "bool"))
+
+
+@operation
+def logical_not(x: Any) -> Any:
+    """It does not hold. Source: ``keras.ops.logical_not``."""
+    return apply(Not(), coerce(x, "bool"))
+
+
+@operation
+def where(condition: Any, x1: Any, x2: Any) -> Any:
+    """x1 where the condition holds, else x2. Source: ``keras.ops.where``."""
+    dtype = common_dtype(x1, x2)
+    return apply(
+        Where(), coerce(condition, "bool"), coerce(x1, dtype), coerce(x2, dtype)
+    )
+
+
+@operation
+def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+    """min(max(x, x_min), x_max). Source: ``keras.ops.clip``."""
+    if isinstance(x_min, int | float) and isinstance(x_max, int | float):
+        from seqir.ops.activation import Clip
+
+        dtype = common_dtype(x, x_min, x_max)
+        return apply(Clip(float(x_min), float(x_max)), coerce(x, dtype))
+    return minimum(maximum(x, x_min), x_max)
+
+
+@operation
+def add_n(tensors: Any) -> Any:
+    """Sum of a list of tensors."""
+    return functools.reduce(add, tensors)

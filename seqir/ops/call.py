@@ -1,0 +1,105 @@
+"""Calls: how the tensors of a model are connected, one record per layer call."""
+
+from __future__ import annotations
+
+import functools
+from collections.abc import Callable
+from typing import Any, ParamSpec, TypeVar, cast
+
+from seqir import naming, nest
+from seqir.errors import SeqirError
+from seqir.ir import Builder
+from seqir.ops.tensor import KerasTensor, Traced
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+
+class Call:
+    """One call of a layer or function on tensors of a model.
+
+    `args` and `kwargs` keep their structure, with the tensors in them; `outputs` is
+    the structure that came back.
+    """
+
+    __slots__ = ("args", "inputs", "kwargs", "outputs", "target")
+
+    def __init__(self, target: Any, args: Any, kwargs: Any, outputs: Any) -> None:
+        self.target = target
+        self.args = args
+        self.kwargs = kwargs
+        self.inputs = [t for t in nest.flatten((args, kwargs)) if is_symbolic(t)]
+        self.outputs = outputs
+        for i, tensor in enumerate(nest.flatten(outputs)):
+            tensor.call, tensor.index = self, i
+
+    def __repr__(self) -> str:
+        return f"<Call of {self.target.name}>"
+
+
+def is_symbolic(leaf: Any) -> bool:
+    """Whether a leaf is a tensor of a model."""
+    return isinstance(leaf, KerasTensor)
+
+
+def record(target: Any, args: Any, kwargs: Any) -> Any:
+    """Record a call of `target` and return its symbolic outputs.
+
+    ``target.trace(*args, **kwargs)`` runs on traced stand-ins in a scratch builder:
+    the operators' own type rules give the output types.
+    """
+    b = Builder("call")
+    stand_ins = 0
+
+    def stand_in(leaf: Any) -> Any:
+        nonlocal stand_ins
+        if not isinstance(leaf, KerasTensor):
+            return leaf
+        stand_ins += 1
+        return Traced(b, b.input(f"input_{stand_ins}", leaf.type))
+
+    with b.active():
+        traced_args, traced_kwargs = nest.map_structure(stand_in, (args, kwargs))
+        result = target.trace(*traced_args, **traced_kwargs)
+    outputs = nest.map_structure(
+        lambda y: KerasTensor(y.type, naming.auto_name("keras_tensor")), result
+    )
+    call = Call(target, args, kwargs, outputs)
+    target.calls.append(call)
+    return outputs
+
+
+class FunctionCall:
+    """What stands in a model for a function of `seqir.ops` called on its tensors."""
+
+    def __init__(self, function: Callable[..., Any]) -> None:
+        self.function = function
+        self.name = naming.auto_name(function.__name__)
+        self.class_name = "".join(w.title() for w in function.__name__.split("_"))
+        self.calls: list[Call] = []
+
+    def trace(self, *args: Any, **kwargs: Any) -> Any:
+        """Apply the function to traced values."""
+        return self.function(*args, **kwargs)
+
+
+def operation(function: Callable[P, R]) -> Callable[P, R]:
+    """Make a function record a call when it gets tensors of a model.
+
+    On traced values and on arrays the function itself runs.
+    """
+
+    @functools.wraps(function)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        leaves = nest.flatten((args, kwargs))
+        if any(map(is_symbolic, leaves)):
+            return cast(R, record(FunctionCall(function), args, kwargs))
+        try:
+            return function(*args, **kwargs)
+        except SeqirError as error:
+            note = f"in ops.{function.__name__}"
+            if note not in getattr(error, "__notes__", ()):
+                error.add_note(note)
+            raise
+
+    return wrapper

@@ -1,0 +1,78 @@
+"""What all elementwise operators share: broadcasting, one dtype, free transposes."""
+
+from __future__ import annotations
+
+from typing import Any, ClassVar, Final
+
+from seqir import dtypes, shapes
+from seqir.errors import DTypeError
+from seqir.ir import Array, Emit, Node, Op, Perm, Permuted
+from seqir.tensortype import TensorType
+
+
+class Elementwise(Op):
+    """``y[i] = f(a[i], b[i], ...)`` with NumPy's broadcasting and one element type."""
+
+    elementwise: ClassVar[bool] = True
+    onnx: ClassVar[str]
+    kinds: ClassVar[str] = "number"
+    """Accepted element types; see `check_kind`."""
+    result_dtype: ClassVar[str | None] = None
+
+    def infer(self, *operands: TensorType) -> tuple[TensorType]:
+        found = {x.dtype for x in operands}
+        if len(found) != 1:
+            raise DTypeError(
+                f"{self.name} needs operands of one element type, "
+                f"got {' and '.join(sorted(found))}"
+            )
+        (dtype,) = found
+        check_kind(self.name, dtype, self.kinds)
+        shape = shapes.broadcast(*(x.shape for x in operands))
+        return (TensorType(self.result_dtype or dtype, shape),)
+
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
+        return (emit(self.onnx, *operands, **self.attributes()),)
+
+    def attributes(self) -> dict[str, Any]:
+        """ONNX attributes of the node."""
+        return {}
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        # An operand of lower rank counts as one with leading axes of size 1.
+        return Permuted(self, perm)
+
+
+class Unary(Elementwise):
+    """``y[i] = f(x[i])``."""
+
+    kinds: ClassVar[str] = "float"
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (self.compute(x).astype(x.dtype, copy=False),)
+
+    def compute(self, x: Array) -> Array:
+        """The function itself, in NumPy."""
+        raise NotImplementedError
+
+
+def check_kind(name: str, dtype: str, kinds: str) -> None:
+    """DTypeError unless the element type is of the accepted kind.
+
+    "wide" are the types that ONNX has sums and products of: floating point, int32
+    and int64. The functions of `seqir.ops` compute the narrow ones in those.
+    """
+    accepted, wanted = _KINDS[kinds]
+    if dtype not in accepted:
+        raise DTypeError(f"{name} takes {wanted}, got {dtype}")
+
+
+_KINDS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
+    "any": (dtypes.ALL, "any type"),
+    "number": (dtypes.ALL[1:], "numbers"),
+    "signed": ((*dtypes.SIGNED, *dtypes.FLOATS), "signed numbers"),
+    "integer": ((*dtypes.UNSIGNED, *dtypes.SIGNED), "integers"),
+    "float": (dtypes.FLOATS, "floating-point numbers"),
+    "wide": (("int32", "int64", *dtypes.FLOATS), "floating-point, int32 or int64"),
+    "bool": (("bool",), "bool"),
+}

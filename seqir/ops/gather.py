@@ -1,0 +1,138 @@
+"""Looking things up by index."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import dtypes, shapes
+from seqir.errors import DTypeError, ShapeError
+from seqir.ir import Array, Emit, Node, Op
+from seqir.ops.apply import apply, as_array, coerce, rank_of
+from seqir.ops.call import operation
+from seqir.ops.tensor import Tensor
+from seqir.tensortype import TensorType
+
+
+@dataclass(frozen=True)
+class Gather(Op):
+    """y = the slices of x at the indices along an axis; negative ones count back.
+
+    Shapes: x[a, n, b], indices[*i] -> y[a, *i, b].
+    Source: ONNX ``Gather`` (opset 13).
+    """
+
+    name: ClassVar[str] = "gather"
+    axis: int = 0
+
+    def infer(self, x: TensorType, indices: TensorType) -> tuple[TensorType]:
+        check_indices(self.name, indices)
+        axis = shapes.normalize_axis(self.axis, x.rank)
+        return (x.with_shape((*x.shape[:axis], *indices.shape, *x.shape[axis + 1 :])),)
+
+    def evaluate(self, x: Array, indices: Array) -> tuple[Array]:
+        return (np.take(x, indices.astype(np.int64), axis=self.axis),)
+
+    def lower(self, emit: Emit, node: Node, x: str, indices: str) -> tuple[str]:
+        return (emit("Gather", x, indices, axis=self.axis),)
+
+
+@dataclass(frozen=True)
+class GatherElements(Op):
+    """y[i] = x[..., indices[i], ...]: one lookup per element along an axis.
+
+    Shapes: x and indices of one rank -> y of the indices' shape.
+    Source: ONNX ``GatherElements`` (opset 13).
+    """
+
+    name: ClassVar[str] = "gather_elements"
+    axis: int
+
+    def infer(self, x: TensorType, indices: TensorType) -> tuple[TensorType]:
+        check_indices(self.name, indices)
+        shapes.normalize_axis(self.axis, x.rank)
+        if x.rank != indices.rank:
+            raise ShapeError(f"gather_elements needs one rank, got {x} and {indices}")
+        return (x.with_shape(indices.shape),)
+
+    def evaluate(self, x: Array, indices: Array) -> tuple[Array]:
+        grid = list(np.indices(indices.shape))
+        grid[self.axis] = indices.astype(np.int64)
+        return (x[tuple(grid)],)
+
+    def lower(self, emit: Emit, node: Node, x: str, indices: str) -> tuple[str]:
+        return (emit("GatherElements", x, indices, axis=self.axis),)
+
+
+@dataclass(frozen=True)
+class OneHot(Op):
+    """y is 1 at the place that the index names, else 0; a new last axis.
+
+    An index out of range gives zeros (ONNX counts negative indices back from the
+    end: the lowering compares instead).
+    Source: ONNX ``Equal`` and ``Cast``.
+    """
+
+    name: ClassVar[str] = "one_hot"
+    depth: int
+    dtype: str = "float32"
+
+    def infer(self, indices: TensorType) -> tuple[TensorType]:
+        check_indices(self.name, indices)
+        return (TensorType(self.dtype, (*indices.shape, self.depth)),)
+
+    def evaluate(self, indices: Array) -> tuple[Array]:
+        places = np.arange(self.depth, dtype=indices.dtype)
+        return ((indices[..., None] == places).astype(dtypes.to_numpy(self.dtype)),)
+
+    def lower(self, emit: Emit, node: Node, indices: str) -> tuple[str]:
+        from seqir.ops.convert import ONNX_CODE
+
+        kind = dtypes.to_numpy(node.operands[0].type.dtype)
+        places = emit.constant(np.arange(self.depth, dtype=kind))
+        same = emit("Equal", emit("Unsqueeze", indices, emit.ints(-1)), places)
+        return (emit("Cast", same, to=ONNX_CODE[self.dtype]),)
+
+
+def check_indices(name: str, indices: TensorType) -> None:
+    """DTypeError unless the indices are int32 or int64, as ONNX has them."""
+    if indices.dtype not in ("int32", "int64"):
+        raise DTypeError(f"{name} needs int32 or int64 indices, got {indices.dtype}")
+
+
+def _indices(x: Any) -> Any:
+    dtype = x.dtype if isinstance(x, Tensor) else as_array(x).dtype.name
+    return coerce(x, dtype if dtype in ("int32", "int64") else "int32")
+
+
+@operation
+def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+    """Slices of x at the indices. Source: ``keras.ops.take``."""
+    if axis is None:
+        from seqir.ops.movement import reshape
+
+        x, axis = reshape(x, (-1,)), 0
+    axis = shapes.normalize_axis(axis, rank_of(x))
+    x = x if isinstance(x, Tensor) else as_array(x)
+    return apply(Gather(axis), x, _indices(indices))
+
+
+@operation
+def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
+    """One lookup per element. Source: ``keras.ops.take_along_axis``."""
+    axis = shapes.normalize_axis(axis, rank_of(x))
+    x = x if isinstance(x, Tensor) else as_array(x)
+    return apply(GatherElements(axis), x, _indices(indices))
+
+
+@operation
+def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Any:
+    """1 at the place that the index names. Source: ``keras.ops.one_hot``."""
+    y = apply(OneHot(num_classes, dtypes.canonical(dtype or "float32")), _indices(x))
+    if axis == -1:
+        return y
+    from seqir.ops.movement import moveaxis
+
+    return moveaxis(y, -1, axis)

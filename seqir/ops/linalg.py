@@ -1,0 +1,203 @@
+"""Products of matrices."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import shapes
+from seqir.errors import ArgumentError, DTypeError, ShapeError
+from seqir.ir import Array, Emit, Node, Op
+from seqir.ops.apply import apply, coerce, common_dtype
+from seqir.ops.call import operation
+from seqir.ops.elementwise import check_kind
+from seqir.tensortype import TensorType
+
+
+@dataclass(frozen=True)
+class MatMul(Op):
+    """y = a @ b, with NumPy's rules for stacks of matrices.
+
+    Shapes: a[..., n, k], b[..., k, m] -> y[..., n, m].
+    Source: ONNX ``MatMul`` (opset 13).
+    """
+
+    name: ClassVar[str] = "matmul"
+
+    def infer(self, a: TensorType, b: TensorType) -> tuple[TensorType]:
+        _one_dtype(self.name, a, b)
+        check_kind(self.name, a.dtype, "wide")
+        if not a.rank or not b.rank:
+            raise ShapeError(f"matmul needs operands with axes, got {a} and {b}")
+        left = a.shape if a.rank > 1 else (1, *a.shape)
+        right = b.shape if b.rank > 1 else (*b.shape, 1)
+        if not _agree(left[-1], right[-2]):
+            raise ShapeError(
+                f"matmul needs the inner sizes to agree, got {left[-1]} of {a} "
+                f"and {right[-2]} of {b}"
+            )
+        stack = shapes.broadcast(left[:-2], right[:-2])
+        rows = (left[-2],) if a.rank > 1 else ()
+        columns = (right[-1],) if b.rank > 1 else ()
+        return (a.with_shape((*stack, *rows, *columns)),)
+
+    def evaluate(self, a: Array, b: Array) -> tuple[Array]:
+        return (np.matmul(a, b),)
+
+    def lower(self, emit: Emit, node: Node, a: str, b: str) -> tuple[str]:
+        return (emit("MatMul", a, b),)
+
+    channel_axis: ClassVar[int] = -1
+
+    def scaled(
+        self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
+    ) -> tuple[Op, Array, Array | None] | None:
+        if weight.ndim != 2:
+            return None
+        if not shift.any() and not (scale == 1).all():
+            return self, weight * scale, None
+        if node.operands[0].type.rank != 2:
+            return None
+        row = np.broadcast_to(shift, weight.shape[1:])
+        return Gemm(), weight * scale, row
+
+    def cost(self, node: Node) -> int | str:
+        inner = node.operands[0].type.shape[-1]
+        return shapes.mul(node.result.type.size, inner)
+
+
+@dataclass(frozen=True)
+class Gemm(Op):
+    """y = a @ b + c for matrices; c is a row that every row of the product gets.
+
+    Shapes: a[n, k], b[k, m], c[m] -> y[n, m].
+    Source: ONNX ``Gemm`` (opset 13).
+    """
+
+    name: ClassVar[str] = "gemm"
+
+    def infer(self, a: TensorType, b: TensorType, c: TensorType) -> tuple[TensorType]:
+        _one_dtype(self.name, a, b, c)
+        if a.rank != 2 or b.rank != 2:
+            raise ShapeError(f"gemm needs matrices, got {a} and {b}")
+        (y,) = MatMul().infer(a, b)
+        if shapes.broadcast(y.shape, c.shape) != y.shape:
+            raise ShapeError(f"gemm cannot add {c} to {y}")
+        return (y,)
+
+    def evaluate(self, a: Array, b: Array, c: Array) -> tuple[Array]:
+        return (np.matmul(a, b) + c,)
+
+    def lower(self, emit: Emit, node: Node, a: str, b: str, c: str) -> tuple[str]:
+        return (emit("Gemm", a, b, c),)
+
+    channel_axis: ClassVar[int] = -1
+
+    def scaled(
+        self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
+    ) -> tuple[Op, Array, Array | None] | None:
+        bias = np.zeros((), weight.dtype) if bias is None else bias
+        row = np.broadcast_to(bias * scale + shift, weight.shape[1:])
+        return self, weight * scale, row
+
+    def cost(self, node: Node) -> int | str:
+        inner = node.operands[0].type.shape[-1]
+        return shapes.mul(node.result.type.size, inner)
+
+
+@dataclass(frozen=True)
+class Einsum(Op):
+    """Sums of products by an equation such as ``"bij,bjk->bik"``.
+
+    Source: ONNX ``Einsum`` (opset 12).
+    """
+
+    name: ClassVar[str] = "einsum"
+    equation: str
+
+    def infer(self, *operands: TensorType) -> tuple[TensorType]:
+        _one_dtype(self.name, *operands)
+        check_kind(self.name, operands[0].dtype, "wide")
+        inputs, output = self.equation.split("->")
+        terms = inputs.split(",")
+        if len(terms) != len(operands):
+            raise ShapeError(f"einsum {self.equation!r} takes {len(terms)} operands")
+        sizes: dict[str, shapes.Dim] = {}
+        for term, x in zip(terms, operands, strict=True):
+            if len(term) != x.rank:
+                raise ShapeError(f"einsum term {term!r} does not fit {x}")
+            for letter, d in zip(term, x.shape, strict=True):
+                known = sizes.setdefault(letter, d)
+                if not _agree(known, d):
+                    raise ShapeError(
+                        f"einsum {self.equation!r}: {letter} is {known} and {d}"
+                    )
+                if isinstance(d, int):
+                    sizes[letter] = d
+        if not sizes.keys() >= set(output):
+            raise ShapeError(f"einsum {self.equation!r} makes an axis out of nothing")
+        return (operands[0].with_shape(tuple(sizes[letter] for letter in output)),)
+
+    def evaluate(self, *operands: Array) -> tuple[Array]:
+        y = np.einsum(self.equation, *operands, optimize=True)
+        return (np.asarray(y.astype(operands[0].dtype, copy=False), order="C"),)
+
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
+        return (emit("Einsum", *operands, equation=self.equation),)
+
+    def cost(self, node: Node) -> int | str:
+        inputs = self.equation.split("->")[0].split(",")
+        sizes: dict[str, shapes.Dim] = {}
+        for term, v in zip(inputs, node.operands, strict=True):
+            sizes.update(zip(term, v.type.shape, strict=True))
+        return shapes.mul(*sizes.values())
+
+
+def _agree(a: shapes.Dim, b: shapes.Dim) -> bool:
+    """Whether two sizes can be equal: unknown ones are checked by the runtime."""
+    return a == b or isinstance(a, str) or isinstance(b, str)
+
+
+def _one_dtype(name: str, *operands: TensorType) -> None:
+    if len({x.dtype for x in operands}) > 1:
+        raise DTypeError(f"{name} needs one element type, got {_types(operands)}")
+
+
+def _types(operands: tuple[TensorType, ...]) -> str:
+    return " and ".join(map(str, operands))
+
+
+@operation
+def matmul(x1: Any, x2: Any) -> Any:
+    """x1 @ x2. Source: ``keras.ops.matmul``."""
+    dtype = common_dtype(x1, x2)
+    return apply(MatMul(), coerce(x1, dtype), coerce(x2, dtype))
+
+
+@operation
+def dot(x1: Any, x2: Any) -> Any:
+    """Last axis of x1 times second-to-last of x2. Source: ``keras.ops.dot``."""
+    rank = len(x2.shape)
+    if rank > 2:
+        raise ArgumentError("dot takes a second operand of rank 1 or 2; use einsum")
+    return matmul(x1, x2) if rank and len(x1.shape) else x1 * x2
+
+
+@operation
+def einsum(subscripts: str, *operands: Any) -> Any:
+    """Sums of products by an equation. Source: ``keras.ops.einsum``."""
+    equation = subscripts.replace(" ", "")
+    if "->" not in equation or "." in equation:
+        raise ArgumentError(f"einsum needs an equation with '->', got {subscripts!r}")
+    dtype = common_dtype(*operands)
+    return apply(Einsum(equation), *(coerce(x, dtype) for x in operands))
+
+
+@operation
+def outer(x1: Any, x2: Any) -> Any:
+    """All products of two vectors. Source: ``keras.ops.outer``."""
+    from seqir.ops.movement import reshape
+
+    return reshape(x1, (-1, 1)) * reshape(x2, (1, -1))

@@ -1,0 +1,654 @@
+"""Moving data: transpose, reshape, slice, pad, join, repeat."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import shapes
+from seqir.errors import ArgumentError, DTypeError, ShapeError
+from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
+from seqir.ops.apply import (
+    apply,
+    as_array,
+    coerce,
+    common_dtype,
+    rank_of,
+    type_of_operand,
+)
+from seqir.ops.call import operation
+from seqir.ops.tensor import Size, Tensor, dim_of
+from seqir.tensortype import TensorType
+
+
+def inverse(perm: Perm) -> Perm:
+    """The permutation that undoes this one."""
+    return tuple(int(i) for i in np.argsort(perm))
+
+
+def compose(first: Perm, then: Perm) -> Perm:
+    """One transpose that does what two do, one after the other."""
+    return tuple(first[i] for i in then)
+
+
+@dataclass(frozen=True)
+class Transpose(Op):
+    """y has x's axes in the order `perm`. Source: ONNX ``Transpose`` (opset 13)."""
+
+    name: ClassVar[str] = "transpose"
+    perm: Perm
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        if sorted(self.perm) != list(range(x.rank)):
+            raise ShapeError(f"{self.perm} does not order the {x.rank} axes of {x}")
+        return (x.with_shape(shapes.permute(x.shape, self.perm)),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.asarray(np.transpose(x, self.perm), order="C"),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        return (emit("Transpose", x, perm=self.perm) if self.perm else x,)
+
+    def simplified(self, x: Value) -> Value | None:
+        return x if self.perm == tuple(range(len(self.perm))) else None
+
+    def __str__(self) -> str:
+        return f"transpose({', '.join(map(str, self.perm))})"
+
+
+@dataclass(frozen=True)
+class Reshape(Op):
+    """y holds x's numbers, in the same order, in another shape.
+
+    Shapes: 0 keeps x's size at that place, one -1 is what is left over.
+    Raises: ShapeError if the numbers of elements differ.
+    Source: ONNX ``Reshape`` (opset 14, ``allowzero=0``).
+    """
+
+    name: ClassVar[str] = "reshape"
+    shape: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        if self.shape.count(-1) > 1:
+            raise ShapeError(f"reshape to {self.shape} leaves more than one size open")
+        if any(d == 0 for d in self.shape[x.rank :]):
+            raise ShapeError(f"reshape to {self.shape} keeps an axis that {x} lacks")
+        dims = [d if d else x.shape[i] for i, d in enumerate(self.shape)]
+        rest = shapes.volume(d for d in dims if d != -1)
+        if -1 in self.shape:
+            left = shapes.floordiv(x.size, rest) if rest else 0
+            if shapes.mul(left, rest) != x.size and isinstance(x.size, int):
+                raise ShapeError(f"{x} cannot be reshaped to {self.shape}")
+            dims[self.shape.index(-1)] = left
+        elif rest != x.size:
+            raise ShapeError(f"{x} cannot be reshaped to {self.shape}")
+        return (x.with_shape(tuple(dims)),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        dims = [x.shape[i] if d == 0 else d for i, d in enumerate(self.shape)]
+        if -1 in dims and x.size == 0:
+            rest = math.prod(d for d in dims if d != -1)
+            dims[dims.index(-1)] = x.size // rest if rest else 0
+        return (x.reshape(dims),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        return (emit("Reshape", x, emit.ints(*self.shape)),)
+
+    def simplified(self, x: Value) -> Value | None:
+        same = len(self.shape) == x.type.rank and all(
+            d in (0, s) or (d == -1 and self.infer(x.type)[0].shape[i] == s)
+            for i, (d, s) in enumerate(zip(self.shape, x.type.shape, strict=True))
+        )
+        return x if same else None
+
+    def __str__(self) -> str:
+        return f"reshape({', '.join(map(str, self.shape))})"
+
+
+@dataclass(frozen=True)
+class ExpandDims(Op):
+    """y has new axes of size 1 at the given places of y.
+
+    Source: ONNX ``Unsqueeze`` (opset 13).
+    """
+
+    name: ClassVar[str] = "expand_dims"
+    axes: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        rank = x.rank + len(self.axes)
+        axes = {shapes.normalize_axis(a, rank) for a in self.axes}
+        if len(axes) != len(self.axes):
+            raise ShapeError(f"axes {self.axes} name one place twice")
+        rest = iter(x.shape)
+        return (
+            x.with_shape(tuple(1 if i in axes else next(rest) for i in range(rank))),
+        )
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.expand_dims(x, self.axes),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        return (emit("Unsqueeze", x, emit.ints(*self.axes)) if self.axes else x,)
+
+    def simplified(self, x: Value) -> Value | None:
+        return None if self.axes else x
+
+
+@dataclass(frozen=True)
+class Squeeze(Op):
+    """y lacks the given axes, which have size 1. Source: ONNX ``Squeeze`` (13)."""
+
+    name: ClassVar[str] = "squeeze"
+    axes: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        axes = {shapes.normalize_axis(a, x.rank) for a in self.axes}
+        for axis in sorted(axes):
+            if x.shape[axis] != 1:
+                raise ShapeError(f"axis {axis} of {x} is not of size 1")
+        shape = tuple(d for i, d in enumerate(x.shape) if i not in axes)
+        return (x.with_shape(shape),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.squeeze(x, self.axes),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        return (emit("Squeeze", x, emit.ints(*self.axes)) if self.axes else x,)
+
+    def simplified(self, x: Value) -> Value | None:
+        return None if self.axes else x
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        gone = {shapes.normalize_axis(a, len(perm)) for a in self.axes}
+        left = [p for i, p in enumerate(perm) if i not in gone]
+        rank = {p: i for i, p in enumerate(sorted(left))}
+        axes = tuple(sorted(perm[a] for a in gone))
+        return Permuted(Squeeze(axes), tuple(rank[p] for p in left))
+
+
+@dataclass(frozen=True)
+class Expand(Op):
+    """y is x broadcast to a shape; a size of 1 keeps x's size.
+
+    Source: ONNX ``Expand`` (opset 13).
+    """
+
+    name: ClassVar[str] = "expand"
+    shape: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        return (x.with_shape(shapes.broadcast(x.shape, self.shape)),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        shape = np.broadcast_shapes(x.shape, self.shape)
+        return (np.array(np.broadcast_to(x, shape)),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        return (emit("Expand", x, emit.ints(*self.shape)),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        if len(self.shape) != len(perm):
+            return None
+        return Permuted(Expand(shapes.permute(self.shape, inverse(perm))), perm)  # type: ignore[arg-type]
+
+    def simplified(self, x: Value) -> Value | None:
+        return x if self.infer(x.type)[0] == x.type else None
+
+
+@dataclass(frozen=True)
+class Slice(Op):
+    """y = x[begin:end:step] along the given axes (Python's rules, step not 0).
+
+    Source: ONNX ``Slice`` (opset 13).
+    """
+
+    name: ClassVar[str] = "slice"
+    axes: tuple[int, ...]
+    begins: tuple[int, ...]
+    ends: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    END: ClassVar[int] = 2**31 - 1
+    """Stands for "to the end"; -END for "to the front", going backwards."""
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        shape = list(x.shape)
+        for axis, begin, end, step in self._ranges():
+            shape[axis] = _sliced(x.shape[axis], begin, end, step)
+        return (x.with_shape(tuple(shape)),)
+
+    def _ranges(self) -> zip[tuple[int, int, int, int]]:
+        return zip(self.axes, self.begins, self.ends, self.steps, strict=True)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        key = [slice(None)] * x.ndim
+        for axis, begin, end, step in self._ranges():
+            open_end = end >= self.END or end <= -self.END
+            key[axis] = slice(begin, None if open_end else end, step)
+        return (np.asarray(x[tuple(key)], order="C"),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        parts = [emit.ints(*self.begins), emit.ints(*self.ends), emit.ints(*self.axes)]
+        if any(s != 1 for s in self.steps):
+            parts.append(emit.ints(*self.steps))
+        return (emit("Slice", x, *parts),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        axes = tuple(perm[a] for a in self.axes)
+        return Permuted(replace(self, axes=axes), perm)
+
+    def simplified(self, x: Value) -> Value | None:
+        whole = all(
+            begin == 0 and step == 1 and end >= self.END
+            for _, begin, end, step in self._ranges()
+        )
+        return x if whole else None
+
+    def __str__(self) -> str:
+        shown = [
+            f"{axis}: {begin}:{'' if abs(end) >= self.END else end}"
+            + (f":{step}" if step != 1 else "")
+            for axis, begin, end, step in self._ranges()
+        ]
+        return f"slice({', '.join(shown)})"
+
+
+def _sliced(size: shapes.Dim, begin: int, end: int, step: int) -> shapes.Dim:
+    """Size of ``range(size)[begin:end:step]``, which may be unknown."""
+    if isinstance(size, int):
+        stop = None if abs(end) >= Slice.END else end
+        return len(range(size)[begin:stop:step])
+    if step < 0:
+        if begin == -1 and end <= -Slice.END:
+            return shapes.ceildiv(size, -step)
+        raise ShapeError("a backward slice of an unknown size must be the whole axis")
+    start = shapes.add(size, begin) if begin < 0 else begin
+    stop = size if end >= Slice.END else shapes.add(size, end) if end < 0 else end
+    length = shapes.ceildiv(shapes.add(stop, shapes.mul(-1, start)), step)
+    return max(length, 0) if isinstance(length, int) else length
+
+
+@dataclass(frozen=True)
+class Pad(Op):
+    """y is x with `before` and `after` elements added along every axis.
+
+    Source: ONNX ``Pad`` (opset 13; 18 adds axes, 19 the mode ``wrap``).
+    """
+
+    name: ClassVar[str] = "pad"
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    mode: str = "constant"
+    value: float = 0.0
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        if not len(self.before) == len(self.after) == x.rank:
+            raise ShapeError(f"pad needs a pair of sizes for each axis of {x}")
+        if min((*self.before, *self.after), default=0) < 0:
+            raise ShapeError(f"pad cannot take away: {self.before}, {self.after}")
+        for d, a, b in zip(x.shape, self.before, self.after, strict=True):
+            if self.mode == "reflect" and isinstance(d, int) and max(a, b) >= d:
+                raise ShapeError(f"a size of {d} cannot be reflected by {max(a, b)}")
+        sizes = tuple(
+            shapes.add(d, a, b)
+            for d, a, b in zip(x.shape, self.before, self.after, strict=True)
+        )
+        return (x.with_shape(sizes),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        width = tuple(zip(self.before, self.after, strict=True))
+        if self.mode == "constant":
+            fill = np.asarray(self.value, x.dtype)
+            return (np.pad(x, width, constant_values=fill),)
+        return (np.pad(x, width, mode=self.mode),)  # type: ignore[call-overload]
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        pads = emit.ints(*self.before, *self.after)
+        if self.mode != "constant":
+            return (emit("Pad", x, pads, mode=self.mode),)
+        if self.value == 0:
+            return (emit("Pad", x, pads),)
+        value = emit.scalar(self.value, node.operands[0].type.dtype)
+        return (emit("Pad", x, pads, value),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        back = inverse(perm)
+        before = tuple(self.before[i] for i in back)
+        after = tuple(self.after[i] for i in back)
+        return Permuted(replace(self, before=before, after=after), perm)
+
+    def simplified(self, x: Value) -> Value | None:
+        return None if any(self.before) or any(self.after) else x
+
+
+@dataclass(frozen=True)
+class Concat(Op):
+    """y joins its operands along an axis. Source: ONNX ``Concat`` (opset 13)."""
+
+    name: ClassVar[str] = "concat"
+    axis: int
+
+    def infer(self, *xs: TensorType) -> tuple[TensorType]:
+        axis = shapes.normalize_axis(self.axis, xs[0].rank)
+        if len({x.dtype for x in xs}) > 1:
+            raise DTypeError("concat needs operands of one element type")
+        if len({x.rank for x in xs}) > 1:
+            raise ShapeError(f"concat needs one rank, got {' and '.join(map(str, xs))}")
+        shape: list[shapes.Dim] = []
+        for i, sizes in enumerate(zip(*(x.shape for x in xs), strict=True)):
+            known = {s for s in sizes if isinstance(s, int)}
+            if i != axis and len(known) > 1:
+                raise ShapeError(
+                    f"concat along axis {axis} needs equal sizes elsewhere, got "
+                    f"{' and '.join(map(str, xs))}"
+                )
+            shape.append(
+                shapes.add(*sizes) if i == axis else known.pop() if known else sizes[0]
+            )
+        return (xs[0].with_shape(tuple(shape)),)
+
+    def evaluate(self, *xs: Array) -> tuple[Array]:
+        return (np.concatenate(xs, self.axis),)
+
+    def lower(self, emit: Emit, node: Node, *xs: str) -> tuple[str]:
+        return (emit("Concat", *xs, axis=self.axis),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        return Permuted(Concat(perm[shapes.normalize_axis(self.axis, len(perm))]), perm)
+
+    def simplified(self, *xs: Value) -> Value | None:
+        return xs[0] if len(xs) == 1 else None
+
+
+@dataclass(frozen=True)
+class Tile(Op):
+    """y repeats x along every axis. Source: ONNX ``Tile`` (opset 13)."""
+
+    name: ClassVar[str] = "tile"
+    repeats: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        if len(self.repeats) != x.rank:
+            raise ShapeError(f"tile needs {x.rank} repeats, got {self.repeats}")
+        sizes = zip(x.shape, self.repeats, strict=True)
+        return (x.with_shape(tuple(shapes.mul(d, r) for d, r in sizes)),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.tile(x, self.repeats),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        return (emit("Tile", x, emit.ints(*self.repeats)),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        repeats = tuple(self.repeats[i] for i in inverse(perm))
+        return Permuted(Tile(repeats), perm)
+
+    def simplified(self, x: Value) -> Value | None:
+        return x if set(self.repeats) <= {1} else None
+
+
+@operation
+def shape(x: Any) -> tuple[Any, ...]:
+    """Sizes of x: an int where known, else a `Size` that takes part in arithmetic.
+
+    Source: ``keras.ops.shape``.
+    """
+    return tuple(Size.of(d) for d in type_of_operand(x).shape)
+
+
+@operation
+def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
+    """X with its axes reordered (reversed by default). Source: ``keras.ops``."""
+    rank = rank_of(x)
+    order = range(rank)[::-1] if axes is None else axes
+    return apply(
+        Transpose(tuple(shapes.normalize_axis(a, rank) for a in order)), _any(x)
+    )
+
+
+@operation
+def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+    """X with two axes exchanged. Source: ``keras.ops.swapaxes``."""
+    order = list(range(rank_of(x)))
+    order[axis1], order[axis2] = order[axis2], order[axis1]
+    return transpose(x, order)
+
+
+@operation
+def moveaxis(x: Any, source: int, destination: int) -> Any:
+    """X with one axis moved, the others in order. Source: ``keras.ops.moveaxis``."""
+    rank = rank_of(x)
+    order = [i for i in range(rank) if i != shapes.normalize_axis(source, rank)]
+    place = shapes.normalize_axis(destination, rank)
+    order.insert(place, shapes.normalize_axis(source, rank))
+    return transpose(x, order)
+
+
+@operation
+def reshape(x: Any, newshape: Any) -> Any:
+    """X in another shape; one size may be -1. Source: ``keras.ops.reshape``.
+
+    Unknown sizes of x can be passed on with `shape`: ``(ops.shape(x)[0], -1)``.
+    """
+    sizes = newshape if isinstance(newshape, tuple | list) else (newshape,)
+    return apply(reshape_op(type_of_operand(x), [dim_of(d) for d in sizes]), _any(x))
+
+
+def reshape_op(x: TensorType, dims: Sequence[shapes.Dim]) -> Reshape:
+    """The Reshape that gives x these sizes; unknown ones become -1 or 0.
+
+    Raises: ShapeError if two unknown sizes are neither in their old place nor the
+    one that is left over.
+    """
+    dims = list(dims)
+    if any(isinstance(d, int) and d < -1 for d in dims):
+        raise ShapeError(f"sizes must not be negative, got {tuple(dims)}")
+    if dims.count(-1) > 1:
+        raise ShapeError(f"reshape to {tuple(dims)} leaves more than one size open")
+    if -1 in dims and (rest := shapes.volume(d for d in dims if d != -1)):
+        left = shapes.floordiv(x.size, rest)
+        if shapes.mul(left, rest) != x.size and isinstance(left, int):
+            raise ShapeError(f"{x} cannot be reshaped to {tuple(dims)}")
+        if isinstance(left, int):
+            dims[dims.index(-1)] = left
+    elif -1 not in dims and shapes.volume(dims) != x.size:
+        raise ShapeError(f"{x} cannot be reshaped to {tuple(dims)}")
+    unknown = [i for i, d in enumerate(dims) if not isinstance(d, int)]
+    if len(unknown) == 1 and -1 not in dims:
+        dims[unknown[0]] = -1
+    elif unknown:
+        moved = [i for i in unknown if i >= x.rank or dims[i] != x.shape[i]]
+        for i in set(unknown) - set(moved):
+            dims[i] = 0
+        if len(moved) + dims.count(-1) > 1:
+            raise ShapeError(
+                f"reshape of {x} moves more than one unknown size; "
+                "reshape in steps that each move one"
+            )
+        for i in moved:
+            dims[i] = -1
+    return Reshape(tuple(dims))  # type: ignore[arg-type]
+
+
+@operation
+def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
+    """X with new axes of size 1. Source: ``keras.ops.expand_dims``."""
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    rank = rank_of(x) + len(axes)
+    normal = tuple(sorted(shapes.normalize_axis(a, rank) for a in axes))
+    return apply(ExpandDims(normal), _any(x))
+
+
+@operation
+def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """X without axes of size 1. Source: ``keras.ops.squeeze``."""
+    sizes = type_of_operand(x).shape
+    if axis is None:
+        axes = tuple(i for i, d in enumerate(sizes) if d == 1)
+    else:
+        axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    normal = tuple(sorted(shapes.normalize_axis(a, len(sizes)) for a in axes))
+    return apply(Squeeze(normal), _any(x))
+
+
+@operation
+def broadcast_to(x: Any, shape: Any) -> Any:
+    """X repeated to a shape of known sizes. Source: ``keras.ops.broadcast_to``."""
+    old = type_of_operand(x).shape
+    dims = [dim_of(d) for d in shape]
+    pad = len(dims) - len(old)
+    sizes: list[int] = []
+    for i, d in enumerate(dims):
+        same = i >= pad and d == old[i - pad]
+        if not isinstance(d, int) and not same:
+            raise ShapeError(
+                f"broadcast_to cannot repeat to the unknown size {d!r}; "
+                "multiply with ops.ones_like of a tensor that has it"
+            )
+        sizes.append(1 if same else d)  # type: ignore[arg-type]
+    return apply(Expand(tuple(sizes)), _any(x))
+
+
+@operation
+def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
+    """Tensors joined along an axis. Source: ``keras.ops.concatenate``."""
+    if not xs:
+        raise ArgumentError("concatenate needs at least one tensor")
+    dtype = common_dtype(*xs)
+    axis = shapes.normalize_axis(axis, rank_of(xs[0]))
+    return apply(Concat(axis), *(coerce(x, dtype) for x in xs))
+
+
+@operation
+def stack(x: Sequence[Any], axis: int = 0) -> Any:
+    """Tensors joined along a new axis. Source: ``keras.ops.stack``."""
+    axis = shapes.normalize_axis(axis, rank_of(x[0]) + 1)
+    return concatenate([expand_dims(t, axis) for t in x], axis)
+
+
+@operation
+def tile(x: Any, repeats: Any) -> Any:
+    """X repeated whole. Source: ``keras.ops.tile``."""
+    counts = (repeats,) if isinstance(repeats, int) else tuple(repeats)
+    rank = rank_of(x)
+    if len(counts) > rank:
+        x = expand_dims(x, tuple(range(len(counts) - rank)))
+    return apply(Tile((1,) * (rank - len(counts)) + counts), _any(x))
+
+
+@operation
+def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
+    """X with every element repeated in place. Source: ``keras.ops.repeat``."""
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    sizes = list(shape(x))
+    axis = shapes.normalize_axis(axis, len(sizes))
+    wide = apply(Expand((1,) * (axis + 1) + (repeats,) + (1,) * (len(sizes) - axis - 1)),
+                 expand_dims(x, axis + 1))  # fmt: skip
+    sizes[axis] = sizes[axis] * repeats
+    return reshape(wide, sizes)
+
+
+@operation
+def pad(
+    x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None
+) -> Any:
+    """X with elements added at its edges. Source: ``keras.ops.pad``."""
+    rank = rank_of(x)
+    if mode not in ("constant", "reflect", "edge"):
+        raise ArgumentError(
+            f"pad knows the modes constant, reflect, edge, not {mode!r}"
+        )
+    width = np.broadcast_to(np.asarray(pad_width, int), (rank, 2))
+    before, after = (tuple(int(v) for v in width[:, i]) for i in (0, 1))
+    return apply(Pad(before, after, mode, float(constant_values or 0)), _any(x))
+
+
+@operation
+def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+    """X in reverse order along axes. Source: ``keras.ops.flip``."""
+    rank = rank_of(x)
+    axes = range(rank) if axis is None else (axis,) if isinstance(axis, int) else axis
+    places = tuple(shapes.normalize_axis(a, rank) for a in axes)
+    n = len(places)
+    return apply(Slice(places, (-1,) * n, (-Slice.END,) * n, (-1,) * n), _any(x))
+
+
+@operation
+def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """X cut along an axis, into equal parts or at indices. Source: ``keras.ops``."""
+    axis = shapes.normalize_axis(axis, rank_of(x))
+    size = type_of_operand(x).shape[axis]
+    if isinstance(indices_or_sections, int):
+        n = indices_or_sections
+        if not isinstance(size, int) or size % n:
+            raise ShapeError(f"axis {axis} of size {size} has no {n} equal parts")
+        cuts = list(range(0, size + 1, size // n))
+    else:
+        cuts = [0, *(int(i) for i in indices_or_sections), Slice.END]
+    return [
+        apply(Slice((axis,), (a,), (b,), (1,)), _any(x))
+        for a, b in zip(cuts, cuts[1:], strict=False)
+    ]
+
+
+@operation
+def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+    """The slices of x along an axis. Source: ``keras.ops.unstack``."""
+    size = num or x.shape[axis]
+    return [squeeze(part, axis) for part in split(x, size, axis)]
+
+
+@operation
+def getitem(x: Any, key: Any) -> Any:
+    """``x[key]`` for integers, slices, None, ``...`` and arrays of integers."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    rank = rank_of(x)
+    if any(k is Ellipsis for k in keys):
+        at = next(i for i, k in enumerate(keys) if k is Ellipsis)
+        used = sum(k is not None and k is not Ellipsis for k in keys)
+        keys[at : at + 1] = [slice(None)] * (rank - used)
+    cuts: list[tuple[int, int, int, int]] = []
+    dropped: list[int] = []
+    added: list[int] = []
+    axis = 0
+    for k in keys:
+        if k is None:
+            added.append(axis - len(dropped) + len(added))
+            continue
+        if axis >= rank:
+            raise ShapeError(f"too many indices for rank {rank}: {key!r}")
+        if isinstance(k, int | np.integer):
+            end = Slice.END if k == -1 else int(k) + 1
+            cuts.append((axis, int(k), end, 1))
+            dropped.append(axis)
+        elif isinstance(k, slice):
+            step = 1 if k.step is None else k.step
+            begin = (0 if step > 0 else -1) if k.start is None else k.start
+            end = (Slice.END if step > 0 else -Slice.END) if k.stop is None else k.stop
+            cuts.append((axis, begin, end, step))
+        else:
+            from seqir.ops.gather import take
+
+            if len(keys) > 1:
+                raise ArgumentError("index with one tensor at a time, or use ops.take")
+            return take(x, k, axis=0)
+        axis += 1
+    size = type_of_operand(x).shape
+    for a, begin, _, _ in cuts:
+        n = size[a]
+        if a in dropped and isinstance(n, int) and not -n <= begin < n:
+            raise ShapeError(f"index {begin} is out of range for axis {a} of size {n}")
+    cuts = [c for c in cuts if c[1:] != (0, Slice.END, 1)]
+    y = apply(Slice(*zip(*cuts, strict=True)), _any(x)) if cuts else x
+    y = squeeze(y, dropped) if dropped else y
+    return expand_dims(y, added) if added else y
+
+
+def _any(x: Any) -> Any:
+    return x if isinstance(x, Tensor) else as_array(x)

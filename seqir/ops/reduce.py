@@ -1,0 +1,288 @@
+"""Reductions along axes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import dtypes, shapes
+from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
+from seqir.ops.apply import apply, coerce, common_dtype, rank_of
+from seqir.ops.call import operation
+from seqir.ops.elementwise import check_kind
+from seqir.tensortype import TensorType
+
+
+@dataclass(frozen=True)
+class Reduce(Op):
+    """One number from all numbers along the axes.
+
+    Shapes: the axes vanish, or become 1 with `keepdims`.
+    Source: ONNX ``ReduceSum`` (13); the others (18, before with axes as attribute).
+    """
+
+    name: ClassVar[str] = "reduce"
+    kind: str
+    axes: tuple[int, ...]
+    keepdims: bool = False
+
+    TABLE: ClassVar[dict[str, tuple[str, Any, str]]] = {
+        "sum": ("ReduceSum", np.sum, "wide"),
+        "mean": ("ReduceMean", np.mean, "float"),
+        "max": ("ReduceMax", np.max, "wide"),
+        "min": ("ReduceMin", np.min, "wide"),
+        "prod": ("ReduceProd", np.prod, "wide"),
+        "logsumexp": ("ReduceLogSumExp", None, "float"),
+        "l2": ("ReduceL2", None, "float"),
+    }
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        check_kind(f"reduce_{self.kind}", x.dtype, self.TABLE[self.kind][2])
+        axes = {shapes.normalize_axis(a, x.rank) for a in self.axes}
+        if self.keepdims:
+            shape = [1 if i in axes else d for i, d in enumerate(x.shape)]
+        else:
+            shape = [d for i, d in enumerate(x.shape) if i not in axes]
+        return (x.with_shape(tuple(shape)),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        y = self._compute(x, self.axes) if self.axes else x
+        return (np.asarray(y, x.dtype),)
+
+    def _compute(self, x: Array, axes: tuple[int, ...]) -> Any:
+        if self.kind == "l2":
+            return np.sqrt(np.sum(x * x, axes, keepdims=self.keepdims))
+        if self.kind == "logsumexp":
+            top = np.max(x, axes, keepdims=True)
+            total = np.log(np.sum(np.exp(x - top), axes, keepdims=True)) + top
+            return total if self.keepdims else total.squeeze(axes)
+        return self.TABLE[self.kind][1](x, axes, keepdims=self.keepdims)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        onnx = self.TABLE[self.kind][0]
+        axes = tuple(
+            shapes.normalize_axis(a, node.operands[0].type.rank) for a in self.axes
+        )
+        keep = int(self.keepdims)
+        if not axes:
+            return (x,)
+        if emit.opset >= 18 or onnx == "ReduceSum":
+            return (emit(onnx, x, emit.ints(*axes), keepdims=keep),)
+        return (emit(onnx, x, axes=axes, keepdims=keep),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        gone = {shapes.normalize_axis(a, len(perm)) for a in self.axes}
+        axes = tuple(sorted(perm[a] for a in gone))
+        if self.keepdims:
+            return Permuted(replace(self, axes=axes), perm)
+        # Axes that stay, as the untransposed operand numbers them, close ranks.
+        left = [p for i, p in enumerate(perm) if i not in gone]
+        rank = {p: i for i, p in enumerate(sorted(left))}
+        return Permuted(replace(self, axes=axes), tuple(rank[p] for p in left))
+
+    def simplified(self, x: Value) -> Value | None:
+        return None if self.axes else x
+
+    def __str__(self) -> str:
+        keep = ", keepdims=True" if self.keepdims else ""
+        return f"reduce_{self.kind}(axes={self.axes}{keep})"
+
+
+@dataclass(frozen=True)
+class ArgReduce(Op):
+    """Index (int64) of the largest or smallest number along an axis; the first one.
+
+    Source: ONNX ``ArgMax``, ``ArgMin`` (opset 13).
+    """
+
+    name: ClassVar[str] = "arg"
+    kind: str
+    axis: int
+    keepdims: bool = False
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        check_kind(f"arg{self.kind}", x.dtype, "wide")
+        (y,) = Reduce("max", (self.axis,), self.keepdims).infer(x)
+        return (y.with_dtype("int64"),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        f = np.argmax if self.kind == "max" else np.argmin
+        return (np.asarray(f(x, axis=self.axis, keepdims=self.keepdims), np.int64),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        onnx = "ArgMax" if self.kind == "max" else "ArgMin"
+        return (emit(onnx, x, axis=self.axis, keepdims=int(self.keepdims)),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        reduced = Reduce("max", (self.axis,), self.keepdims).permuted(perm)
+        assert reduced is not None
+        axis = perm[shapes.normalize_axis(self.axis, len(perm))]
+        return Permuted(replace(self, axis=axis), reduced.perm)
+
+    def __str__(self) -> str:
+        return f"arg{self.kind}(axis={self.axis}, keepdims={self.keepdims})"
+
+
+@dataclass(frozen=True)
+class CumSum(Op):
+    """Running sum along an axis. Source: ONNX ``CumSum`` (opset 14)."""
+
+    name: ClassVar[str] = "cumsum"
+    axis: int = 0
+    exclusive: bool = False
+    reverse: bool = False
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        check_kind(self.name, x.dtype, "wide")
+        shapes.normalize_axis(self.axis, x.rank)
+        return (x,)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        x = np.flip(x, self.axis) if self.reverse else x
+        if self.exclusive:
+            x = np.insert(np.delete(x, -1, self.axis), 0, 0, self.axis)
+        y = np.cumsum(x, self.axis, dtype=x.dtype)
+        return (np.flip(y, self.axis) if self.reverse else y,)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        axis = emit.constant(np.asarray(self.axis, np.int64))
+        flags = {"exclusive": int(self.exclusive), "reverse": int(self.reverse)}
+        return (emit("CumSum", x, axis, **flags),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        axis = perm[shapes.normalize_axis(self.axis, len(perm))]
+        return Permuted(replace(self, axis=axis), perm)
+
+
+def axes_of(x: Any, axis: int | Sequence[int] | None) -> tuple[int, ...]:
+    """The axes as a sorted tuple of non-negative numbers; None means all."""
+    rank = rank_of(x)
+    if axis is None:
+        return tuple(range(rank))
+    axes = (axis,) if isinstance(axis, int | np.integer) else axis
+    return tuple(sorted({shapes.normalize_axis(int(a), rank) for a in axes}))
+
+
+def _reduce(kind: str, x: Any, axis: Any, keepdims: bool) -> Any:
+    dtype = common_dtype(x, floating=Reduce.TABLE[kind][2] == "float")
+    if kind in ("sum", "prod") and dtype in (
+        "bool",
+        "int8",
+        "int16",
+        "uint8",
+        "uint16",
+    ):
+        dtype = "uint32" if dtype.startswith("u") else "int32"
+    return apply(Reduce(kind, axes_of(x, axis), keepdims), coerce(x, dtype))
+
+
+@operation
+def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum along axes. Source: ``keras.ops.sum``."""
+    return _reduce("sum", x, axis, keepdims)
+
+
+@operation
+def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Arithmetic mean along axes. Source: ``keras.ops.mean``."""
+    return _reduce("mean", x, axis, keepdims)
+
+
+@operation
+def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest number along axes. Source: ``keras.ops.max``."""
+    return _reduce("max", x, axis, keepdims)
+
+
+@operation
+def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest number along axes. Source: ``keras.ops.min``."""
+    return _reduce("min", x, axis, keepdims)
+
+
+@operation
+def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Product along axes. Source: ``keras.ops.prod``."""
+    return _reduce("prod", x, axis, keepdims)
+
+
+@operation
+def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """log(sum(eˣ)) along axes. Source: ``keras.ops.logsumexp``."""
+    return _reduce("logsumexp", x, axis, keepdims)
+
+
+@operation
+def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Mean squared distance from the mean. Source: ``keras.ops.var``."""
+    centred = x - _reduce("mean", x, axis, True)
+    return _reduce("mean", centred * centred, axis, keepdims)
+
+
+@operation
+def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Square root of the variance. Source: ``keras.ops.std``."""
+    from seqir.ops.unary import sqrt
+
+    return sqrt(var(x, axis, keepdims))
+
+
+@operation
+def moments(x: Any, axes: Any, keepdims: bool = False) -> Any:
+    """Mean and variance along axes. Source: ``keras.ops.moments``."""
+    return mean(x, axes, keepdims), var(x, axes, keepdims)
+
+
+@operation
+def norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Euclidean length along axes. Source: ``keras.ops.norm`` with ``ord=None``."""
+    return _reduce("l2", x, axis, keepdims)
+
+
+@operation
+def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether all hold. Source: ``keras.ops.all``."""
+    low = _reduce("min", coerce(coerce(x, "bool"), "int32"), axis, keepdims)
+    return coerce(low, "bool")
+
+
+@operation
+def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Whether one holds. Source: ``keras.ops.any``."""
+    high = _reduce("max", coerce(coerce(x, "bool"), "int32"), axis, keepdims)
+    return coerce(high, "bool")
+
+
+def _arg(kind: str, x: Any, axis: int | None, keepdims: bool) -> Any:
+    if axis is None:
+        from seqir.ops.movement import reshape
+
+        x, axis = reshape(x, (-1,)), 0
+    dtype = "int32" if common_dtype(x) == "bool" else common_dtype(x)
+    return coerce(apply(ArgReduce(kind, axis, keepdims), coerce(x, dtype)), "int32")
+
+
+@operation
+def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Index (int32) of the largest number. Source: ``keras.ops.argmax``."""
+    return _arg("max", x, axis, keepdims)
+
+
+@operation
+def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Index (int32) of the smallest number. Source: ``keras.ops.argmin``."""
+    return _arg("min", x, axis, keepdims)
+
+
+@operation
+def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+    """Running sum along an axis. Source: ``keras.ops.cumsum``."""
+    if axis is None:
+        from seqir.ops.movement import reshape
+
+        x, axis = reshape(x, (-1,)), 0
+    wanted = dtypes.canonical(dtype) if dtype else common_dtype(x)
+    return apply(CumSum(axis), coerce(x, "int32" if wanted == "bool" else wanted))

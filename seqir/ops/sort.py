@@ -1,0 +1,87 @@
+"""Order along an axis."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import shapes
+from seqir.errors import ShapeError
+from seqir.ir import Array, Emit, Node, Op
+from seqir.ops.apply import apply, coerce, common_dtype, rank_of
+from seqir.ops.call import operation
+from seqir.ops.elementwise import check_kind
+from seqir.tensortype import TensorType
+
+
+@dataclass(frozen=True)
+class TopK(Op):
+    """The k largest (or smallest) numbers along an axis, in order, and their places.
+
+    Shapes: x[..., n] -> values[..., k], indices[..., k] (int64); ties: lowest index.
+    Source: ONNX ``TopK`` (opset 11).
+    """
+
+    name: ClassVar[str] = "top_k"
+    k: int
+    axis: int = -1
+    largest: bool = True
+
+    def infer(self, x: TensorType) -> tuple[TensorType, TensorType]:
+        check_kind(self.name, x.dtype, "wide")
+        axis = shapes.normalize_axis(self.axis, x.rank)
+        size = x.shape[axis]
+        if isinstance(size, int) and self.k > size:
+            raise ShapeError(f"top_k of {self.k} from an axis of size {size}")
+        y = x.with_shape((*x.shape[:axis], self.k, *x.shape[axis + 1 :]))
+        return y, y.with_dtype("int64")
+
+    def evaluate(self, x: Array) -> tuple[Array, Array]:
+        if self.largest:  # backwards twice, so that equal numbers stay in order
+            last = x.shape[self.axis] - 1
+            order = np.argsort(np.flip(x, self.axis), axis=self.axis, kind="stable")
+            order = last - np.flip(order, self.axis)
+        else:
+            order = np.argsort(x, axis=self.axis, kind="stable")
+        indices = np.take(order, np.arange(self.k), axis=self.axis).astype(np.int64)
+        return np.take_along_axis(x, indices, self.axis), indices
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str, ...]:
+        return emit.many(
+            "TopK",
+            x,
+            emit.ints(self.k),
+            outputs=2,
+            axis=self.axis,
+            largest=int(self.largest),
+        )
+
+
+@operation
+def top_k(x: Any, k: int, sorted: bool = True) -> Any:
+    """The k largest numbers of the last axis and their places (int32)."""
+    values, indices = apply(TopK(k), coerce(x, common_dtype(x)))
+    return values, coerce(indices, "int32")
+
+
+@operation
+def sort(x: Any, axis: int = -1, descending: bool = False) -> Any:
+    """X in ascending order along an axis. Source: ``keras.ops.sort``."""
+    return apply(_all(x, axis, descending), coerce(x, common_dtype(x)))[0]
+
+
+@operation
+def argsort(x: Any, axis: int = -1) -> Any:
+    """Places (int32) of the numbers in ascending order. Source: ``keras.ops``."""
+    places = apply(_all(x, axis, False), coerce(x, common_dtype(x)))[1]
+    return coerce(places, "int32")
+
+
+def _all(x: Any, axis: int, largest: bool) -> TopK:
+    axis = shapes.normalize_axis(axis, rank_of(x))
+    size = x.shape[axis]
+    if size is None:
+        raise ShapeError("sorting needs an axis of known size")
+    return TopK(size, axis, largest)

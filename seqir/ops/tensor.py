@@ -1,0 +1,350 @@
+"""Tensors: what layers, losses and user code compute with.
+
+==============  ==========================================================
+`Traced`        a value of the graph that is being built right now; the
+                functions of `seqir.ops` append nodes to that graph
+`KerasTensor`   a tensor of a model under construction; functions and
+                layers record a `Call`, nothing is computed
+`Variable`      a weight: an array that lives between runs
+NumPy arrays    functions compute at once
+==============  ==========================================================
+
+All of them have `shape`, `dtype` and Python's operators.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqir import dtypes, shapes
+from seqir.errors import ArgumentError, DTypeError, ShapeError
+from seqir.ir import Array, Builder, Value
+from seqir.tensortype import TensorType
+
+if TYPE_CHECKING:
+    from seqir.ops.call import Call
+
+
+class Size:
+    """An unknown size under arithmetic: ``ops.shape(x)[0] * 2``."""
+
+    __slots__ = ("dim",)
+
+    def __init__(self, dim: shapes.Dim) -> None:
+        self.dim = dim
+
+    @staticmethod
+    def of(dim: shapes.Dim) -> Any:
+        """An int for a known size, a Size for an unknown one."""
+        return dim if isinstance(dim, int) else Size(dim)
+
+    def __add__(self, other: Any) -> Any:
+        return Size.of(shapes.add(self.dim, dim_of(other)))
+
+    def __sub__(self, other: Any) -> Any:
+        return Size.of(shapes.add(self.dim, shapes.mul(-1, dim_of(other))))
+
+    def __rsub__(self, other: Any) -> Any:
+        return Size.of(shapes.add(dim_of(other), shapes.mul(-1, self.dim)))
+
+    def __mul__(self, other: Any) -> Any:
+        return Size.of(shapes.mul(self.dim, dim_of(other)))
+
+    def __floordiv__(self, other: Any) -> Any:
+        return Size.of(shapes.floordiv(self.dim, dim_of(other)))
+
+    __radd__ = __add__
+    __rmul__ = __mul__
+
+    def __eq__(self, other: object) -> bool:
+        return isinstance(other, Size) and self.dim == other.dim
+
+    def __hash__(self) -> int:
+        return hash(self.dim)
+
+    def __repr__(self) -> str:
+        return f"<Size {self.dim}>"
+
+
+def dim_of(size: Any) -> shapes.Dim:
+    """The size as the IR has it: an int or a name."""
+    if isinstance(size, Size):
+        return size.dim
+    if isinstance(size, int | np.integer) and not isinstance(size, bool):
+        return int(size)
+    raise ShapeError(f"a size must be an integer, got {size!r}")
+
+
+class Tensor:
+    """A typed value with Python's operators; base of everything symbolic."""
+
+    __slots__ = ()
+    __array_priority__ = 100  # array + tensor is the tensor's __radd__
+    __array_ufunc__ = None
+
+    @property
+    def type(self) -> TensorType:
+        """Element type and shape, with the names of unknown sizes."""
+        raise NotImplementedError
+
+    @property
+    def shape(self) -> tuple[int | None, ...]:
+        """Sizes, None where unknown."""
+        return tuple(d if isinstance(d, int) else None for d in self.type.shape)
+
+    @property
+    def dtype(self) -> str:
+        """Element type."""
+        return self.type.dtype
+
+    @property
+    def ndim(self) -> int:
+        """Number of axes."""
+        return self.type.rank
+
+    def __len__(self) -> int:
+        raise TypeError(f"{self!r} has no length; use its shape")
+
+    def __bool__(self) -> bool:
+        raise DTypeError(
+            f"the truth of {self!r} is not known while a model is built; "
+            "use ops.where to choose between values"
+        )
+
+    def __iter__(self) -> Any:
+        raise TypeError(f"{self!r} cannot be iterated over; index it or use ops.split")
+
+    def __array__(self, *_: Any, **__: Any) -> Any:
+        raise DTypeError(
+            f"{self!r} has no numbers yet, NumPy cannot take it; use seqir.ops instead"
+        )
+
+
+def _install_operators() -> None:
+    """Give Tensor Python's operators, each one a function of `seqir.ops`."""
+    names = {
+        "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide",
+        "pow": "power", "matmul": "matmul", "mod": "mod",
+        "floordiv": "floor_divide", "and": "logical_and", "or": "logical_or",
+        "xor": "logical_xor",
+    }  # fmt: skip
+
+    def binary(function: str, swap: bool) -> Any:
+        def method(self: Tensor, other: Any) -> Any:
+            from seqir import ops
+
+            fn = getattr(ops, function)
+            return fn(other, self) if swap else fn(self, other)
+
+        return method
+
+    for python, function in names.items():
+        setattr(Tensor, f"__{python}__", binary(function, swap=False))
+        setattr(Tensor, f"__r{python}__", binary(function, swap=True))
+    for python, function in {
+        "lt": "less", "le": "less_equal", "gt": "greater", "ge": "greater_equal",
+    }.items():  # fmt: skip
+        setattr(Tensor, f"__{python}__", binary(function, swap=False))
+
+    def unary(function: str) -> Any:
+        def method(self: Tensor) -> Any:
+            from seqir import ops
+
+            return getattr(ops, function)(self)
+
+        return method
+
+    for python, function in {
+        "neg": "negative", "abs": "absolute", "invert": "logical_not",
+    }.items():  # fmt: skip
+        setattr(Tensor, f"__{python}__", unary(function))
+
+    def getitem(self: Tensor, key: Any) -> Any:
+        from seqir import ops
+
+        return ops.getitem(self, key)
+
+    Tensor.__getitem__ = getitem  # type: ignore[attr-defined]
+
+
+if TYPE_CHECKING:
+
+    class _Operators:
+        def __add__(self, other: Any) -> Any: ...
+        def __radd__(self, other: Any) -> Any: ...
+        def __sub__(self, other: Any) -> Any: ...
+        def __rsub__(self, other: Any) -> Any: ...
+        def __mul__(self, other: Any) -> Any: ...
+        def __rmul__(self, other: Any) -> Any: ...
+        def __truediv__(self, other: Any) -> Any: ...
+        def __rtruediv__(self, other: Any) -> Any: ...
+        def __pow__(self, other: Any) -> Any: ...
+        def __matmul__(self, other: Any) -> Any: ...
+        def __neg__(self) -> Any: ...
+        def __getitem__(self, key: Any) -> Any: ...
+
+else:
+    _install_operators()
+
+
+class Traced(Tensor):
+    """A value of the graph that is being built."""
+
+    __slots__ = ("builder", "mask", "value")
+
+    def __init__(self, builder: Builder, value: Value, mask: Any = None) -> None:
+        self.builder = builder
+        self.value = value
+        self.mask = mask
+        """Which time steps count, for layers that propagate a mask."""
+
+    @property
+    def type(self) -> TensorType:
+        return self.value.type
+
+    def __repr__(self) -> str:
+        return f"<Traced {self.value.type}>"
+
+
+class KerasTensor(Tensor):
+    """A tensor of a model: the result of a recorded call, with nothing computed."""
+
+    __slots__ = ("_type", "call", "index", "name")
+
+    def __init__(
+        self, type: TensorType, name: str, call: Call | None = None, index: int = 0
+    ) -> None:
+        self._type = type
+        self.name = name
+        self.call = call
+        self.index = index
+
+    @property
+    def type(self) -> TensorType:
+        return self._type
+
+    def __repr__(self) -> str:
+        shape = shapes.format_shape(self.shape)
+        return f"<KerasTensor shape={shape}, dtype={self.dtype}, name={self.name}>"
+
+
+class Variable(Tensor):
+    """A weight: an array that lives between runs and has a name in its layer.
+
+    Reading it inside a layer's `call` makes it a parameter of the graph. `version`
+    grows with every assignment, so that what was made from the old array can tell.
+    """
+
+    __slots__ = (
+        "_array",
+        "_path",
+        "constraint",
+        "name",
+        "regularizer",
+        "trainable",
+        "trainable_by_design",
+        "version",
+    )
+    clock = 0
+    """Assignments to any variable so far: nothing changed while it stands still."""
+
+    def __init__(
+        self,
+        array: Any,
+        *,
+        name: str = "variable",
+        trainable: bool = True,
+        dtype: str | None = None,
+    ) -> None:
+        array = np.asarray(array)
+        if array.dtype == object:
+            raise DTypeError(f"variable {name!r} cannot hold Python objects")
+        wanted = dtypes.to_numpy(dtypes.canonical(dtype or array.dtype))
+        self._array: Array = np.array(array, wanted)
+        self._array.flags.writeable = False
+        self.name = name
+        self._path = ""
+        self.trainable = trainable
+        self.trainable_by_design = trainable
+        """Whether it is meant to be trained; moving statistics are not."""
+        self.regularizer: Any = None
+        self.constraint: Any = None
+        self.version = 0
+
+    @property
+    def type(self) -> TensorType:
+        return TensorType(dtypes.canonical(self._array.dtype), self._array.shape)
+
+    @property
+    def path(self) -> str:
+        """Name with the layers it lies in: ``model/dense/kernel``."""
+        return self._path or self.name
+
+    @path.setter
+    def path(self, path: str) -> None:
+        self._path = path
+
+    @property
+    def array(self) -> Array:
+        """The present numbers, read-only and shared; `numpy()` copies."""
+        return self._array
+
+    @property
+    def size(self) -> int:
+        """Number of elements."""
+        return self._array.size
+
+    @property
+    def nbytes(self) -> int:
+        """Bytes of the array."""
+        return self._array.nbytes
+
+    def numpy(self) -> Array:
+        """A copy of the present numbers."""
+        return self._array.copy()
+
+    def assign(self, value: Any) -> Any:
+        """Replace the numbers; inside a trace, after the step has run.
+
+        Raises: ShapeError if the shape differs, DTypeError for arrays of objects.
+        """
+        if isinstance(value, Traced):
+            from seqir.ops.apply import update
+
+            return update(self, value)
+        array = value.array if isinstance(value, Variable) else np.asarray(value)
+        if array.dtype == object:
+            raise DTypeError(f"variable {self.path!r} cannot hold Python objects")
+        if array.shape != self._array.shape:
+            raise ShapeError(
+                f"variable {self.path!r} has shape {self._array.shape}, "
+                f"a value of shape {array.shape} cannot be assigned to it"
+            )
+        fresh = np.array(array, self._array.dtype)
+        fresh.flags.writeable = False
+        self._array = fresh
+        self.version += 1
+        Variable.clock += 1
+        return self
+
+    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        array = self._array if dtype is None else self._array.astype(dtype)
+        return array.copy() if copy else array
+
+    def __repr__(self) -> str:
+        shape = shapes.format_shape(self.shape)
+        return f"<Variable path={self.path}, shape={shape}, dtype={self.dtype}>"
+
+
+def check_name(name: Any) -> str:
+    """The name, if layers and tensors can have it.
+
+    Raises: ArgumentError for anything but a non-empty string without a slash.
+    """
+    if not isinstance(name, str) or not name or "/" in name:
+        raise ArgumentError(
+            f"argument name must be a non-empty string without '/', got {name!r}"
+        )
+    return name

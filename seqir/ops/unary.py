@@ -1,0 +1,318 @@
+"""Functions of one number: exponentials, roots, rounding, trigonometry."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir.ir import Array
+from seqir.ops.apply import apply, coerce, common_dtype, is_floating
+from seqir.ops.call import operation
+from seqir.ops.elementwise import Unary
+
+
+def erf_array(x: Array) -> Array:
+    """The error function in NumPy, to float64 precision.
+
+    Source: Abramowitz and Stegun 7.1.6 (series) near 0, the continued fraction of
+    erfc (7.1.14) further out.
+    """
+    x = np.asarray(x, np.float64)
+    z = np.minimum(np.abs(x), 6.0)  # erf(6) is 1 in float64
+    near = np.minimum(z, 2.5)
+    term = series = near
+    for n in range(1, 60):
+        term = term * (2 * near * near) / (2 * n + 1)
+        series = series + term
+    series = series * np.exp(-near * near) * (2 / math.sqrt(math.pi))
+    far = np.maximum(z, 2.5)
+    fraction = far
+    for n in range(60, 0, -1):
+        fraction = far + (n / 2) / fraction
+    tail = 1 - np.exp(-far * far) / (fraction * math.sqrt(math.pi))
+    return np.copysign(np.where(z < 2.5, series, tail), x)
+
+
+@dataclass(frozen=True)
+class Function(Unary):
+    """y = f(x) for a function that ONNX and NumPy both have.
+
+    Source: the ONNX operator of that name (``Exp``, ``Log``, ...), by `TABLE`.
+    """
+
+    name: ClassVar[str] = "function"
+    f: str
+
+    TABLE: ClassVar[dict[str, tuple[str, Any, str]]] = {
+        "neg": ("Neg", np.negative, "signed"),
+        "abs": ("Abs", np.abs, "number"),
+        "exp": ("Exp", np.exp, "float"),
+        "log": ("Log", np.log, "float"),
+        "sqrt": ("Sqrt", np.sqrt, "float"),
+        "reciprocal": ("Reciprocal", np.reciprocal, "float"),
+        "floor": ("Floor", np.floor, "float"),
+        "ceil": ("Ceil", np.ceil, "float"),
+        "round": ("Round", np.round, "float"),
+        "sign": ("Sign", np.sign, "number"),
+        "erf": ("Erf", erf_array, "float"),
+        "sin": ("Sin", np.sin, "float"),
+        "cos": ("Cos", np.cos, "float"),
+        "tan": ("Tan", np.tan, "float"),
+        "asin": ("Asin", np.arcsin, "float"),
+        "acos": ("Acos", np.arccos, "float"),
+        "atan": ("Atan", np.arctan, "float"),
+        "sinh": ("Sinh", np.sinh, "float"),
+        "cosh": ("Cosh", np.cosh, "float"),
+        "tanh": ("Tanh", np.tanh, "float"),
+        "asinh": ("Asinh", np.arcsinh, "float"),
+        "acosh": ("Acosh", np.arccosh, "float"),
+        "atanh": ("Atanh", np.arctanh, "float"),
+    }
+
+    @property
+    def onnx(self) -> str:  # type: ignore[override]
+        return self.TABLE[self.f][0]
+
+    @property
+    def kinds(self) -> str:  # type: ignore[override]
+        return self.TABLE[self.f][2]
+
+    def compute(self, x: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return self.TABLE[self.f][1](x)
+
+    def __str__(self) -> str:
+        return self.f
+
+
+@dataclass(frozen=True)
+class IsNaN(Unary):
+    """y = whether x is not a number. Source: ONNX ``IsNaN`` (opset 13)."""
+
+    name: ClassVar[str] = "isnan"
+    onnx: ClassVar[str] = "IsNaN"
+    result_dtype: ClassVar[str | None] = "bool"
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.isnan(x),)
+
+
+@dataclass(frozen=True)
+class IsInf(Unary):
+    """y = whether x is infinite. Source: ONNX ``IsInf`` (opset 10)."""
+
+    name: ClassVar[str] = "isinf"
+    onnx: ClassVar[str] = "IsInf"
+    result_dtype: ClassVar[str | None] = "bool"
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.isinf(x),)
+
+
+def _floating(f: str, x: Any) -> Any:
+    return apply(Function(f), coerce(x, common_dtype(x, floating=True)))
+
+
+@operation
+def negative(x: Any) -> Any:
+    """-x. Source: ``keras.ops.negative``."""
+    return apply(Function("neg"), coerce(x, common_dtype(x)))
+
+
+@operation
+def absolute(x: Any) -> Any:
+    """|x|. Source: ``keras.ops.absolute``."""
+    return apply(Function("abs"), coerce(x, common_dtype(x)))
+
+
+abs = absolute
+
+
+@operation
+def sign(x: Any) -> Any:
+    """-1, 0 or 1. Source: ``keras.ops.sign``."""
+    return apply(Function("sign"), coerce(x, common_dtype(x)))
+
+
+@operation
+def exp(x: Any) -> Any:
+    """eˣ. Source: ``keras.ops.exp``."""
+    return _floating("exp", x)
+
+
+@operation
+def exp2(x: Any) -> Any:
+    """2ˣ. Source: ``keras.ops.exp2``."""
+    return _floating("exp", x * math.log(2))
+
+
+@operation
+def expm1(x: Any) -> Any:
+    """eˣ - 1 (near 0 by ``2·eˣᐟ²·sinh(x/2)``, which does not cancel)."""
+    half = _floating("exp", x * 0.5)
+    return half * _floating("sinh", x * 0.5) * 2.0
+
+
+@operation
+def log(x: Any) -> Any:
+    """Natural logarithm. Source: ``keras.ops.log``."""
+    return _floating("log", x)
+
+
+@operation
+def log1p(x: Any) -> Any:
+    """log(1 + x), accurate near 0 as ``2·atanh(x / (2 + x))``."""
+    return _floating("atanh", x / (x + 2.0)) * 2.0
+
+
+@operation
+def log2(x: Any) -> Any:
+    """Logarithm to base 2. Source: ``keras.ops.log2``."""
+    return _floating("log", x) * (1 / math.log(2))
+
+
+@operation
+def log10(x: Any) -> Any:
+    """Logarithm to base 10. Source: ``keras.ops.log10``."""
+    return _floating("log", x) * (1 / math.log(10))
+
+
+@operation
+def sqrt(x: Any) -> Any:
+    """Square root. Source: ``keras.ops.sqrt``."""
+    return _floating("sqrt", x)
+
+
+@operation
+def rsqrt(x: Any) -> Any:
+    """1 / √x. Source: ``keras.ops.rsqrt``."""
+    return _floating("reciprocal", _floating("sqrt", x))
+
+
+@operation
+def reciprocal(x: Any) -> Any:
+    """1 / x. Source: ``keras.ops.reciprocal``."""
+    return _floating("reciprocal", x)
+
+
+@operation
+def floor(x: Any) -> Any:
+    """The next integer below. Source: ``keras.ops.floor``."""
+    return _floating("floor", x) if is_floating(x) else x
+
+
+@operation
+def ceil(x: Any) -> Any:
+    """The next integer above. Source: ``keras.ops.ceil``."""
+    return _floating("ceil", x) if is_floating(x) else x
+
+
+@operation
+def round(x: Any, decimals: int = 0) -> Any:
+    """The nearest integer, halves to even. Source: ``keras.ops.round``."""
+    if not is_floating(x):
+        return x
+    if not decimals:
+        return _floating("round", x)
+    return _floating("round", x * 10.0**decimals) * 10.0**-decimals
+
+
+@operation
+def erf(x: Any) -> Any:
+    """The error function. Source: ``keras.ops.erf``."""
+    return _floating("erf", x)
+
+
+@operation
+def sin(x: Any) -> Any:
+    """Sine of radians. Source: ``keras.ops.sin``."""
+    return _floating("sin", x)
+
+
+@operation
+def cos(x: Any) -> Any:
+    """Cosine of radians. Source: ``keras.ops.cos``."""
+    return _floating("cos", x)
+
+
+@operation
+def tan(x: Any) -> Any:
+    """Tangent of radians. Source: ``keras.ops.tan``."""
+    return _floating("tan", x)
+
+
+@operation
+def arcsin(x: Any) -> Any:
+    """Inverse sine. Source: ``keras.ops.arcsin``."""
+    return _floating("asin", x)
+
+
+@operation
+def arccos(x: Any) -> Any:
+    """Inverse cosine. Source: ``keras.ops.arccos``."""
+    return _floating("acos", x)
+
+
+@operation
+def arctan(x: Any) -> Any:
+    """Inverse tangent. Source: ``keras.ops.arctan``."""
+    return _floating("atan", x)
+
+
+@operation
+def sinh(x: Any) -> Any:
+    """Hyperbolic sine. Source: ``keras.ops.sinh``."""
+    return _floating("sinh", x)
+
+
+@operation
+def cosh(x: Any) -> Any:
+    """Hyperbolic cosine. Source: ``keras.ops.cosh``."""
+    return _floating("cosh", x)
+
+
+@operation
+def tanh(x: Any) -> Any:
+    """Hyperbolic tangent. Source: ``keras.ops.tanh``."""
+    return _floating("tanh", x)
+
+
+@operation
+def arcsinh(x: Any) -> Any:
+    """Inverse hyperbolic sine. Source: ``keras.ops.arcsinh``."""
+    return _floating("asinh", x)
+
+
+@operation
+def arccosh(x: Any) -> Any:
+    """Inverse hyperbolic cosine. Source: ``keras.ops.arccosh``."""
+    return _floating("acosh", x)
+
+
+@operation
+def arctanh(x: Any) -> Any:
+    """Inverse hyperbolic tangent. Source: ``keras.ops.arctanh``."""
+    return _floating("atanh", x)
+
+
+@operation
+def isnan(x: Any) -> Any:
+    """Whether x is not a number. Source: ``keras.ops.isnan``."""
+    return apply(IsNaN(), coerce(x, common_dtype(x, floating=True)))
+
+
+@operation
+def isinf(x: Any) -> Any:
+    """Whether x is infinite. Source: ``keras.ops.isinf``."""
+    return apply(IsInf(), coerce(x, common_dtype(x, floating=True)))
+
+
+@operation
+def isfinite(x: Any) -> Any:
+    """Whether x is a finite number. Source: ``keras.ops.isfinite``."""
+    from seqir.ops.arith import logical_not, logical_or
+
+    return logical_not(logical_or(isnan(x), isinf(x)))

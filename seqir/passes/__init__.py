@@ -1,0 +1,46 @@
+"""Passes: functions from graph to graph that keep what it computes.
+
+`STRUCTURE` cleans a graph whose weights are params; `INFERENCE` is for a graph whose
+weights are constants (`bind`): what the exporter and the runtime use.
+"""
+
+from seqir.passes.affine import fold_affine
+from seqir.passes.common import eliminate_common
+from seqir.passes.dead import eliminate_dead
+from seqir.passes.fold import bind, fold_constants
+from seqir.passes.layout import move_transposes
+from seqir.passes.pipeline import Pass, run
+from seqir.passes.simplify import simplify
+
+STRUCTURE: tuple[Pass, ...] = (
+    simplify,
+    move_transposes,
+    simplify,
+    eliminate_common,
+    eliminate_dead,
+)
+INFERENCE: tuple[Pass, ...] = (
+    simplify,
+    eliminate_dead,
+    move_transposes,
+    simplify,
+    fold_constants,
+    fold_affine,
+    fold_constants,
+    eliminate_common,
+    eliminate_dead,
+)
+
+__all__ = [
+    "INFERENCE",
+    "STRUCTURE",
+    "Pass",
+    "bind",
+    "eliminate_common",
+    "eliminate_dead",
+    "fold_affine",
+    "fold_constants",
+    "move_transposes",
+    "run",
+    "simplify",
+]

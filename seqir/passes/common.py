@@ -1,0 +1,28 @@
+"""Common subexpressions."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqir.ir import Builder, Graph, Node, Op, Value, replay
+
+
+def eliminate_common(graph: Graph) -> Graph:
+    """Merge nodes that apply an equal operator to the same operands."""
+    seen: dict[tuple[Op, tuple[Value, ...]], Sequence[Value]] = {}
+
+    def visit(
+        b: Builder, node: Node, operands: tuple[Value, ...]
+    ) -> Sequence[Value] | None:
+        if node.op.stochastic:
+            return None
+        key = (node.op, operands)
+        if key in seen:
+            return seen[key]
+        if operands == node.operands:
+            seen[key] = node.results
+            return None
+        seen[key] = b.emit(node.op, *operands)
+        return seen[key]
+
+    return replay(graph, visit)

@@ -1,0 +1,72 @@
+"""Constant folding."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqir.ir import Array, Builder, Graph, Node, Value, constant_of, replay
+from seqir.ops.constant import Constant, FrozenArray
+from seqir.tensortype import type_of
+
+_SLACK = 4096
+"""Bytes by which a folded constant may outgrow what it was computed from."""
+
+
+def fold_constants(graph: Graph) -> Graph:
+    """Replace nodes whose operands are all constants by their values.
+
+    A result that is larger than its operands stays computed, so that a broadcast
+    number never becomes a stored tensor.
+    """
+    known: dict[Value, FrozenArray] = {}
+    for node in graph.nodes:
+        if constant_of(node) is not None:
+            known[node.results[0]] = node.op.array  # type: ignore[attr-defined]
+
+    def visit(
+        b: Builder, node: Node, operands: tuple[Value, ...]
+    ) -> Sequence[Value] | None:
+        if not operands or node.op.stochastic:
+            return None
+        frozen = [known.get(v) for v in operands]
+        if any(f is None for f in frozen):
+            return None
+        arrays = [f.array for f in frozen if f is not None]
+        room = sum(a.nbytes for a in arrays) + _SLACK
+        if sum(v.type.nbytes or 0 for v in node.results) > room:
+            return None
+        labels = {f.label for f in frozen if f is not None and f.label}
+        label = labels.pop() if len(labels) == 1 else ""
+        values: list[Value] = []
+        for array, old in zip(node.op.evaluate(*arrays), node.results, strict=True):
+            assert type_of(array) == old.type, f"{node.op} evaluates to {array.dtype}"
+            constant = FrozenArray(array, label)
+            values.append(b(Constant(constant)))
+            known[values[-1]] = constant
+        return values
+
+    return replay(graph, visit)
+
+
+def bind(graph: Graph, values: dict[str, Array]) -> Graph:
+    """Turn the params named in `values` into constants labelled with their names."""
+    b = Builder(graph.name)
+    b.inputs.update(graph.inputs)
+    b.sources.update(graph.sources)
+    bound: dict[Value, Value] = {}
+    for name, value in graph.params.items():
+        if name in values:
+            bound[value] = b(Constant(FrozenArray(values[name], name)))
+        else:
+            b.params[name] = value
+    if not bound:
+        return graph
+    for node in graph.nodes:
+        if bound.keys().isdisjoint(node.operands):
+            b.keep(node)
+            continue
+        operands = tuple(bound.get(v, v) for v in node.operands)
+        b.keep(Node(node.op, operands, node.results, node.source))
+    for update in graph.updates:
+        b.updates[update.param] = update
+    return b.finish({n: bound.get(v, v) for n, v in graph.outputs.items()})

@@ -1,0 +1,11 @@
+"""Running a model: sessions, devices, and what this machine can do.
+
+This package is the only one that imports onnxruntime, and it does so when a session
+is made or a device is probed, never when it is itself imported.
+"""
+
+from seqir.runtime.device import Device, resolve
+from seqir.runtime.doctor import report
+from seqir.runtime.session import Session, get_threads, set_threads
+
+__all__ = ["Device", "Session", "get_threads", "report", "resolve", "set_threads"]

@@ -1,0 +1,309 @@
+"""Sizes: a known size is an ``int``, an unknown size is a named ``str``.
+
+A derived unknown size is named by the expression that computes it, in one normal
+form, so that equal expressions have equal names::
+
+    >>> from seqir import shapes
+    >>> shapes.add("height", -3)
+    'height - 3'
+    >>> shapes.window("height", kernel=3, stride=2, pads=(0, 0), dilation=1)
+    '(height + 1)//2 - 1'
+    >>> shapes.evaluate("(height + 1)//2 - 1", {"height": 250})
+    124
+
+The name *is* the expression: there is no table of symbols anywhere. An expression
+is a polynomial in atoms; an atom is a name or a floor division ``(...)//(...)``.
+"""
+
+from __future__ import annotations
+
+import ast
+import math
+import re
+from collections.abc import Iterable, Mapping, Sequence
+from functools import lru_cache
+from typing import TypeAlias
+
+from seqir.errors import ShapeError
+
+Dim: TypeAlias = int | str
+Shape: TypeAlias = tuple[Dim, ...]
+
+_Monomial: TypeAlias = tuple[str, ...]
+_Poly: TypeAlias = dict[_Monomial, int]
+
+
+def check_symbol(name: str) -> str:
+    """The name if it can name an unknown size (an identifier), or ShapeError."""
+    if not re.fullmatch(r"[A-Za-z_][A-Za-z0-9_]*", name):
+        raise ShapeError(
+            f"an unknown size is named by an identifier such as 'time', got {name!r}"
+        )
+    return name
+
+
+def add(*dims: Dim) -> Dim:
+    """Sum of sizes."""
+    if all(isinstance(d, int) for d in dims):
+        return sum(dims)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    total: _Poly = {}
+    for dim in dims:
+        for monomial, factor in _parse(dim).items():
+            total[monomial] = total.get(monomial, 0) + factor
+    return _format(total)
+
+
+def mul(*dims: Dim) -> Dim:
+    """Product of sizes; of none, 1."""
+    product: _Poly = {(): 1}
+    for dim in dims:
+        product = _times(product, _parse(dim))
+    return _format(product)
+
+
+def floordiv(dim: Dim, by: Dim) -> Dim:
+    """``dim // by``, exact where it can be seen to be exact.
+
+    Multiples of `by` move out of the division, so that equal sizes get equal names.
+    """
+    if isinstance(dim, int) and isinstance(by, int):
+        return dim // by
+    if by == 1:
+        return dim
+    return _format(_quotient(_parse(dim), _parse(by)))
+
+
+def ceildiv(dim: Dim, by: int) -> Dim:
+    """``dim / by`` rounded up."""
+    return floordiv(add(dim, by - 1), by)
+
+
+def volume(shape: Iterable[Dim]) -> Dim:
+    """Number of elements of a shape."""
+    dims = tuple(shape)
+    if all(isinstance(d, int) for d in dims):
+        return math.prod(dims)  # pyright: ignore[reportArgumentType]
+    return mul(*dims)
+
+
+def evaluate(dim: Dim, sizes: Mapping[str, int]) -> int:
+    """The size with the named unknowns replaced by numbers.
+
+    Raises: ShapeError if a name has no number.
+    """
+    if isinstance(dim, int):
+        return dim
+    total = 0
+    for monomial, factor in _parse(dim).items():
+        for atom in monomial:
+            top, slash, bottom = _split_division(atom)
+            if slash:
+                factor *= evaluate(top, sizes) // evaluate(bottom, sizes)
+            elif atom in sizes:
+                factor *= sizes[atom]
+            else:
+                raise ShapeError(f"the size {atom!r} is not known")
+        total += factor
+    return total
+
+
+def symbols(dim: Dim) -> frozenset[str]:
+    """The names that a size is made of."""
+    return frozenset() if isinstance(dim, int) else _names(dim)
+
+
+def rename(dim: Dim, names: Mapping[str, Dim]) -> Dim:
+    """The size with its names replaced."""
+    if isinstance(dim, int):
+        return dim
+    terms: list[Dim] = []
+    for monomial, factor in _parse(dim).items():
+        term: list[Dim] = [factor]
+        for atom in monomial:
+            top, slash, bottom = _split_division(atom)
+            if slash:
+                term.append(floordiv(rename(top, names), rename(bottom, names)))
+            else:
+                term.append(names.get(atom, atom))
+        terms.append(mul(*term))
+    return add(*terms)
+
+
+def broadcast(*shapes: Shape) -> Shape:
+    """NumPy's broadcast of shapes.
+
+    Two different unknown sizes are taken to be equal (the runtime checks); an
+    unknown size meets a known size other than 1 as that known size.
+
+    Raises: ShapeError if two known sizes differ and neither is 1.
+    """
+    rank = max(map(len, shapes), default=0)
+    padded = [(1,) * (rank - len(s)) + s for s in shapes]
+    result: list[Dim] = []
+    for axis in zip(*padded, strict=True):
+        known = {d for d in axis if isinstance(d, int)} - {1}
+        if len(known) > 1:
+            text = " and ".join(format_shape(s) for s in shapes)
+            raise ShapeError(f"shapes {text} do not broadcast together")
+        named = [d for d in axis if isinstance(d, str)]
+        result.append(known.pop() if known else named[0] if named else 1)
+    return tuple(result)
+
+
+def window(
+    size: Dim, kernel: int, stride: int, pads: tuple[int, int], dilation: int
+) -> Dim:
+    """Positions of a sliding window: ``(n + pads - d*(k - 1) - 1) // s + 1``.
+
+    Raises: ShapeError if the window is larger than the padded size.
+    """
+    reach = dilation * (kernel - 1) + 1
+    if isinstance(size, int) and size + sum(pads) < reach:
+        raise ShapeError(
+            f"a window of {reach} does not fit into a size of {size}"
+            + (f" padded by {pads}" if any(pads) else "")
+        )
+    return add(floordiv(add(size, *pads, -reach), stride), 1)
+
+
+def same_pads(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
+    """Padding that makes the output ``ceil(n / s)``; the odd one goes to the end."""
+    reach = dilation * (kernel - 1) + 1
+    total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    return total // 2, total - total // 2
+
+
+def normalize_axis(axis: int, rank: int) -> int:
+    """The axis counted from the front.
+
+    Raises: ShapeError if the rank has no such axis.
+    """
+    if not -rank <= axis < rank:
+        raise ShapeError(f"axis {axis} is out of range for rank {rank}")
+    return axis % rank
+
+
+def permute(shape: Shape, perm: Sequence[int]) -> Shape:
+    """The shape with its axes reordered."""
+    return tuple(shape[p] for p in perm)
+
+
+def format_shape(shape: Iterable[Dim | None]) -> str:
+    """A shape as Keras prints it, unknown sizes as None: ``(None, 28, 28, 1)``."""
+    dims = [str(d) if isinstance(d, int) else "None" for d in shape]
+    return f"({dims[0]},)" if len(dims) == 1 else f"({', '.join(dims)})"
+
+
+# The normal form. `_parse` is cached: a model has few distinct unknown sizes.
+
+
+def _parenthesized(dim: Dim) -> str:
+    text = str(dim)
+    return text if text.isidentifier() or text.isdigit() else f"({text})"
+
+
+def _split_division(atom: str) -> tuple[str, bool, str]:
+    """Numerator and denominator of an atom ``(a)//(b)``; the atom itself if a name."""
+    if "//" not in atom:
+        return atom, False, ""
+    node = ast.parse(atom, mode="eval").body
+    assert isinstance(node, ast.BinOp)
+    return ast.unparse(node.left), True, ast.unparse(node.right)
+
+
+@lru_cache(maxsize=4096)
+def _names(dim: str) -> frozenset[str]:
+    return frozenset(
+        n.id for n in ast.walk(ast.parse(dim, mode="eval")) if isinstance(n, ast.Name)
+    )
+
+
+def _parse(dim: Dim) -> _Poly:
+    if isinstance(dim, int):
+        return {(): dim} if dim else {}
+    return _parse_text(dim)
+
+
+@lru_cache(maxsize=4096)
+def _parse_text(dim: str) -> _Poly:
+    return _poly(ast.parse(dim, mode="eval").body)
+
+
+def _poly(node: ast.expr) -> _Poly:
+    if isinstance(node, ast.Constant) and isinstance(node.value, int):
+        return {(): node.value} if node.value else {}
+    if isinstance(node, ast.Name):
+        return {(node.id,): 1}
+    if isinstance(node, ast.UnaryOp):
+        return {m: -f for m, f in _poly(node.operand).items()}
+    assert isinstance(node, ast.BinOp), ast.dump(node)
+    left, right = _poly(node.left), _poly(node.right)
+    if isinstance(node.op, ast.Mult):
+        return _times(left, right)
+    if isinstance(node.op, ast.FloorDiv):
+        return _quotient(left, right)
+    sign = 1 if isinstance(node.op, ast.Add) else -1
+    return {
+        m: f
+        for m in {**left, **right}
+        if (f := left.get(m, 0) + sign * right.get(m, 0))
+    }
+
+
+def _times(a: _Poly, b: _Poly) -> _Poly:
+    product: _Poly = {}
+    for (ma, fa), (mb, fb) in ((x, y) for x in a.items() for y in b.items()):
+        monomial = tuple(sorted(ma + mb))
+        product[monomial] = product.get(monomial, 0) + fa * fb
+    return {m: f for m, f in product.items() if f}
+
+
+def _quotient(dim: _Poly, by: _Poly) -> _Poly:
+    whole, rest = _divide(dim, by)
+    divisor = by.get((), 0) if set(by) == {()} else 0
+    if not rest or (set(rest) == {()} and 0 <= rest[()] < divisor):
+        return whole  # a remainder smaller than the divisor vanishes
+    atom = f"{_parenthesized(_format(rest))}//{_parenthesized(_format(by))}"
+    return {**whole, (atom,): whole.get((atom,), 0) + 1}
+
+
+def _divide(dim: _Poly, by: _Poly) -> tuple[_Poly, _Poly]:
+    """Quotient and remainder with respect to a divisor of one term."""
+    if len(by) != 1:
+        return ({(): 1}, {}) if dim == by else ({}, dim)
+    ((divisor, factor),) = by.items()
+    whole: _Poly = {}
+    rest: _Poly = {}
+    for monomial, f in dim.items():
+        left = list(monomial)
+        for atom in divisor:
+            if atom not in left:
+                rest[monomial] = f
+                break
+            left.remove(atom)
+        else:
+            quotient, remainder = divmod(f, factor)
+            if quotient:
+                whole[tuple(left)] = quotient
+            if remainder:
+                rest[monomial] = remainder
+    return whole, rest
+
+
+def _format(poly: _Poly) -> Dim:
+    terms = sorted(((m, f) for m, f in poly.items() if f and m), key=lambda t: t[0])
+    constant = poly.get((), 0)
+    if not terms:
+        return constant
+    text = ""
+    for monomial, factor in terms:
+        body = "*".join(
+            f"({a})" if "//" in a and len(monomial) + (abs(factor) != 1) > 1 else a
+            for a in monomial
+        )
+        body = body if abs(factor) == 1 else f"{abs(factor)}*{body}"
+        sign = "-" if factor < 0 else "+"
+        text += f" {sign} {body}" if text else body if sign == "+" else f"-{body}"
+    if constant:
+        text += f" {'-' if constant < 0 else '+'} {abs(constant)}"
+    return text

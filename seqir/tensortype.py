@@ -1,0 +1,51 @@
+"""The type of a value: an element type and a shape."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+
+from seqir import dtypes
+from seqir.shapes import Dim, Shape, volume
+
+
+@dataclass(frozen=True, slots=True)
+class TensorType:
+    """Element type and shape; prints as ``f32[batch, 28, 28, 1]``."""
+
+    dtype: str
+    shape: Shape
+
+    @property
+    def rank(self) -> int:
+        """Number of axes; always known."""
+        return len(self.shape)
+
+    @property
+    def size(self) -> Dim:
+        """Number of elements."""
+        return volume(self.shape)
+
+    @property
+    def nbytes(self) -> int | None:
+        """Bytes of a value of this type; None while a size is unknown."""
+        size = self.size
+        return size * dtypes.itemsize(self.dtype) if isinstance(size, int) else None
+
+    def with_shape(self, shape: Shape) -> TensorType:
+        """The same element type with another shape."""
+        return TensorType(self.dtype, shape)
+
+    def with_dtype(self, dtype: str) -> TensorType:
+        """The same shape with another element type."""
+        return TensorType(dtype, self.shape)
+
+    def __str__(self) -> str:
+        return f"{dtypes.SHORT[self.dtype]}[{', '.join(map(str, self.shape))}]"
+
+
+def type_of(array: np.ndarray[Any, Any]) -> TensorType:
+    """The type of an array."""
+    return TensorType(dtypes.canonical(array.dtype), array.shape)

@@ -1,0 +1,362 @@
+"""Every operator keeps the promises of `seqir.ir.Op`, on samples of everything."""
+
+from __future__ import annotations
+
+import ast
+import dataclasses
+import inspect
+import itertools
+import os
+import re
+import traceback
+import warnings
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+from onnx.reference import ReferenceEvaluator
+from samples import BAD_SAMPLES, BATCH, SAMPLES, BadSample, Sample
+
+from seqir import ops, shapes
+from seqir.errors import SeqirError
+from seqir.ir import Builder, Graph, Op, Value
+from seqir.lower import lower, opsets, to_proto
+from seqir.ops.conv import Conv, ConvTranspose
+from seqir.ops.convert import ONNX_CODE, Cast
+from seqir.ops.linalg import Einsum, Gemm, MatMul
+from seqir.ops.movement import (
+    Concat,
+    Expand,
+    ExpandDims,
+    Pad,
+    Reshape,
+    Slice,
+    Squeeze,
+    Tile,
+    Transpose,
+)
+from seqir.ops.reduce import Reduce
+from seqir.ops.unary import Function
+from seqir.tensortype import TensorType, type_of
+
+os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
+ort = pytest.importorskip("onnxruntime")
+
+OPSETS = sorted({17, 18, 20, 21, opsets.newest()})
+TOLERANCE = {"float16": 4e-3, "bfloat16": 2e-2, "float64": 1e-6}
+
+_NO_F64 = "erf tan asin acos atan sinh cosh asinh acosh atanh".split()
+ORT_GAPS = {
+    **{f"Function:{f}-f64[2,3]": "no kernel for float64" for f in _NO_F64},
+    "LeakyRelu:leaky_relu(alpha=0.01)-f64[2,3]": "no kernel for float64",
+    "Gelu:gelu(approximate=False)-f64[2,3]": "no Erf for float64",
+    "Cast:cast(to=bfloat16)-f32[5,3]": "its Python binding has no bfloat16 arrays",
+}
+REFERENCE_GAPS = {
+    "GatherElements:gather_elements(axis=-1)-f32[2,3,4]-i32[2,3,1]": "axis -1",
+    "ConvTranspose:conv_transpose(strides=(2, 3), pads=((0, 1), (1, 0)), "
+    "dilations=(1, 1), output_padding=(0, 0), groups=2)-f32[5,4,3,6]-f32[4,3,2,3]"
+    "-f32[6]": "unequal pads with groups",
+    "MaxPool:max_pool(window=(3,), strides=(1,), pads=((1, 0),))-f32[5,2,7]": "pads",
+}
+"""Why a runtime cannot run a sample; the test insists that it still cannot."""
+
+each_sample = pytest.mark.parametrize("s", SAMPLES, ids=lambda s: s.id)
+each_bad_sample = pytest.mark.parametrize("s", BAD_SAMPLES, ids=lambda s: s.id)
+
+
+def graph_of(s: Sample, types: tuple[TensorType, ...] | None = None) -> Graph:
+    b = Builder("sample")
+    types = s.types if types is None else types
+    values = [b.input(f"x{i}", t) for i, t in enumerate(types)]
+    results = b.emit(s.op, *values)
+    return b.finish({f"y{i}": v for i, v in enumerate(results)})
+
+
+def assert_close(found: Any, wanted: Any) -> None:
+    assert found.dtype == wanted.dtype
+    assert found.shape == wanted.shape
+    if wanted.dtype.kind in "biu":
+        np.testing.assert_array_equal(found, wanted)
+        return
+    rtol = TOLERANCE.get(wanted.dtype.name, 1e-5)
+    np.testing.assert_allclose(
+        found.astype(np.float64), wanted.astype(np.float64), rtol, rtol
+    )
+
+
+@each_sample
+def test_inferred_type_is_the_type_of_the_value(s: Sample) -> None:
+    results = s.op.evaluate(*s.arrays())
+    assert s.op.infer(*s.types) == tuple(map(type_of, results))
+
+
+def perms(rank: int) -> list[tuple[int, ...]]:
+    every = list(itertools.permutations(range(rank)))
+    return every if len(every) <= 6 else every[1 :: len(every) // 6]
+
+
+@each_sample
+def test_permuted_commutes_with_transpose(s: Sample) -> None:
+    arrays = s.arrays()
+    rank = max((a.ndim for a in arrays), default=0)
+    if s.op.elementwise:
+        arrays = tuple(a.reshape((1,) * (rank - a.ndim) + a.shape) for a in arrays)
+    wanted = s.op.evaluate(*arrays)
+    for perm in perms(rank):
+        back = np.argsort(perm)
+        before = [np.transpose(a, back) if a.ndim == rank else a for a in arrays]
+        permuted = s.op.permuted(perm, *map(type_of, before))
+        if permuted is None:
+            continue
+        (inferred,) = permuted.op.infer(*map(type_of, before))
+        (y,) = permuted.op.evaluate(*before)
+        assert inferred == type_of(y)
+        assert_close(np.transpose(y, permuted.perm), *wanted)
+
+
+@each_sample
+def test_onnx_checks_and_runs_to_the_same_numbers(s: Sample) -> None:
+    arrays = s.arrays()
+    feed = {f"x{i}": a for i, a in enumerate(arrays)}
+    wanted = s.op.evaluate(*arrays)
+    failed: set[Any] = set()
+    for opset in OPSETS:
+        proto = to_proto(lower(graph_of(s), opset=opset))
+        onnx.checker.check_model(proto, full_check=True)
+        for runtime, gaps in RUNTIMES:
+            try:
+                found = runtime(proto, feed)
+            except Exception:
+                if s.id not in gaps:
+                    raise
+                failed.add(runtime)
+                continue
+            for y, reference in zip(found, wanted, strict=True):
+                assert_close(y, reference)
+    gapped = {f for f, g in RUNTIMES if s.id in g}
+    assert failed == gapped, "the runtime has learned it: take it off the list"
+
+
+def run_ort(proto: onnx.ModelProto, feed: dict[str, Any]) -> list[Any]:
+    options = ort.SessionOptions()
+    options.graph_optimization_level = ort.GraphOptimizationLevel.ORT_DISABLE_ALL
+    options.log_severity_level = 3
+    options.intra_op_num_threads = 1
+    session = ort.InferenceSession(
+        proto.SerializeToString(), options, providers=["CPUExecutionProvider"]
+    )
+    return session.run(None, feed)
+
+
+def run_reference(proto: onnx.ModelProto, feed: dict[str, Any]) -> list[Any]:
+    with warnings.catch_warnings():
+        warnings.simplefilter("ignore")  # its formulas overflow on the way
+        return ReferenceEvaluator(proto).run(None, feed)
+
+
+RUNTIMES = ((run_ort, ORT_GAPS), (run_reference, REFERENCE_GAPS))
+
+
+def test_gaps_are_gaps_of_samples() -> None:
+    assert {*ORT_GAPS, *REFERENCE_GAPS} <= {s.id for s in SAMPLES}
+
+
+@each_sample
+@pytest.mark.parametrize("opset", [OPSETS[0], OPSETS[-1]])
+def test_onnx_infers_the_same_type(s: Sample, opset: int) -> None:
+    for types in dict.fromkeys((s.types, s.symbolic)):
+        proto = to_proto(lower(graph_of(s, types), opset=opset))
+        wanted = s.op.infer(*types)
+        found = onnx_types(proto)
+        assert len(found) == len(wanted)
+        for (code, sizes), y in zip(found, wanted, strict=True):
+            assert code == ONNX_CODE[y.dtype]
+            assert sizes is None or len(sizes) == y.rank
+            for theirs, ours in zip(sizes or (), y.shape, strict=False):
+                if isinstance(ours, int):
+                    assert theirs is None or theirs == ours
+                else:
+                    assert not isinstance(theirs, int)
+                    assert theirs in (None, ours) or not ours.isidentifier()
+
+
+def onnx_types(proto: onnx.ModelProto) -> list[tuple[int, list[Any] | None]]:
+    """What onnx makes of the outputs when nobody tells it their shapes."""
+    del proto.graph.value_info[:]
+    for y in proto.graph.output:
+        y.type.tensor_type.ClearField("shape")
+    inferred = onnx.shape_inference.infer_shapes(
+        proto, check_type=True, strict_mode=True, data_prop=True
+    )
+    found: list[tuple[int, list[Any] | None]] = []
+    for y in inferred.graph.output:
+        t = y.type.tensor_type
+        known = t.HasField("shape")
+        dims = [
+            d.dim_value if d.HasField("dim_value") else d.dim_param or None
+            for d in t.shape.dim
+        ]
+        # A name that onnx made up itself says only that the size is unknown.
+        dims = [None if str(d).startswith("unk__") else d for d in dims]
+        found.append((t.elem_type, dims if known else None))
+    return found
+
+
+@each_sample
+def test_unknown_sizes_stand_for_the_known_ones(s: Sample) -> None:
+    known = s.op.infer(*s.types)
+    for a, b in zip(s.op.infer(*s.symbolic), known, strict=True):
+        sizes = tuple(shapes.evaluate(d, {"batch": BATCH}) for d in a.shape)
+        assert a.with_shape(sizes) == b
+
+
+@each_sample
+def test_simplified_is_an_operand_that_equals_the_result(s: Sample) -> None:
+    for types in (s.types, s.symbolic):
+        operands = [Value(t) for t in types]
+        y = s.op.simplified(*operands)
+        if y is None:
+            continue
+        place = operands.index(y)
+        assert s.op.infer(*types) == (y.type,)
+        np.testing.assert_array_equal(
+            s.op.evaluate(*s.arrays())[0], s.arrays()[place], strict=True
+        )
+
+
+def test_operators_that_do_nothing_say_so() -> None:
+    x = Value(TensorType("float32", ("batch", 3, 4)))
+    for op in (
+        Transpose((0, 1, 2)),
+        Reshape((0, 3, -1)),
+        Reshape((-1, 3, 4)),
+        Expand((1, 3, 1)),
+        Slice((0,), (0,), (Slice.END,), (1,)),
+        Pad((0, 0, 0), (0, 0, 0)),
+        Concat(1),
+        Cast("float32"),
+        Reduce("sum", ()),
+        Squeeze(()),
+        ExpandDims(()),
+        Tile((1, 1, 1)),
+    ):
+        assert op.simplified(x) is x
+
+
+@each_sample
+def test_cost_counts_multiply_accumulates(s: Sample) -> None:
+    graph = graph_of(s)
+    (node,) = graph.nodes
+    cost = s.op.cost(node)
+    products = (MatMul, Gemm, Einsum, Conv, ConvTranspose)
+    assert isinstance(cost, int)
+    assert (cost > 0) == isinstance(s.op, products)
+    (node,) = graph_of(s, s.symbolic).nodes
+    assert shapes.evaluate(s.op.cost(node), {"batch": BATCH}) == cost
+
+
+@each_sample
+def test_operators_compare_hash_and_print_by_their_fields(s: Sample) -> None:
+    twin = dataclasses.replace(s.op)
+    assert twin is not s.op
+    assert twin == s.op
+    assert hash(twin) == hash(s.op)
+    assert str(twin) == str(s.op)
+    assert "\n" not in str(s.op)
+
+
+@each_bad_sample
+def test_bad_operands_say_what_is_wrong(s: BadSample) -> None:
+    with pytest.raises(s.error, match=re.escape(s.match)):
+        s.op.infer(*s.types)
+    operands = map(Value, s.types)
+    with pytest.raises(s.error) as caught:
+        Builder().emit(s.op, *operands)
+    assert f"in {s.op}(" in caught.value.__notes__[0]
+
+
+def operators() -> list[type[Op]]:
+    """Every class that a module of `seqir.ops` makes and that can be applied."""
+    modules = [m for m in vars(ops).values() if inspect.ismodule(m)]
+    found = {
+        c
+        for m in modules
+        for c in vars(m).values()
+        if inspect.isclass(c) and issubclass(c, Op) and "name" in vars(c)
+    }
+    return sorted(found, key=lambda c: c.__name__)
+
+
+def test_all_lists_every_operator() -> None:
+    assert sorted(c.__name__ for c in ops.ALL) == [c.__name__ for c in operators()]
+
+
+@pytest.mark.parametrize("kind", ops.ALL, ids=lambda c: c.__name__)
+def test_every_operator_has_a_sample(kind: type[Op]) -> None:
+    assert any(type(s.op) is kind for s in SAMPLES)
+
+
+@pytest.mark.parametrize("kind", ops.ALL, ids=lambda c: c.__name__)
+def test_every_operator_says_where_it_comes_from(kind: type[Op]) -> None:
+    assert "Source:" in inspect.getdoc(kind)
+    assert kind.__dataclass_params__.frozen
+
+
+@pytest.mark.parametrize("f", Function.TABLE)
+def test_every_function_has_a_sample(f: str) -> None:
+    assert any(s.op == Function(f) for s in SAMPLES)
+
+
+@pytest.mark.parametrize("kind", Reduce.TABLE)
+def test_every_reduction_has_a_sample(kind: str) -> None:
+    assert any(isinstance(s.op, Reduce) and s.op.kind == kind for s in SAMPLES)
+
+
+def test_operator_names_are_unique() -> None:
+    assert len({c.name for c in ops.ALL}) == len(ops.ALL)
+
+
+def test_sample_ids_are_unique() -> None:
+    for samples in (SAMPLES, BAD_SAMPLES):
+        assert len({s.id for s in samples}) == len(samples)
+
+
+def test_every_raise_of_an_operator_has_a_bad_sample() -> None:
+    """The lines that raise in the operators' own methods, against those reached."""
+    wanted = set(raises())
+    reached: set[tuple[str, int]] = set()
+    for s in BAD_SAMPLES:
+        try:
+            s.op.infer(*s.types)
+        except SeqirError as error:
+            for frame in traceback.extract_tb(error.__traceback__):
+                reached.add((Path(frame.filename).name, frame.lineno))
+    missing = {f"{name}:{line}" for name, line in wanted if (name, line) not in reached}
+    assert not missing
+
+
+def raises() -> Iterator[tuple[str, int]]:
+    """File and line of every ``raise`` in an `infer` or in what it calls."""
+    infers: list[tuple[str, ast.AST]] = []
+    helpers: dict[str, tuple[str, ast.AST]] = {}
+    for path in sorted(Path(ops.__file__).parent.glob("*.py")):
+        for top in ast.parse(path.read_text()).body:
+            if isinstance(top, ast.FunctionDef):
+                helpers[top.name] = (path.name, top)
+            for node in ast.walk(top) if isinstance(top, ast.ClassDef) else ():
+                if isinstance(node, ast.FunctionDef) and node.name == "infer":
+                    infers.append((path.name, node))
+    reached = list(infers)
+    for _, function in reached:  # grows while it is walked
+        for node in ast.walk(function):
+            if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
+                helper = helpers.pop(node.func.id, None)
+                reached += [helper] if helper else []
+    for name, function in reached:
+        for node in ast.walk(function):
+            if isinstance(node, ast.Raise):
+                yield name, node.lineno
