@@ -48,9 +48,9 @@ ort = pytest.importorskip("onnxruntime")
 OPSETS = sorted({17, 18, 20, 21, opsets.newest()})
 TOLERANCE = {"float16": 4e-3, "bfloat16": 2e-2, "float64": 1e-6}
 
-_NO_F64 = "erf tan asin acos atan sinh cosh asinh acosh atanh".split()
+_NO_F64 = ("erf", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh")
 ORT_GAPS = {
-    **{f"Function:{f}-f64[2,3]": "no kernel for float64" for f in _NO_F64},
+    **{f"Function:{f}-f64[2,3]": "no kernel for float64" for f in (*_NO_F64, "atanh")},
     "LeakyRelu:leaky_relu(alpha=0.01)-f64[2,3]": "no kernel for float64",
     "Gelu:gelu(approximate=False)-f64[2,3]": "no Erf for float64",
     "Cast:cast(to=bfloat16)-f32[5,3]": "its Python binding has no bfloat16 arrays",
@@ -344,6 +344,8 @@ def raises() -> Iterator[tuple[str, int]]:
     infers: list[tuple[str, ast.AST]] = []
     helpers: dict[str, tuple[str, ast.AST]] = {}
     for path in sorted(Path(ops.__file__).parent.glob("*.py")):
+        if path.stem in ("apply", "call", "tensor"):
+            continue  # they speak before there is an operator
         for top in ast.parse(path.read_text()).body:
             if isinstance(top, ast.FunctionDef):
                 helpers[top.name] = (path.name, top)

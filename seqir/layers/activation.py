@@ -32,9 +32,7 @@ class ReLU(Layer):
                 raise ArgumentError(f"{name} of a ReLU layer must be >= 0, got {value}")
 
     def call(self, x: Any) -> Any:
-        return activations.relu(
-            x, self.negative_slope, self.max_value, self.threshold
-        )
+        return activations.relu(x, self.negative_slope, self.max_value, self.threshold)
 
 
 class LeakyReLU(Layer):

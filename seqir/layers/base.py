@@ -96,7 +96,9 @@ class Layer:
         kind = type(self).__name__
         fields.check_known(kind, kwargs, fields.BASE_KEYWORDS)
         if not isinstance(trainable, bool):
-            raise ArgumentError(f"Expected trainable to be a boolean, got {trainable!r}")
+            raise ArgumentError(
+                f"Expected trainable to be a boolean, got {trainable!r}"
+            )
         set_ = object.__setattr__
         set_(self, "_own_variables", [])
         set_(self, "_layers", [])
@@ -482,7 +484,11 @@ class Layer:
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal, unbuilt layer."""
-        base = {"name": self.name, "trainable": self.trainable, "dtype": self._policy_name}
+        base = {
+            "name": self.name,
+            "trainable": self.trainable,
+            "dtype": self._policy_name,
+        }
         own = {name: _plain(getattr(self, name)) for name in type(self)._fields}
         return base | own
 
@@ -560,9 +566,7 @@ def _stand_ins(shape: Any, dtype: str) -> Any:
         return {k: _stand_ins(v, dtype) for k, v in shape.items()}
     if shape and all(isinstance(s, list | tuple) for s in shape):
         return [_stand_ins(s, dtype) for s in shape]
-    dims = tuple(
-        f"size_{i}" if d is None else d for i, d in enumerate(shape)
-    )
+    dims = tuple(f"size_{i}" if d is None else d for i, d in enumerate(shape))
     return KerasTensor(TensorType(dtype, dims), "input")
 
 

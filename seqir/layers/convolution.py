@@ -76,7 +76,9 @@ class _Spatial(Layer):
             y = y + bias
         return self.activation(y)
 
-    def _conv(self: Any, x: Any, w: Any, groups: int, strides: Any, dilations: Any) -> Any:
+    def _conv(
+        self: Any, x: Any, w: Any, groups: int, strides: Any, dilations: Any
+    ) -> Any:
         kernel = w.shape[2:]
         pads = resolve_padding(
             x, self.padding, kernel, strides, dilations, what=f"layer {self.name!r}"
@@ -393,7 +395,9 @@ class _ConvTranspose(_Spatial):
         x = to_channels_first(x, self.data_format)
         w = _out_in_first(self.kernel)  # [*size, out, in] as ONNX's [in, out, *size]
         given = self.output_padding or (None,) * self.rank
-        axes = zip(self.kernel_size, self.strides, self.dilation_rate, given, strict=True)
+        axes = zip(
+            self.kernel_size, self.strides, self.dilation_rate, given, strict=True
+        )
         pads, extra = zip(*(_pads(*axis, self.padding) for axis in axes), strict=True)
         op = ConvTranspose(self.strides, pads, self.dilation_rate, extra)
         return self._finish(apply(op, x, w))

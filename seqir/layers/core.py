@@ -59,7 +59,9 @@ class InputLayer(Layer):
         )
         self.calls.append(Call(self, (), {}, tensor))
 
-    def tensor_type(self, *, batch: str | int | None = None, prefix: str = "") -> TensorType:
+    def tensor_type(
+        self, *, batch: str | int | None = None, prefix: str = ""
+    ) -> TensorType:
         """Type of the tensor that enters, unknown sizes named.
 
         Names are those of the axes (``height``), with `prefix` where several inputs
@@ -256,7 +258,9 @@ class Embedding(Layer):
             self.set_weights(given if isinstance(given, list) else [given])
 
     def call(self, x: Any) -> Any:
-        y = ops.take(self.embeddings, ops.cast(x, "int32") if "int" not in x.dtype else x, axis=0)
+        y = ops.take(
+            self.embeddings, ops.cast(x, "int32") if "int" not in x.dtype else x, axis=0
+        )
         return ops.cast(y, self.compute_dtype)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:

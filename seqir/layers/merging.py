@@ -27,8 +27,10 @@ class _Merge(Layer):
     def call(self, xs: Any) -> Any:
         if not isinstance(xs, list | tuple) or len(xs) < self.least:
             count = len(xs) if isinstance(xs, list | tuple) else 1
-            wanted = "a list of at least 1 input" if self.least == 1 else (
-                "a list of exactly 2 inputs"
+            wanted = (
+                "a list of at least 1 input"
+                if self.least == 1
+                else ("a list of exactly 2 inputs")
             )
             raise ArgumentError(
                 f"A {type(self).__name__} layer should be called on {wanted}. "
@@ -39,7 +41,9 @@ class _Merge(Layer):
             )
         rank = max(x.ndim for x in xs)
         level = [
-            ops.expand_dims(x, tuple(range(1, 1 + rank - x.ndim))) if x.ndim < rank else x
+            ops.expand_dims(x, tuple(range(1, 1 + rank - x.ndim)))
+            if x.ndim < rank
+            else x
             for x in xs
         ]
         try:
@@ -72,8 +76,7 @@ class Subtract(_Merge):
     def combine(self, xs: list[Any]) -> Any:
         if len(xs) != 2:
             raise ArgumentError(
-                "A Subtract layer should be called on exactly 2 inputs, "
-                f"got {len(xs)}"
+                f"A Subtract layer should be called on exactly 2 inputs, got {len(xs)}"
             )
         return xs[0] - xs[1]
 
@@ -135,9 +138,7 @@ class Concatenate(_Merge):
             return None
         if axis < previous_mask[0].ndim:
             return ops.cast(
-                ops.concatenate(
-                    [ops.cast(m, "int32") for m in previous_mask], axis
-                ),
+                ops.concatenate([ops.cast(m, "int32") for m in previous_mask], axis),
                 "bool",
             )
         return functools.reduce(ops.logical_and, previous_mask)
@@ -170,7 +171,9 @@ class Dot(_Merge):
             raise ArgumentError("A Dot layer should be called on exactly 2 inputs")
         a, b = xs
         given = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
-        i, j = (shapes.normalize_axis(x, t.ndim) for x, t in zip(given, xs, strict=True))
+        i, j = (
+            shapes.normalize_axis(x, t.ndim) for x, t in zip(given, xs, strict=True)
+        )
         if i == 0 or j == 0:
             raise ArgumentError("axes of Dot must not be the batch axis")
         if None not in (a.shape[i], b.shape[j]) and a.shape[i] != b.shape[j]:

@@ -58,7 +58,10 @@ class Reshape(Layer):
     def setup(self) -> None:
         shape = self.target_shape
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        if not all(isinstance(d, int) and d >= -1 for d in shape) or shape.count(-1) > 1:
+        if (
+            not all(isinstance(d, int) and d >= -1 for d in shape)
+            or shape.count(-1) > 1
+        ):
             raise ArgumentError(
                 "target_shape must be positive integers with at most one -1, "
                 f"got {self.target_shape!r}"
@@ -324,6 +327,8 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
     if not isinstance(value, tuple | list) or len(value) != rank:
         raise error
     pairs = tuple((v, v) if isinstance(v, int) else tuple(v) for v in value)
-    if any(len(p) != 2 or not all(isinstance(n, int) and n >= 0 for n in p) for p in pairs):
+    if any(
+        len(p) != 2 or not all(isinstance(n, int) and n >= 0 for n in p) for p in pairs
+    ):
         raise error
     return pairs

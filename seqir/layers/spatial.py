@@ -59,7 +59,9 @@ def from_channels_first(y: Any, data_format: str) -> Any:
 
 def spatial_axes(rank: int, data_format: str) -> tuple[int, ...]:
     """Where images of this rank have their spatial axes."""
-    return tuple(range(2, rank) if data_format == "channels_first" else range(1, rank - 1))
+    return tuple(
+        range(2, rank) if data_format == "channels_first" else range(1, rank - 1)
+    )
 
 
 def channel_axis(data_format: str) -> int:

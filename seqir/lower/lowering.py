@@ -107,7 +107,9 @@ def _output_names(
     return renamed
 
 
-def _layer_names(emit: Emitter, last: Mapping[str, str], renamed: dict[str, str]) -> None:
+def _layer_names(
+    emit: Emitter, last: Mapping[str, str], renamed: dict[str, str]
+) -> None:
     """Call the tensor that leaves a layer by the layer's name, then rename all."""
     for source, old in last.items():
         if source and old not in renamed and old not in emit.initializers:

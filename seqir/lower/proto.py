@@ -156,9 +156,7 @@ def _skeleton(model: OnnxModel) -> onnx.ModelProto:
 def _node(node: OnnxNode, sources: Mapping[str, str]) -> onnx.NodeProto:
     import onnx
 
-    proto = onnx.NodeProto(
-        op_type=node.op_type, input=node.inputs, output=node.outputs
-    )
+    proto = onnx.NodeProto(op_type=node.op_type, input=node.inputs, output=node.outputs)
     proto.name = node.outputs[0]
     kind = sources.get(node.source)
     if node.source:

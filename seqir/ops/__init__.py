@@ -7,48 +7,20 @@ operator class.
 """
 
 from seqir.ir import Op
-from seqir.ops import (
-    activation as _activation,
-)
-from seqir.ops import (
-    arith as _arith,
-)
-from seqir.ops import (
-    constant as _constant,
-)
-from seqir.ops import (
-    conv as _conv,
-)
-from seqir.ops import (
-    convert as _convert,
-)
-from seqir.ops import (
-    gather as _gather,
-)
-from seqir.ops import (
-    linalg as _linalg,
-)
-from seqir.ops import (
-    movement as _movement,
-)
-from seqir.ops import (
-    norm as _norm,
-)
-from seqir.ops import (
-    pool as _pool,
-)
-from seqir.ops import (
-    reduce as _reduce,
-)
-from seqir.ops import (
-    resize as _resize,
-)
-from seqir.ops import (
-    sort as _sort,
-)
-from seqir.ops import (
-    unary as _unary,
-)
+from seqir.ops import activation as _activation
+from seqir.ops import arith as _arith
+from seqir.ops import constant as _constant
+from seqir.ops import conv as _conv
+from seqir.ops import convert as _convert
+from seqir.ops import gather as _gather
+from seqir.ops import linalg as _linalg
+from seqir.ops import movement as _movement
+from seqir.ops import norm as _norm
+from seqir.ops import pool as _pool
+from seqir.ops import reduce as _reduce
+from seqir.ops import resize as _resize
+from seqir.ops import sort as _sort
+from seqir.ops import unary as _unary
 from seqir.ops.activation import (
     celu,
     elu,
@@ -110,7 +82,7 @@ from seqir.ops.arith import (
 )
 from seqir.ops.convert import cast, convert_to_tensor, full_like, ones_like, zeros_like
 from seqir.ops.gather import one_hot, take, take_along_axis
-from seqir.ops.linalg import dot, einsum, matmul, outer
+from seqir.ops.linalg import dot, einsum, inner, matmul, outer, tensordot, vdot
 from seqir.ops.movement import (
     broadcast_to,
     concatenate,
@@ -158,10 +130,13 @@ from seqir.ops.unary import (
     arcsinh,
     arctan,
     arctanh,
+    cbrt,
     ceil,
     cos,
     cosh,
+    deg2rad,
     erf,
+    erfc,
     exp,
     exp2,
     expm1,
@@ -169,11 +144,14 @@ from seqir.ops.unary import (
     isfinite,
     isinf,
     isnan,
+    isneginf,
+    isposinf,
     log,
     log1p,
     log2,
     log10,
     negative,
+    rad2deg,
     reciprocal,
     round,
     rsqrt,
@@ -183,6 +161,7 @@ from seqir.ops.unary import (
     sqrt,
     tan,
     tanh,
+    trunc,
 )
 
 ALL: tuple[type[Op], ...] = (
@@ -252,6 +231,7 @@ ALL: tuple[type[Op], ...] = (
     _unary.IsInf,
 )
 """Every operator class."""
+
 __all__ = [
     "ALL",
     "KerasTensor",
@@ -276,6 +256,7 @@ __all__ = [
     "argsort",
     "broadcast_to",
     "cast",
+    "cbrt",
     "ceil",
     "celu",
     "clip",
@@ -284,6 +265,7 @@ __all__ = [
     "cos",
     "cosh",
     "cumsum",
+    "deg2rad",
     "divide",
     "divide_no_nan",
     "dot",
@@ -291,6 +273,7 @@ __all__ = [
     "elu",
     "equal",
     "erf",
+    "erfc",
     "exp",
     "exp2",
     "expand_dims",
@@ -309,9 +292,12 @@ __all__ = [
     "hard_silu",
     "hard_swish",
     "hard_tanh",
+    "inner",
     "isfinite",
     "isinf",
     "isnan",
+    "isneginf",
+    "isposinf",
     "leaky_relu",
     "less",
     "less_equal",
@@ -346,6 +332,7 @@ __all__ = [
     "pad",
     "power",
     "prod",
+    "rad2deg",
     "reciprocal",
     "relu",
     "relu6",
@@ -385,13 +372,16 @@ __all__ = [
     "tan",
     "tanh",
     "tanh_shrink",
+    "tensordot",
     "threshold",
     "tile",
     "top_k",
     "transpose",
     "true_divide",
+    "trunc",
     "unstack",
     "var",
+    "vdot",
     "where",
     "zeros_like",
 ]

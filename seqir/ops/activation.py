@@ -11,8 +11,8 @@ import numpy as np
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array, Emit, Node, Op, Perm, Permuted
-from seqir.ops.apply import apply, coerce, common_dtype, is_floating, rank_of
-from seqir.ops.arith import maximum, minimum, where
+from seqir.ops.apply import apply, floating, is_floating, rank_of, type_of_operand
+from seqir.ops.arith import maximum, minimum, multiply, where
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Unary, check_kind
 from seqir.ops.unary import absolute, erf_array, exp, expm1, log, sqrt, tanh
@@ -279,7 +279,7 @@ class LogSoftmax(AlongAxis):
 
 
 def _floating(op: Op, x: Any) -> Any:
-    return apply(op, coerce(x, common_dtype(x, floating=True)))
+    return apply(op, floating(x))
 
 
 @operation
@@ -287,7 +287,7 @@ def relu(x: Any) -> Any:
     """max(x, 0). Source: ``keras.ops.relu``."""
     if not is_floating(x):
         return maximum(x, 0)
-    return apply(Relu(), coerce(x, common_dtype(x)))
+    return apply(Relu(), floating(x))
 
 
 @operation
@@ -317,7 +317,8 @@ def softsign(x: Any) -> Any:
 @operation
 def silu(x: Any) -> Any:
     """X * sigmoid(x). Source: ``keras.ops.silu``."""
-    return x * sigmoid(x)
+    x = floating(x)
+    return multiply(x, sigmoid(x))
 
 
 swish = silu
@@ -326,6 +327,7 @@ swish = silu
 @operation
 def log_sigmoid(x: Any) -> Any:
     """-log(1 + e⁻ˣ). Source: ``keras.ops.log_sigmoid``."""
+    x = floating(x)
     return -softplus(-x)
 
 
@@ -371,6 +373,7 @@ def selu(x: Any) -> Any:
 @operation
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """max(x, 0) + alpha * (exp(min(x, 0) / alpha) - 1). Source: ``keras.ops.celu``."""
+    x = floating(x)
     return maximum(x, 0.0) + alpha * expm1(minimum(x, 0.0) * (1 / alpha))
 
 
@@ -391,45 +394,52 @@ def glu(x: Any, axis: int = -1) -> Any:
     """First half times the sigmoid of the second. Source: ``keras.ops.glu``."""
     from seqir.ops.movement import split
 
-    if x.shape[axis] is None or x.shape[axis] % 2:
-        raise ArgumentError(f"glu halves axis {axis}, its size {x.shape[axis]} is odd")
-    a, b = split(x, 2, axis)
-    return a * sigmoid(b)
+    size = type_of_operand(x).shape[axis]
+    if not isinstance(size, int) or size % 2:
+        raise ArgumentError(f"glu halves axis {axis}, its size {size} is not even")
+    a, b = split(floating(x), 2, axis)
+    return multiply(a, sigmoid(b))
 
 
 @operation
 def tanh_shrink(x: Any) -> Any:
     """X - tanh(x). Source: ``keras.ops.tanh_shrink``."""
+    x = floating(x)
     return x - tanh(x)
 
 
 @operation
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     """X moved towards 0 by the threshold. Source: ``keras.ops.soft_shrink``."""
+    x = floating(x)
     return maximum(x - threshold, 0.0) + minimum(x + threshold, 0.0)
 
 
 @operation
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     """X where |x| > threshold, else 0. Source: ``keras.ops.hard_shrink``."""
+    x = floating(x)
     return where(absolute(x) > threshold, x, 0.0)
 
 
 @operation
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
     """X where x > threshold, else the default. Source: ``keras.ops.threshold``."""
+    x = floating(x)
     return where(x > threshold, x, default_value)
 
 
 @operation
 def squareplus(x: Any, b: float = 4) -> Any:
     """(x + √(x² + b)) / 2. Source: ``keras.ops.squareplus``."""
+    x = floating(x)
     return (x + sqrt(x * x + float(b))) * 0.5
 
 
 @operation
 def sparse_plus(x: Any) -> Any:
     """0 below -1, (x + 1)² / 4 up to 1, x above. Source: ``keras.ops.sparse_plus``."""
+    x = floating(x)
     bent = (x + 1.0) * (x + 1.0) * 0.25
     return where(x <= -1.0, 0.0, where(x < 1.0, bent, x))
 
@@ -448,6 +458,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
     from seqir.ops.reduce import max as max_
     from seqir.ops.reduce import sum as sum_
 
+    x = floating(x)
     e = exp(x - max_(x, axis, keepdims=True))
     return e / sum_(e, axis, keepdims=True)
 
@@ -469,18 +480,18 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     from seqir.ops.movement import moveaxis
     from seqir.ops.reduce import cumsum
     from seqir.ops.reduce import sum as sum_
-    from seqir.ops.sort import sort
+    from seqir.ops.sort import falling
 
-    rank = rank_of(x)
+    x, rank = floating(x), rank_of(x)
     z = moveaxis(x, axis, -1) if axis not in (-1, rank - 1) else x
     size = z.shape[-1]
     if size is None:
         raise ArgumentError("sparsemax needs an axis of known size")
-    falling = sort(z, axis=-1, descending=True)
-    sums = cumsum(falling, axis=-1)
+    ordered = falling(z)
+    sums = cumsum(ordered, axis=-1)
     k = np.arange(1, size + 1, dtype=np.float32)
-    support = where(falling * k + 1.0 > sums, 1.0, 0.0)
+    support = where(ordered * k + 1.0 > sums, 1.0, 0.0)
     count = sum_(support, -1, keepdims=True)
-    tau = (sum_(falling * support, -1, keepdims=True) - 1.0) / count
+    tau = (sum_(ordered * support, -1, keepdims=True) - 1.0) / count
     y = maximum(z - tau, 0.0)
     return moveaxis(y, -1, axis) if axis not in (-1, rank - 1) else y

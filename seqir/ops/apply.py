@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqir import dtypes
+from seqir import dtypes, nest
 from seqir.errors import DTypeError, GraphError, SeqirError
 from seqir.ir import Array, Builder, Op, Value, current_builder
 from seqir.ops.constant import Constant, FrozenArray
@@ -61,7 +61,7 @@ def value_of(b: Builder, x: Any) -> Value:
 
 
 def as_array(x: Any) -> Array:
-    """The operand as an array.
+    """The operand as an array; Python numbers become float32, int32 or bool.
 
     Raises: DTypeError if it is no array of numbers.
     """
@@ -72,7 +72,19 @@ def as_array(x: Any) -> Array:
         raise DTypeError(
             f"expected an array of numbers, got {type(x).__name__} of {array.dtype}"
         )
+    narrow = _NARROW.get(array.dtype.name)
+    if narrow and isinstance(x, list | tuple | int | float) and _is_python(x):
+        fits = array.astype(narrow)
+        return fits if narrow == "float32" or np.array_equal(fits, array) else array
     return array
+
+
+_NARROW = {"float64": "float32", "int64": "int32"}
+
+
+def _is_python(x: Any) -> bool:
+    """Whether there are only Python's own numbers in a (nested) list."""
+    return all(type(leaf) in (int, float, bool) for leaf in nest.flatten(x))
 
 
 def dtypes_known(array: Array) -> bool:
@@ -116,6 +128,26 @@ def common_dtype(*operands: Any, floating: bool = False) -> str:
     weak = next((k for k in ("float", "int", "bool") if k in kinds), None)
     dtype = dtypes.promote(*arrays, weak=weak)
     return "float32" if floating and not dtypes.is_float(dtype) else dtype
+
+
+def numeric(x: Any) -> Any:
+    """The operand as something with a type: a tensor or an array."""
+    return coerce(x, common_dtype(x))
+
+
+def floating(x: Any) -> Any:
+    """The operand in the floating-point type that functions of it compute in."""
+    return coerce(x, common_dtype(x, floating=True))
+
+
+def wide(dtype: str) -> str:
+    """The type in which ONNX can add, multiply and order numbers of this type.
+
+    Sums and products wrap around as they would have in the narrow type.
+    """
+    if dtypes.is_float(dtype):
+        return dtype
+    return "int64" if dtypes.itemsize(dtype) > 4 or dtype == "uint32" else "int32"
 
 
 def is_floating(x: Any) -> bool:

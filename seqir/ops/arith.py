@@ -8,10 +8,10 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqir import dtypes, shapes
-from seqir.errors import DTypeError
+from seqir import shapes
+from seqir.errors import ArgumentError, DTypeError
 from seqir.ir import Array, Emit, Node
-from seqir.ops.apply import apply, coerce, common_dtype
+from seqir.ops.apply import apply, coerce, common_dtype, is_floating, wide
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Elementwise, check_kind
 from seqir.tensortype import TensorType
@@ -250,11 +250,14 @@ class Where(Elementwise):
         return (np.where(condition, a, b).astype(a.dtype, copy=False),)
 
 
-def _binary(op: Any, a: Any, b: Any, *, floating: bool = False) -> Any:
+def _binary(
+    op: Any, a: Any, b: Any, *, floating: bool = False, computed_wide: bool = False
+) -> Any:
     dtype = common_dtype(a, b, floating=floating)
-    if dtype == "bool" and op.kinds == "number":
+    if dtype == "bool" and op.kinds != "any":
         dtype = "int32"
-    return apply(op, coerce(a, dtype), coerce(b, dtype))
+    inner = wide(dtype) if computed_wide else dtype
+    return coerce(apply(op, coerce(a, inner), coerce(b, inner)), dtype)
 
 
 @operation
@@ -294,7 +297,7 @@ def divide_no_nan(x1: Any, x2: Any) -> Any:
 @operation
 def floor_divide(x1: Any, x2: Any) -> Any:
     """floor(x1 / x2). Source: ``keras.ops.floor_divide``."""
-    if dtypes.is_float(common_dtype(x1, x2)):
+    if is_floating(x1) or is_floating(x2):
         from seqir.ops.unary import floor
 
         return floor(true_divide(x1, x2))
@@ -304,7 +307,7 @@ def floor_divide(x1: Any, x2: Any) -> Any:
 @operation
 def mod(x1: Any, x2: Any) -> Any:
     """Remainder with the sign of x2. Source: ``keras.ops.mod``."""
-    if dtypes.is_float(common_dtype(x1, x2)):
+    if is_floating(x1) or is_floating(x2):
         return subtract(x1, multiply(floor_divide(x1, x2), x2))
     return _binary(Mod(), x1, x2)
 
@@ -312,7 +315,7 @@ def mod(x1: Any, x2: Any) -> Any:
 @operation
 def power(x1: Any, x2: Any) -> Any:
     """x1 ** x2. Source: ``keras.ops.power``."""
-    return _binary(Pow(), x1, x2)
+    return _binary(Pow(), x1, x2, computed_wide=True)
 
 
 @operation
@@ -400,8 +403,10 @@ def logical_not(x: Any) -> Any:
 
 
 @operation
-def where(condition: Any, x1: Any, x2: Any) -> Any:
+def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
     """x1 where the condition holds, else x2. Source: ``keras.ops.where``."""
+    if x1 is None or x2 is None:
+        raise ArgumentError("where needs both choices: how many hold is not known")
     dtype = common_dtype(x1, x2)
     return apply(
         Where(), coerce(condition, "bool"), coerce(x1, dtype), coerce(x2, dtype)

@@ -38,7 +38,7 @@ class FrozenArray:
         if self._key is None:
             small = self.array.nbytes <= _SMALL
             content = self.array.tobytes() if small else id(self.array)
-            self._key = (self.array.dtype.name, self.array.shape, content)
+            self._key = (self.label, self.array.dtype.name, self.array.shape, content)
         return self._key
 
     def __eq__(self, other: object) -> bool:

@@ -120,8 +120,12 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 @operation
-def take_along_axis(x: Any, indices: Any, axis: int = -1) -> Any:
+def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     """One lookup per element. Source: ``keras.ops.take_along_axis``."""
+    if axis is None:
+        from seqir.ops.movement import reshape
+
+        x, indices, axis = reshape(x, (-1,)), reshape(indices, (-1,)), 0
     axis = shapes.normalize_axis(axis, rank_of(x))
     x = x if isinstance(x, Tensor) else as_array(x)
     return apply(GatherElements(axis), x, _indices(indices))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import string
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +11,15 @@ import numpy as np
 from seqir import shapes
 from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply, coerce, common_dtype
+from seqir.ops.apply import (
+    apply,
+    coerce,
+    common_dtype,
+    rank_of,
+    type_of_operand,
+    wide,
+)
+from seqir.ops.arith import multiply
 from seqir.ops.call import operation
 from seqir.ops.elementwise import check_kind
 from seqir.tensortype import TensorType
@@ -173,26 +182,87 @@ def _types(operands: tuple[TensorType, ...]) -> str:
 def matmul(x1: Any, x2: Any) -> Any:
     """x1 @ x2. Source: ``keras.ops.matmul``."""
     dtype = common_dtype(x1, x2)
-    return apply(MatMul(), coerce(x1, dtype), coerce(x2, dtype))
+    small = type_of_operand(x1).dtype == type_of_operand(x2).dtype == "int8"
+    inner = wide(dtype)
+    y = apply(MatMul(), coerce(x1, inner), coerce(x2, inner))
+    return coerce(y, "int32" if small else dtype)
 
 
 @operation
 def dot(x1: Any, x2: Any) -> Any:
     """Last axis of x1 times second-to-last of x2. Source: ``keras.ops.dot``."""
-    rank = len(x2.shape)
-    if rank > 2:
-        raise ArgumentError("dot takes a second operand of rank 1 or 2; use einsum")
-    return matmul(x1, x2) if rank and len(x1.shape) else x1 * x2
+    left, right = rank_of(x1), rank_of(x2)
+    if not left or not right:
+        return multiply(x1, x2)
+    return tensordot(x1, x2, ((left - 1,), (max(right - 2, 0),)))
+
+
+@operation
+def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
+    """Sum of products over pairs of axes. Source: ``keras.ops.tensordot``."""
+    left, right = rank_of(x1), rank_of(x2)
+    if isinstance(axes, int):
+        axes = (tuple(range(left - axes, left)), tuple(range(axes)))
+    first, second = ((a,) if isinstance(a, int) else tuple(a) for a in axes)
+    letters = iter(string.ascii_letters)
+    a = [next(letters) for _ in range(left)]
+    b = [next(letters) for _ in range(right)]
+    for i, j in zip(first, second, strict=True):
+        b[j] = a[i]
+    summed = {a[i] for i in first}
+    kept = [letter for letter in (*a, *b) if letter not in summed]
+    dtype = common_dtype(x1, x2)
+    op = Einsum(f"{''.join(a)},{''.join(b)}->{''.join(kept)}")
+    inner = wide(dtype)
+    return coerce(apply(op, coerce(x1, inner), coerce(x2, inner)), dtype)
+
+
+@operation
+def inner(x1: Any, x2: Any) -> Any:
+    """Sum of products over the last axes. Source: ``keras.ops.inner``."""
+    if not rank_of(x1) or not rank_of(x2):
+        return multiply(x1, x2)
+    return tensordot(x1, x2, ((-1,), (-1,)))
+
+
+@operation
+def vdot(x1: Any, x2: Any) -> Any:
+    """Sum of products of all elements. Source: ``keras.ops.vdot``."""
+    from seqir.ops.movement import reshape
+
+    return tensordot(reshape(x1, (-1,)), reshape(x2, (-1,)), 1)
 
 
 @operation
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Sums of products by an equation. Source: ``keras.ops.einsum``."""
-    equation = subscripts.replace(" ", "")
-    if "->" not in equation or "." in equation:
-        raise ArgumentError(f"einsum needs an equation with '->', got {subscripts!r}")
+    equation = _spelled_out(subscripts, [rank_of(x) for x in operands])
     dtype = common_dtype(*operands)
-    return apply(Einsum(equation), *(coerce(x, dtype) for x in operands))
+    small = all(type_of_operand(x).dtype == "int8" for x in operands)
+    inner = wide(dtype)
+    y = apply(Einsum(equation), *(coerce(x, inner) for x in operands))
+    return coerce(y, "int32" if small else dtype)
+
+
+def _spelled_out(subscripts: str, ranks: list[int]) -> str:
+    """The equation with an output and with letters for ``...``."""
+    equation = subscripts.replace(" ", "")
+    inputs, arrow, output = equation.partition("->")
+    terms = inputs.split(",")
+    if len(terms) != len(ranks):
+        raise ArgumentError(f"einsum {subscripts!r} takes {len(terms)} operands")
+    used = [t.replace("...", "") for t in terms]
+    if not arrow:
+        once = [c for c in sorted(set("".join(used))) if inputs.count(c) == 1]
+        output = ("..." if "..." in inputs else "") + "".join(once)
+    spare = [c for c in string.ascii_letters if c not in equation]
+    wild = [
+        r - len(u) for r, u, t in zip(ranks, used, terms, strict=True) if "..." in t
+    ]
+    most = "".join(spare[: max(wild, default=0)])
+    for i, (rank, letters) in enumerate(zip(ranks, used, strict=True)):
+        terms[i] = terms[i].replace("...", most[len(most) - rank + len(letters) :])
+    return f"{','.join(terms)}->{output.replace('...', most)}"
 
 
 @operation
@@ -200,4 +270,4 @@ def outer(x1: Any, x2: Any) -> Any:
     """All products of two vectors. Source: ``keras.ops.outer``."""
     from seqir.ops.movement import reshape
 
-    return reshape(x1, (-1, 1)) * reshape(x2, (1, -1))
+    return multiply(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))

@@ -515,7 +515,7 @@ def broadcast_to(x: Any, shape: Any) -> Any:
 
 
 @operation
-def concatenate(xs: Sequence[Any], axis: int = -1) -> Any:
+def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
     """Tensors joined along an axis. Source: ``keras.ops.concatenate``."""
     if not xs:
         raise ArgumentError("concatenate needs at least one tensor")
@@ -600,7 +600,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 @operation
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     """The slices of x along an axis. Source: ``keras.ops.unstack``."""
-    size = num or x.shape[axis]
+    size = num or type_of_operand(x).shape[axis]
     return [squeeze(part, axis) for part in split(x, size, axis)]
 
 

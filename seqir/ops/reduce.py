@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
@@ -9,8 +10,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqir import dtypes, shapes
+from seqir.errors import ArgumentError, UnsupportedError
 from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
-from seqir.ops.apply import apply, coerce, common_dtype, rank_of
+from seqir.ops.apply import apply, coerce, common_dtype, floating, rank_of, wide
 from seqir.ops.call import operation
 from seqir.ops.elementwise import check_kind
 from seqir.tensortype import TensorType
@@ -168,15 +170,11 @@ def axes_of(x: Any, axis: int | Sequence[int] | None) -> tuple[int, ...]:
 
 def _reduce(kind: str, x: Any, axis: Any, keepdims: bool) -> Any:
     dtype = common_dtype(x, floating=Reduce.TABLE[kind][2] == "float")
-    if kind in ("sum", "prod") and dtype in (
-        "bool",
-        "int8",
-        "int16",
-        "uint8",
-        "uint16",
-    ):
-        dtype = "uint32" if dtype.startswith("u") else "int32"
-    return apply(Reduce(kind, axes_of(x, axis), keepdims), coerce(x, dtype))
+    if kind in ("sum", "prod") and dtypes.itemsize(dtype) < 4:
+        if not dtypes.is_float(dtype):
+            dtype = "uint32" if dtype.startswith("u") else "int32"
+    op = Reduce(kind, axes_of(x, axis), keepdims)
+    return coerce(apply(op, coerce(x, wide(dtype))), dtype)
 
 
 @operation
@@ -218,6 +216,7 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 @operation
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Mean squared distance from the mean. Source: ``keras.ops.var``."""
+    x = floating(x)
     centred = x - _reduce("mean", x, axis, True)
     return _reduce("mean", centred * centred, axis, keepdims)
 
@@ -231,15 +230,37 @@ def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @operation
-def moments(x: Any, axes: Any, keepdims: bool = False) -> Any:
+def moments(
+    x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False
+) -> Any:
     """Mean and variance along axes. Source: ``keras.ops.moments``."""
+    if synchronized:
+        raise UnsupportedError("moments are not synchronized across machines")
     return mean(x, axes, keepdims), var(x, axes, keepdims)
 
 
 @operation
-def norm(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Euclidean length along axes. Source: ``keras.ops.norm`` with ``ord=None``."""
-    return _reduce("l2", x, axis, keepdims)
+def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+    """Length of vectors: Euclidean, or the p-norm of order `ord`.
+
+    Source: ``keras.ops.norm`` (for matrices: ``None`` and ``"fro"``).
+    """
+    x, axes = floating(x), axes_of(x, axis)
+    if ord in (None, "fro") or (ord == 2 and len(axes) == 1):
+        return _reduce("l2", x, axis, keepdims)
+    if len(axes) != 1 or not isinstance(ord, int | float):
+        raise ArgumentError(
+            f"norm of order {ord!r} is along one axis, got {len(axes)} axes"
+        )
+    from seqir.ops.arith import not_equal, power
+    from seqir.ops.unary import absolute
+
+    if ord == 0:
+        return sum(coerce(not_equal(x, 0), x.dtype), axis, keepdims)
+    size = absolute(x)
+    if math.isinf(ord):
+        return _reduce("max" if ord > 0 else "min", size, axis, keepdims)
+    return power(sum(power(size, ord), axis, keepdims), 1 / ord)
 
 
 @operation
@@ -261,8 +282,8 @@ def _arg(kind: str, x: Any, axis: int | None, keepdims: bool) -> Any:
         from seqir.ops.movement import reshape
 
         x, axis = reshape(x, (-1,)), 0
-    dtype = "int32" if common_dtype(x) == "bool" else common_dtype(x)
-    return coerce(apply(ArgReduce(kind, axis, keepdims), coerce(x, dtype)), "int32")
+    places = apply(ArgReduce(kind, axis, keepdims), coerce(x, wide(common_dtype(x))))
+    return coerce(places, "int32")
 
 
 @operation
@@ -285,4 +306,6 @@ def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
         x, axis = reshape(x, (-1,)), 0
     wanted = dtypes.canonical(dtype) if dtype else common_dtype(x)
-    return apply(CumSum(axis), coerce(x, "int32" if wanted == "bool" else wanted))
+    wanted = "int32" if wanted == "bool" else wanted
+    y = apply(CumSum(axis), coerce(coerce(x, wanted), wide(wanted)))
+    return coerce(y, wanted)

@@ -10,7 +10,7 @@ import numpy as np
 from seqir import shapes
 from seqir.errors import ShapeError
 from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply, coerce, common_dtype, rank_of
+from seqir.ops.apply import apply, coerce, common_dtype, rank_of, type_of_operand, wide
 from seqir.ops.call import operation
 from seqir.ops.elementwise import check_kind
 from seqir.tensortype import TensorType
@@ -61,27 +61,40 @@ class TopK(Op):
 
 @operation
 def top_k(x: Any, k: int, sorted: bool = True) -> Any:
-    """The k largest numbers of the last axis and their places (int32)."""
-    values, indices = apply(TopK(k), coerce(x, common_dtype(x)))
-    return values, coerce(indices, "int32")
+    """The k largest numbers of the last axis and their places (int32).
+
+    Source: ``keras.ops.top_k``; they are in order whatever `sorted` says.
+    """
+    values, indices = _ordered(TopK(k), x)
+    return values, indices
 
 
 @operation
-def sort(x: Any, axis: int = -1, descending: bool = False) -> Any:
+def sort(x: Any, axis: int = -1) -> Any:
     """X in ascending order along an axis. Source: ``keras.ops.sort``."""
-    return apply(_all(x, axis, descending), coerce(x, common_dtype(x)))[0]
+    return _ordered(_all(x, axis), x)[0]
 
 
 @operation
 def argsort(x: Any, axis: int = -1) -> Any:
     """Places (int32) of the numbers in ascending order. Source: ``keras.ops``."""
-    places = apply(_all(x, axis, False), coerce(x, common_dtype(x)))[1]
-    return coerce(places, "int32")
+    return _ordered(_all(x, axis), x)[1]
 
 
-def _all(x: Any, axis: int, largest: bool) -> TopK:
+def _all(x: Any, axis: int, *, largest: bool = False) -> TopK:
     axis = shapes.normalize_axis(axis, rank_of(x))
-    size = x.shape[axis]
-    if size is None:
-        raise ShapeError("sorting needs an axis of known size")
+    size = type_of_operand(x).shape[axis]
+    if not isinstance(size, int):
+        raise ShapeError(f"sorting needs an axis of known size, got {size}")
     return TopK(size, axis, largest)
+
+
+def _ordered(op: TopK, x: Any) -> tuple[Any, Any]:
+    dtype = common_dtype(x)
+    values, places = apply(op, coerce(x, wide(dtype)))
+    return coerce(values, dtype), coerce(places, "int32")
+
+
+def falling(x: Any) -> Any:
+    """X in descending order along the last axis."""
+    return _ordered(_all(x, -1, largest=True), x)[0]

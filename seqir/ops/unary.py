@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -9,7 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqir.ir import Array
-from seqir.ops.apply import apply, coerce, common_dtype, is_floating
+from seqir.ops.apply import apply, floating, is_floating, numeric
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Unary
 
@@ -102,30 +103,37 @@ class IsNaN(Unary):
 
 @dataclass(frozen=True)
 class IsInf(Unary):
-    """y = whether x is infinite. Source: ONNX ``IsInf`` (opset 10)."""
+    """y = whether x is infinite (of the given signs). Source: ONNX ``IsInf`` (10)."""
 
     name: ClassVar[str] = "isinf"
     onnx: ClassVar[str] = "IsInf"
     result_dtype: ClassVar[str | None] = "bool"
+    negative: bool = True
+    positive: bool = True
 
     def evaluate(self, x: Array) -> tuple[Array]:
-        return (np.isinf(x),)
+        return (np.isinf(x) & ((x < 0) & self.negative | (x > 0) & self.positive),)
+
+    def attributes(self) -> dict[str, Any]:
+        signs = {"detect_negative": self.negative, "detect_positive": self.positive}
+        return {k: 0 for k, wanted in signs.items() if not wanted}
 
 
 def _floating(f: str, x: Any) -> Any:
-    return apply(Function(f), coerce(x, common_dtype(x, floating=True)))
+    return apply(Function(f), floating(x))
 
 
 @operation
 def negative(x: Any) -> Any:
     """-x. Source: ``keras.ops.negative``."""
-    return apply(Function("neg"), coerce(x, common_dtype(x)))
+    return apply(Function("neg"), numeric(x))
 
 
 @operation
 def absolute(x: Any) -> Any:
     """|x|. Source: ``keras.ops.absolute``."""
-    return apply(Function("abs"), coerce(x, common_dtype(x)))
+    x = numeric(x)
+    return x if x.dtype == "bool" else apply(Function("abs"), x)
 
 
 abs = absolute
@@ -134,7 +142,7 @@ abs = absolute
 @operation
 def sign(x: Any) -> Any:
     """-1, 0 or 1. Source: ``keras.ops.sign``."""
-    return apply(Function("sign"), coerce(x, common_dtype(x)))
+    return apply(Function("sign"), numeric(x))
 
 
 @operation
@@ -146,14 +154,14 @@ def exp(x: Any) -> Any:
 @operation
 def exp2(x: Any) -> Any:
     """2ˣ. Source: ``keras.ops.exp2``."""
-    return _floating("exp", x * math.log(2))
+    return _floating("exp", floating(x) * math.log(2))
 
 
 @operation
 def expm1(x: Any) -> Any:
     """eˣ - 1 (near 0 by ``2·eˣᐟ²·sinh(x/2)``, which does not cancel)."""
-    half = _floating("exp", x * 0.5)
-    return half * _floating("sinh", x * 0.5) * 2.0
+    half = floating(x) * 0.5
+    return _floating("exp", half) * _floating("sinh", half) * 2.0
 
 
 @operation
@@ -165,6 +173,7 @@ def log(x: Any) -> Any:
 @operation
 def log1p(x: Any) -> Any:
     """log(1 + x), accurate near 0 as ``2·atanh(x / (2 + x))``."""
+    x = floating(x)
     return _floating("atanh", x / (x + 2.0)) * 2.0
 
 
@@ -201,23 +210,27 @@ def reciprocal(x: Any) -> Any:
 @operation
 def floor(x: Any) -> Any:
     """The next integer below. Source: ``keras.ops.floor``."""
-    return _floating("floor", x) if is_floating(x) else x
+    return _floating("floor", x)
 
 
 @operation
 def ceil(x: Any) -> Any:
     """The next integer above. Source: ``keras.ops.ceil``."""
-    return _floating("ceil", x) if is_floating(x) else x
+    return _floating("ceil", x)
 
 
 @operation
 def round(x: Any, decimals: int = 0) -> Any:
     """The nearest integer, halves to even. Source: ``keras.ops.round``."""
     if not is_floating(x):
-        return x
+        return numeric(x)
+    x = floating(x)
     if not decimals:
         return _floating("round", x)
-    return _floating("round", x * 10.0**decimals) * 10.0**-decimals
+    scale = 10.0 ** builtins.abs(decimals)
+    if decimals < 0:
+        return _floating("round", x / scale) * scale
+    return _floating("round", x * scale) / scale
 
 
 @operation
@@ -301,13 +314,60 @@ def arctanh(x: Any) -> Any:
 @operation
 def isnan(x: Any) -> Any:
     """Whether x is not a number. Source: ``keras.ops.isnan``."""
-    return apply(IsNaN(), coerce(x, common_dtype(x, floating=True)))
+    return apply(IsNaN(), floating(x))
 
 
 @operation
 def isinf(x: Any) -> Any:
     """Whether x is infinite. Source: ``keras.ops.isinf``."""
-    return apply(IsInf(), coerce(x, common_dtype(x, floating=True)))
+    return apply(IsInf(), floating(x))
+
+
+@operation
+def isposinf(x: Any) -> Any:
+    """Whether x is +infinity. Source: ``keras.ops.isposinf``."""
+    return apply(IsInf(negative=False), floating(x))
+
+
+@operation
+def isneginf(x: Any) -> Any:
+    """Whether x is -infinity. Source: ``keras.ops.isneginf``."""
+    return apply(IsInf(positive=False), floating(x))
+
+
+@operation
+def cbrt(x: Any) -> Any:
+    """Cube root. Source: ``keras.ops.cbrt``."""
+    from seqir.ops.arith import power
+
+    x = floating(x)
+    return sign(x) * power(absolute(x), 1 / 3)
+
+
+@operation
+def erfc(x: Any) -> Any:
+    """1 - erf(x). Source: ``keras.ops.erfc``."""
+    return 1.0 - erf(x)
+
+
+@operation
+def trunc(x: Any) -> Any:
+    """The next integer towards 0. Source: ``keras.ops.trunc``."""
+    if not is_floating(x):
+        return numeric(x)
+    return sign(x) * _floating("floor", absolute(x))
+
+
+@operation
+def deg2rad(x: Any) -> Any:
+    """Radians of degrees. Source: ``keras.ops.deg2rad``."""
+    return floating(x) * (math.pi / 180)
+
+
+@operation
+def rad2deg(x: Any) -> Any:
+    """Degrees of radians. Source: ``keras.ops.rad2deg``."""
+    return floating(x) * (180 / math.pi)
 
 
 @operation

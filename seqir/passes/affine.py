@@ -88,9 +88,10 @@ def _match(
 ) -> _Match | None:
     """The operator before this one and the affine map that this one is."""
     arrays = [known[v].array if v in known else None for v in operands]
-    if arrays.count(None) != 1 or len(arrays) < 2:
+    places = [i for i, a in enumerate(arrays) if a is None]
+    if len(places) != 1 or len(arrays) < 2:
         return None
-    place = arrays.index(None)
+    (place,) = places
     x = operands[place]
     before = b.producer.get(x)
     if before is None or len(before.operands) < 2:

@@ -11,6 +11,7 @@ from seqir.errors import ShapeError
 
 def simplify(graph: Graph) -> Graph:
     """Drop nodes that return an operand; merge reshapes and transposes in a row."""
+
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:

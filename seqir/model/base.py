@@ -1,0 +1,337 @@
+"""What all models have: layers, a graph, a session, and the ways out."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqir import nest
+from seqir.errors import (
+    ArgumentError,
+    GraphError,
+    NotBuiltError,
+    did_you_mean,
+)
+from seqir.ir import Array, Builder, Graph
+from seqir.layers.base import Layer
+from seqir.layers.core import InputLayer
+from seqir.model.inputs import standardize
+from seqir.model.runner import Runner
+from seqir.ops.tensor import KerasTensor, Traced, Variable
+
+if TYPE_CHECKING:
+    from os import PathLike
+
+    from seqir.model.export import ExportReport
+    from seqir.model.functional import Functional
+    from seqir.model.summary import Summary
+
+
+class Model(Layer):
+    """Layers connected from inputs to outputs.
+
+    ``Model(inputs, outputs)`` takes tensors that layers were called on (functional
+    API) and gives a `Functional`; subclasses may define ``call`` instead.
+
+    Raises: GraphError if the outputs do not depend on the inputs alone.
+    Source: Keras 3 ``keras.Model``.
+    """
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        if cls is Model and (args or {"inputs", "outputs"} & kwargs.keys()):
+            from seqir.model.functional import Functional
+
+            return object.__new__(Functional)
+        return object.__new__(cls)
+
+    def __init__(self, *args: Any, **kwargs: Any) -> None:
+        if args:
+            raise ArgumentError("Model takes inputs and outputs")
+        super().__init__(**kwargs)
+        object.__setattr__(self, "_runner", Runner(self))
+
+    # What a kind of model fills in.
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in order; a copy."""
+        return list(self._layers)
+
+    @property
+    def inputs(self) -> list[KerasTensor]:
+        """Symbolic tensors that arrays enter at."""
+        return nest.flatten(self.input_structure)
+
+    @property
+    def outputs(self) -> list[KerasTensor]:
+        """Symbolic tensors that come out."""
+        return nest.flatten(self.output_structure)
+
+    @property
+    def input_structure(self) -> Any:
+        """Inputs as a tensor, list or dict of tensors."""
+        raise NotBuiltError(
+            f"model {self.name!r} has no defined inputs yet: call it on an array, "
+            "call build(input_shape), or start it with an Input"
+        )
+
+    @property
+    def output_structure(self) -> Any:
+        """Outputs as a tensor, list or dict of tensors."""
+        raise NotBuiltError(
+            f"model {self.name!r} has no defined outputs yet: call it on an array, "
+            "call build(input_shape), or start it with an Input"
+        )
+
+    def require_built(self, what: str) -> None:
+        """NotBuiltError that says what to do, unless the model is built."""
+        if not self.built:
+            raise NotBuiltError(
+                f"{what} of model {self.name!r} is not known yet, because the model "
+                "is not built: call it on an array, call build(input_shape), or "
+                "start it with an Input"
+            )
+
+    # Names and shapes.
+
+    @property
+    def input_shape(self) -> Any:
+        """Shape of the input (a list or dict of shapes for several)."""
+        return nest.map_structure(lambda t: t.shape, self.input_structure)
+
+    @property
+    def output_shape(self) -> Any:
+        """Shape of the output (a list or dict of shapes for several)."""
+        return nest.map_structure(lambda t: t.shape, self.output_structure)
+
+    @property
+    def input_names(self) -> list[str]:
+        """Names of the inputs, as the exported file has them."""
+        return _distinct(_input_name(t) for t in self.inputs)
+
+    @property
+    def output_names(self) -> list[str]:
+        """Names of the layers that the outputs come from."""
+        names = (t.call.target.name if t.call else t.name for t in self.outputs)
+        return _distinct(names, taken=self.input_names)
+
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+        """The layer of that name or at that place.
+
+        Raises: ArgumentError if there is none, with the existing names.
+        """
+        layers = self.layers
+        if (name is None) == (index is None):
+            raise ArgumentError(
+                "Provide only a layer name or a layer index."
+                if name is not None
+                else "Provide either a layer name or layer index."
+            )
+        if index is not None:
+            if not -len(layers) <= index < len(layers):
+                raise ArgumentError(
+                    f"Was asked to retrieve layer at index {index} but model only "
+                    f"has {len(layers)} layers."
+                )
+            return layers[index]
+        for layer in layers:
+            if layer.name == name:
+                return layer
+        known = [layer.name for layer in layers]
+        raise ArgumentError(
+            f"No such layer: {name}. Existing layers are: {known}."
+            f"{did_you_mean(str(name), known)}"
+        )
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights, in the order of the layers."""
+        self.require_built("weights")
+        return self._collect()
+
+    def _collect(self) -> list[Variable]:
+        found = dict.fromkeys(Layer.variables.fget(self))  # type: ignore[attr-defined]
+        return list(found)
+
+    # The graph.
+
+    def graph(self, *, training: bool = False, batch: int | str | None = None) -> Graph:
+        """The typed graph that the model traces to, weights as params.
+
+        `batch` fixes the batch size of all inputs, or names it.
+        """
+        graph, _ = self.trace_graph(training=training, batch=batch)
+        return graph
+
+    def trace_graph(
+        self, *, training: bool = False, batch: int | str | None = None
+    ) -> tuple[Graph, dict[str, Variable]]:
+        """The graph and the variable behind each param."""
+        self.require_built("graph")
+        b = Builder(self.name, training=training)
+        tensors = self.inputs
+        structure = self.input_structure
+        values: list[Traced] = []
+        for name, tensor in zip(self.input_names, tensors, strict=True):
+            prefix = "-" if len(tensors) == 1 else f"{name}_"
+            values.append(Traced(b, b.input(name, _input_type(tensor, batch, prefix))))
+        with b.active():
+            result = self.call(nest.pack(structure, values), **self._flags(training))
+        outputs = dict(
+            zip(self.output_names, (y.value for y in nest.flatten(result)), strict=True)
+        )
+        variables = {name: v for v, name in b.bindings.items()}
+        return b.finish(outputs), variables
+
+    def _flags(self, training: bool) -> dict[str, Any]:
+        return {"training": training} if "training" in self._call_arguments else {}
+
+    # Running.
+
+    def run(self, *args: Any, **kwargs: Any) -> Any:
+        """Compute on arrays, with ONNX Runtime."""
+        if not args:
+            raise ArgumentError(f"model {self.name!r} was called without an input")
+        if kwargs.pop("training", None):
+            return super().run(*args, training=True, **kwargs)
+        if len(args) > 1 or any(v is not None for v in kwargs.values()):
+            return super().run(*args, **kwargs)
+        if not self.built:
+            self.build_from_arrays(args[0])
+        return self._runner(standardize(self, args[0]))
+
+    def build_from_arrays(self, x: Any) -> None:
+        """Build for the shapes of these arrays."""
+        arrays = nest.map_structure(np.asarray, x)
+        self.build_now(nest.map_structure(lambda a: a.shape, arrays))
+
+    def predict(
+        self,
+        x: Any,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        steps: int | None = None,
+        *,
+        device: str | None = None,
+    ) -> Any:
+        """Outputs for many inputs, batch by batch.
+
+        `verbose`: 0 silent, 1 a progress bar on stderr, "auto" a bar on a terminal.
+        `device`: where to run; "auto" is the best that works.
+
+        Raises: ArgumentError for a bad batch size, ShapeError for inputs that do not
+            fit or disagree in length.
+        """
+        from seqir.model.predict import predict
+
+        return predict(
+            self, x, batch_size=batch_size, verbose=verbose, steps=steps, device=device
+        )
+
+    def predict_on_batch(self, x: Any) -> Any:
+        """Outputs for one batch."""
+        return self.run(x)
+
+    # Ways out.
+
+    def summary(self, **options: Any) -> Summary | None:
+        """Print the layers with output shapes and parameter counts.
+
+        See `seqir.model.summary.summarize` for the options.
+
+        Raises: NotBuiltError for a model without an input shape.
+        """
+        from seqir.model.summary import summarize
+
+        return summarize(self, **options)
+
+    def export(self, path: str | PathLike[str], **options: Any) -> ExportReport:
+        """Write the model as a verified ONNX file.
+
+        See `seqir.model.export.export` for the options.
+        """
+        from seqir.model.export import export
+
+        return export(self, path, **options)
+
+    def slice(
+        self, outputs: str | Iterable[str], inputs: str | Iterable[str] | None = None
+    ) -> Functional:
+        """The part of the model between layers given by name or regular expression.
+
+        Raises: ArgumentError if no layer matches, GraphError if the inputs do not
+            bound the cut.
+        """
+        from seqir.model.slicing import slice_by_name
+
+        return slice_by_name(self, outputs, inputs)
+
+    def cut_points(self) -> list[str]:
+        """Layers at whose output the model can be cut in two."""
+        from seqir.model.slicing import cut_points
+
+        return cut_points(self)
+
+    def _repr_html_(self) -> str:
+        if not self.built:
+            return f"<pre>{self!r}</pre>"
+        from seqir.model.summary import summary_of
+
+        return summary_of(self)._repr_html_()  # pyright: ignore[reportPrivateUsage]
+
+    def to_ir(self) -> str:
+        """The text form of the graph."""
+        return str(self.graph())
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that describe the model."""
+        return {"name": self.name, "trainable": self.trainable}
+
+
+def _input_name(tensor: KerasTensor) -> str:
+    source = tensor.call.target if tensor.call else None
+    return source.name if isinstance(source, InputLayer) else tensor.name
+
+
+def _input_type(tensor: KerasTensor, batch: int | str | None, prefix: str) -> Any:
+    layer = tensor.call.target if tensor.call else None
+    if isinstance(layer, InputLayer):
+        if batch is None and layer.incidental_batch:
+            batch = "batch"
+        return layer.tensor_type(batch=batch, prefix=prefix)
+    if batch is not None and tensor.type.shape:
+        return tensor.type.with_shape((batch, *tensor.type.shape[1:]))
+    return tensor.type
+
+
+def _distinct(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
+    """The names, with ``_1``, ``_2`` added to those that are taken."""
+    used = set(taken)
+    result: list[str] = []
+    for name in names:
+        free, count = name, 0
+        while free in used:
+            count += 1
+            free = f"{name}_{count}"
+        used.add(free)
+        result.append(free)
+    return result
+
+
+def arrays_of(variables: Mapping[str, Variable]) -> dict[str, Array]:
+    """The present numbers of variables."""
+    return {name: v.array for name, v in variables.items()}
+
+
+def check_unique(names: Iterable[str], where: str) -> None:
+    """GraphError if a name is there twice."""
+    seen: set[str] = set()
+    for name in names:
+        if name in seen:
+            raise GraphError(
+                f"All layers {where} should have unique names. Name {name!r} is "
+                "already the name of a layer: give one of them another name="
+            )
+        seen.add(name)

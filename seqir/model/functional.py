@@ -1,0 +1,194 @@
+"""The functional model: whatever lies between given tensors."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from seqir import nest
+from seqir.errors import ArgumentError, GraphError
+from seqir.layers.base import Layer
+from seqir.layers.core import InputLayer
+from seqir.model.base import Model, check_unique
+from seqir.ops.call import Call
+from seqir.ops.tensor import KerasTensor, Traced
+
+
+class Functional(Model):
+    """A model given by its input and output tensors; layers and weights are shared.
+
+    Raises: ArgumentError if something is not a tensor of a model, GraphError if an
+        output needs an input that is not given (it is named), or two layers share
+        a name.
+    Source: Keras 3 ``keras.Model(inputs, outputs)``.
+    """
+
+    def __init__(
+        self,
+        inputs: Any = None,
+        outputs: Any = None,
+        name: str | None = None,
+        trainable: bool | None = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name=name, **kwargs)
+        _check_tensors("inputs", inputs)
+        _check_tensors("outputs", outputs)
+        if isinstance(inputs, list | tuple) and len(inputs) == 1:
+            inputs = inputs[0] if not isinstance(inputs[0], dict) else inputs
+        if isinstance(outputs, list | tuple) and len(outputs) == 1:
+            outputs = outputs[0]
+        set_ = object.__setattr__
+        set_(self, "_input_structure", inputs)
+        set_(self, "_output_structure", outputs)
+        calls = calls_between(nest.flatten(inputs), nest.flatten(outputs))
+        set_(self, "_calls", calls)
+        operations = operations_in_order(
+            nest.flatten(outputs), calls, nest.flatten(inputs)
+        )
+        set_(self, "operations", operations)
+        check_unique((o.name for o in operations), f"in model {self.name!r}")
+        self._layers[:] = [o for o in operations if isinstance(o, Layer)]
+        set_(self, "built", True)
+        if trainable is not None:
+            self.trainable = trainable
+
+    @property
+    def input_structure(self) -> Any:
+        return self._input_structure
+
+    @property
+    def output_structure(self) -> Any:
+        return self._output_structure
+
+    @property
+    def connections(self) -> list[Call]:
+        """The calls that make up the model, each after those it needs."""
+        return self._calls
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Replay the calls on traced values."""
+        tensors = self.inputs
+        given = nest.flatten(inputs)
+        if len(given) != len(tensors):
+            raise ArgumentError(
+                f"model {self.name!r} has {len(tensors)} inputs, got {len(given)}"
+            )
+        env: dict[KerasTensor, Any] = dict(zip(tensors, given, strict=True))
+        for call in self._calls:
+            args, kwargs = nest.map_structure(
+                lambda x: env[x] if isinstance(x, KerasTensor) else x,
+                (call.args, call.kwargs),
+            )
+            if training is not None and "training" in _arguments(call.target):
+                kwargs.setdefault("training", training)
+            results = call.target.trace(*args, **kwargs)
+            for tensor, value in zip(
+                nest.flatten(call.outputs), nest.flatten(results), strict=True
+            ):
+                env[tensor] = value
+        return nest.map_structure(lambda t: env[t], self._output_structure)
+
+    def _with_mask(self, args: Any, mask: Any, outputs: Any) -> Any:
+        return outputs  # the layers inside have set it
+
+    def _check_inputs(self, args: tuple[Any, ...]) -> None:
+        for x, tensor in zip(nest.flatten(args[:1]), self.inputs, strict=False):
+            if isinstance(x, Traced) and x.ndim != tensor.ndim:
+                raise GraphError(
+                    f"model {self.name!r} takes an input of shape {tensor.shape}, "
+                    f"got {x.shape}"
+                )
+
+
+def _arguments(target: Any) -> frozenset[str]:
+    return getattr(target, "_call_arguments", frozenset())
+
+
+def calls_between(
+    inputs: Iterable[KerasTensor], outputs: Iterable[KerasTensor]
+) -> list[Call]:
+    """The calls that compute the outputs from the inputs, in order of computation.
+
+    Raises: GraphError naming every Input that is needed and not among the inputs.
+    """
+    given = set(inputs)
+    order: list[Call] = []
+    done: set[Call] = set()
+    missing: dict[str, None] = {}
+    stack: list[tuple[KerasTensor, bool]] = [(t, False) for t in reversed([*outputs])]
+    while stack:
+        tensor, returning = stack.pop()
+        call = tensor.call
+        if call is None or tensor in given or call in done:
+            continue
+        if isinstance(call.target, InputLayer):
+            missing[call.target.name] = None
+            continue
+        if returning:
+            done.add(call)
+            order.append(call)
+            continue
+        stack.append((tensor, True))
+        stack.extend((t, False) for t in reversed(call.inputs))
+    if missing:
+        raise GraphError(
+            f"the outputs are not connected to the inputs alone: they also need "
+            f"{', '.join(map(repr, missing))}; add it to inputs="
+        )
+    return order
+
+
+def operations_in_order(
+    outputs: list[KerasTensor], calls: list[Call], inputs: list[KerasTensor]
+) -> list[Any]:
+    """Layers and functions in Keras's order: by depth, then by first visit.
+
+    The depth of a call is its distance to the outputs; a shared layer has that of its
+    deepest call. Weight order follows from it, so it is part of the file format.
+    """
+    sources = [t.call for t in inputs if t.call]
+    every = [*(c for c in sources if isinstance(c.target, InputLayer)), *calls]
+    inside = set(every)
+    depth: dict[Call, int] = dict.fromkeys(every, 0)
+    target_depth: dict[Any, int] = {}
+    for call in reversed(every):
+        d = max(depth[call], target_depth.get(call.target, 0))
+        depth[call] = target_depth[call.target] = d
+        for tensor in call.inputs:
+            before = tensor.call
+            if before in inside and before is not None:
+                depth[before] = max(depth[before], d + 1)
+    visited = _visit_order(outputs, inside)
+    rank = {target: i for i, target in enumerate(visited)}
+    targets = dict.fromkeys(c.target for c in every)
+    return sorted(
+        targets, key=lambda t: (-target_depth.get(t, 0), rank.get(t, len(rank)))
+    )
+
+
+def _visit_order(outputs: list[KerasTensor], inside: set[Call]) -> list[Any]:
+    """Layers in the order in which a walk from the outputs first meets them."""
+    seen: set[Call] = set()
+    order: dict[Any, None] = {}
+    stack = list(reversed(outputs))
+    while stack:
+        call = stack.pop().call
+        if call is None or call in seen or call not in inside:
+            continue
+        seen.add(call)
+        order.setdefault(call.target)
+        stack.extend(reversed(call.inputs))
+    return list(order)
+
+
+def _check_tensors(what: str, structure: Any) -> None:
+    leaves = nest.flatten(structure)
+    if not leaves:
+        raise ArgumentError(f"Model needs {what}=, got {structure!r}")
+    for leaf in leaves:
+        if not isinstance(leaf, KerasTensor):
+            raise ArgumentError(
+                f"All {what} values must be KerasTensors (made by Input or by calling "
+                f"layers on such tensors), got {type(leaf).__name__}"
+            )

@@ -1,0 +1,105 @@
+"""Outputs for many inputs, batch by batch, into arrays made once."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqir import nest
+from seqir.errors import ArgumentError, ShapeError
+from seqir.ir import Array
+from seqir.model.inputs import standardize
+
+if TYPE_CHECKING:
+    from seqir.model.base import Model
+
+
+def predict(
+    model: Model,
+    x: Any,
+    *,
+    batch_size: int | None,
+    verbose: Any,
+    steps: int | None,
+    device: str | None,
+) -> Any:
+    """See `Model.predict`."""
+    size = 32 if batch_size is None else batch_size
+    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
+        raise ArgumentError(
+            f"batch_size must be a positive integer, got {batch_size!r}"
+        )
+    if verbose not in ("auto", 0, 1, 2):
+        raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
+    if not model.built:
+        model.build_from_arrays(nest.map_structure(lambda a: a[:size], x))
+    feeds = standardize(model, x)
+    lengths = {name: len(a) for name, a in feeds.items() if a.ndim}
+    if len(lengths) != len(feeds):
+        raise ShapeError(f"inputs of predict need a batch axis: {sorted(feeds)}")
+    if len(set(lengths.values())) > 1:
+        raise ShapeError(f"inputs have different numbers of samples: {lengths}")
+    total = next(iter(lengths.values()), 0)
+    if steps is not None:
+        total = min(total, steps * size)
+    runner = model._runner  # pyright: ignore[reportPrivateUsage]
+    session = runner.session(device)
+    if total <= size:
+        feeds = {n: a[:total] for n, a in feeds.items()} if steps is not None else feeds
+        return nest.pack(runner.structure_of(), session.run(feeds))
+    results: list[Array] = []
+    with progress(verbose, -(-total // size), "predict") as advance:
+        for begin in range(0, total, size):
+            end = min(begin + size, total)
+            parts = session.run({n: a[begin:end] for n, a in feeds.items()})
+            if not results:
+                results = [_room(p, end - begin, total) for p in parts]
+            for whole, part in zip(results, parts, strict=True):
+                if part.shape[1:] != whole.shape[1:] or len(part) != end - begin:
+                    raise ShapeError(
+                        f"an output of shape {part.shape} for {end - begin} samples "
+                        "cannot be joined with those of the other batches; use "
+                        "predict_on_batch"
+                    )
+                whole[begin:end] = part
+            advance()
+    return nest.pack(runner.structure_of(), results)
+
+
+def _room(part: Array, batch: int, total: int) -> Array:
+    if not part.ndim or len(part) != batch:
+        raise ShapeError(
+            f"an output of shape {part.shape} for {batch} samples has no batch axis to "
+            "be joined on; use predict_on_batch"
+        )
+    return np.empty((total, *part.shape[1:]), part.dtype)
+
+
+@contextmanager
+def progress(verbose: Any, total: int, what: str) -> Iterator[Callable[[], None]]:
+    """A bar with ETA on stderr; plain silence unless asked for or on a terminal."""
+    if verbose == 0 or (verbose == "auto" and not sys.stderr.isatty()):
+        yield lambda: None
+        return
+    from rich.console import Console
+    from rich.progress import (
+        BarColumn,
+        MofNCompleteColumn,
+        Progress,
+        TextColumn,
+        TimeRemainingColumn,
+    )
+
+    columns = (
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeRemainingColumn(),
+    )
+    with Progress(*columns, console=Console(stderr=True)) as bar:
+        task = bar.add_task(what, total=total)
+        yield lambda: bar.advance(task)

@@ -1,0 +1,299 @@
+"""The sequential model: a plain stack of layers."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import Any
+
+from seqir import nest
+from seqir.errors import (
+    ArgumentError,
+    GraphError,
+    NotBuiltError,
+    SeqirError,
+    ShapeError,
+)
+from seqir.layers.base import Layer, name_scope
+from seqir.layers.core import InputLayer
+from seqir.model.base import Model
+from seqir.ops.call import Call
+from seqir.ops.tensor import KerasTensor, Traced
+from seqir.shapes import format_shape
+
+_FUNCTIONAL = "use the functional API, Model(inputs, outputs), for that"
+
+
+class Sequential(Model):
+    """Layers one after the other, each with one input and one output.
+
+    It is built as soon as it knows its input: from an `Input` at its start, from the
+    first layer's ``input_shape=``, or from the first array it is called on. `add` and
+    `pop` cost one layer, however many there are.
+
+    Raises: ArgumentError for what is no layer, GraphError for double names or what a
+        stack cannot be.
+    Source: Keras 3 ``keras.Sequential``.
+    """
+
+    def __init__(
+        self,
+        layers: Iterable[Any] | None = None,
+        trainable: bool = True,
+        name: str | None = None,
+    ) -> None:
+        super().__init__(trainable=True, name=name)
+        set_ = object.__setattr__
+        set_(self, "_trainable", trainable)
+        set_(self, "_input_layer", None)
+        set_(self, "_tensors", [])
+        set_(self, "_names", set())
+        if isinstance(layers, Layer | KerasTensor):
+            raise ArgumentError(
+                f"Sequential takes a list of layers, got one {type(layers).__name__}; "
+                "write Sequential([layer])"
+            )
+        for layer in layers or ():
+            self.add(layer)
+
+    # Building the stack.
+
+    def add(self, layer: Any, rebuild: bool = True) -> None:
+        """Append a layer; the model stays as it was if that fails."""
+        if isinstance(layer, KerasTensor):
+            source = layer.call.target if layer.call else None
+            layer = source if isinstance(source, InputLayer) else layer
+        if not isinstance(layer, Layer):
+            raise ArgumentError(
+                "Only instances of Layer can be added to a Sequential model, got "
+                f"{layer!r} of type {type(layer).__name__}"
+            )
+        again = any(layer is known for known in self._layers)
+        if layer.name in self._names and not again:
+            raise GraphError(
+                f"All layers added to a Sequential model should have unique names. "
+                f"Name {layer.name!r} is already the name of a layer in this model: "
+                "give one of them another name="
+            )
+        if isinstance(layer, InputLayer):
+            self._add_input(layer)
+        else:
+            self._add_layer(layer)
+        self._names.add(layer.name)
+        self._changed()
+
+    def _add_input(self, layer: InputLayer) -> None:
+        if self._input_layer is not None:
+            shape = format_shape(self._input_layer.output.shape)
+            raise GraphError(
+                f"Sequential model {self.name!r} has already been configured to use "
+                f"input shape {shape}. You cannot add a different Input layer to it; "
+                f"{_FUNCTIONAL}"
+            )
+        if self._layers:
+            raise GraphError(
+                f"an Input must come first in Sequential model {self.name!r}, which "
+                f"starts with {self._layers[0].name!r}"
+            )
+        object.__setattr__(self, "_input_layer", layer)
+
+    def _add_layer(self, layer: Layer) -> None:
+        if self._input_layer is None and not self._layers:
+            shape = _known_input_shape(layer)
+            if shape is not None:
+                # Embedding takes integers, but Keras makes a float input here.
+                dtype = layer.compute_dtype
+                source = InputLayer(batch_shape=shape, dtype=dtype)
+                object.__setattr__(self, "_input_layer", source)
+                self._names.add(source.name)
+        if self._input_layer is not None:
+            self._extend(layer)
+        self._layers.append(layer)
+
+    def _extend(self, layer: Layer) -> None:
+        """Connect one layer to the end of the stack."""
+        previous = self._tensors[-1] if self._tensors else self._input_layer.output
+        if isinstance(previous, list | tuple | dict) and layer.single_input:
+            raise GraphError(
+                f"layer {layer.name!r} takes one input, but the layer before it in "
+                f"Sequential model {self.name!r} has {len(nest.flatten(previous))} "
+                f"outputs; {_FUNCTIONAL}"
+            )
+        try:
+            with name_scope(self.name):
+                output = layer(previous)
+        except TypeError as error:
+            if "positional argument" not in str(error):
+                raise
+            raise GraphError(
+                f"layer {layer.name!r} of Sequential model {self.name!r} needs more "
+                f"than one input; {_FUNCTIONAL}"
+            ) from error
+        self._tensors.append(output)
+        object.__setattr__(self, "built", True)
+
+    def pop(self, rebuild: bool = True) -> Layer:
+        """Remove the last layer and return it.
+
+        Raises: GraphError if there is none.
+        """
+        if not self._layers:
+            raise GraphError(f"Sequential model {self.name!r} has no layers to pop")
+        layer = self._layers.pop()
+        if self._tensors:
+            self._tensors.pop()
+            layer.calls.pop()
+        if not any(layer is other for other in self._layers):
+            self._names.discard(layer.name)
+        if not self._tensors:
+            object.__setattr__(self, "built", False)
+        self._changed()
+        return layer
+
+    def _changed(self) -> None:
+        self._runner.reset()
+        self._sessions.clear()
+
+    def build(self, input_shape: Any = None) -> None:
+        """Build for inputs of this shape, the batch included.
+
+        Raises: GraphError without layers or if built for another shape.
+        """
+        if not self._layers:
+            raise GraphError(
+                f"Sequential model {self.name!r} cannot be built because it has no "
+                "layers. Call model.add(layer)."
+            )
+        shape = _batch_shape(input_shape)
+        if self._input_layer is not None:
+            mine = self._input_layer.output.shape
+            if shape is not None and shape != mine:
+                raise ShapeError(
+                    f"Sequential model {self.name!r} has already been configured to "
+                    f"use input shape {format_shape(mine)}. You cannot build it with "
+                    f"input_shape {format_shape(shape)}"
+                )
+            return
+        if shape is None:
+            raise ArgumentError("build needs input_shape=, the batch included")
+        dtype = self._layers[0].compute_dtype
+        source = InputLayer(batch_shape=shape, dtype=dtype)
+        object.__setattr__(self, "_input_layer", source)
+        try:
+            for layer in self._layers:
+                self._extend(layer)
+        except BaseException:
+            for layer in self._layers[: len(self._tensors)]:
+                layer.calls.pop()
+            self._tensors.clear()
+            object.__setattr__(self, "_input_layer", None)
+            object.__setattr__(self, "built", False)
+            raise
+
+    def build_from_arrays(self, x: Any) -> None:
+        super().build_from_arrays(x)
+        self._input_layer.incidental_batch = True
+
+    def build_now(self, shape: Any) -> None:
+        self.build(shape)
+        object.__setattr__(self, "built", True)
+
+    # What it looks like.
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers, in order; an Input is not one of them."""
+        return list(self._layers)
+
+    @layers.setter
+    def layers(self, _: Any) -> None:
+        raise ArgumentError(
+            "`layers` of a Sequential model cannot be set. Use add() and pop() to "
+            "change the layers in this model."
+        )
+
+    @property
+    def input_structure(self) -> Any:
+        if self._input_layer is None or not self._tensors:
+            raise NotBuiltError(
+                f"Sequential model {self.name!r} has no defined inputs yet: call it on "
+                "an array, call build(input_shape), or start it with an Input"
+            )
+        return self._input_layer.output
+
+    @property
+    def output_structure(self) -> Any:
+        if not self._tensors:
+            raise NotBuiltError(
+                f"Sequential model {self.name!r} has no defined outputs yet: call it "
+                "on an array, call build(input_shape), or start it with an Input"
+            )
+        return self._tensors[-1]
+
+    @property
+    def connections(self) -> list[Call]:
+        """The calls that make up the model, in order."""
+        return [nest.flatten(t)[0].call for t in self._tensors]
+
+    @property
+    def operations(self) -> list[Any]:
+        """Input and layers, as a functional model lists them."""
+        return [self._input_layer, *self._layers]
+
+    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+        """Trace one layer after the other."""
+        x = inputs
+        if mask is not None and isinstance(x, Traced):
+            x = Traced(x.builder, x.value, mask)
+        for layer in self._layers:
+            flags: dict[str, Any] = {}
+            if training is not None and "training" in layer._call_arguments:
+                flags["training"] = training
+            x = layer.trace(x, **flags)
+        return x
+
+    def _with_mask(self, args: Any, mask: Any, outputs: Any) -> Any:
+        return outputs  # the layers inside have set it
+
+    def compute_output_shape(self, input_shape: Any) -> Any:
+        shape = input_shape
+        for layer in self._layers:
+            try:
+                shape = layer.compute_output_shape(shape)
+            except SeqirError as error:
+                error.add_note(f"in Sequential model {self.name!r}")
+                raise
+        return shape
+
+    def __len__(self) -> int:
+        return len(self._layers)
+
+    def __bool__(self) -> bool:
+        return True
+
+
+def _batch_shape(shape: Any) -> Any:
+    if shape is None:
+        return None
+    if isinstance(shape, int):
+        raise ArgumentError(
+            f"input_shape must be a tuple with the batch first, such as (None, {shape})"
+        )
+    if isinstance(shape, list | tuple) and any(
+        isinstance(s, list | tuple | dict) for s in shape
+    ):
+        raise GraphError(f"a Sequential model has one input; {_FUNCTIONAL}")
+    if isinstance(shape, dict):
+        raise GraphError(f"a Sequential model has one input; {_FUNCTIONAL}")
+    return tuple(shape)
+
+
+def _known_input_shape(layer: Layer) -> Any:
+    """The batch shape that a first layer brings along."""
+    if isinstance(layer, Model) and layer.built:
+        if len(layer.inputs) != 1:
+            raise GraphError(
+                f"model {layer.name!r} has {len(layer.inputs)} inputs and cannot start "
+                f"a Sequential model; {_FUNCTIONAL}"
+            )
+        return layer.inputs[0].shape
+    return layer._input_shape_arg  # pyright: ignore[reportPrivateUsage]

@@ -1,0 +1,49 @@
+"""``seqir.utils``: the functions that Keras keeps under that name."""
+
+from __future__ import annotations
+
+import random
+from typing import Any
+
+import numpy as np
+
+from seqir import initializers, naming
+from seqir.errors import ArgumentError
+
+
+def set_random_seed(seed: int) -> None:
+    """Seed Python's, NumPy's and the initializers' random numbers.
+
+    Raises: ArgumentError unless the seed is an integer >= 0.
+    """
+    initializers.set_random_seed(seed)
+    random.seed(seed)
+    np.random.seed(seed % 2**32)
+
+
+def clear_session() -> None:
+    """Start automatic names again: the next Dense is ``dense``."""
+    naming.reset()
+
+
+def to_categorical(x: Any, num_classes: int | None = None) -> Any:
+    """Integers as rows with a 1 at their place. Source: ``keras.utils``.
+
+    Raises: ArgumentError if a label is out of range.
+    """
+    labels = np.asarray(x, np.int64)
+    if labels.ndim > 1 and labels.shape[-1] == 1:
+        labels = labels[..., 0]
+    n = int(labels.max()) + 1 if num_classes is None else num_classes
+    if labels.size and (labels.min() < 0 or labels.max() >= n):
+        raise ArgumentError(
+            f"labels must be from 0 to {n - 1}, got {labels.min()} to {labels.max()}"
+        )
+    return np.eye(n, dtype=np.float32)[labels]
+
+
+def plot_model(model: Any, to_file: Any = "model.svg", **options: Any) -> Any:
+    """Draw a model; see `seqir.plot.plot_model`."""
+    from seqir.plot import plot_model as plot
+
+    return plot(model, to_file, **options)
