@@ -136,7 +136,8 @@ class Op(ABC):
         return 0
 
     def __str__(self) -> str:
-        shown = [f"{f.name}={_show(getattr(self, f.name))}" for f in fields(self)]  # type: ignore[arg-type]
+        values = [(f, getattr(self, f.name)) for f in fields(self)]  # type: ignore[arg-type]
+        shown = [f"{f.name}={_show(v)}" for f, v in values if v != f.default]
         return f"{self.name}({', '.join(shown)})" if shown else self.name
 
 

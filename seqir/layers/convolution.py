@@ -80,10 +80,8 @@ class _Spatial(Layer):
         self: Any, x: Any, w: Any, groups: int, strides: Any, dilations: Any
     ) -> Any:
         kernel = w.shape[2:]
-        pads = resolve_padding(
-            x, self.padding, kernel, strides, dilations, what=f"layer {self.name!r}"
-        )
-        return apply(Conv(strides, pads, dilations, groups), x, w)
+        pads, same = resolve_padding(x, self.padding, kernel, strides, dilations)
+        return apply(Conv(strides, pads, dilations, groups, same), x, w)
 
 
 def _out_in_first(kernel: Any) -> Any:

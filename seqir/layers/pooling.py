@@ -40,15 +40,11 @@ class _Pooling(Layer):
 
     def call(self, x: Any) -> Any:
         x = to_channels_first(x, self.data_format)
-        pads = resolve_padding(
-            x,
-            self.padding,
-            self.pool_size,
-            self.strides,
-            (1,) * self.rank,
-            what=f"layer {self.name!r}",
+        ones = (1,) * self.rank
+        pads, same = resolve_padding(
+            x, self.padding, self.pool_size, self.strides, ones
         )
-        y = apply(self.op(self.pool_size, self.strides, pads), x)
+        y = apply(self.op(self.pool_size, self.strides, pads, same), x)
         return from_channels_first(y, self.data_format)
 
 

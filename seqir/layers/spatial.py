@@ -6,9 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqir import ops, shapes
-from seqir.errors import ArgumentError, ShapeError
-from seqir.ops.movement import Pad
-from seqir.ops.apply import apply
+from seqir.errors import ArgumentError
 
 
 def ints(name: str, value: Any, rank: int, *, least: int = 1) -> tuple[int, ...]:
@@ -78,38 +76,25 @@ def resolve_padding(
     kernel: Sequence[int],
     strides: Sequence[int],
     dilations: Sequence[int],
-    *,
-    what: str,
-) -> Pairs:
-    """Explicit pads for channels-first x.
+) -> tuple[Pairs, bool]:
+    """Explicit pads for channels-first x, and whether they depend on its sizes.
 
-    Raises: ShapeError for 'same' with strides on an axis of unknown size: how much
-        to pad would depend on it.
+    With strides, 'same' padding of an unknown size is only known when it runs.
     """
     rank = len(kernel)
+    none: Pairs = ((0, 0),) * rank
     if padding == "causal":
-        return ((dilations[0] * (kernel[0] - 1), 0),)
+        return ((dilations[0] * (kernel[0] - 1), 0),), False
     if padding == "valid":
-        return ((0, 0),) * rank
-    pads: list[tuple[int, int]] = []
+        return none, False
     sizes = x.type.shape[2:]
+    pads: list[tuple[int, int]] = []
     for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
         if isinstance(size, int):
             pads.append(shapes.same_pads(size, k, s, d))
-        elif s == 1 or (k - 1) * d + 1 <= 1:
+        elif s == 1:
             reach = (k - 1) * d
-            pads.append((reach // 2, reach - reach // 2) if s == 1 else (0, 0))
+            pads.append((reach // 2, reach - reach // 2))
         else:
-            raise ShapeError(
-                f"padding='same' with strides={s} on an axis of unknown size is not "
-                f"possible in {what}: give the input a known size there, or pad with "
-                "ZeroPadding and use padding='valid'"
-            )
-    return tuple(pads)
-
-
-def zero_pad(x: Any, pads: Pairs, *, value: float = 0.0) -> Any:
-    """Channels-first x with its spatial axes padded."""
-    before = (0, 0, *(p[0] for p in pads))
-    after = (0, 0, *(p[1] for p in pads))
-    return apply(Pad(before, after, "constant", value), x)
+            return none, True
+    return tuple(pads), False

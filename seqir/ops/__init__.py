@@ -7,20 +7,48 @@ operator class.
 """
 
 from seqir.ir import Op
-from seqir.ops import activation as _activation
-from seqir.ops import arith as _arith
-from seqir.ops import constant as _constant
-from seqir.ops import conv as _conv
-from seqir.ops import convert as _convert
-from seqir.ops import gather as _gather
-from seqir.ops import linalg as _linalg
-from seqir.ops import movement as _movement
-from seqir.ops import norm as _norm
-from seqir.ops import pool as _pool
-from seqir.ops import reduce as _reduce
-from seqir.ops import resize as _resize
-from seqir.ops import sort as _sort
-from seqir.ops import unary as _unary
+from seqir.ops import (
+    activation as _activation,
+)
+from seqir.ops import (
+    arith as _arith,
+)
+from seqir.ops import (
+    constant as _constant,
+)
+from seqir.ops import (
+    conv as _conv,
+)
+from seqir.ops import (
+    convert as _convert,
+)
+from seqir.ops import (
+    gather as _gather,
+)
+from seqir.ops import (
+    linalg as _linalg,
+)
+from seqir.ops import (
+    movement as _movement,
+)
+from seqir.ops import (
+    norm as _norm,
+)
+from seqir.ops import (
+    pool as _pool,
+)
+from seqir.ops import (
+    reduce as _reduce,
+)
+from seqir.ops import (
+    resize as _resize,
+)
+from seqir.ops import (
+    sort as _sort,
+)
+from seqir.ops import (
+    unary as _unary,
+)
 from seqir.ops.activation import (
     celu,
     elu,
@@ -55,15 +83,20 @@ from seqir.ops.activation import (
 from seqir.ops.arith import (
     add,
     add_n,
+    arctan2,
     clip,
     divide,
     divide_no_nan,
     equal,
     floor_divide,
+    fmod,
     greater,
     greater_equal,
+    hypot,
+    isclose,
     less,
     less_equal,
+    logaddexp,
     logical_and,
     logical_not,
     logical_or,
@@ -72,15 +105,24 @@ from seqir.ops.arith import (
     minimum,
     mod,
     multiply,
+    nan_to_num,
     not_equal,
     power,
+    select,
     square,
     squared_difference,
     subtract,
     true_divide,
     where,
 )
-from seqir.ops.convert import cast, convert_to_tensor, full_like, ones_like, zeros_like
+from seqir.ops.convert import (
+    cast,
+    convert_to_tensor,
+    full_like,
+    ones_like,
+    saturate_cast,
+    zeros_like,
+)
 from seqir.ops.gather import one_hot, take, take_along_axis
 from seqir.ops.linalg import dot, einsum, inner, matmul, outer, tensordot, vdot
 from seqir.ops.movement import (
@@ -250,6 +292,7 @@ __all__ = [
     "arcsin",
     "arcsinh",
     "arctan",
+    "arctan2",
     "arctanh",
     "argmax",
     "argmin",
@@ -281,6 +324,7 @@ __all__ = [
     "flip",
     "floor",
     "floor_divide",
+    "fmod",
     "full_like",
     "gelu",
     "getitem",
@@ -292,7 +336,9 @@ __all__ = [
     "hard_silu",
     "hard_swish",
     "hard_tanh",
+    "hypot",
     "inner",
+    "isclose",
     "isfinite",
     "isinf",
     "isnan",
@@ -307,6 +353,7 @@ __all__ = [
     "log10",
     "log_sigmoid",
     "log_softmax",
+    "logaddexp",
     "logical_and",
     "logical_not",
     "logical_or",
@@ -323,6 +370,7 @@ __all__ = [
     "moments",
     "moveaxis",
     "multiply",
+    "nan_to_num",
     "negative",
     "norm",
     "not_equal",
@@ -340,6 +388,8 @@ __all__ = [
     "reshape",
     "round",
     "rsqrt",
+    "saturate_cast",
+    "select",
     "selu",
     "shape",
     "sigmoid",

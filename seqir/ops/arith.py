@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 import functools
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from seqir import shapes
+from seqir import dtypes, shapes
 from seqir.errors import ArgumentError, DTypeError
 from seqir.ir import Array, Emit, Node
-from seqir.ops.apply import apply, coerce, common_dtype, is_floating, wide
+from seqir.ops.apply import apply, coerce, common_dtype, floating, is_floating, wide
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Elementwise, check_kind
 from seqir.tensortype import TensorType
@@ -251,13 +252,15 @@ class Where(Elementwise):
 
 
 def _binary(
-    op: Any, a: Any, b: Any, *, floating: bool = False, computed_wide: bool = False
+    op: Any, a: Any, b: Any, *, fractions: bool = False, computed_wide: bool = False
 ) -> Any:
-    dtype = common_dtype(a, b, floating=floating)
+    dtype = common_dtype(a, b, floating=fractions)
     if dtype == "bool" and op.kinds != "any":
         dtype = "int32"
-    inner = wide(dtype) if computed_wide else dtype
-    return coerce(apply(op, coerce(a, inner), coerce(b, inner)), dtype)
+    if computed_wide:
+        inner = wide(dtype)
+        return coerce(apply(op, coerce(a, inner), coerce(b, inner)), dtype)
+    return apply(op, coerce(a, dtype), coerce(b, dtype))
 
 
 @operation
@@ -281,7 +284,7 @@ def multiply(x1: Any, x2: Any) -> Any:
 @operation
 def true_divide(x1: Any, x2: Any) -> Any:
     """x1 / x2 as floating-point numbers. Source: ``keras.ops.true_divide``."""
-    return _binary(Div(), x1, x2, floating=True)
+    return _binary(Div(), x1, x2, fractions=True)
 
 
 divide = true_divide
@@ -334,6 +337,82 @@ def maximum(x1: Any, x2: Any) -> Any:
 def minimum(x1: Any, x2: Any) -> Any:
     """The smaller of two, element by element. Source: ``keras.ops.minimum``."""
     return _binary(Minimum(), x1, x2)
+
+
+@operation
+def fmod(x1: Any, x2: Any) -> Any:
+    """Remainder with the sign of x1. Source: ``keras.ops.fmod``."""
+    from seqir.ops.unary import absolute, sign
+
+    return multiply(sign(x1), mod(absolute(x1), absolute(x2)))
+
+
+@operation
+def hypot(x1: Any, x2: Any) -> Any:
+    """√(x1² + x2²). Source: ``keras.ops.hypot``."""
+    from seqir.ops.unary import sqrt
+
+    return sqrt(add(square(x1), square(x2)))
+
+
+@operation
+def arctan2(x1: Any, x2: Any) -> Any:
+    """Angle of the point (x2, x1). Source: ``keras.ops.arctan2``."""
+    from seqir.ops.unary import arctan
+
+    angle = arctan(divide_no_nan(x1, x2))
+    half = where(less(x1, 0), -math.pi, math.pi)
+    straight = where(equal(x1, 0), 0.0, multiply(half, 0.5))
+    turned = where(less(x2, 0), add(angle, half), angle)
+    return coerce(where(equal(x2, 0), straight, turned), angle.dtype)
+
+
+@operation
+def logaddexp(x1: Any, x2: Any) -> Any:
+    """log(eˣ¹ + eˣ²), without overflow. Source: ``keras.ops.logaddexp``."""
+    from seqir.ops.activation import softplus
+    from seqir.ops.unary import absolute, negative
+
+    distance = absolute(floating(subtract(x1, x2)))
+    return add(maximum(x1, x2), softplus(negative(distance)))
+
+
+@operation
+def isclose(
+    x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Any:
+    """|x1 - x2| <= atol + rtol * |x2|. Source: ``keras.ops.isclose``."""
+    from seqir.ops.unary import absolute, isfinite, isnan
+
+    x1, x2 = floating(x1), floating(x2)
+    near = less_equal(
+        absolute(subtract(x1, x2)), add(multiply(absolute(x2), rtol), atol)
+    )
+    near = logical_or(logical_and(near, isfinite(x2)), equal(x1, x2))
+    return logical_or(near, logical_and(isnan(x1), isnan(x2))) if equal_nan else near
+
+
+@operation
+def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """X with numbers for NaN and infinities. Source: ``keras.ops.nan_to_num``."""
+    from seqir.ops.unary import isnan, isneginf, isposinf
+
+    if not is_floating(x):
+        return x
+    limits = np.finfo(dtypes.to_numpy(common_dtype(x)))
+    high = float(limits.max) if posinf is None else posinf
+    low = float(limits.min) if neginf is None else neginf
+    x = where(isnan(x), nan, x)
+    return where(isposinf(x), high, where(isneginf(x), low, x))
+
+
+@operation
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+    """The choice of the first condition that holds. Source: ``keras.ops.select``."""
+    y = default
+    for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
+        y = where(condition, choice, y)
+    return y
 
 
 @operation
@@ -416,12 +495,17 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
 @operation
 def clip(x: Any, x_min: Any, x_max: Any) -> Any:
     """min(max(x, x_min), x_max). Source: ``keras.ops.clip``."""
+    dtype = common_dtype(x)
+    dtype = "int32" if dtype == "bool" else dtype
     if isinstance(x_min, int | float) and isinstance(x_max, int | float):
         from seqir.ops.activation import Clip
 
-        dtype = common_dtype(x, x_min, x_max)
-        return apply(Clip(float(x_min), float(x_max)), coerce(x, dtype))
-    return minimum(maximum(x, x_min), x_max)
+        inner = common_dtype(x, x_min, x_max)
+        inner = dtype if inner == "bool" else inner
+        y = apply(Clip(float(x_min), float(x_max)), coerce(x, inner))
+    else:
+        y = minimum(maximum(coerce(x, dtype), x_min), x_max)
+    return coerce(y, dtype)
 
 
 @operation

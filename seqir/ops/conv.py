@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
@@ -34,6 +34,8 @@ class Conv(Op):
     pads: Pairs
     dilations: Ints
     groups: int = 1
+    same: bool = False
+    """Pad to ``out = ceil(size / s)``, whatever the size turns out to be; no `pads`."""
 
     def infer(
         self, x: TensorType, w: TensorType, b: TensorType | None = None
@@ -46,13 +48,19 @@ class Conv(Op):
             raise ShapeError(f"{m} filters cannot be divided into {self.groups} groups")
         if b is not None and b.shape != (m,):
             raise ShapeError(f"the bias of {m} filters has shape {b.shape}")
+        if self.same:
+            out = map(shapes.ceildiv, size, self.strides)
+            return (x.with_shape((n, m, *out)),)
         axes = zip(size, kernel, self.strides, self.pads, self.dilations, strict=True)
         return (x.with_shape((n, m, *(shapes.window(*axis) for axis in axes))),)
 
     def evaluate(self, x: Array, w: Array, b: Array | None = None) -> tuple[Array]:
         rank = len(self.strides)
         spatial = tuple(range(2, 2 + rank))
-        x = np.pad(x, ((0, 0), (0, 0), *self.pads))
+        pads = self.pads
+        if self.same:
+            pads = same_pads(x, w.shape[2:], self.strides, self.dilations)
+        x = np.pad(x, ((0, 0), (0, 0), *pads))
         reach = tuple(
             (k - 1) * d + 1 for k, d in zip(w.shape[2:], self.dilations, strict=True)
         )
@@ -68,15 +76,14 @@ class Conv(Op):
         return (y if b is None else y + b.reshape(-1, *(1,) * rank),)
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
-        begin, end = zip(*self.pads, strict=True)
         y = emit(
             "Conv",
             *operands,
             kernel_shape=static(node.operands[1].type.shape)[2:],
             strides=self.strides,
-            pads=(*begin, *end),
             dilations=self.dilations,
             group=self.groups,
+            **onnx_pads(self.pads, same=self.same),
         )
         return (y,)
 
@@ -224,3 +231,17 @@ def static(shape: shapes.Shape) -> tuple[int, ...]:
         if not isinstance(d, int):
             raise ShapeError(f"a kernel must have a known shape, got {shape}")
     return shape  # type: ignore[return-value]
+
+
+def same_pads(x: Array, kernel: Ints, strides: Ints, dilations: Ints) -> Pairs:
+    """The pads that make ``out = ceil(size / s)`` for this array."""
+    axes = zip(x.shape[2:], kernel, strides, dilations, strict=True)
+    return tuple(shapes.same_pads(*axis) for axis in axes)
+
+
+def onnx_pads(pads: Pairs, *, same: bool) -> dict[str, Any]:
+    """The ONNX attribute that says how to pad."""
+    if same:
+        return {"auto_pad": "SAME_UPPER"}
+    begin, end = zip(*pads, strict=True)
+    return {"pads": (*begin, *end)}

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.ir import Array, Emit, Node, Value
-from seqir.ops.apply import apply, as_array, coerce
+from seqir.ops.apply import apply, as_array, coerce, type_of_operand
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Elementwise
 from seqir.ops.tensor import Tensor
@@ -56,23 +56,38 @@ def cast(x: Any, dtype: Any) -> Any:
 @operation
 def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
     """X as something the other functions take. Source: ``keras.ops``."""
-    if isinstance(x, Tensor):
-        return x if dtype is None else coerce(x, dtypes.canonical(dtype))
-    array = as_array(x)
-    if dtype is None and array.dtype == np.float64:
-        dtype = "float32" if not isinstance(x, np.ndarray) else None
-    return array if dtype is None else coerce(array, dtypes.canonical(dtype))
+    x = x if isinstance(x, Tensor) else as_array(x)
+    return x if dtype is None else coerce(x, dtypes.canonical(dtype))
+
+
+@operation
+def saturate_cast(x: Any, dtype: Any) -> Any:
+    """X in another element type, numbers out of its range cut off at the ends.
+
+    Source: ``keras.ops.saturate_cast``.
+    """
+    from seqir.ops.arith import maximum, minimum
+
+    name, found = dtypes.canonical(dtype), type_of_operand(x).dtype
+    if found == "bool" or name == "bool" or dtypes.is_float(name):
+        return coerce(x, name)
+    to = np.iinfo(dtypes.to_numpy(name))
+    low, high = float(to.min), float(to.max)
+    if dtypes.is_integer(found):
+        own = np.iinfo(dtypes.to_numpy(found))
+        low, high = max(int(to.min), int(own.min)), min(int(to.max), int(own.max))
+    kind = dtypes.to_numpy(found)
+    return coerce(minimum(maximum(x, np.array(low, kind)), np.array(high, kind)), name)
 
 
 @operation
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     """A tensor of x's shape with every element `fill_value`."""
-    name = dtypes.canonical(dtype or x.dtype)
+    name = dtypes.canonical(dtype or type_of_operand(x).dtype)
     value = np.asarray(fill_value, dtypes.to_numpy(name))
-    if isinstance(x, Tensor) and not all(isinstance(d, int) for d in x.type.shape):
-        return apply(FillLike(value.item(), name), x)
-    shape = x.type.shape if isinstance(x, Tensor) else x.shape
-    return np.full(shape, value)
+    return apply(
+        FillLike(value.item(), name), x if isinstance(x, Tensor) else as_array(x)
+    )
 
 
 @operation
@@ -107,6 +122,9 @@ class FillLike(Elementwise):
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         value = np.full((1,), self.value, dtypes.to_numpy(self.dtype))
+        sizes = known_shape(node.operands[0].type.shape)
+        if sizes is not None:
+            return (emit("ConstantOfShape", emit.ints(*sizes), value=value),)
         return (emit("ConstantOfShape", emit("Shape", x), value=value),)
 
 

@@ -420,12 +420,18 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 
 
 @operation
-def moveaxis(x: Any, source: int, destination: int) -> Any:
-    """X with one axis moved, the others in order. Source: ``keras.ops.moveaxis``."""
+def moveaxis(
+    x: Any, source: int | Sequence[int], destination: int | Sequence[int]
+) -> Any:
+    """X with axes moved, the others in order. Source: ``keras.ops.moveaxis``."""
     rank = rank_of(x)
-    order = [i for i in range(rank) if i != shapes.normalize_axis(source, rank)]
-    place = shapes.normalize_axis(destination, rank)
-    order.insert(place, shapes.normalize_axis(source, rank))
+    from_, to = (
+        [shapes.normalize_axis(a, rank) for a in ((v,) if isinstance(v, int) else v)]
+        for v in (source, destination)
+    )
+    order = [i for i in range(rank) if i not in from_]
+    for place, axis in sorted(zip(to, from_, strict=True)):
+        order.insert(place, axis)
     return transpose(x, order)
 
 

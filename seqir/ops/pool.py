@@ -11,7 +11,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 from seqir import shapes
 from seqir.errors import ShapeError
 from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.conv import Ints, Pairs
+from seqir.ops.conv import Ints, Pairs, onnx_pads, same_pads
 from seqir.ops.elementwise import check_kind
 from seqir.tensortype import TensorType
 
@@ -28,31 +28,37 @@ class Pool(Op):
     window: Ints
     strides: Ints
     pads: Pairs
+    same: bool = False
+    """Pad to ``out = ceil(size / s)``, whatever the size turns out to be; no `pads`."""
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         check_kind(self.name, x.dtype, "float")
         if x.rank != len(self.window) + 2:
             raise ShapeError(f"{self.name} of {len(self.window)} spatial axes got {x}")
         n, c, *size = x.shape
+        if self.same:
+            return (x.with_shape((n, c, *map(shapes.ceildiv, size, self.strides))),)
         axes = zip(size, self.window, self.strides, self.pads, strict=True)
         out = (shapes.window(d, k, s, p, 1) for d, k, s, p in axes)
         return (x.with_shape((n, c, *out)),)
 
     def windows(self, x: Array, fill: float) -> Array:
         """All windows of the padded array, the window's axes last."""
-        x = np.pad(x, ((0, 0), (0, 0), *self.pads), constant_values=fill)
+        pads = self.pads
+        if self.same:
+            pads = same_pads(x, self.window, self.strides, (1,) * len(self.window))
+        x = np.pad(x, ((0, 0), (0, 0), *pads), constant_values=fill)
         spatial = tuple(range(2, x.ndim))
         steps = (slice(None, None, s) for s in self.strides)
         return sliding_window_view(x, self.window, axis=spatial)[:, :, *steps]
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        begin, end = zip(*self.pads, strict=True)
         y = emit(
             self.onnx,
             x,
             kernel_shape=self.window,
             strides=self.strides,
-            pads=(*begin, *end),
+            **onnx_pads(self.pads, same=self.same),
             **self.attributes(),
         )
         return (y,)

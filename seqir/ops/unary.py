@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seqir import dtypes
 from seqir.ir import Array
 from seqir.ops.apply import apply, floating, is_floating, numeric
 from seqir.ops.call import operation
@@ -126,7 +127,12 @@ def _floating(f: str, x: Any) -> Any:
 @operation
 def negative(x: Any) -> Any:
     """-x. Source: ``keras.ops.negative``."""
-    return apply(Function("neg"), numeric(x))
+    x = numeric(x)
+    if x.dtype in dtypes.UNSIGNED:
+        from seqir.ops.arith import subtract
+
+        return subtract(np.zeros((), x.dtype), x)
+    return apply(Function("neg"), x)
 
 
 @operation

@@ -1,0 +1,232 @@
+"""Exporting: the graph, optimized, lowered, written, and run to see that it is right."""
+
+from __future__ import annotations
+
+import os
+from collections import Counter
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict, dataclass, field, replace
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Literal
+
+from seqir import lower, passes, shapes
+from seqir.errors import ArgumentError, ExportError
+from seqir.ir import Builder, Graph
+from seqir.lower import opsets
+from seqir.lower.lowering import check_names
+from seqir.lower.write import write
+from seqir.model.base import arrays_of
+from seqir.model.verify import OutputError, verify_file
+from seqir.ops.movement import Transpose, inverse
+from seqir.tensortype import TensorType
+
+if TYPE_CHECKING:
+    from seqir.model.base import Model
+
+Verify = bool | Literal["reference"]
+
+
+@dataclass(frozen=True)
+class ExportReport:
+    """What was written, and how far it is from the model it was made from."""
+
+    path: str
+    files: list[str]
+    bytes: int
+    opset: int
+    ir_version: int
+    inputs: dict[str, str]
+    outputs: dict[str, str]
+    nodes: dict[str, int]
+    """Number of nodes of each ONNX operator."""
+    parameters: int
+    verified: str
+    """What the file was compared with: "unoptimized", "reference" or "no"."""
+    errors: list[OutputError] = field(default_factory=list[OutputError])
+
+    @property
+    def node_count(self) -> int:
+        """Number of nodes."""
+        return sum(self.nodes.values())
+
+    def to_dict(self) -> dict[str, Any]:
+        """The report as plain data."""
+        return asdict(self)
+
+    def __str__(self) -> str:
+        nodes = ", ".join(f"{n} {op}" for op, n in self.nodes.items())
+        lines = [
+            f"{self.path}: {self.bytes:,} bytes, opset {self.opset}, "
+            f"IR version {self.ir_version}",
+            f"  inputs   {_types(self.inputs)}",
+            f"  outputs  {_types(self.outputs)}",
+            f"  nodes    {self.node_count} ({nodes})",
+            f"  weights  {self.parameters:,}",
+        ]
+        if self.verified == "no":
+            lines.append("  verified no")
+        for error in self.errors:
+            lines.append(
+                f"  verified {error.name}: largest error {error.absolute:.2g} "
+                f"absolute, {error.relative:.2g} relative, against {self.verified}"
+            )
+        return "\n".join(lines)
+
+    def _repr_html_(self) -> str:
+        import html
+
+        return f"<pre>{html.escape(str(self))}</pre>"
+
+
+def export(
+    model: Model,
+    path: str | os.PathLike[str],
+    *,
+    opset: int | None = None,
+    batch: int | str | None = None,
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+    layout: Literal["channels_last", "channels_first"] | None = None,
+    external_data: bool | None = None,
+    metadata: Mapping[str, str] | None = None,
+    verify: Verify = True,
+) -> ExportReport:
+    """Write a model as ONNX: standard operators, names of layers, verified.
+
+    Args:
+        model: a built model.
+        path: the file to write; what was there stays if anything fails.
+        opset: from 17 (the default: it runs on everything) to the newest.
+        batch: a number fixes the batch size, a text names it; None keeps what the
+            model's inputs say ("batch" where they say nothing).
+        input_names: names of the inputs, in order; default: those of the layers.
+        output_names: names of the outputs, in order; default: those of the layers.
+        layout: where image inputs (rank 3 to 5 with channels) have their channels;
+            default: where the model has them.
+        external_data: True puts weights into a file beside the model; None only where
+            one file would be too large.
+        metadata: text entries for the file.
+        verify: compare the file, as ONNX Runtime runs it, with the unoptimized graph
+            on random inputs; "reference" compares with the NumPy reference (slow).
+
+    Raises: NotBuiltError for a model without an input shape, ArgumentError for an
+        argument that makes no sense, ExportError if it cannot be written,
+        VerificationError if the file computes something else.
+    """
+    model.require_built("export")
+    if verify not in (True, False, "reference"):
+        raise ArgumentError(
+            f"verify must be True, False or 'reference', got {verify!r}"
+        )
+    target = Path(path)
+    if target.suffix != ".onnx":
+        raise ArgumentError(f"the file must end in .onnx, got {str(path)!r}")
+    _check_batch(batch)
+    opset = opsets.resolve(opset)
+    naive, variables = model.trace_graph(batch=batch)
+    naive = _renamed(naive, input_names, output_names)
+    naive = _with_layout(naive, model, layout)
+    naive = passes.bind(naive, arrays_of(variables))
+    graph = passes.run(naive, passes.INFERENCE)
+    lowered = lower.lower(graph, opset=opset, metadata=metadata)
+    if verify:
+        # What is wrong must not take the place of what is right: verify a draft.
+        draft = target.with_name(f".{target.stem}.draft-{os.getpid()}.onnx")
+        written: list[Path] = []
+        try:
+            written = write(lowered, draft, external_data)
+            errors = verify_file(draft, naive, reference=verify == "reference")
+        finally:
+            for file in written:
+                file.unlink(missing_ok=True)
+    else:
+        errors = []
+    files = write(lowered, target, external_data)
+    return ExportReport(
+        path=str(target),
+        files=[str(f) for f in files],
+        bytes=sum(f.stat().st_size for f in files),
+        opset=opset,
+        ir_version=opsets.ir_version(opset),
+        inputs={n: str(t) for n, t in lowered.inputs.items()},
+        outputs={n: str(t) for n, t in lowered.outputs.items()},
+        nodes=dict(Counter(n.op_type for n in lowered.nodes).most_common()),
+        parameters=sum(v.size for v in variables.values()),
+        verified={True: "unoptimized", False: "no"}.get(verify, "reference"),
+        errors=errors,
+    )
+
+
+def _types(types: Mapping[str, str]) -> str:
+    return ", ".join(f"{name} {type_}" for name, type_ in types.items())
+
+
+def _check_batch(batch: Any) -> None:
+    if batch is None:
+        return
+    if isinstance(batch, str):
+        shapes.check_symbol(batch)
+    elif isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
+        raise ArgumentError(
+            f"batch must be a positive integer or a name, got {batch!r}"
+        )
+
+
+def _renamed(
+    graph: Graph, inputs: Sequence[str] | None, outputs: Sequence[str] | None
+) -> Graph:
+    """The graph with the caller's names for inputs and outputs."""
+    ins = check_names("input", inputs, len(graph.inputs)) or list(graph.inputs)
+    outs = check_names("output", outputs, len(graph.outputs)) or list(graph.outputs)
+    if both := set(ins) & set(outs):
+        raise ArgumentError(f"{min(both)!r} names an input and an output")
+    return replace(
+        graph,
+        inputs=dict(zip(ins, graph.inputs.values(), strict=True)),
+        outputs=dict(zip(outs, graph.outputs.values(), strict=True)),
+    )
+
+
+def _with_layout(graph: Graph, model: Model, layout: str | None) -> Graph:
+    """The graph with image inputs in another layout: a transpose behind each."""
+    if layout is None:
+        return graph
+    if layout not in ("channels_last", "channels_first"):
+        raise ArgumentError(
+            f"layout must be 'channels_last' or 'channels_first', got {layout!r}"
+        )
+    from seqir.config import image_data_format
+
+    if layout == image_data_format():
+        return graph
+    b = Builder(graph.name)
+    b.sources.update(graph.sources)
+    b.params.update(graph.params)
+    new = {}
+    for name, value in graph.inputs.items():
+        rank = value.type.rank
+        if rank < 4:
+            b.inputs[name] = value
+            continue
+        to_first = (0, rank - 1, *range(1, rank - 1))
+        perm = to_first if layout == "channels_first" else inverse(to_first)
+        moved = b.input(
+            name, value.type.with_shape(shapes.permute(value.type.shape, perm))
+        )
+        new[value] = b(Transpose(inverse(perm)), moved)
+    if not new:
+        raise ExportError(
+            f"layout={layout!r} is about image inputs, model {model.name!r} has none"
+        )
+    for node in graph.nodes:
+        if new.keys().isdisjoint(node.operands):
+            b.keep(node)
+        else:
+            operands = tuple(new.get(v, v) for v in node.operands)
+            b.keep(replace(node, operands=operands))
+    return b.finish({n: new.get(v, v) for n, v in graph.outputs.items()})
+
+
+def input_types(model: Model) -> dict[str, TensorType]:
+    """Types of the model's inputs by name, unknown sizes named."""
+    return {n: v.type for n, v in model.graph().inputs.items()}
