@@ -125,19 +125,56 @@ F, D = "float32", "float64"
 CASES: dict[str, list[Case]] = {
     **{
         name: floats()
-        for name in (
-            "arctan arcsinh ceil cos cosh deg2rad exp exp2 expm1 floor rad2deg round "
-            "sin sinh tan tanh trunc cbrt"
-        ).split()
+        for name in [
+            "arctan",
+            "arcsinh",
+            "ceil",
+            "cos",
+            "cosh",
+            "deg2rad",
+            "exp",
+            "exp2",
+            "expm1",
+            "floor",
+            "rad2deg",
+            "round",
+            "sin",
+            "sinh",
+            "tan",
+            "tanh",
+            "trunc",
+            "cbrt",
+        ]
     },
     **{
         name: floats()[:3]  # Keras's own types for integers depend on its backend
-        for name in (
-            "celu elu erf erfc gelu hard_shrink hard_sigmoid hard_silu hard_swish "
-            "hard_tanh leaky_relu log_sigmoid mish relu6 selu sigmoid silu "
-            "soft_shrink softplus softsign sparse_plus sparse_sigmoid squareplus "
-            "swish tanh_shrink"
-        ).split()
+        for name in [
+            "celu",
+            "elu",
+            "erf",
+            "erfc",
+            "gelu",
+            "hard_shrink",
+            "hard_sigmoid",
+            "hard_silu",
+            "hard_swish",
+            "hard_tanh",
+            "leaky_relu",
+            "log_sigmoid",
+            "mish",
+            "relu6",
+            "selu",
+            "sigmoid",
+            "silu",
+            "soft_shrink",
+            "softplus",
+            "softsign",
+            "sparse_plus",
+            "sparse_sigmoid",
+            "squareplus",
+            "swish",
+            "tanh_shrink",
+        ]
     },
     **{name: floats(0.1, 3) for name in ("log", "log1p", "log2", "log10", "sqrt")},
     **{name: floats(-0.9, 0.9) for name in ("arcsin", "arccos", "arctanh")},
@@ -153,9 +190,15 @@ CASES: dict[str, list[Case]] = {
     **{n: pairs() for n in ("add", "subtract", "multiply", "maximum", "minimum")},
     **{
         n: pairs()
-        for n in (
-            "equal not_equal less less_equal greater greater_equal squared_difference"
-        ).split()
+        for n in [
+            "equal",
+            "not_equal",
+            "less",
+            "less_equal",
+            "greater",
+            "greater_equal",
+            "squared_difference",
+        ]
     },
     **{n: pairs(second=0.5) for n in ("divide", "true_divide", "floor_divide", "mod")},
     "divide_no_nan": [
@@ -352,6 +395,294 @@ CASES: dict[str, list[Case]] = {
     ],
 }
 
+NAN = np.array([np.nan, np.inf, -np.inf, 1, 0, -2], F)
+HOLES = np.where(x(5, 4) > 1, np.nan, x(5, 4))
+SUMS = x(5, 4, low=0.1) / x(5, 4, low=0.1).sum(-1, keepdims=True)
+IMAGE, LINE, SOLID = x(5, 7, 6, 4), x(5, 9, 3), x(2, 4, 6, 4, 2)
+
+CASES |= {
+    "isclose": [
+        case(x(5, 3), x(5, 3)),
+        case(x(5, 3), x(3)),
+        case(NAN, NAN, equal_nan=True),
+        case(NAN, NAN[::-1].copy()),
+        case(x(5), x(5), rtol=1.0, atol=0.1),
+    ],
+    "allclose": [case(x(5, 3), x(5, 3)), case(x(5, 3), x(3))],
+    "logaddexp": [case(x(5, 3), x(3)), case(x(3, low=80, high=90), x(3, low=-90))],
+    "arctan2": [
+        case(x(5, 3), x(5, 3, low=-1)),
+        case(np.array([0, 0, 1, -1, 0], F), np.array([1, -1, 0, 0, 0], F)),
+        case(i(5), i(5, low=1)),
+    ],
+    "hypot": [case(x(5, 3), x(3)), case(i(5), i(5, low=1))],
+    "fmod": [case(x(5, 3), x(3, low=0.5)), case(i(5, 3), i(3, low=1))],
+    "nan_to_num": [case(NAN), case(NAN, nan=1.0, posinf=5.0, neginf=-5.0), case(i(5))],
+    "select": [
+        case([flag(5, 3), flag(3)], [x(5, 3), x(3)]),
+        case([flag(5), flag(5)], [x(5), x(5, low=0)], default=2.0),
+    ],
+    "saturate_cast": [
+        case(x(5, 3, low=-300, high=300), "int8"),
+        case(i(5, 3, low=-300, high=300), "uint8"),
+        case(i(5, low=0, high=255, dtype="uint8"), "int8"),
+        case(x(5), "float16"),
+    ],
+    "full": [case((2, 3), 1.5), case((2,), 3, dtype="int32"), case([2, 2], True)],
+    "zeros": [case((2, 3)), case((2,), dtype="int32"), case(3)],
+    "ones": [case((2, 3)), case((2,), dtype="bool")],
+    "empty": [case((0, 3))],
+    "eye": [case(3), case(2, 4), case(3, k=1, dtype="int32")],
+    "identity": [case(3), case(2, dtype="bool")],
+    "tri": [case(3), case(2, 4), case(3, k=-1, dtype="int32")],
+    "arange": [
+        case(5),
+        case(1, 7, 2),
+        case(5.0),
+        case(0, 1, 0.25),
+        case(5, dtype="float64"),
+    ],
+    "linspace": [
+        case(0, 1, 5),
+        case(0.0, 2.0, num=4, endpoint=False),
+        case(0, 1, 3, retstep=True),
+        case(0, 9, 4, dtype="int32"),
+    ],
+    "logspace": [case(0, 2, 5), case(0, 3, 4, base=2)],
+    **{
+        n: [case(x(5, 3)), case(x(5, 3), axis=0), case(i(5, 3), axis=1, keepdims=True)]
+        for n in ("amax", "amin", "ptp")
+    },
+    "average": [
+        case(x(5, 3)),
+        case(x(5, 3), axis=1),
+        case(x(5, 3), axis=1, weights=x(3, low=0.1)),
+        case(x(5, 3), weights=x(5, 3, low=0.1)),
+        case(i(5, 3), axis=0),
+    ],
+    "count_nonzero": [
+        case(i(5, 3, low=0, high=1)),
+        case(x(5, 3), axis=1),
+        case(flag(5, 3), axis=0),
+    ],
+    "diff": [
+        case(x(5, 4)),
+        case(x(5, 4), n=2),
+        case(x(5, 4), axis=0),
+        case(i(5, 4)),
+        case(flag(5, 4)),
+    ],
+    "median": [
+        case(x(3, 4)),
+        case(x(5, 4), axis=1),
+        case(x(5, 3, 4), axis=(1, 2), keepdims=True),
+        case(x(3, 4), axis=0),
+    ],
+    **{
+        n: [case(HOLES), case(HOLES, axis=1), case(HOLES, axis=0, keepdims=True)]
+        for n in (
+            "nansum",
+            "nanprod",
+            "nanmean",
+            "nanvar",
+            "nanstd",
+            "nanmax",
+            "nanmin",
+        )
+    },
+    "trapezoid": [
+        case(x(5, 4)),
+        case(x(5, 4), dx=0.5),
+        case(x(5, 4), x=x(4)),
+        case(x(4, 3), axis=0),
+    ],
+    "in_top_k": [
+        case(i(5, low=0, high=3), x(5, 4), 1),
+        case(i(5, low=0, high=3), x(5, 4), 3),
+    ],
+    "segment_sum": [
+        case(x(5, 3), i(5, low=0, high=2), num_segments=3),
+        case(i(5), i(5, low=0, high=2), num_segments=4),
+    ],
+    "tril": [case(x(5, 4, 3)), case(x(3, 4), k=1), case(i(3, 3), k=-1)],
+    "triu": [case(x(5, 4, 3)), case(x(3, 4), k=1), case(i(3, 3), k=-1)],
+    "diagonal": [
+        case(x(3, 4)),
+        case(x(4, 3), offset=1),
+        case(x(4, 3), offset=-2),
+        case(x(5, 4, 3), axis1=1, axis2=2),
+        case(x(3, 5, 4), 0, 0, 2),
+    ],
+    "diag": [case(x(4)), case(x(4), k=2), case(x(3), k=-1), case(x(3, 4), k=1)],
+    "trace": [case(x(3, 4)), case(i(4, 4), offset=1), case(x(5, 3, 3), 0, 1, 2)],
+    "cross": [
+        case(x(5, 3), x(5, 3, low=0)),
+        case(x(3), x(5, 3)),
+        case(x(3, 5), x(3, 5, low=0), axis=0),
+    ],
+    "kron": [case(x(5, 3), x(2, 4)), case(x(3), x(4)), case(x(3), x(2, 2))],
+    "ravel": [case(x(5, 3)), case(x())],
+    "get_item": [case(x(5, 4), (slice(None), slice(1, 3)))],
+    "copy": [case(x(5, 3)), case(i(3))],
+    "append": [case(x(5, 3), x(2)), case(x(5, 3), x(5, 2), axis=1)],
+    "hstack": [case([x(5, 3), x(5, 2)]), case([x(5), x(5)]), case([x(), x(3)])],
+    "vstack": [case([x(5, 3), x(2, 3)]), case([x(4), x(4)])],
+    "dstack": [case([x(5, 3), x(5, 3)]), case([x(3), x(3)]), case([x(5, 3, 2)])],
+    "array_split": [
+        case(x(7, 3), 3),
+        case(x(5, 6), 2, axis=1),
+        case(x(5, 6), [1, 4], axis=-1),
+    ],
+    "fliplr": [case(x(5, 3))],
+    "flipud": [case(x(5, 3))],
+    "rot90": [
+        *(case(x(5, 3), k=k) for k in range(-1, 4)),
+        case(x(5, 3, 4), axes=(1, 2)),
+        case(x(5, 3, 4), axes=(2, 0)),
+    ],
+    "roll": [
+        case(x(4, 3), 2),
+        case(x(5, 3), 1, axis=1),
+        case(x(5, 3), -1, axis=0),
+        case(x(5, 3), (1, -4), axis=(0, 1)),
+        case(x(5, 3), 3, axis=1),
+    ],
+    "slice": [case(x(5, 4), (0, 1), (5, 2)), case(x(6, 4), [1, 0], [2, 4])],
+    "slice_update": [
+        case(x(5, 4), (0, 1), x(5, 2)),
+        case(x(6, 4), [2, 0], x(3, 4)),
+        case(i(4), [1], x(2)),
+    ],
+    "meshgrid": [
+        case(x(5), x(3)),
+        case(x(5), x(3), indexing="ij"),
+        case(x(5), x(3), i(4)),
+        case(x(5)),
+    ],
+    "searchsorted": [
+        case(np.array([0.0, 1, 1, 2], F), x(5, 3)),
+        case(np.array([0, 1, 1, 2]), i(5), side="right"),
+    ],
+    "digitize": [
+        case(x(5, 3), np.array([-1, 0, 0.5], F)),
+        case(i(5), np.array([0, 2])),
+    ],
+    "isin": [case(i(5, 3), i(4)), case(i(5), i(2, 2), invert=True)],
+    "unravel_index": [
+        case(i(5, low=0, high=23), (2, 3, 4)),
+        case(i(5, low=0, high=11, dtype="int64"), (3, 4)),
+    ],
+    "depth_to_space": [
+        case(x(5, 2, 3, 8), 2),
+        case(x(5, 9, 2, 2), 3, data_format="channels_first"),
+    ],
+    "space_to_depth": [
+        case(x(5, 4, 6, 2), 2),
+        case(x(5, 2, 6, 3), 3, data_format="channels_first"),
+    ],
+    "conv": [
+        case(IMAGE, x(3, 3, 4, 2)),
+        case(IMAGE, x(3, 2, 4, 2), strides=(2, 1), padding="same"),
+        case(IMAGE, x(2, 3, 2, 6), strides=2, dilation_rate=1),
+        case(IMAGE, x(2, 2, 4, 3), dilation_rate=(2, 1), padding="same"),
+        case(x(5, 4, 7, 6), x(3, 3, 4, 2), data_format="channels_first"),
+        case(LINE, x(3, 3, 4)),
+        case(LINE, x(2, 3, 4), strides=3, padding="SAME"),
+        case(SOLID, x(2, 3, 2, 2, 3), padding="same"),
+    ],
+    "depthwise_conv": [
+        case(IMAGE, x(3, 3, 4, 1)),
+        case(IMAGE, x(2, 3, 4, 2), strides=2, padding="same"),
+        case(LINE, x(3, 3, 2), dilation_rate=2),
+    ],
+    "separable_conv": [
+        case(IMAGE, x(3, 3, 4, 2), x(1, 1, 8, 3)),
+        case(LINE, x(3, 3, 1), x(1, 3, 2), strides=2, padding="same"),
+    ],
+    "conv_transpose": [
+        case(IMAGE, x(*k, 2, 4), strides=s, padding=p, output_padding=e, **more)
+        for k, s, p, e, more in (
+            ((3, 3), 1, "valid", None, {}),
+            ((2, 3), 2, "same", None, {}),
+            ((3, 2), (3, 2), "valid", None, {}),
+            ((2, 2), 3, "valid", None, {}),
+            ((3, 3), 2, "same", 1, {}),
+            ((3, 3), 2, "valid", (1, 0), {}),
+            ((2, 2), 1, "same", None, {"dilation_rate": 2}),
+            ((1, 1), 2, "same", None, {}),
+        )
+    ]
+    + [case(LINE, x(4, 2, 3), strides=2, padding="same")],
+    "max_pool": [
+        case(IMAGE, 2),
+        case(IMAGE, (3, 2), strides=(2, 1), padding="same"),
+        case(LINE, 2, padding="same"),
+        case(x(5, 4, 7, 6), 2, data_format="channels_first"),
+    ],
+    "average_pool": [
+        case(IMAGE, 2),
+        case(IMAGE, (3, 2), strides=(2, 1), padding="same"),
+        case(LINE, 2, padding="same"),
+        case(SOLID, 2),
+    ],
+    "normalize": [
+        case(x(5, 3)),
+        case(x(5, 3), axis=0),
+        case(x(5, 3), order=1),
+        case(x(5, 3), order=3, axis=1),
+    ],
+    "batch_normalization": [
+        case(x(5, 3), x(3), x(3, low=0.1), -1),
+        case(x(5, 3, 4), x(3), x(3, low=0.1), 1, offset=x(3), scale=x(3, low=0)),
+        case(x(5, 3), x(3), x(3, low=0.1), axis=1, epsilon=0.1),
+    ],
+    "layer_normalization": [
+        case(x(5, 3, 4), rtol=1e-4),
+        case(x(5, 3, 4), x(4), x(4, low=0), rtol=1e-4),
+        case(x(5, 3, 4), x(3, 4), axis=(1, 2), epsilon=1e-3, rtol=1e-4),
+        case(x(5, 3, 4), x(3), axis=1, rtol=1e-4),
+        case(x(5, 4, dtype="float16"), rtol=4e-3),
+    ],
+    "rms_normalization": [
+        case(x(5, 3, 4)),
+        case(x(5, 3, 4), x(4), epsilon=1e-3),
+        case(x(5, 3, 4), axis=(1, 2)),
+        case(x(5, 4, dtype="float16"), rtol=4e-3),
+    ],
+    "multi_hot": [
+        case(i(5, 3, low=0, high=5), 6),
+        case(i(3, low=0, high=5), 6),
+        case(i(5, 3, low=0, high=5), num_classes=6, dtype="int32"),
+    ],
+    "categorical_crossentropy": [
+        case(SUMS, SUMS[:, ::-1].copy()),
+        case(SUMS, x(5, 4), from_logits=True),
+        case(x(4, 5, low=0), x(4, 5, low=0.1), axis=0),
+    ],
+    "sparse_categorical_crossentropy": [
+        case(i(5, low=0, high=3), SUMS),
+        case(i(5, 1, low=0, high=3), x(5, 4), from_logits=True),
+        case(i(5, 3, low=0, high=3), x(5, 3, 4, low=0.1)),
+    ],
+    "binary_crossentropy": [
+        case(x(5, 3, low=0, high=1), x(5, 3, low=0.1, high=0.9)),
+        case(x(5, 3, low=0, high=1), x(5, 3), from_logits=True),
+        case(np.array([0, 1], F), np.array([0, 1], F)),
+    ],
+    "dot_product_attention": [
+        case(x(5, 3, 2, 4), x(5, 6, 2, 4), x(5, 6, 2, 4, low=0)),
+        case(x(5, 3, 4, 2), x(5, 6, 2, 2), x(5, 6, 2, 2, low=0), scale=0.5),
+        case(x(5, 3, 2, 4), x(5, 3, 2, 4), x(5, 3, 2, 4, low=0), is_causal=True),
+        case(
+            x(5, 3, 2, 4),
+            x(5, 6, 2, 4),
+            x(5, 6, 2, 4, low=0),
+            bias=x(2, 3, 6),
+            mask=flag(5, 1, 3, 6) | (np.arange(6) == 0),
+        ),
+    ],
+}
+
 KEYS: tuple[Any, ...] = (
     0,
     -1,
@@ -400,5 +731,5 @@ ORACLES: dict[str, Callable[..., Any]] = {
 UNTRACED = {"shape"}
 """Functions whose result is no tensor."""
 
-NEEDS_SIZES: set[str] = set()
+NEEDS_SIZES = {"roll", "diag", "slice", "median"}
 """Functions that need the size of an axis which the cases leave open."""

@@ -13,9 +13,8 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 keras = pytest.importorskip("keras")
 
-from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
-
 from function_cases import CASES, NEEDS_SIZES, ORACLES, UNTRACED, Case  # noqa: E402
+from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
 
 from seqir import nest, ops  # noqa: E402
 from seqir.ir import Builder, Graph, evaluate, verify  # noqa: E402

@@ -118,6 +118,9 @@ class Op(ABC):
         """
         return None
 
+    contracted_axis: ClassVar[int | None] = None
+    """Axis of the second operand that is summed with the last axis of the first."""
+
     channel_axis: ClassVar[int] = 1
     """Where an operator with `scaled` has its output channels."""
 

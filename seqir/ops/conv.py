@@ -21,7 +21,9 @@ Pairs = tuple[tuple[int, int], ...]
 
 @dataclass(frozen=True)
 class Conv(Op):
-    """Cross-correlation: ``y[n,m,p] = sum_c,k x[n,c, p*s + k*d - pad] * w[m,c,k] + b[m]``.
+    """Cross-correlation.
+
+    ``y[n, m, p] = sum over c, k of x[n, c, p*s + k*d - pad] * w[m, c, k] + b[m]``
 
     Shapes: x[N, C, *size], w[M, C/groups, *kernel], b[M] (optional)
         -> y[N, M, *out], out = (size + pads - d*(kernel - 1) - 1) // s + 1.

@@ -59,6 +59,7 @@ class MatMul(Op):
         return (emit("MatMul", a, b),)
 
     channel_axis: ClassVar[int] = -1
+    contracted_axis: ClassVar[int | None] = -2
 
     def scaled(
         self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
@@ -103,6 +104,7 @@ class Gemm(Op):
         return (emit("Gemm", a, b, c),)
 
     channel_axis: ClassVar[int] = -1
+    contracted_axis: ClassVar[int | None] = -2
 
     def scaled(
         self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array

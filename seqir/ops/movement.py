@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import itertools
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
@@ -554,8 +555,9 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
         x, axis = reshape(x, (-1,)), 0
     sizes = list(shape(x))
     axis = shapes.normalize_axis(axis, len(sizes))
-    wide = apply(Expand((1,) * (axis + 1) + (repeats,) + (1,) * (len(sizes) - axis - 1)),
-                 expand_dims(x, axis + 1))  # fmt: skip
+    times = [1] * (len(sizes) + 1)
+    times[axis + 1] = repeats
+    wide = apply(Expand(tuple(times)), expand_dims(x, axis + 1))
     sizes[axis] = sizes[axis] * repeats
     return reshape(wide, sizes)
 
@@ -599,7 +601,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
         cuts = [0, *(int(i) for i in indices_or_sections), Slice.END]
     return [
         apply(Slice((axis,), (a,), (b,), (1,)), _any(x))
-        for a, b in zip(cuts, cuts[1:], strict=False)
+        for a, b in itertools.pairwise(cuts)
     ]
 
 

@@ -170,9 +170,9 @@ def axes_of(x: Any, axis: int | Sequence[int] | None) -> tuple[int, ...]:
 
 def _reduce(kind: str, x: Any, axis: Any, keepdims: bool) -> Any:
     dtype = common_dtype(x, floating=Reduce.TABLE[kind][2] == "float")
-    if kind in ("sum", "prod") and dtypes.itemsize(dtype) < 4:
-        if not dtypes.is_float(dtype):
-            dtype = "uint32" if dtype.startswith("u") else "int32"
+    narrow = dtypes.itemsize(dtype) < 4 and not dtypes.is_float(dtype)
+    if kind in ("sum", "prod") and narrow:
+        dtype = "uint32" if dtype.startswith("u") else "int32"
     op = Reduce(kind, axes_of(x, axis), keepdims)
     return coerce(apply(op, coerce(x, wide(dtype))), dtype)
 

@@ -9,6 +9,7 @@ from seqir.passes.common import eliminate_common
 from seqir.passes.dead import eliminate_dead
 from seqir.passes.fold import bind, fold_constants
 from seqir.passes.layout import move_transposes
+from seqir.passes.order import absorb_order
 from seqir.passes.pipeline import Pass, run
 from seqir.passes.simplify import simplify
 
@@ -26,6 +27,8 @@ INFERENCE: tuple[Pass, ...] = (
     simplify,
     fold_constants,
     fold_affine,
+    eliminate_dead,
+    absorb_order,
     fold_constants,
     eliminate_common,
     eliminate_dead,
@@ -35,6 +38,7 @@ __all__ = [
     "INFERENCE",
     "STRUCTURE",
     "Pass",
+    "absorb_order",
     "bind",
     "eliminate_common",
     "eliminate_dead",

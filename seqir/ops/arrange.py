@@ -1,0 +1,294 @@
+"""Parts of tensors and tensors of parts, composed of the operators that move data."""
+
+from __future__ import annotations
+
+import builtins
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqir import shapes
+from seqir.errors import ArgumentError, ShapeError
+from seqir.ops.apply import apply, numeric, rank_of, type_of_operand
+from seqir.ops.arith import (
+    floor_divide,
+    less,
+    less_equal,
+    logical_not,
+    mod,
+    where,
+)
+from seqir.ops.call import operation
+from seqir.ops.convert import cast, known_shape
+from seqir.ops.movement import (
+    Slice,
+    concatenate,
+    expand_dims,
+    flip,
+    getitem,
+    moveaxis,
+    pad,
+    reshape,
+    split,
+    swapaxes,
+)
+from seqir.ops.reduce import sum as sum_
+from seqir.ops.tensor import dim_of
+
+
+@operation
+def ravel(x: Any) -> Any:
+    """X as one axis. Source: ``keras.ops.ravel``."""
+    return reshape(x, (-1,))
+
+
+@operation
+def get_item(x: Any, key: Any) -> Any:
+    """``x[key]``. Source: ``keras.ops.get_item``."""
+    return getitem(x, key)
+
+
+@operation
+def copy(x: Any) -> Any:
+    """X itself: values never change. Source: ``keras.ops.copy``."""
+    return numeric(x)
+
+
+@operation
+def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+    """x2 after x1, flattened if no axis is given. Source: ``keras.ops.append``."""
+    if axis is None:
+        return concatenate([reshape(x1, (-1,)), reshape(x2, (-1,))], 0)
+    return concatenate([x1, x2], axis)
+
+
+@operation
+def hstack(xs: Sequence[Any]) -> Any:
+    """Tensors joined along axis 1 (0 for vectors). Source: ``keras.ops.hstack``."""
+    xs = [_at_least(x, 1) for x in xs]
+    return concatenate(xs, 0 if rank_of(xs[0]) == 1 else 1)
+
+
+@operation
+def vstack(xs: Sequence[Any]) -> Any:
+    """Rows joined along axis 0. Source: ``keras.ops.vstack``."""
+    return concatenate([_at_least(x, 2) for x in xs], 0)
+
+
+@operation
+def dstack(xs: Sequence[Any]) -> Any:
+    """Tensors joined along axis 2. Source: ``keras.ops.dstack``."""
+    xs = [_at_least(x, 2) for x in xs]
+    return concatenate([expand_dims(x, 2) if rank_of(x) == 2 else x for x in xs], 2)
+
+
+def _at_least(x: Any, rank: int) -> Any:
+    missing = rank - rank_of(x)
+    return expand_dims(x, tuple(range(missing))) if missing > 0 else x
+
+
+@operation
+def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+    """X cut into parts, the first ones larger by one if it does not come out even.
+
+    Source: ``keras.ops.array_split``.
+    """
+    if not isinstance(indices_or_sections, int):
+        return split(x, indices_or_sections, axis)
+    axis = shapes.normalize_axis(axis, rank_of(x))
+    size, n = _static(x, axis), indices_or_sections
+    each, more = divmod(size, n)
+    cuts = [each * i + min(i, more) for i in range(1, n)]
+    return split(x, cuts, axis)
+
+
+def _static(x: Any, axis: int) -> int:
+    size = type_of_operand(x).shape[axis]
+    if not isinstance(size, int):
+        raise ShapeError(f"axis {axis} must have a known size, got {size}")
+    return size
+
+
+@operation
+def fliplr(x: Any) -> Any:
+    """X in reverse order along axis 1. Source: ``keras.ops.fliplr``."""
+    return flip(x, 1)
+
+
+@operation
+def flipud(x: Any) -> Any:
+    """X in reverse order along axis 0. Source: ``keras.ops.flipud``."""
+    return flip(x, 0)
+
+
+@operation
+def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+    """Rotated by k quarters from the first axis to the second.
+
+    Source: ``keras.ops.rot90``.
+    """
+    a, b = axes
+    turns = k % 4
+    if turns == 0:
+        return numeric(array)
+    if turns == 2:
+        return flip(array, (a, b))
+    turned = swapaxes(array, a, b)
+    return flip(turned, a if turns == 1 else b)
+
+
+@operation
+def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+    """X moved along axes, what leaves at the end comes back. Source: ``keras.ops``."""
+    if axis is None:
+        size = known_shape(type_of_operand(x).shape)
+        if size is None:
+            raise ShapeError(f"roll without an axis needs known sizes, got {x!r}")
+        return reshape(roll(reshape(x, (-1,)), shift, 0), size)
+    axes = (axis,) if isinstance(axis, int) else tuple(axis)
+    shifts = (shift,) * len(axes) if isinstance(shift, int) else tuple(shift)
+    for a, by in zip(axes, shifts, strict=True):
+        a = shapes.normalize_axis(a, rank_of(x))
+        size = type_of_operand(x).shape[a]
+        by = by % size if isinstance(size, int) and size else by
+        if by:
+            key = (builtins.slice(None),) * a
+            last = getitem(x, (*key, builtins.slice(-by, None)))
+            x = concatenate([last, getitem(x, (*key, builtins.slice(None, -by)))], a)
+    return numeric(x)
+
+
+@operation
+def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+    """The block of that shape that begins there. Source: ``keras.ops.slice``."""
+    begins = [int(v) for v in start_indices]
+    own = type_of_operand(inputs).shape
+    ends = [
+        Slice.END if dim_of(n) == d and not b else b + int(n)
+        for b, n, d in zip(begins, shape, own, strict=True)
+    ]
+    rank = len(begins)
+    op = Slice(tuple(range(rank)), tuple(begins), tuple(ends), (1,) * rank)
+    return apply(op, numeric(inputs))
+
+
+@operation
+def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+    """Inputs with a block replaced. Source: ``keras.ops.slice_update``."""
+    begins = [int(v) for v in start_indices]
+    own, block = type_of_operand(inputs).shape, type_of_operand(updates).shape
+    width: list[tuple[int, int]] = []
+    inside: Any = np.ones((1,) * len(own), np.bool_)
+    for axis, (b, d, n) in enumerate(zip(begins, own, block, strict=True)):
+        if d == n:
+            width.append((0, 0))
+            continue
+        if not isinstance(d, int) or not isinstance(n, int):
+            raise ShapeError(
+                f"slice_update needs known sizes along axis {axis}, got {n} in {d}"
+            )
+        width.append((b, d - n - b))
+        place = np.arange(d).reshape(
+            tuple(-1 if i == axis else 1 for i in range(len(own)))
+        )
+        inside = inside & (place >= b) & (place < b + n)
+    wide = pad(cast(updates, type_of_operand(inputs).dtype), width)
+    return where(inside, wide, inputs)
+
+
+@operation
+def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
+    """Coordinates of a grid, one tensor for each axis. Source: ``keras.ops``."""
+    if indexing not in ("xy", "ij"):
+        raise ArgumentError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
+    n = len(x)
+    order = [1, 0, *range(2, n)] if indexing == "xy" and n > 1 else list(range(n))
+    places = [order.index(i) for i in range(n)]
+    columns = [
+        reshape(v, tuple(-1 if i == p else 1 for i in range(n)))
+        for v, p in zip(map(ravel, x), places, strict=True)
+    ]
+    grid: list[Any] = []
+    for i, column in enumerate(columns):
+        for j, other in enumerate(columns):
+            if j != i:  # repeated by a sum with nothing, whatever the sizes are
+                column = column + cast(other * 0, type_of_operand(column).dtype)
+        grid.append(column)
+    return grid
+
+
+@operation
+def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
+    """Where values belong in an ordered vector (int32). Source: ``keras.ops``."""
+    if side not in ("left", "right"):
+        raise ArgumentError(f"side must be 'left' or 'right', got {side!r}")
+    before = less if side == "left" else less_equal
+    below = before(sorted_sequence, expand_dims(values, -1))
+    return sum_(cast(below, "int32"), -1)
+
+
+@operation
+def digitize(x: Any, bins: Any) -> Any:
+    """The bin (int32) that each number falls in. Source: ``keras.ops.digitize``."""
+    return searchsorted(bins, x, "right")
+
+
+@operation
+def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
+    """Which elements of x1 are among those of x2. Source: ``keras.ops.isin``."""
+    from seqir.ops.arith import equal
+    from seqir.ops.reduce import any as any_
+
+    found = any_(equal(expand_dims(x1, -1), reshape(x2, (-1,))), -1)
+    return logical_not(found) if invert else found
+
+
+@operation
+def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
+    """Places along the axes of elements counted flat. Source: ``keras.ops``."""
+    indices = numeric(indices)
+    steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
+    flat = where(less(indices, 0), indices + math.prod(shape), indices)
+    return tuple(
+        mod(floor_divide(flat, step), size)
+        for step, size in zip(steps, shape, strict=True)
+    )
+
+
+@operation
+def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") -> Any:
+    """Channels laid out as blocks of pixels. Source: ``keras.ops.depth_to_space``."""
+    last = data_format == "channels_last"
+    x = x if last else moveaxis(x, 1, -1)
+    n, h, w, c = type_of_operand(x).shape
+    b = block_size
+    from seqir.ops.movement import transpose
+    from seqir.ops.tensor import Size
+
+    if not isinstance(c, int) or c % (b * b):
+        raise ShapeError(f"{c} channels cannot be divided into blocks of {b} by {b}")
+    sizes = (Size.of(n), Size.of(h), Size.of(w))
+    y = reshape(x, (*sizes[:3], b, b, c // (b * b)))
+    y = transpose(y, (0, 1, 3, 2, 4, 5))
+    y = reshape(y, (sizes[0], sizes[1] * b, sizes[2] * b, c // (b * b)))
+    return y if last else moveaxis(y, -1, 1)
+
+
+@operation
+def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") -> Any:
+    """Blocks of pixels laid out as channels. Source: ``keras.ops.space_to_depth``."""
+    from seqir.ops.movement import transpose
+    from seqir.ops.tensor import Size
+
+    last = data_format == "channels_last"
+    x = x if last else moveaxis(x, 1, -1)
+    n, h, w, c = (Size.of(d) for d in type_of_operand(x).shape)
+    b = block_size
+    if any(isinstance(d, int) and d % b for d in (h, w)):
+        raise ShapeError(f"{h} by {w} pixels cannot be cut into blocks of {b} by {b}")
+    y = reshape(x, (n, h // b, b, w // b, b, c))
+    y = transpose(y, (0, 1, 3, 2, 4, 5))
+    y = reshape(y, (n, h // b, w // b, c * b * b))
+    return y if last else moveaxis(y, -1, 1)

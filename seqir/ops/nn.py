@@ -1,0 +1,219 @@
+"""What networks are made of, beyond activations: normalization, losses, attention."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqir.errors import ArgumentError, ShapeError
+from seqir.ops.activation import log_softmax, sigmoid, softmax
+from seqir.ops.apply import (
+    coerce,
+    common_dtype,
+    floating,
+    rank_of,
+    type_of_operand,
+)
+from seqir.ops.arith import add, clip, divide, maximum, minimum, multiply, where
+from seqir.ops.call import operation
+from seqir.ops.gather import one_hot
+from seqir.ops.linalg import einsum
+from seqir.ops.movement import repeat, reshape, squeeze
+from seqir.ops.reduce import axes_of, mean, norm, var
+from seqir.ops.reduce import max as max_
+from seqir.ops.reduce import sum as sum_
+from seqir.ops.unary import log, negative, rsqrt
+
+EPSILON = 1e-7
+"""``keras.config.epsilon()``."""
+
+
+@operation
+def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: Any = None) -> Any:
+    """X divided by its length along an axis. Source: ``keras.ops.normalize``."""
+    if not isinstance(order, int) or order < 1:
+        raise ArgumentError(f"order must be a positive integer, got {order!r}")
+    x = floating(x)
+    epsilon = EPSILON if epsilon is None else epsilon
+    if order == 2:
+        length = rsqrt(sum_(multiply(x, x), axis, keepdims=True))
+        return multiply(x, minimum(length, 1.0 / epsilon))
+    return divide(x, maximum(norm(x, order, axis, keepdims=True), epsilon))
+
+
+def _along(x: Any, vector: Any, axes: Sequence[int]) -> Any:
+    """A vector (or array of the axes' sizes) shaped to broadcast to x."""
+    if vector is None or rank_of(vector) == rank_of(x):
+        return vector
+    sizes = iter(type_of_operand(vector).shape)
+    return reshape(
+        vector, tuple(next(sizes) if i in axes else 1 for i in range(rank_of(x)))
+    )
+
+
+@operation
+def batch_normalization(
+    x: Any,
+    mean: Any,
+    variance: Any,
+    axis: int,
+    offset: Any = None,
+    scale: Any = None,
+    epsilon: float = 1e-3,
+) -> Any:
+    """(x - mean) / √(variance + epsilon) * scale + offset, along one axis.
+
+    Source: ``keras.ops.batch_normalization``.
+    """
+    axes = axes_of(x, axis)
+    factor = rsqrt(add(variance, epsilon))
+    factor = factor if scale is None else multiply(factor, scale)
+    summand = negative(multiply(mean, factor))
+    summand = summand if offset is None else add(summand, offset)
+    return add(multiply(x, _along(x, factor, axes)), _along(x, summand, axes))
+
+
+@operation
+def layer_normalization(
+    x: Any,
+    gamma: Any = None,
+    beta: Any = None,
+    axis: Any = -1,
+    epsilon: float | None = None,
+) -> Any:
+    """(x - mean) / √(variance + epsilon) * gamma + beta, statistics along axes.
+
+    Source: ``keras.ops.layer_normalization``.
+    """
+    dtype, wide, axes = _precise(x, axis)
+    centred = wide - mean(wide, axes, keepdims=True)
+    spread = var(wide, axes, keepdims=True)
+    y = multiply(centred, rsqrt(spread + (EPSILON if epsilon is None else epsilon)))
+    y = y if gamma is None else multiply(y, _along(x, gamma, axes))
+    y = y if beta is None else add(y, _along(x, beta, axes))
+    return coerce(y, dtype)
+
+
+@operation
+def rms_normalization(
+    x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None
+) -> Any:
+    """X / √(mean(x²) + epsilon) * scale. Source: ``keras.ops.rms_normalization``."""
+    dtype, wide, axes = _precise(x, axis)
+    square = mean(multiply(wide, wide), axes, keepdims=True)
+    y = multiply(wide, rsqrt(square + (EPSILON if epsilon is None else epsilon)))
+    y = y if scale is None else multiply(y, _along(x, scale, axes))
+    return coerce(y, dtype)
+
+
+def _precise(x: Any, axis: Any) -> tuple[str, Any, tuple[int, ...]]:
+    """The type of x, x in at least float32, and its axes."""
+    dtype = common_dtype(x, floating=True)
+    return dtype, coerce(x, common_dtype(x, np.float32(0))), axes_of(x, axis)
+
+
+@operation
+def multi_hot(
+    inputs: Any,
+    num_classes: int | None = None,
+    axis: int = -1,
+    dtype: Any = None,
+    sparse: bool = False,
+) -> Any:
+    """1 at every place that an index names. Source: ``keras.ops.multi_hot``."""
+    if sparse or num_classes is None:
+        raise ArgumentError("multi_hot needs num_classes and gives dense tensors")
+    hot = one_hot(inputs, num_classes, axis, dtype)
+    return max_(hot, 1 if rank_of(inputs) > 1 else 0)
+
+
+@operation
+def categorical_crossentropy(
+    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+) -> Any:
+    """-sum(target * log(output)) along an axis. Source: ``keras.ops``."""
+    if rank_of(target) != rank_of(output) or not rank_of(output):
+        raise ShapeError(
+            f"target {type_of_operand(target)} and output {type_of_operand(output)} "
+            "must have one shape"
+        )
+    logs = _log_probabilities(output, from_logits, axis)
+    return negative(sum_(multiply(target, logs), axis))
+
+
+@operation
+def sparse_categorical_crossentropy(
+    target: Any, output: Any, from_logits: bool = False, axis: int = -1
+) -> Any:
+    """-log(output[target]) along an axis. Source: ``keras.ops``."""
+    if rank_of(target) == rank_of(output) and type_of_operand(target).shape[-1] == 1:
+        target = squeeze(target, -1)
+    if rank_of(target) != rank_of(output) - 1:
+        raise ShapeError(
+            f"target {type_of_operand(target)} must have one axis less than "
+            f"output {type_of_operand(output)}"
+        )
+    logs = _log_probabilities(output, from_logits, axis)
+    classes = type_of_operand(output).shape[axis]
+    if not isinstance(classes, int):
+        raise ShapeError(f"the number of classes must be known, got {classes}")
+    hot = one_hot(coerce(target, "int32"), classes, axis, dtype=logs.dtype)
+    return negative(sum_(multiply(hot, logs), axis))
+
+
+def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
+    if from_logits:
+        return log_softmax(output, axis)
+    output = floating(output)
+    output = divide(output, sum_(output, axis, keepdims=True))
+    return log(clip(output, EPSILON, 1.0 - EPSILON))
+
+
+@operation
+def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+    """-(t*log(o) + (1 - t)*log(1 - o)), element by element. Source: ``keras.ops``."""
+    target, output = floating(target), floating(output)
+    output = clip(sigmoid(output) if from_logits else output, EPSILON, 1.0 - EPSILON)
+    hit = multiply(target, log(output))
+    return negative(add(hit, multiply(1.0 - target, log(1.0 - output))))
+
+
+@operation
+def dot_product_attention(
+    query: Any,
+    key: Any,
+    value: Any,
+    bias: Any = None,
+    mask: Any = None,
+    scale: float | None = None,
+    is_causal: bool = False,
+) -> Any:
+    """softmax(query · key * scale + bias) · value, where the mask holds.
+
+    Shapes: query[B, T, N, H], key and value[B, S, K, H] (K divides N), mask and bias
+        broadcast to [B, N, T, S] -> [B, T, N, H].
+    Source: ``keras.ops.dot_product_attention``; arXiv:1706.03762.
+    """
+    if not rank_of(query) == rank_of(key) == rank_of(value) == 4:
+        raise ShapeError("dot_product_attention takes tensors of rank 4")
+    dtype = common_dtype(query, key, value, floating=True)
+    query, key, value = (coerce(x, dtype) for x in (query, key, value))
+    _, t, n, h = type_of_operand(query).shape
+    _, s, k, _ = type_of_operand(key).shape
+    if not all(isinstance(d, int) for d in (n, k, h)) or n % k:  # type: ignore[operator]
+        raise ShapeError(f"{n} query heads cannot share {k} key heads")
+    if n != k:
+        key, value = (repeat(x, n // k, 2) for x in (key, value))  # type: ignore[operator]
+    logits = einsum("btnh,bsnh->bnts", query, key)
+    logits = multiply(logits, 1 / math.sqrt(h) if scale is None else scale)  # type: ignore[arg-type]
+    logits = logits if bias is None else add(logits, bias)
+    lowest = -0.7 * float(np.finfo(np.float16 if dtype == "float16" else "f4").max)
+    if is_causal:
+        if not isinstance(t, int) or not isinstance(s, int):
+            raise ShapeError(f"a causal mask needs known lengths, got {t} and {s}")
+        logits = where(np.tri(t, s, dtype=np.bool_), logits, lowest)
+    logits = logits if mask is None else where(mask, logits, lowest)
+    return einsum("bnts,bsnh->btnh", softmax(logits), value)

@@ -1,0 +1,216 @@
+"""Statistics composed of reductions."""
+
+from __future__ import annotations
+
+import math
+from typing import Any
+
+from seqir.errors import ArgumentError
+from seqir.ops.apply import (
+    coerce,
+    common_dtype,
+    floating,
+    numeric,
+    rank_of,
+    type_of_operand,
+)
+from seqir.ops.arith import (
+    add,
+    logical_not,
+    multiply,
+    not_equal,
+    subtract,
+    true_divide,
+    where,
+)
+from seqir.ops.call import operation
+from seqir.ops.convert import cast
+from seqir.ops.movement import getitem, moveaxis, reshape
+from seqir.ops.reduce import all as all_
+from seqir.ops.reduce import axes_of, prod
+from seqir.ops.reduce import max as max_
+from seqir.ops.reduce import mean as mean_
+from seqir.ops.reduce import min as min_
+from seqir.ops.reduce import sum as sum_
+from seqir.ops.sort import sort
+from seqir.ops.unary import isnan, sqrt
+
+
+@operation
+def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest number along axes. Source: ``keras.ops.amax``."""
+    return max_(x, axis, keepdims)
+
+
+@operation
+def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest number along axes. Source: ``keras.ops.amin``."""
+    return min_(x, axis, keepdims)
+
+
+@operation
+def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest less smallest number. Source: ``keras.ops.ptp``."""
+    return subtract(max_(x, axis, keepdims), min_(x, axis, keepdims))
+
+
+@operation
+def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
+    """Weighted mean along axes. Source: ``keras.ops.average``."""
+    if weights is None:
+        return mean_(x, axis)
+    dtype = common_dtype(x, weights, floating=True)
+    x, weights = coerce(x, dtype), coerce(weights, dtype)
+    if rank_of(weights) == 1 and rank_of(x) > 1:
+        if not isinstance(axis, int):
+            raise ArgumentError("average with a vector of weights needs one axis")
+        (place,) = axes_of(x, axis)
+        weights = reshape(
+            weights, tuple(-1 if i == place else 1 for i in range(rank_of(x)))
+        )
+    total = sum_(add(multiply(x, 0.0), weights), axis)
+    return true_divide(sum_(multiply(x, weights), axis), total)
+
+
+@operation
+def count_nonzero(x: Any, axis: Any = None) -> Any:
+    """How many numbers are not 0 (int32). Source: ``keras.ops.count_nonzero``."""
+    return sum_(cast(not_equal(x, coerce(0, common_dtype(x))), "int32"), axis)
+
+
+@operation
+def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+    """Each number less the one before, n times. Source: ``keras.ops.diff``."""
+    (place,) = axes_of(a, axis)
+    key = (slice(None),) * place
+    for _ in range(n):
+        later = getitem(a, (*key, slice(1, None)))
+        before = getitem(a, (*key, slice(None, -1)))
+        if common_dtype(a) == "bool":
+            a = not_equal(later, before)
+        else:
+            a = subtract(later, before)
+    return numeric(a)
+
+
+@operation
+def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The middle number, or the mean of the two. Source: ``keras.ops.median``."""
+    x, axes, rank = floating(x), axes_of(x, axis), rank_of(x)
+    kept = [i for i in range(rank) if i not in axes]
+    sizes = type_of_operand(x).shape
+    count = math.prod(d for i in axes if isinstance(d := sizes[i], int))
+    if not all(isinstance(sizes[i], int) for i in axes):
+        raise ArgumentError("median needs axes of known size")
+    from seqir.ops.movement import shape, transpose
+
+    own = shape(x)
+    flat = reshape(transpose(x, (*kept, *axes)), (*(own[i] for i in kept), count))
+    ordered = sort(flat, -1)
+    low = getitem(ordered, (..., (count - 1) // 2))
+    high = getitem(ordered, (..., count // 2))
+    y = multiply(add(low, high), 0.5)
+    if not keepdims:
+        return y
+    return reshape(y, tuple(1 if i in axes else own[i] for i in range(rank)))
+
+
+@operation
+def allclose(
+    x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Any:
+    """Whether all elements are close. Source: ``keras.ops.allclose``."""
+    from seqir.ops.arith import isclose
+
+    return all_(isclose(x1, x2, rtol, atol, equal_nan))
+
+
+@operation
+def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Sum of the numbers that are numbers. Source: ``keras.ops.nansum``."""
+    return sum_(_known(x, 0), axis, keepdims)
+
+
+@operation
+def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Product of the numbers that are numbers. Source: ``keras.ops.nanprod``."""
+    return prod(_known(x, 1), axis, keepdims)
+
+
+@operation
+def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Mean of the numbers that are numbers. Source: ``keras.ops.nanmean``."""
+    x = floating(x)
+    count = sum_(cast(logical_not(isnan(x)), x.dtype), axis, keepdims)
+    return true_divide(nansum(x, axis, keepdims), count)
+
+
+@operation
+def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Variance of the numbers that are numbers. Source: ``keras.ops.nanvar``."""
+    x = floating(x)
+    centred = subtract(x, nanmean(x, axis, keepdims=True))
+    return nanmean(multiply(centred, centred), axis, keepdims)
+
+
+@operation
+def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Square root of `nanvar`. Source: ``keras.ops.nanstd``."""
+    return sqrt(nanvar(x, axis, keepdims))
+
+
+@operation
+def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Largest of the numbers that are numbers. Source: ``keras.ops.nanmax``."""
+    return _extreme(max_, -math.inf, x, axis, keepdims)
+
+
+@operation
+def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """Smallest of the numbers that are numbers. Source: ``keras.ops.nanmin``."""
+    return _extreme(min_, math.inf, x, axis, keepdims)
+
+
+def _known(x: Any, filler: float) -> Any:
+    return where(isnan(x), filler, x)
+
+
+def _extreme(reduce: Any, filler: float, x: Any, axis: Any, keepdims: bool) -> Any:
+    x = floating(x)
+    nothing = all_(isnan(x), axis, keepdims)
+    return where(nothing, math.nan, reduce(_known(x, filler), axis, keepdims))
+
+
+@operation
+def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+    """Integral of a polygon. Source: ``keras.ops.trapezoid``."""
+    y = moveaxis(floating(y), axis, -1)
+    width = dx if x is None else diff(x)
+    middle = add(getitem(y, (..., slice(1, None))), getitem(y, (..., slice(None, -1))))
+    return sum_(multiply(multiply(middle, 0.5), width), -1)
+
+
+@operation
+def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
+    """Whether fewer than k predictions beat the target's. Source: ``keras.ops``."""
+    from seqir.ops.arith import greater, less
+    from seqir.ops.gather import take_along_axis
+    from seqir.ops.movement import expand_dims
+
+    own = take_along_axis(predictions, expand_dims(targets, -1), -1)
+    better = sum_(cast(greater(predictions, own), "int32"), -1)
+    return less(better, k)
+
+
+@operation
+def segment_sum(
+    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
+) -> Any:
+    """Sums of the rows of each segment. Source: ``keras.ops.segment_sum``."""
+    if num_segments is None:
+        raise ArgumentError("segment_sum needs num_segments: the result has that size")
+    from seqir.ops.gather import one_hot
+    from seqir.ops.linalg import tensordot
+
+    member = one_hot(segment_ids, num_segments, dtype=common_dtype(data))
+    return tensordot(member, data, ((0,), (0,)))

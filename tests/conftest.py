@@ -1,0 +1,25 @@
+"""Settings that hold for the whole test run."""
+
+import os
+from collections.abc import Iterator
+
+# The oracle computes with NumPy; it must be told before it is first imported.
+os.environ["KERAS_BACKEND"] = "numpy"
+os.environ.setdefault("JAX_PLATFORMS", "cpu")
+os.environ.setdefault("COLUMNS", "100")
+
+import pytest
+from hypothesis import settings
+
+settings.register_profile("seqir", derandomize=True, deadline=None, max_examples=40)
+settings.load_profile("seqir")
+
+
+@pytest.fixture(autouse=True)
+def fresh_names() -> Iterator[None]:
+    """Automatic names and random numbers start anew in every test."""
+    from seqir import initializers, naming
+
+    naming.reset()
+    initializers.set_random_seed(0)
+    yield
