@@ -9,7 +9,7 @@ from __future__ import annotations
 import importlib
 from typing import TYPE_CHECKING, Any
 
-from seqir.version import VERSION as __version__
+from seqir.version import VERSION as __version__  # noqa: N811
 
 if TYPE_CHECKING:
     from seqir import (

@@ -1,23 +1,24 @@
-"""Writing files so that a reader sees the old one or the new one, never a part."""
+"""Writing files so that a reader sees the old ones or the new ones, never a part."""
 
 from __future__ import annotations
 
 import os
+import shutil
 import tempfile
 from collections.abc import Iterator
 from contextlib import contextmanager, suppress
 from pathlib import Path
-from typing import BinaryIO
 
 from seqir.errors import ExportError
 
 
 @contextmanager
-def atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
-    """A binary file that takes the place of `path` when the block ends well.
+def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
+    """A path to write to (and beside), whose files take their places at the end.
 
-    It is written under another name in the same folder, flushed to the disk and
-    renamed; if anything fails, it is removed and the old file stays.
+    They are written into a hidden folder next to the target; when the block ends
+    well, all are flushed to the disk and renamed, the target itself last. If
+    anything fails, they are removed and what was there stays.
 
     Raises: ExportError if the folder does not exist or cannot be written.
     """
@@ -27,36 +28,29 @@ def atomic(path: str | os.PathLike[str]) -> Iterator[BinaryIO]:
         raise ExportError(f"cannot write {target}: there is no folder {folder}")
     if target.is_dir():
         raise ExportError(f"cannot write {target}: it is a folder")
+    scratch: Path | None = None
     try:
-        handle, name = tempfile.mkstemp(dir=folder, prefix=f".{target.name}.")
+        scratch = Path(tempfile.mkdtemp(dir=folder, prefix=f".{target.name}."))
+        yield scratch / target.name
+        files = sorted(scratch.iterdir(), key=lambda f: f.name == target.name)
+        for file in files:
+            _flush(file)
+        for file in files:
+            os.replace(file, folder / file.name)
+        _flush(folder)
     except OSError as error:
-        raise ExportError(f"cannot write {target}: {error.strerror}") from error
-    try:
-        with os.fdopen(handle, "wb") as file:
-            os.fchmod(file.fileno(), 0o666 & ~_umask())
-            yield file
-            file.flush()
-            os.fsync(file.fileno())
-        os.replace(name, target)
-        _sync(folder)
-    except OSError as error:
-        raise ExportError(f"cannot write {target}: {error.strerror}") from error
+        reason = error.strerror or str(error)
+        raise ExportError(f"cannot write {target}: {reason}") from error
     finally:
-        with suppress(FileNotFoundError):
-            os.unlink(name)
+        if scratch is not None:
+            shutil.rmtree(scratch, ignore_errors=True)
 
 
-def _umask() -> int:
-    mask = os.umask(0)
-    os.umask(mask)
-    return mask
-
-
-def _sync(folder: Path) -> None:
-    """Make the renaming durable, where the system lets a folder be flushed."""
-    with suppress(OSError):
-        handle = os.open(folder, os.O_RDONLY)
-        try:
+def _flush(path: Path) -> None:
+    """Make a file, or the names in a folder, survive a power cut."""
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        with suppress(OSError):  # not every file system lets a folder be flushed
             os.fsync(handle)
-        finally:
-            os.close(handle)
+    finally:
+        os.close(handle)

@@ -1,4 +1,4 @@
-"""Nested structures: lists, tuples and dicts of leaves; dicts go in sorted key order."""
+"""Nested structures: lists, tuples and dicts of leaves; dicts in sorted key order."""
 
 from __future__ import annotations
 

@@ -1,7 +1,6 @@
 """Settings that hold for the whole test run."""
 
 import os
-from collections.abc import Iterator
 
 # The oracle computes with NumPy; it must be told before it is first imported.
 os.environ["KERAS_BACKEND"] = "numpy"
@@ -16,10 +15,9 @@ settings.load_profile("seqir")
 
 
 @pytest.fixture(autouse=True)
-def fresh_names() -> Iterator[None]:
+def fresh_names() -> None:
     """Automatic names and random numbers start anew in every test."""
     from seqir import initializers, naming
 
     naming.reset()
     initializers.set_random_seed(0)
-    yield

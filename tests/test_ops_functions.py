@@ -53,7 +53,7 @@ def assert_same(found: Any, wanted: Any, rtol: float = 1e-5) -> None:
         assert a.dtype == b.dtype
         assert a.shape == b.shape
         if a.dtype.kind == "f":
-            np.testing.assert_allclose(a, b, rtol, 1e-2 * rtol if rtol < 1e-4 else rtol)
+            np.testing.assert_allclose(a, b, rtol, max(rtol / 10, 1e-6))
         else:
             np.testing.assert_array_equal(a, b)
 

@@ -81,7 +81,7 @@ class Op(ABC):
 
     @abstractmethod
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
-        """Result types, or ShapeError/DTypeError. The only shape rule of the operator."""
+        """Result types, or ShapeError/DTypeError: the operator's only shape rule."""
 
     @abstractmethod
     def evaluate(self, *operands: Array) -> tuple[Array, ...]:
@@ -135,7 +135,7 @@ class Op(ABC):
         return None
 
     def cost(self, node: Node) -> int | str:
-        """Multiply-accumulates of one evaluation (0 for what moves or compares data)."""
+        """Multiply-accumulates of one evaluation; 0 for what only moves data."""
         return 0
 
     def __str__(self) -> str:

@@ -18,7 +18,7 @@ from seqir.lower import opsets
 from seqir.lower.emit import OnnxNode
 from seqir.lower.lowering import OnnxModel, attribute_value
 from seqir.ops.convert import ONNX_CODE
-from seqir.tensortype import TensorType
+from seqir.tensortype import TensorType, type_of
 
 if TYPE_CHECKING:
     import onnx
@@ -138,6 +138,7 @@ def _skeleton(model: OnnxModel) -> onnx.ModelProto:
     graph.value_info.extend(
         _value_info(n, t) for n, t in model.types.items() if n not in model.outputs
     )
+    _complete(model, graph)
     kinds = ", ".join(dict.fromkeys(model.sources.values()))
     graph.doc_string = f"{model.name}: {kinds}" if kinds else model.name
     proto = onnx.ModelProto(
@@ -151,6 +152,35 @@ def _skeleton(model: OnnxModel) -> onnx.ModelProto:
     for key, value in model.metadata.items():
         proto.metadata_props.add(key=key, value=value)
     return proto
+
+
+def _complete(model: OnnxModel, graph: onnx.GraphProto) -> None:
+    """Add the types of tensors inside operators that lower to several nodes.
+
+    The graph has no values for them, so ONNX's own inference fills them in.
+    """
+    import onnx
+
+    made = [name for node in graph.node for name in node.output if name]
+    missing = set(made) - model.types.keys() - model.outputs.keys()
+    if not missing:
+        return
+    probe = onnx.GraphProto()
+    probe.CopyFrom(graph)
+    for name, array in model.initializers.items():
+        if array.nbytes <= INLINE_LIMIT:
+            tensor = probe.initializer.add(name=name, dims=array.shape)
+            tensor.data_type = ONNX_CODE[dtypes.canonical(array.dtype)]
+            tensor.raw_data = bytes(raw_bytes(array))
+        else:
+            probe.input.append(_value_info(name, type_of(array)))
+    proto = onnx.helper.make_model(
+        probe,
+        ir_version=opsets.ir_version(model.opset),
+        opset_imports=[onnx.OperatorSetIdProto(domain="", version=model.opset)],
+    )
+    inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
+    graph.value_info.extend(v for v in inferred.graph.value_info if v.name in missing)
 
 
 def _node(node: OnnxNode, sources: Mapping[str, str]) -> onnx.NodeProto:

@@ -5,7 +5,6 @@ from __future__ import annotations
 from pathlib import Path
 
 from seqir.errors import ExportError
-from seqir.files import atomic
 from seqir.lower.lowering import OnnxModel
 from seqir.lower.proto import MAX_FILE, chunks, write_external
 
@@ -16,7 +15,7 @@ def write(model: OnnxModel, path: Path, external_data: bool | None) -> list[Path
     `external_data`: True puts big arrays into ``<name>.data`` beside the model, False
     never does, None does where one file would pass the 2 GiB that protobuf reads.
 
-    Raises: ExportError if it does not fit or cannot be written.
+    Raises: ExportError if it does not fit.
     """
     too_large = model.nbytes > MAX_FILE
     if too_large and external_data is False:
@@ -25,13 +24,12 @@ def write(model: OnnxModel, path: Path, external_data: bool | None) -> list[Path
             "2 GiB; leave external_data=None or set it to True"
         )
     if not (external_data or too_large):
-        with atomic(path) as file:
+        with path.open("wb") as file:
             file.writelines(chunks(model))
         return [path]
     data = path.with_name(path.name + ".data")
-    with atomic(path) as file:
-        # The data is in place before the model that points into it appears.
-        with atomic(data) as side:
-            places = write_external(model, side, data.name)
+    with data.open("wb") as side:
+        places = write_external(model, side, data.name)
+    with path.open("wb") as file:
         file.writelines(chunks(model, places))
     return [path, data]

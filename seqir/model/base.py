@@ -26,7 +26,6 @@ if TYPE_CHECKING:
 
     from seqir.model.export import ExportReport
     from seqir.model.functional import Functional
-    from seqir.model.summary import Summary
 
 
 class Model(Layer):
@@ -236,7 +235,7 @@ class Model(Layer):
 
     # Ways out.
 
-    def summary(self, **options: Any) -> Summary | None:
+    def summary(self, *args: Any, **options: Any) -> None:
         """Print the layers with output shapes and parameter counts.
 
         See `seqir.model.summary.summarize` for the options.
@@ -245,7 +244,7 @@ class Model(Layer):
         """
         from seqir.model.summary import summarize
 
-        return summarize(self, **options)
+        summarize(self, *args, **options)
 
     def export(self, path: str | PathLike[str], **options: Any) -> ExportReport:
         """Write the model as a verified ONNX file.

@@ -1,4 +1,4 @@
-"""Exporting: the graph, optimized, lowered, written, and run to see that it is right."""
+"""Exporting: the graph optimized, lowered, written, and run to see it is right."""
 
 from __future__ import annotations
 
@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, Literal
 
 from seqir import lower, passes, shapes
 from seqir.errors import ArgumentError, ExportError
+from seqir.files import staged
 from seqir.ir import Builder, Graph
 from seqir.lower import opsets
 from seqir.lower.lowering import check_names
@@ -129,19 +130,13 @@ def export(
     naive = passes.bind(naive, arrays_of(variables))
     graph = passes.run(naive, passes.INFERENCE)
     lowered = lower.lower(graph, opset=opset, metadata=metadata)
-    if verify:
-        # What is wrong must not take the place of what is right: verify a draft.
-        draft = target.with_name(f".{target.stem}.draft-{os.getpid()}.onnx")
-        written: list[Path] = []
-        try:
-            written = write(lowered, draft, external_data)
+    errors: list[OutputError] = []
+    with staged(target) as draft:
+        # What is wrong must not take the place of what is right: verify first.
+        written = write(lowered, draft, external_data)
+        if verify:
             errors = verify_file(draft, naive, reference=verify == "reference")
-        finally:
-            for file in written:
-                file.unlink(missing_ok=True)
-    else:
-        errors = []
-    files = write(lowered, target, external_data)
+    files = [target.with_name(f.name) for f in written]
     return ExportReport(
         path=str(target),
         files=[str(f) for f in files],

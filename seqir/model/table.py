@@ -66,7 +66,7 @@ def boxed(
     heavy = boxes.HEAVY_HEAD.substitute(console.options, safe=True)
     box = boxes.ASCII if ascii_only else heavy
     widths = _widths(columns, line_length)
-    wrap = _wrapper(console, ascii_only)
+    wrap = _wrapper(console)
     heads = [
         wrap([(c.header, BOLD)], w - 2, c.justify)
         for c, w in zip(columns, widths, strict=True)
@@ -138,9 +138,7 @@ def _widths(columns: Sequence[Column], line_length: int) -> list[int]:
     return widths
 
 
-def _wrapper(
-    console: Console, ascii_only: bool
-) -> Callable[[Cell, int, Justify], list[Cell]]:
+def _wrapper(console: Console) -> Callable[[Cell, int, Justify], list[Cell]]:
     """A function from a cell to its lines; what fits is not worth rich's wrapping."""
     from rich.cells import cell_len
     from rich.text import Text
@@ -156,10 +154,8 @@ def _wrapper(
         lines = whole.wrap(console, width, justify=justify, overflow="ellipsis")
         for line in lines:
             line.pad_right(width - line.cell_len)
-        dots = "~" if ascii_only else "…"
         return [
-            [(s.text.replace("…", dots), s.style) for s in line.render(console)]
-            for line in lines
+            [(s.text, s.style or "") for s in line.render(console)] for line in lines
         ]
 
     return wrap

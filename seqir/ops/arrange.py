@@ -28,12 +28,13 @@ from seqir.ops.movement import (
     expand_dims,
     flip,
     getitem,
-    moveaxis,
     pad,
     reshape,
     split,
     swapaxes,
+    transpose,
 )
+from seqir.ops.movement import shape as shape_
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.tensor import dim_of
 
@@ -259,36 +260,43 @@ def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
 
 @operation
 def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") -> Any:
-    """Channels laid out as blocks of pixels. Source: ``keras.ops.depth_to_space``."""
-    last = data_format == "channels_last"
-    x = x if last else moveaxis(x, 1, -1)
-    n, h, w, c = type_of_operand(x).shape
-    b = block_size
-    from seqir.ops.movement import transpose
-    from seqir.ops.tensor import Size
+    """Channels laid out as blocks of pixels.
 
-    if not isinstance(c, int) or c % (b * b):
-        raise ShapeError(f"{c} channels cannot be divided into blocks of {b} by {b}")
-    sizes = (Size.of(n), Size.of(h), Size.of(w))
-    y = reshape(x, (*sizes[:3], b, b, c // (b * b)))
-    y = transpose(y, (0, 1, 3, 2, 4, 5))
-    y = reshape(y, (sizes[0], sizes[1] * b, sizes[2] * b, c // (b * b)))
-    return y if last else moveaxis(y, -1, 1)
+    Channels last count ``(row, column, channel)``, channels first ``(channel, row,
+    column)``, as in Keras on its JAX and NumPy backends.
+    Source: ``keras.ops.depth_to_space``.
+    """
+    b = block_size
+    if data_format == "channels_last":
+        n, h, w, c = shape_(x)
+        c = _divided(c, b * b, "channels")
+        y = transpose(reshape(x, (n, h, w, b, b, c)), (0, 1, 3, 2, 4, 5))
+        return reshape(y, (n, h * b, w * b, c))
+    n, c, h, w = shape_(x)
+    c = _divided(c, b * b, "channels")
+    y = transpose(reshape(x, (n, c, b, b, h, w)), (0, 1, 4, 2, 5, 3))
+    return reshape(y, (n, c, h * b, w * b))
 
 
 @operation
 def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") -> Any:
-    """Blocks of pixels laid out as channels. Source: ``keras.ops.space_to_depth``."""
-    from seqir.ops.movement import transpose
-    from seqir.ops.tensor import Size
+    """Blocks of pixels laid out as channels; undoes `depth_to_space`.
 
-    last = data_format == "channels_last"
-    x = x if last else moveaxis(x, 1, -1)
-    n, h, w, c = (Size.of(d) for d in type_of_operand(x).shape)
+    Source: ``keras.ops.space_to_depth``.
+    """
     b = block_size
-    if any(isinstance(d, int) and d % b for d in (h, w)):
-        raise ShapeError(f"{h} by {w} pixels cannot be cut into blocks of {b} by {b}")
-    y = reshape(x, (n, h // b, b, w // b, b, c))
-    y = transpose(y, (0, 1, 3, 2, 4, 5))
-    y = reshape(y, (n, h // b, w // b, c * b * b))
-    return y if last else moveaxis(y, -1, 1)
+    if data_format == "channels_last":
+        n, h, w, c = shape_(x)
+        h, w = _divided(h, b, "rows"), _divided(w, b, "columns")
+        y = transpose(reshape(x, (n, h, b, w, b, c)), (0, 1, 3, 2, 4, 5))
+        return reshape(y, (n, h, w, c * b * b))
+    n, c, h, w = shape_(x)
+    h, w = _divided(h, b, "rows"), _divided(w, b, "columns")
+    y = transpose(reshape(x, (n, c, h, b, w, b)), (0, 1, 3, 5, 2, 4))
+    return reshape(y, (n, c * b * b, h, w))
+
+
+def _divided(size: Any, by: int, what: str) -> Any:
+    if isinstance(size, int) and size % by:
+        raise ShapeError(f"{size} {what} cannot be divided by {by}")
+    return size // by

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+from seqir.errors import ShapeError
 from seqir.ir import Builder, Graph, Node, Value, replay
 from seqir.ops.movement import Reshape, Transpose, compose, reshape_op
-from seqir.errors import ShapeError
 
 
 def simplify(graph: Graph) -> Graph:

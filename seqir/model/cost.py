@@ -1,0 +1,217 @@
+"""What each layer of a model costs, and how much of the input an output sees."""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
+from functools import cached_property
+from typing import TYPE_CHECKING, Any
+
+from seqir import config, dtypes, nest, shapes
+from seqir.errors import SeqirError, ShapeError
+from seqir.ir import Graph, Node, Op
+from seqir.layers.base import Layer
+from seqir.ops.tensor import KerasTensor
+
+if TYPE_CHECKING:
+    from seqir.model.base import Model
+
+Field = tuple[tuple[int, int], ...]
+"""For each spatial axis: input positions seen, and how far apart neighbours start."""
+
+
+@dataclass(frozen=True)
+class Cost:
+    """None stands for what is not known or has no meaning for the layer."""
+
+    macs: int | None = None
+    activation_bytes: int | None = None
+    receptive_field: tuple[int, ...] | None = None
+
+
+class Costs:
+    """Costs of the layers of one model, found by path (``block/conv``)."""
+
+    def __init__(self, model: Model) -> None:
+        self._model = model
+
+    def of(self, path: str, layer: Any) -> Cost:
+        """The cost of a layer; every call of a shared layer counts."""
+        field = self._fields.get(path)
+        return Cost(
+            self._macs(self.nodes.get(path, ()), known=isinstance(layer, Layer)),
+            self._bytes(layer),
+            tuple(size for size, _ in field) if field else None,
+        )
+
+    @cached_property
+    def total_macs(self) -> int | None:
+        """Multiply-accumulates of the whole model."""
+        return self._macs(self.graph.nodes)
+
+    @cached_property
+    def graph(self) -> Graph:
+        """The graph that is counted."""
+        return self._model.graph()
+
+    @cached_property
+    def nodes(self) -> Mapping[str, Sequence[Node]]:
+        """Nodes of each layer, those of the layers inside included."""
+        found: dict[str, list[Node]] = {}
+        for node in self.graph.nodes:
+            path = node.source
+            while path:
+                found.setdefault(path, []).append(node)
+                path = path.rpartition("/")[0]
+        return found
+
+    def shape(self, path: str) -> tuple[int | None, ...] | None:
+        """Shape of what the layer's last operator gives."""
+        if path not in self.nodes:
+            return None
+        dims = self.nodes[path][-1].results[-1].type.shape
+        return tuple(d if isinstance(d, int) else None for d in dims)
+
+    @cached_property
+    def _batch(self) -> dict[str, int]:
+        """Sizes to count with: one example where the batch is not known."""
+        sizes: dict[str, int] = {}
+        pairs = zip(self.graph.inputs.values(), self._model.inputs, strict=True)
+        for value, tensor in pairs:
+            given = tensor.shape[0] if tensor.shape else None
+            for dim in (value.type.shape[:1], tensor.type.shape[:1]):
+                sizes.update((name, given or 1) for d in dim for name in _names(d))
+        return sizes
+
+    def _macs(self, nodes: Iterable[Node], known: bool = True) -> int | None:
+        nodes = tuple(nodes)
+        if not nodes and not known:
+            return None
+        try:
+            return sum(shapes.evaluate(n.op.cost(n), self._batch) for n in nodes)
+        except ShapeError:
+            return None
+
+    def _bytes(self, layer: Any) -> int | None:
+        if not layer.calls:
+            return None
+        tensors: list[KerasTensor] = nest.flatten(layer.calls[-1].outputs)
+        try:
+            return sum(
+                shapes.evaluate(t.type.size, self._batch) * dtypes.itemsize(t.dtype)
+                for t in tensors
+            )
+        except ShapeError:
+            return None
+
+    # Receptive fields.
+
+    @cached_property
+    def _fields(self) -> dict[str, Field | None]:
+        found: dict[str, Field | None] = {}
+        starts = [((1, 1),) * max(t.ndim - 2, 0) for t in self._model.inputs]
+        self._follow(self._model, "", starts, found)
+        return found
+
+    def _follow(
+        self,
+        model: Any,
+        prefix: str,
+        starts: Sequence[Field | None],
+        found: dict[str, Field | None],
+    ) -> list[Field | None]:
+        """Fields through a model, noted by path; those of its outputs."""
+        env: dict[Any, Field | None] = dict(zip(model.inputs, starts, strict=True))
+        for call in model.connections:
+            target = call.target
+            path = prefix + target.name
+            seen = [env.get(t) for t in call.inputs]
+            outputs = nest.flatten(call.outputs)
+            if hasattr(target, "connections") and len(target.inputs) == len(seen):
+                results = self._follow(target, f"{path}/", seen, found)
+            else:
+                results = [self._step(call, path, seen)] * len(outputs)
+            env.update(zip(outputs, results, strict=True))
+            found[path] = results[0] if len(results) == 1 else None
+        return [env.get(t) for t in model.outputs]
+
+    def _step(self, call: Any, path: str, seen: list[Field | None]) -> Field | None:
+        """The field of a layer's output, given those of its inputs."""
+        known = [f for f in seen if f]
+        if not known or len(known) < len(seen):
+            return None
+        if len({tuple(jump for _, jump in f) for f in known}) > 1:
+            return None
+        field = tuple(max(axis) for axis in zip(*known, strict=True))
+        windows = _windows(call.target)
+        if windows and len(windows) == len(field):
+            return tuple(
+                (size + (k - 1) * d * jump, jump * s)
+                for (size, jump), (k, s, d) in zip(field, windows, strict=True)
+            )
+        return field if self._keeps_positions(call.target, path) else None
+
+    def _keeps_positions(self, layer: Any, path: str) -> bool:
+        """Whether each output position depends on the same input position alone."""
+        if hasattr(layer, "cropping") or _pads_only(layer):
+            return True
+        nodes = self.nodes.get(path)
+        if nodes is None:
+            return isinstance(layer, Layer) and not hasattr(layer, "kernel_size")
+        order: Sequence[int] | None = None
+        for node in nodes:
+            perm: tuple[int, ...] | None = getattr(node.op, "perm", None)
+            if perm is not None:
+                before = order or range(len(perm))
+                order = [before[p] for p in perm]
+            elif not _positionwise(node):
+                return False
+        return order is None or list(order) == sorted(order)
+
+
+def _names(dim: shapes.Dim) -> frozenset[str]:
+    return shapes.symbols(dim)
+
+
+def _windows(layer: Any) -> list[tuple[int, int, int]] | None:
+    """Kernel, stride and dilation for each axis of a layer with a sliding window."""
+    kernel = getattr(layer, "kernel_size", getattr(layer, "pool_size", None))
+    strides = getattr(layer, "strides", None)
+    if not isinstance(kernel, tuple) or not isinstance(strides, tuple):
+        return None
+    if hasattr(layer, "output_padding"):  # a transposed convolution spreads instead
+        return None
+    dilation = getattr(layer, "dilation_rate", (1,) * len(kernel))
+    return list(zip(kernel, strides, dilation, strict=True))
+
+
+def _pads_only(layer: Any) -> bool:
+    return isinstance(getattr(layer, "padding", None), tuple) and not hasattr(
+        layer, "strides"
+    )
+
+
+def _positionwise(node: Node) -> bool:
+    """Whether an operator mixes nothing, or channels alone."""
+    op = node.op
+    if op.elementwise or type(op).channelwise is not Op.channelwise:
+        return True
+    if not node.operands:
+        return True
+    axes = getattr(op, "axes", getattr(op, "axis", None))
+    axes = (axes,) if isinstance(axes, int) else axes
+    rank = node.operands[0].type.rank
+    if not axes or node.results[0].type.rank != rank or rank < 3:
+        return False
+    channels = 1 if config.image_data_format() == "channels_first" else rank - 1
+    return all(axis % rank == channels for axis in axes)
+
+
+def costs_or_none(model: Model) -> Costs | None:
+    """Costs of a model that can be traced; None for one that cannot."""
+    costs = Costs(model)
+    try:
+        costs.graph  # noqa: B018
+    except SeqirError:
+        return None
+    return costs

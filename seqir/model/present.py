@@ -1,0 +1,269 @@
+"""How a summary is shown: its columns, the text of its cells, where it is printed."""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator, Sequence
+from typing import TYPE_CHECKING, Any
+
+from seqir.errors import ArgumentError
+from seqir.model.table import (
+    BOLD,
+    CLASS,
+    NO,
+    NUMBER,
+    UNKNOWN,
+    YES,
+    Cell,
+    Column,
+    boxed,
+    ruled,
+    text_of,
+)
+
+if TYPE_CHECKING:
+    from rich.console import Console
+
+    from seqir.model.summary import Row, Summary
+
+_COST = (("MACs", 10), ("Activation", 14), ("Field", 12))
+_COST_WIDTH = sum(width for _, width in _COST)
+_LENGTHS = {"rich": (88, 108), "plain": (65, 98)}
+_ENDS = {
+    "rich": ((0.45, 0.80, 1.0), (0.3, 0.56, 0.74, 1.0)),
+    "plain": ((0.45, 0.85, 1.0), (0.33, 0.55, 0.67, 1.0)),
+}
+
+
+def default_length(summary: Summary, style: str) -> int:
+    """The width that a table has where there is room for it."""
+    length = _LENGTHS[style][0 if summary.is_chain else 1]
+    return length + 12 * summary.show_trainable + _COST_WIDTH * summary.show_cost
+
+
+def columns_of(
+    summary: Summary, style: str, line_length: int, positions: Sequence[float] | None
+) -> list[Column]:
+    """The columns of a table.
+
+    Raises: ArgumentError for positions that are not one for each column.
+    """
+    heads: list[tuple[str, Any]] = [
+        ("Layer (type)", "left"),
+        ("Output Shape", "left"),
+        ("Param #", "right" if style == "rich" else "left"),
+    ]
+    if not summary.is_chain:
+        heads.append(("Connected to", "left"))
+    ends = list(positions or _ENDS[style][0 if summary.is_chain else 1])
+    if len(ends) != len(heads):
+        raise ArgumentError(
+            f"positions needs {len(heads)} numbers, one for each of the columns "
+            f"{', '.join(name for name, _ in heads)}; got {positions}"
+        )
+    whole = 1.0 if ends[-1] <= 1 else float(line_length)
+    if summary.show_trainable:
+        ends = [end * 0.90 for end in ends] + [whole]
+        heads.append(("Trainable", "center"))
+    if summary.show_cost:
+        left = (line_length - _COST_WIDTH) / line_length
+        ends = [end * left for end in ends]
+        for name, width in _COST:
+            ends.append(ends[-1] + width * whole / line_length)
+            heads.append((name, "right"))
+        ends[-1] = whole
+    return [
+        Column(name, side, end) for (name, side), end in zip(heads, ends, strict=True)
+    ]
+
+
+# Cells.
+
+
+def row_cells(summary: Summary, row: Row, style: str = "rich") -> list[Cell]:
+    """The cells of a layer, in the order of the columns."""
+    rich = style == "rich"
+    indent = "   " * row.depth + "└ " if rich and row.depth else "  " * row.depth
+    kind = row.class_name
+    cells: list[Cell] = [
+        [(f"{indent}{row.name} (", ""), (kind, CLASS), (")", "")],
+        _shape(row.output_shape),
+        [(f"{row.params:,}" if rich else str(row.params), NUMBER)],
+    ]
+    if not row.built:
+        cells[2].append((" (unbuilt)", ""))
+    if not summary.is_chain:
+        cells.append(_connections(row))
+    if summary.show_trainable:
+        sign = {True: ("Y", YES), False: ("N", NO), None: ("-", BOLD)}
+        cells.append([sign[row.trainable]])
+    if summary.show_cost:
+        cells += [[(text, NUMBER)] for text in _cost(row)]
+    return cells
+
+
+def _shape(structure: Any) -> Cell:
+    """A shape, or a structure of shapes as Python prints it."""
+    if structure is None:
+        return [("?", "")]
+    if isinstance(structure, dict):
+        items = [[(f"{key}: ", ""), *_shape(s)] for key, s in structure.items()]
+        return _joined("{", items, "}")
+    if isinstance(structure, tuple) and all(
+        d is None or isinstance(d, int) for d in structure
+    ):
+        sizes = [[(str(d), UNKNOWN if d is None else NUMBER)] for d in structure]
+        return _joined("(", sizes, ")")
+    left, right = "[]" if isinstance(structure, list) else "()"
+    return _joined(left, [_shape(s) for s in structure], right)
+
+
+def _joined(left: str, items: Sequence[Cell], right: str) -> Cell:
+    parts: Cell = [(left, "")]
+    for i, item in enumerate(items):
+        parts += [(", ", ""), *item] if i else item
+    return [*parts, (right, "")]
+
+
+def _connections(row: Row) -> Cell:
+    parts: Cell = []
+    for name, node, tensor in row.connected_to:
+        parts.append((f", {name}[" if parts else f"{name}[", ""))
+        parts += [(str(node), NUMBER), ("][", ""), (str(tensor), NUMBER), ("]", "")]
+    return parts or [("-", "")]
+
+
+def _cost(row: Row) -> Iterator[str]:
+    yield "-" if row.macs is None else readable_count(row.macs)
+    size = row.activation_bytes
+    yield "-" if size is None else readable_bytes(size)
+    field = row.receptive_field
+    yield "x".join(map(str, field)) if field else "-"
+
+
+def readable_bytes(size: float) -> str:
+    """``10240`` as ``10.00 KB``."""
+    for unit in ("B", "KB", "MB", "GB", "TB"):
+        if size < 1024:
+            return f"{size:.2f} {unit}"
+        size /= 1024
+    return f"{size:.2f} PB"
+
+
+def readable_count(count: float) -> str:
+    """``36797952`` as ``36.8 M``."""
+    if count < 1000:
+        return str(count)
+    for unit in ("k", "M", "G", "T"):
+        count /= 1000
+        if count < 999.5 or unit == "T":
+            break
+    return f"{count:.{max(0, 3 - len(str(int(count))))}f} {unit}"
+
+
+def totals_of(summary: Summary) -> list[tuple[str, str, str]]:
+    """The lines below the table: what, how many, in brackets how large."""
+    s = summary
+    lines = [
+        ("Total params:", f"{s.total_params:,}", s.total_bytes),
+        ("Trainable params:", f"{s.trainable_params:,}", s.trainable_bytes),
+        ("Non-trainable params:", f"{s.non_trainable_params:,}", s.non_trainable_bytes),
+    ]
+    shown = [(what, n, f" ({readable_bytes(size)})") for what, n, size in lines]
+    if s.show_cost and s.total_macs is not None:
+        shown.append(("Multiply-accumulates:", f"{s.total_macs:,}", ""))
+    return shown
+
+
+# Whole tables.
+
+
+def rich_lines(
+    summary: Summary,
+    line_length: int,
+    positions: Sequence[float] | None,
+    console: Console,
+    *,
+    ascii_only: bool,
+) -> Iterator[Cell]:
+    """The table as Keras 3 prints it, as lines of styled parts."""
+    columns = columns_of(summary, "rich", line_length, positions)
+    rows = (row_cells(summary, row) for row in summary.rows)
+    yield [(f'Model: "{summary.name}"', BOLD)]
+    for line in boxed(columns, rows, line_length, console, ascii_only=ascii_only):
+        yield _ascii(line) if ascii_only else line
+    for what, count, size in totals_of(summary):
+        yield [(f" {what} ", BOLD), (count, NUMBER), (size, "")]
+
+
+def _ascii(line: Cell) -> Cell:
+    signs = str.maketrans("└…", "-~")
+    return [
+        (t.translate(signs).encode("ascii", "replace").decode(), s) for t, s in line
+    ]
+
+
+def plain_lines(
+    summary: Summary,
+    line_length: int | None = None,
+    positions: Sequence[float] | None = None,
+) -> Iterator[str]:
+    """The table as Keras 2 printed it."""
+    length = line_length or default_length(summary, "plain")
+    columns = columns_of(summary, "plain", length, positions)
+    yield f'Model: "{summary.name}"'
+    rows = (row_cells(summary, row, "plain") for row in summary.rows)
+    yield from ruled(columns, rows, length)
+    for what, count, _ in totals_of(summary):
+        yield f"{what} {count}"
+    yield "_" * length
+
+
+def show(
+    summary: Summary,
+    style: str,
+    line_length: int,
+    positions: Sequence[float] | None,
+    print_fn: Callable[[str], Any] | None,
+) -> None:
+    """Print a summary, or give its text to `print_fn`.
+
+    Boxes need an output that can take them; colours come on terminals alone.
+    """
+    from rich.console import Console
+
+    if style == "plain":
+        text = "\n".join(plain_lines(summary, line_length, positions))
+        _write(text + "\n", print_fn)
+        return
+    console = Console(highlight=False)
+    ascii_only = not console.encoding.lower().startswith("utf")
+    lines = rich_lines(summary, line_length, positions, console, ascii_only=ascii_only)
+    if print_fn is None and (console.is_terminal or console.is_jupyter):
+        _print_styled(console, lines)
+        return
+    text = "".join(f"{text_of(line)}\n" for line in lines)
+    _write(text, print_fn)
+
+
+def _write(text: str, print_fn: Callable[[str], Any] | None) -> None:
+    if print_fn is not None:
+        print_fn(text)
+        return
+    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
+    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+
+
+def _print_styled(console: Console, lines: Iterator[Cell]) -> None:
+    from rich.segment import Segment, Segments
+    from rich.style import Style
+
+    parse = Style.parse
+    segments: list[Segment] = []
+    for line in lines:
+        segments += [
+            Segment(text, parse(style) if isinstance(style, str) else style)
+            for text, style in line
+        ]
+        segments.append(Segment.line())
+    console.print(Segments(segments), crop=False, end="")

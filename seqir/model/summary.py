@@ -1,0 +1,310 @@
+"""`summary()`: the layers of a model as a table, and as data."""
+
+from __future__ import annotations
+
+import re
+import shutil
+from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
+from typing import TYPE_CHECKING, Any, Literal
+
+from seqir import nest
+from seqir.errors import ArgumentError
+from seqir.layers.base import Layer
+from seqir.model.cost import Cost, Costs, costs_or_none
+from seqir.model.functional import Functional
+from seqir.model.present import (
+    columns_of,
+    default_length,
+    plain_lines,
+    row_cells,
+    totals_of,
+)
+
+if TYPE_CHECKING:
+    from seqir.model.base import Model
+    from seqir.ops.call import Call
+
+Style = Literal["rich", "plain"]
+Place = tuple[str, int, int]
+"""Layer name, which of its calls, which of that call's outputs."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer of a model."""
+
+    name: str
+    class_name: str
+    path: str
+    """Name with those of the models it lies in: ``block/conv``."""
+    depth: int
+    output_shape: Any
+    """Sizes, None where unknown; a structure of such tuples; None if not known."""
+    params: int
+    built: bool
+    trainable: bool | None
+    """None for a layer without weights."""
+    connected_to: tuple[Place, ...] = ()
+    macs: int | None = None
+    """Multiply-accumulates for one batch, an unknown batch size taken as 1."""
+    activation_bytes: int | None = None
+    receptive_field: tuple[int, ...] | None = None
+    """Input positions that one output position depends on, for each spatial axis."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The layers of a model and its parameter counts; prints as a table."""
+
+    name: str
+    rows: tuple[Row, ...]
+    is_chain: bool
+    """Every layer has one input, the layer before it."""
+    trainable_params: int
+    non_trainable_params: int
+    trainable_bytes: int
+    non_trainable_bytes: int
+    total_macs: int | None = None
+    show_trainable: bool = False
+    show_cost: bool = False
+
+    @property
+    def total_params(self) -> int:
+        """Number of weight elements."""
+        return self.trainable_params + self.non_trainable_params
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all weights."""
+        return self.trainable_bytes + self.non_trainable_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as lists, dicts, strings and numbers, for JSON."""
+        data = asdict(self)
+        data["rows"] = [_plain(row) for row in data["rows"]]
+        data["total_params"] = self.total_params
+        data["total_bytes"] = self.total_bytes
+        return data
+
+    def __str__(self) -> str:
+        return "\n".join(plain_lines(self))
+
+    def _repr_html_(self) -> str:
+        from seqir.model.table import html_table
+
+        return html_table(
+            f'Model: "{self.name}"',
+            columns_of(self, "rich", default_length(self, "rich"), None),
+            (row_cells(self, row) for row in self.rows),
+            [f"{what} {count}{size}" for what, count, size in totals_of(self)],
+        )
+
+
+def summarize(
+    model: Model,
+    line_length: int | None = None,
+    positions: Sequence[float] | None = None,
+    print_fn: Callable[[str], Any] | None = None,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+    *,
+    style: Style = "rich",
+    show_cost: bool = False,
+) -> None:
+    """Print the layers of a model with output shapes and parameter counts.
+
+    `line_length`: width of the table; the terminal's, up to a limit, if not given.
+    `positions`: where the columns end, as shares of the line or in characters.
+    `print_fn`: called once with the whole text instead of printing it.
+    `expand_nested`: list the layers of models inside, too.
+    `show_trainable`: a column of Y, N and - (no weights).
+    `layer_range`: the names (or regular expressions) of the first and last layer.
+    `style`: "rich" as Keras 3 prints it, "plain" as Keras 2 did.
+    `show_cost`: columns of multiply-accumulates, output bytes and receptive field.
+
+    Raises: NotBuiltError for a model without an input shape, ArgumentError for a
+        width or layer range that cannot be.
+    Source: Keras 3 ``Model.summary``.
+    """
+    from seqir.model.present import show
+
+    if style not in ("rich", "plain"):
+        raise ArgumentError(f"style must be 'rich' or 'plain', got {style!r}")
+    summary = summary_of(
+        model,
+        expand_nested=expand_nested,
+        show_trainable=show_trainable,
+        layer_range=layer_range,
+        show_cost=show_cost,
+    )
+    terminal = shutil.get_terminal_size().columns
+    line_length = line_length or min(
+        default_length(summary, style), terminal - 4 if style == "rich" else 10**9
+    )
+    show(summary, style, line_length, positions, print_fn)
+
+
+def summary_of(
+    model: Model,
+    *,
+    expand_nested: bool = False,
+    show_trainable: bool = False,
+    layer_range: Sequence[str] | None = None,
+    show_cost: bool = False,
+) -> Summary:
+    """What `summarize` prints, as data.
+
+    Raises: NotBuiltError for a model without an input shape, ArgumentError for a
+        layer range that matches nothing.
+    """
+    model.require_built("summary")
+    layers: list[Any] = model.layers
+    if isinstance(model, Functional):
+        layers = list(getattr(model, "operations", ()))
+    start, stop = _bounds(layers, layer_range)
+    collector = _Collector(model, expand_nested, show_cost)
+    trainable, frozen = model.trainable_weights, model.non_trainable_weights
+    return Summary(
+        name=model.name,
+        rows=tuple(collector.rows(layers[start:stop])),
+        is_chain=collector.is_chain,
+        trainable_params=sum(w.size for w in trainable),
+        non_trainable_params=sum(w.size for w in frozen),
+        trainable_bytes=sum(w.nbytes for w in trainable),
+        non_trainable_bytes=sum(w.nbytes for w in frozen),
+        total_macs=collector.total_macs,
+        show_trainable=show_trainable,
+        show_cost=show_cost,
+    )
+
+
+class _Collector:
+    """Makes the rows of one model."""
+
+    def __init__(self, model: Model, expand_nested: bool, show_cost: bool) -> None:
+        self._model = model
+        self._expand = expand_nested
+        self._show_cost = show_cost
+        self._costs: Costs | None = None
+        self._traced = False
+        self._inside: set[Call] = set(getattr(model, "connections", ()))
+        before = {t.call for call in self._inside for t in call.inputs if t.call}
+        targets = {call.target for call in before}
+        self._index = {c: i for t in targets for i, c in enumerate(t.calls)}
+        self.is_chain = not isinstance(model, Functional) or _is_chain(model)
+
+    @property
+    def total_macs(self) -> int | None:
+        costs = self._trace() if self._show_cost else None
+        return costs.total_macs if costs else None
+
+    def rows(self, layers: list[Any]) -> Iterator[Row]:
+        stack = [(layer, layer.name, 0) for layer in reversed(layers)]
+        while stack:
+            layer, path, depth = stack.pop()
+            yield self._row(layer, path, depth)
+            inner = getattr(layer, "layers", None) if self._expand else None
+            if isinstance(inner, list | tuple):
+                stack.extend(
+                    (x, f"{path}/{x.name}", depth + 1)
+                    for x in reversed(inner)
+                    if isinstance(x, Layer)
+                )
+
+    def _row(self, layer: Any, path: str, depth: int) -> Row:
+        built = getattr(layer, "built", True)
+        weights = layer.weights if built and isinstance(layer, Layer) else []
+        costs = self._trace() if self._show_cost else None
+        cost = costs.of(path, layer) if costs else Cost()
+        return Row(
+            name=layer.name,
+            class_name=getattr(layer, "class_name", type(layer).__name__),
+            path=path,
+            depth=depth,
+            output_shape=self._output_shape(layer, path),
+            params=sum(w.size for w in weights),
+            built=built,
+            trainable=layer.trainable if weights else None,
+            connected_to=tuple(self._connections(layer)),
+            macs=cost.macs,
+            activation_bytes=cost.activation_bytes,
+            receptive_field=cost.receptive_field,
+        )
+
+    def _output_shape(self, layer: Any, path: str) -> Any:
+        if layer.calls:
+            outputs = layer.calls[-1].outputs
+            leaves = nest.flatten(outputs)
+            one = leaves[0] if len(leaves) == 1 else outputs
+            return nest.map_structure(lambda t: t.shape, one)
+        # A layer inside a layer of the user's own has no calls on record.
+        costs = self._trace() if getattr(layer, "built", False) else None
+        return costs.shape(path) if costs else None
+
+    def _connections(self, layer: Any) -> Iterator[Place]:
+        for call in layer.calls:
+            if call in self._inside:
+                for tensor in call.inputs:
+                    source = tensor.call
+                    if source is not None:
+                        yield source.target.name, self._index[source], tensor.index
+
+    def _trace(self) -> Costs | None:
+        if not self._traced:
+            self._costs = costs_or_none(self._model)
+            self._traced = True
+        return self._costs
+
+
+def _is_chain(model: Functional) -> bool:
+    """One input, one layer after the other, none of them twice."""
+    calls = model.connections
+    users: dict[Any, int] = {}
+    for call in calls:
+        if len(call.inputs) != 1:
+            return False
+        source = call.inputs[0].call or call.inputs[0]
+        users[source] = users.get(source, 0) + 1
+    targets = {id(call.target) for call in calls}
+    ends = [call for call in calls if call not in users]
+    return (
+        len(model.inputs) == 1
+        and len(targets) == len(calls)
+        and len(ends) <= 1
+        and max(users.values(), default=0) <= 1
+    )
+
+
+def _bounds(layers: list[Any], layer_range: Sequence[str] | None) -> tuple[int, int]:
+    """The first row, and the one after the last, of a range of names."""
+    if layer_range is None:
+        return 0, len(layers)
+    if isinstance(layer_range, str) or len(layer_range) != 2:
+        raise ArgumentError(
+            "layer_range must be a list or tuple of length 2. Received: "
+            f"layer_range = {layer_range}"
+        )
+    if {*map(type, layer_range)} != {str}:
+        raise ArgumentError(
+            f"layer_range should contain string type only. Received: {layer_range}"
+        )
+    first, last = (
+        [i for i, layer in enumerate(layers) if re.match(pattern, layer.name)]
+        for pattern in layer_range
+    )
+    if not first or not last:
+        raise ArgumentError(
+            "Passed layer_names do not match the layer names in the model. "
+            f"Received: {layer_range}"
+        )
+    if first[0] > last[-1]:
+        return last[0], first[-1] + 1
+    return first[0], last[-1] + 1
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
