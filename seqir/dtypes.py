@@ -38,7 +38,7 @@ def canonical(dtype: Any) -> str:
         return dtype
     if isinstance(dtype, type) and dtype in (float, int, bool):
         return {float: "float32", int: "int32", bool: "bool"}[dtype]
-    name = dtype if isinstance(dtype, str) else None
+    name = dtype if isinstance(dtype, str) else "None" if dtype is None else None
     if name is None:
         try:
             name = np.dtype(dtype).name

@@ -303,6 +303,8 @@ def _format(poly: _Poly) -> Dim:
         )
         body = body if abs(factor) == 1 else f"{abs(factor)}*{body}"
         sign = "-" if factor < 0 else "+"
+        if sign == "-" and not text and "//" in body:
+            body = f"({body})"  # -a//2 would be (-a)//2
         text += f" {sign} {body}" if text else body if sign == "+" else f"-{body}"
     if constant:
         text += f" {'-' if constant < 0 else '+'} {abs(constant)}"

@@ -12,20 +12,23 @@ import traceback
 import warnings
 from collections.abc import Iterator
 from pathlib import Path
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
 from samples import BAD_SAMPLES, BATCH, SAMPLES, BadSample, Sample
+from samples import x as operand
 
 from seqir import ops, shapes
 from seqir.errors import SeqirError
 from seqir.ir import Builder, Graph, Op, Value
 from seqir.lower import lower, opsets, to_proto
+from seqir.ops.activation import Gelu, LeakyRelu
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.convert import ONNX_CODE, Cast
+from seqir.ops.gather import GatherElements
 from seqir.ops.linalg import Einsum, Gemm, MatMul
 from seqir.ops.movement import (
     Concat,
@@ -38,6 +41,7 @@ from seqir.ops.movement import (
     Tile,
     Transpose,
 )
+from seqir.ops.pool import MaxPool
 from seqir.ops.reduce import Reduce
 from seqir.ops.unary import Function
 from seqir.tensortype import TensorType, type_of
@@ -48,19 +52,34 @@ ort = pytest.importorskip("onnxruntime")
 OPSETS = sorted({17, 18, 20, 21, opsets.newest()})
 TOLERANCE = {"float16": 4e-3, "bfloat16": 2e-2, "float64": 1e-6}
 
-_NO_F64 = ("erf", "tan", "asin", "acos", "atan", "sinh", "cosh", "asinh", "acosh")
+DOUBLE = (operand(2, 3, dtype="float64"),)
+NO_F64 = (
+    "erf",
+    "tan",
+    "asin",
+    "acos",
+    "atan",
+    "sinh",
+    "cosh",
+    "asinh",
+    "acosh",
+    "atanh",
+)
+UNEVEN = ConvTranspose((2, 3), ((0, 1), (1, 0)), (1, 1), (0, 0), 2)
 ORT_GAPS = {
-    **{f"Function:{f}-f64[2,3]": "no kernel for float64" for f in (*_NO_F64, "atanh")},
-    "LeakyRelu:leaky_relu(alpha=0.01)-f64[2,3]": "no kernel for float64",
-    "Gelu:gelu(approximate=False)-f64[2,3]": "no Erf for float64",
-    "Cast:cast(to=bfloat16)-f32[5,3]": "its Python binding has no bfloat16 arrays",
+    **{Sample(Function(f), DOUBLE).id: "no float64" for f in [*NO_F64, "atanh"]},
+    Sample(LeakyRelu(), DOUBLE).id: "no float64",
+    Sample(Gelu(), DOUBLE).id: "no Erf for float64",
+    Sample(Cast("bfloat16"), (operand(BATCH, 3),)).id: "no bfloat16 in Python",
 }
 REFERENCE_GAPS = {
-    "GatherElements:gather_elements(axis=-1)-f32[2,3,4]-i32[2,3,1]": "axis -1",
-    "ConvTranspose:conv_transpose(strides=(2, 3), pads=((0, 1), (1, 0)), "
-    "dilations=(1, 1), output_padding=(0, 0), groups=2)-f32[5,4,3,6]-f32[4,3,2,3]"
-    "-f32[6]": "unequal pads with groups",
-    "MaxPool:max_pool(window=(3,), strides=(1,), pads=((1, 0),))-f32[5,2,7]": "pads",
+    Sample(
+        GatherElements(-1), (operand(2, 3, 4), operand(2, 3, 1, dtype="int32"))
+    ).id: "takes no negative axis",
+    Sample(
+        UNEVEN, (operand(BATCH, 4, 3, 6), operand(4, 3, 2, 3), operand(6))
+    ).id: "unequal pads with groups",
+    Sample(MaxPool((3,), (1,), ((1, 0),)), (operand(BATCH, 2, 7),)).id: "unequal pads",
 }
 """Why a runtime cannot run a sample; the test insists that it still cannot."""
 
@@ -259,6 +278,58 @@ def test_cost_counts_multiply_accumulates(s: Sample) -> None:
     assert shapes.evaluate(s.op.cost(node), {"batch": BATCH}) == cost
 
 
+def spread(vector: Any, rank: int, axis: int) -> Any:
+    """A vector (or one number) along an axis of that rank."""
+    return vector.reshape(tuple(-1 if i == axis % rank else 1 for i in range(rank)))
+
+
+@each_sample
+def test_scaled_folds_an_affine_map_of_the_channels(s: Sample) -> None:
+    arrays = s.arrays()
+    if len(arrays) < 2 or "float" not in arrays[1].dtype.name:
+        return
+    (y,) = s.op.evaluate(*arrays)
+    (node,) = graph_of(s).nodes
+    channels = y.shape[s.op.channel_axis] if y.ndim > 1 else 1
+    rng = np.random.default_rng(0)
+    scale, shift = rng.uniform(0.5, 2, (2, channels)).astype(y.dtype)
+    for move in (shift, np.zeros_like(shift)):
+        bias = arrays[2] if len(arrays) > 2 else None
+        folded = s.op.scaled(node, arrays[1], bias, scale, move)
+        if folded is None:
+            continue
+        op, weight, new_bias = folded
+        operands = [arrays[0], weight, *([] if new_bias is None else [new_bias])]
+        (found,) = op.evaluate(*operands)
+        axis = s.op.channel_axis
+        wanted = y * spread(scale, y.ndim, axis) + spread(move, y.ndim, axis)
+        np.testing.assert_allclose(found, wanted, 1e-4, 1e-4)
+
+
+@each_sample
+def test_channelwise_is_the_affine_map_that_it_says(s: Sample) -> None:
+    arrays = s.arrays()
+    y = s.op.evaluate(*arrays)[0]
+    for place, axis in itertools.product(range(len(arrays)), (1, -1)):
+        x = arrays[place]
+        if x.shape != y.shape or x.ndim < 2:
+            continue
+        constants = [None if i == place else a for i, a in enumerate(arrays)]
+        affine = s.op.channelwise(x.ndim, axis % x.ndim, *constants)
+        if affine is not None:
+            scale, shift = (spread(np.asarray(v), x.ndim, axis) for v in affine)
+            np.testing.assert_allclose(x * scale + shift, y, 1e-4, 1e-4)
+
+
+def test_channels_of_a_dense_layer_and_of_a_normalization_fold() -> None:
+    scaled = [c for c in ops.ALL if c.scaled is not Op.scaled]
+    assert set(scaled) == {Conv, ConvTranspose, MatMul, Gemm}
+    affine = {
+        type(s.op) for s in SAMPLES if type(s.op).channelwise is not Op.channelwise
+    }
+    assert {c.__name__ for c in affine} == {"Add", "Mul", "BatchNorm"}
+
+
 @each_sample
 def test_operators_compare_hash_and_print_by_their_fields(s: Sample) -> None:
     twin = dataclasses.replace(s.op)
@@ -341,18 +412,7 @@ def test_every_raise_of_an_operator_has_a_bad_sample() -> None:
 
 def raises() -> Iterator[tuple[str, int]]:
     """File and line of every ``raise`` in an `infer` or in what it calls."""
-    infers: list[tuple[str, ast.AST]] = []
-    helpers: dict[str, tuple[str, ast.AST]] = {}
-    for path in sorted(Path(ops.__file__).parent.glob("*.py")):
-        if path.stem in ("apply", "call", "tensor"):
-            continue  # they speak before there is an operator
-        for top in ast.parse(path.read_text()).body:
-            if isinstance(top, ast.FunctionDef):
-                helpers[top.name] = (path.name, top)
-            for node in ast.walk(top) if isinstance(top, ast.ClassDef) else ():
-                if isinstance(node, ast.FunctionDef) and node.name == "infer":
-                    infers.append((path.name, node))
-    reached = list(infers)
+    reached, helpers = definitions()
     for _, function in reached:  # grows while it is walked
         for node in ast.walk(function):
             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name):
@@ -362,3 +422,22 @@ def raises() -> Iterator[tuple[str, int]]:
         for node in ast.walk(function):
             if isinstance(node, ast.Raise):
                 yield name, node.lineno
+
+
+Definition: TypeAlias = tuple[str, ast.FunctionDef]
+
+
+def definitions() -> tuple[list[Definition], dict[str, Definition]]:
+    """The `infer` methods, and all plain functions by name, each with its file."""
+    infers: list[Definition] = []
+    helpers: dict[str, Definition] = {}
+    for path in sorted(Path(ops.__file__).parent.glob("*.py")):
+        if path.stem in ("apply", "call", "tensor"):
+            continue  # they speak before there is an operator
+        for top in ast.parse(path.read_text()).body:
+            if isinstance(top, ast.FunctionDef):
+                helpers[top.name] = (path.name, top)
+            for node in top.body if isinstance(top, ast.ClassDef) else ():
+                if isinstance(node, ast.FunctionDef) and node.name == "infer":
+                    infers.append((path.name, node))
+    return infers, helpers

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import inspect
 import os
+import re
 from collections.abc import Callable
 from typing import Any
 
@@ -13,12 +14,35 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 keras = pytest.importorskip("keras")
 
-from function_cases import CASES, NEEDS_SIZES, ORACLES, UNTRACED, Case  # noqa: E402
+from function_cases import (  # noqa: E402
+    BAD_CALLS,
+    CASES,
+    NEEDS_SIZES,
+    ORACLES,
+    UNTRACED,
+    Case,
+    x,
+)
 from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
 
 from seqir import nest, ops  # noqa: E402
+from seqir.errors import (  # noqa: E402
+    ArgumentError,
+    DTypeError,
+    GraphError,
+    SeqirError,
+    ShapeError,
+)
 from seqir.ir import Builder, Graph, evaluate, verify  # noqa: E402
-from seqir.ops.tensor import KerasTensor, Traced  # noqa: E402
+from seqir.ops.apply import apply  # noqa: E402
+from seqir.ops.tensor import (  # noqa: E402
+    KerasTensor,
+    Size,
+    Traced,
+    Variable,
+    check_name,
+)
+from seqir.ops.unary import Function  # noqa: E402
 from seqir.tensortype import TensorType, type_of  # noqa: E402
 
 BATCH = 5
@@ -171,5 +195,163 @@ def test_all_is_sorted_and_complete() -> None:
         assert getattr(ops, name).__doc__, name
 
 
-def test_types_of_nothing_are_refused() -> None:
-    assert TensorType("float32", (2,)).size == 2
+A, B = x(5, 3, low=0.5), x(5, 3, low=1)
+EXPRESSIONS: dict[str, Callable[..., Any]] = {
+    "a + b": lambda a, b: a + b,
+    "a - b": lambda a, b: a - b,
+    "a * b": lambda a, b: a * b,
+    "a / b": lambda a, b: a / b,
+    "a // b": lambda a, b: a // b,
+    "a % b": lambda a, b: a % b,
+    "a ** b": lambda a, b: a**b,
+    "a @ b[0]": lambda a, b: a @ b[0],
+    "b[0] @ a.T": lambda a, b: b[0] @ ops.transpose(a),
+    "-a": lambda a, b: -a,
+    "abs(a)": lambda a, b: abs(a - b),
+    "a < b": lambda a, b: a < b,
+    "a <= b": lambda a, b: a <= b,
+    "a > b": lambda a, b: a > b,
+    "a >= b": lambda a, b: a >= b,
+    "~(a > b)": lambda a, b: ~(a > b),
+    "and or xor": lambda a, b: ((a > 1) & (b > 1)) | ((a > b) ^ (b > 1.5)),
+    "2 + a": lambda a, b: 2 + a,
+    "2 - a": lambda a, b: 2 - a,
+    "2 * a": lambda a, b: 2 * a,
+    "2 / a": lambda a, b: 2 / a,
+    "2 // a": lambda a, b: 2 // a,
+    "2 % a": lambda a, b: 2 % a,
+    "2 ** a": lambda a, b: 2**a,
+    "2 < a": lambda a, b: a > 2,
+    "array + a": lambda a, b: B[0] + a,
+    "array @ a.T": lambda a, b: B @ ops.transpose(a),
+    "a[1:, None, 0]": lambda a, b: a[1:, None, 0],
+}
+
+
+@pytest.mark.parametrize("text", EXPRESSIONS)
+def test_operators_of_python_compute_what_numpy_computes(text: str) -> None:
+    expression = EXPRESSIONS[text]
+    b = Builder()
+    left, right = (Traced(b, b.input(n, type_of(v))) for n, v in (("a", A), ("b", B)))
+    with b.active():
+        y = expression(left, right)
+    graph = verify(b.finish({"y": y.value}))
+    found = evaluate(graph, {"a": A, "b": B})["y"]
+    wanted = expression(A, B)
+    assert found.dtype == wanted.dtype
+    np.testing.assert_allclose(found, wanted, 1e-5, 1e-6)
+    recorded = expression(KerasTensor(type_of(A), "a"), KerasTensor(type_of(B), "b"))
+    assert recorded.type == type_of(wanted)
+
+
+def test_variables_compute_like_arrays() -> None:
+    v = Variable(A, name="v")
+    np.testing.assert_allclose(v * 2 + 1, A * 2 + 1)
+    np.testing.assert_allclose(1 - v, 1 - A)
+    np.testing.assert_allclose(ops.exp(v), np.exp(A), 1e-6)
+
+
+def test_sizes_take_part_in_arithmetic() -> None:
+    b = Builder()
+    t = Traced(b, b.input("x", TensorType("float32", ("n", 4))))
+    n, four = ops.shape(t)
+    assert four == 4
+    assert n == Size("n")
+    assert hash(n) == hash(Size("n"))
+    assert n != 4
+    assert n + 1 == 1 + n == Size("n + 1")
+    assert n - n == 0
+    assert n - 1 == Size("n - 1")
+    assert 3 - n == Size("-n + 3")
+    assert n * 2 == 2 * n == Size("2*n")
+    assert n * 4 // 2 == n * 2
+    assert (n * 2) // 2 == n
+    assert repr(n // 2) == "<Size n//2>"
+    flat = ops.reshape(t, (n * four,))
+    assert flat.type.shape == ("4*n",)
+    with pytest.raises(ShapeError, match=r"a size must be an integer, got 1\.5"):
+        n + 1.5
+    with pytest.raises(ShapeError, match="a size must be an integer, got True"):
+        n + True
+
+
+def traced_and_recorded() -> list[Any]:
+    b, t = Builder(), TensorType("float32", (2, 3))
+    return [Traced(b, b.input("x", t)), KerasTensor(t, "x")]
+
+
+@pytest.mark.parametrize("t", traced_and_recorded(), ids=["traced", "recorded"])
+def test_symbolic_tensors_refuse_what_needs_numbers(t: Any) -> None:
+    with pytest.raises(DTypeError, match="is not known while a model is built"):
+        bool(t)
+    with pytest.raises(TypeError, match="has no length; use its shape"):
+        len(t)
+    with pytest.raises(TypeError, match="cannot be iterated over"):
+        iter(t)
+    with pytest.raises(DTypeError, match=r"has no numbers yet, NumPy cannot take it"):
+        np.asarray(t)
+    with pytest.raises(TypeError):
+        np.add(t, 1)
+    assert t.shape == (2, 3)
+    assert t.dtype == "float32"
+    assert t.ndim == 2
+
+
+def test_operands_of_other_graphs_are_refused() -> None:
+    one, other = traced_and_recorded()[0], traced_and_recorded()[0]
+    with pytest.raises(GraphError, match="belongs to another graph"):
+        one + other
+    recorded = traced_and_recorded()[1]
+    with pytest.raises(GraphError, match="cannot be used inside a layer's call"):
+        apply(Function("exp"), recorded)
+
+
+@pytest.mark.parametrize("bad", [["a"], object(), "text", [None], 1j])
+def test_operands_that_are_no_numbers_are_refused(bad: Any) -> None:
+    with pytest.raises(DTypeError, match="expected an array of numbers, got"):
+        ops.exp(bad)
+
+
+@pytest.mark.parametrize(
+    ("function", "args", "match"), [(f, a, m) for f, a, m in BAD_CALLS]
+)
+def test_bad_arguments_say_what_is_wrong(function: str, args: Any, match: str) -> None:
+    with pytest.raises(SeqirError, match=re.escape(match)) as caught:
+        getattr(ops, function)(*args)
+    notes = getattr(caught.value, "__notes__", [])
+    assert not notes or f"in ops.{function}" in notes[-1]
+
+
+def test_updates_of_variables_are_part_of_the_graph() -> None:
+    v = Variable(np.zeros(3, np.float32), name="total")
+    b = Builder()
+    t = Traced(b, b.input("x", TensorType("float32", (3,))))
+    with b.active():
+        v.assign(v + t)
+    graph = verify(b.finish({}))
+    found = evaluate(graph, {"x": np.ones(3, np.float32)}, {"total": v.numpy()})
+    np.testing.assert_array_equal(found["total"], np.ones(3))
+
+
+def test_variables_keep_their_shape_and_refuse_objects() -> None:
+    v = Variable(np.zeros((2, 3)), name="v", dtype="float32")
+    with pytest.raises(ShapeError, match=r"has shape \(2, 3\), a value of shape"):
+        v.assign(np.zeros(3))
+    with pytest.raises(DTypeError, match="cannot hold Python objects"):
+        v.assign(np.array([[None] * 3] * 2))
+    with pytest.raises(DTypeError, match="cannot hold Python objects"):
+        Variable(np.array([None]))
+    before = Variable.clock
+    v.assign(np.ones((2, 3)))
+    assert v.version == 1
+    assert Variable.clock == before + 1
+    assert v.array.dtype == np.float32
+    with pytest.raises(ValueError, match="read-only"):
+        v.array[0] = 1
+
+
+@pytest.mark.parametrize("name", [None, "", "a/b", 3])
+def test_names_are_plain_text(name: Any) -> None:
+    with pytest.raises(ArgumentError, match="must be a non-empty string without '/'"):
+        check_name(name)
+    assert check_name("dense_1") == "dense_1"

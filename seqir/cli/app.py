@@ -149,7 +149,7 @@ def _section(
 
 def _report(error: BaseException, state: State) -> int:
     """Say in one line what went wrong; the exit code."""
-    if isinstance(error, BrokenPipeError):
+    if isinstance(error, BrokenPipeError) or _of_pipe(error):
         # Who reads has seen enough; the interpreter must not flush into the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
@@ -167,6 +167,12 @@ def _report(error: BaseException, state: State) -> int:
     text, status = _explain(error, state)
     click.echo(f"seqir: error: {' '.join(text.split())}", err=True)
     return status
+
+
+def _of_pipe(error: BaseException) -> bool:
+    """Whether it is the exit that click makes of a broken pipe."""
+    cause = error.__context__
+    return isinstance(error, SystemExit) and isinstance(cause, BrokenPipeError)
 
 
 def _explain(error: BaseException, state: State) -> tuple[str, int]:

@@ -12,7 +12,7 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import ArgumentError, MissingPackageError, did_you_mean
-from seqir.files import atomic
+from seqir.files import staged
 
 Array = np.ndarray[Any, Any]
 
@@ -71,12 +71,13 @@ def write(path: str, arrays: Mapping[str, Array]) -> None:
         raise ArgumentError(
             f"{path} holds one array, the outputs are {', '.join(arrays)}; use .npz"
         )
-    with atomic(path) as file:
+    with staged(path) as place:
         if path.endswith(".npy"):
             (array,) = arrays.values()
-            np.lib.format.write_array(file, storable(array), allow_pickle=False)
+            np.save(place, storable(array), allow_pickle=False)
             return
-        with zipfile.ZipFile(file, "w", zipfile.ZIP_STORED) as archive:
+        # numpy.savez cannot have an array named "file".
+        with zipfile.ZipFile(place, "w", zipfile.ZIP_STORED) as archive:
             for name, array in arrays.items():
                 with archive.open(f"{name}.npy", "w", force_zip64=True) as member:
                     array = storable(array)

@@ -19,7 +19,7 @@ if TYPE_CHECKING:
     from seqir.model import Model
     from seqir.model.export import ExportReport
 
-_SHOWN = 1000
+_SHOWN = 256
 """Outputs of at most that many numbers are printed as a whole with --json."""
 
 
@@ -412,7 +412,8 @@ def _compute(
     seconds = time.perf_counter() - start
     if output is not None:
         arrays.write(output, results)
-    facts = arrays.describe(results, _SHOWN if as_json else 12)
+    limit = 0 if output else _SHOWN if as_json else 12
+    facts = arrays.describe(results, limit)
     if as_json:
         _print_json(
             {
@@ -450,7 +451,8 @@ def _print_report(report: ExportReport, as_json: bool) -> None:
 
 
 def _print_json(data: Any) -> None:
-    sys.stdout.write(json.dumps(_finite(data), indent=2, allow_nan=False) + "\n")
+    indent = 2 if sys.stdout.isatty() else None
+    sys.stdout.write(json.dumps(_finite(data), indent=indent, allow_nan=False) + "\n")
 
 
 def _finite(data: Any) -> Any:

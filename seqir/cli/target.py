@@ -31,7 +31,7 @@ def load(target: str, state: State) -> Model:
         user's code raises.
     """
     place, colon, name = target.rpartition(":")
-    if not colon or not name or place.endswith(("/", "\\")) or len(place) == 1:
+    if not colon or name.startswith(("/", "\\")):  # no object, or a drive's colon
         place, name = target, ""
     path = Path(place)
     is_file = path.suffix == ".py" or path.exists()

@@ -129,8 +129,9 @@ class Op(ABC):
     ) -> tuple[Op, Array, Array | None] | None:
         """Fold ``scale * y + shift`` per output channel into weight and bias.
 
-        None for operators that are not an affine map of their first operand by a
-        weight (the second) and a bias (the third).
+        Scale, shift and bias are float64. A weight that stays as it is comes back as
+        the same array. None for operators that are not an affine map of their first
+        operand by a weight (the second) and a bias (the third).
         """
         return None
 

@@ -38,6 +38,8 @@ class Model(Layer):
     Source: Keras 3 ``keras.Model``.
     """
 
+    _runner: Runner
+
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         if cls is Model and (args or {"inputs", "outputs"} & kwargs.keys()):
             from seqir.model.functional import Functional
@@ -49,7 +51,7 @@ class Model(Layer):
         if args:
             raise ArgumentError("Model takes inputs and outputs")
         super().__init__(**kwargs)
-        object.__setattr__(self, "_runner", Runner(self))
+        self.__dict__["_runner"] = Runner(self)
 
     # What a kind of model fills in.
 
@@ -291,7 +293,7 @@ class Model(Layer):
 
 def _input_name(tensor: KerasTensor) -> str:
     source = tensor.call.target if tensor.call else None
-    return source.name if isinstance(source, InputLayer) else tensor.name
+    return source.name if source else tensor.name
 
 
 def _input_type(tensor: KerasTensor, batch: int | str | None, prefix: str) -> Any:

@@ -23,6 +23,11 @@ class Functional(Model):
     Source: Keras 3 ``keras.Model(inputs, outputs)``.
     """
 
+    _input_structure: Any
+    _output_structure: Any
+    _calls: list[Call]
+    _operations: list[Any]
+
     def __init__(
         self,
         inputs: Any = None,
@@ -38,18 +43,17 @@ class Functional(Model):
             inputs = inputs[0] if not isinstance(inputs[0], dict) else inputs
         if isinstance(outputs, list | tuple) and len(outputs) == 1:
             outputs = outputs[0]
-        set_ = object.__setattr__
-        set_(self, "_input_structure", inputs)
-        set_(self, "_output_structure", outputs)
+        self.__dict__["_input_structure"] = inputs
+        self.__dict__["_output_structure"] = outputs
         calls = calls_between(nest.flatten(inputs), nest.flatten(outputs))
-        set_(self, "_calls", calls)
+        self.__dict__["_calls"] = calls
         operations = operations_in_order(
             nest.flatten(outputs), calls, nest.flatten(inputs)
         )
-        set_(self, "operations", operations)
+        self.__dict__["_operations"] = operations
         check_unique((o.name for o in operations), f"in model {self.name!r}")
         self._layers[:] = [o for o in operations if isinstance(o, Layer)]
-        set_(self, "built", True)
+        self.__dict__["built"] = True
         if trainable is not None:
             self.trainable = trainable
 
@@ -60,6 +64,11 @@ class Functional(Model):
     @property
     def output_structure(self) -> Any:
         return self._output_structure
+
+    @property
+    def operations(self) -> list[Any]:
+        """Layers and functions, in Keras's order; a copy."""
+        return list(self._operations)
 
     @property
     def connections(self) -> list[Call]:

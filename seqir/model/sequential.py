@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
@@ -35,6 +36,12 @@ class Sequential(Model):
     Source: Keras 3 ``keras.Sequential``.
     """
 
+    _input_layer: InputLayer | None
+    _tensors: list[Any]
+    """What comes out of each layer, once the model is built."""
+    _names: Counter[str]
+    """How often each layer name is used: a layer may be there twice."""
+
     def __init__(
         self,
         layers: Iterable[Any] | None = None,
@@ -42,11 +49,9 @@ class Sequential(Model):
         name: str | None = None,
     ) -> None:
         super().__init__(trainable=True, name=name)
-        set_ = object.__setattr__
-        set_(self, "_trainable", trainable)
-        set_(self, "_input_layer", None)
-        set_(self, "_tensors", [])
-        set_(self, "_names", set())
+        self.__dict__.update(
+            _trainable=trainable, _input_layer=None, _tensors=[], _names=Counter()
+        )
         if isinstance(layers, Layer | KerasTensor):
             raise ArgumentError(
                 f"Sequential takes a list of layers, got one {type(layers).__name__}; "
@@ -67,8 +72,7 @@ class Sequential(Model):
                 "Only instances of Layer can be added to a Sequential model, got "
                 f"{layer!r} of type {type(layer).__name__}"
             )
-        again = any(layer is known for known in self._layers)
-        if layer.name in self._names and not again:
+        if layer.name in self._names and not any(layer is k for k in self._layers):
             raise GraphError(
                 f"All layers added to a Sequential model should have unique names. "
                 f"Name {layer.name!r} is already the name of a layer in this model: "
@@ -78,7 +82,7 @@ class Sequential(Model):
             self._add_input(layer)
         else:
             self._add_layer(layer)
-        self._names.add(layer.name)
+        self._names[layer.name] += 1
         self._changed()
 
     def _add_input(self, layer: InputLayer) -> None:
@@ -94,7 +98,7 @@ class Sequential(Model):
                 f"an Input must come first in Sequential model {self.name!r}, which "
                 f"starts with {self._layers[0].name!r}"
             )
-        object.__setattr__(self, "_input_layer", layer)
+        self.__dict__["_input_layer"] = layer
 
     def _add_layer(self, layer: Layer) -> None:
         if self._input_layer is None and not self._layers:
@@ -103,8 +107,8 @@ class Sequential(Model):
                 # Embedding takes integers, but Keras makes a float input here.
                 dtype = layer.compute_dtype
                 source = InputLayer(batch_shape=shape, dtype=dtype)
-                object.__setattr__(self, "_input_layer", source)
-                self._names.add(source.name)
+                self.__dict__["_input_layer"] = source
+                self._names[source.name] += 1
         if self._input_layer is not None:
             self._extend(layer)
         self._layers.append(layer)
@@ -129,7 +133,7 @@ class Sequential(Model):
                 f"than one input; {_FUNCTIONAL}"
             ) from error
         self._tensors.append(output)
-        object.__setattr__(self, "built", True)
+        self.__dict__["built"] = True
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Remove the last layer and return it.
@@ -142,10 +146,9 @@ class Sequential(Model):
         if self._tensors:
             self._tensors.pop()
             layer.calls.pop()
-        if not any(layer is other for other in self._layers):
-            self._names.discard(layer.name)
+        self._names -= Counter([layer.name])
         if not self._tensors:
-            object.__setattr__(self, "built", False)
+            self.__dict__["built"] = False
         self._changed()
         return layer
 
@@ -177,7 +180,7 @@ class Sequential(Model):
             raise ArgumentError("build needs input_shape=, the batch included")
         dtype = self._layers[0].compute_dtype
         source = InputLayer(batch_shape=shape, dtype=dtype)
-        object.__setattr__(self, "_input_layer", source)
+        self.__dict__["_input_layer"] = source
         try:
             for layer in self._layers:
                 self._extend(layer)
@@ -185,8 +188,8 @@ class Sequential(Model):
             for layer in self._layers[: len(self._tensors)]:
                 layer.calls.pop()
             self._tensors.clear()
-            object.__setattr__(self, "_input_layer", None)
-            object.__setattr__(self, "built", False)
+            self.__dict__["_input_layer"] = None
+            self.__dict__["built"] = False
             raise
 
     def build_from_arrays(self, x: Any) -> None:
@@ -195,7 +198,7 @@ class Sequential(Model):
 
     def build_now(self, shape: Any) -> None:
         self.build(shape)
-        object.__setattr__(self, "built", True)
+        self.__dict__["built"] = True
 
     # What it looks like.
 

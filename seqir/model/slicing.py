@@ -9,7 +9,6 @@ from typing import TYPE_CHECKING, Any
 from seqir import nest
 from seqir.errors import ArgumentError, did_you_mean
 from seqir.ir.analysis import dominating
-from seqir.layers.core import InputLayer
 from seqir.model.functional import Functional
 from seqir.ops.tensor import KerasTensor
 
@@ -36,10 +35,13 @@ def _find(model: Model, patterns: str | Iterable[str], what: str) -> list[KerasT
     """Output tensors of the layers that match, in the order of the model."""
     wanted = [patterns] if isinstance(patterns, str) else list(patterns)
     tensors = _tensors(model)
+    # A pattern for outputs is not meant to let inputs through; a name may.
+    names = [*tensors][len(model.inputs) if what == "outputs" else 0 :]
     found: dict[KerasTensor, None] = {}
     for pattern in wanted:
         try:
-            matches = [n for n in tensors if n == pattern or re.fullmatch(pattern, n)]
+            matches = [n for n in tensors if n == pattern]
+            matches = matches or [n for n in names if re.fullmatch(pattern, n)]
         except re.error as error:
             raise ArgumentError(
                 f"{what}={pattern!r} is no regular expression: {error}"
@@ -64,7 +66,7 @@ def _tensors(model: Model) -> dict[str, list[KerasTensor]]:
 
 def _name(tensor: KerasTensor) -> str:
     source = tensor.call.target if tensor.call else None
-    return source.name if isinstance(source, InputLayer) else tensor.name
+    return source.name if source else tensor.name
 
 
 def _needed(outputs: list[KerasTensor]) -> set[KerasTensor]:

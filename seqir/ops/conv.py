@@ -13,6 +13,7 @@ from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.elementwise import check_kind
+from seqir.ops.linalg import rescaled
 from seqir.tensortype import TensorType
 
 Ints = tuple[int, ...]
@@ -94,8 +95,8 @@ class Conv(Op):
     ) -> tuple[Op, Array, Array | None] | None:
         per_filter = np.broadcast_to(scale, weight.shape[:1])
         bias = np.zeros_like(per_filter) if bias is None else bias
-        scaled = weight * per_filter.reshape(-1, *(1,) * (weight.ndim - 1))
-        return self, scaled, bias * per_filter + shift
+        column = per_filter.reshape(-1, *(1,) * (weight.ndim - 1))
+        return self, rescaled(weight, column), bias * per_filter + shift
 
     def cost(self, node: Node) -> int | str:
         window = math.prod(static(node.operands[1].type.shape)[1:])
@@ -200,8 +201,8 @@ class ConvTranspose(Op):
             return None
         per_filter = np.broadcast_to(scale, weight.shape[1:2])
         bias = np.zeros_like(per_filter) if bias is None else bias
-        scaled = weight * per_filter.reshape(-1, *(1,) * (weight.ndim - 2))
-        return self, scaled, bias * per_filter + shift
+        column = per_filter.reshape(-1, *(1,) * (weight.ndim - 2))
+        return self, rescaled(weight, column), bias * per_filter + shift
 
     def cost(self, node: Node) -> int | str:
         window = math.prod(static(node.operands[1].type.shape)[1:])

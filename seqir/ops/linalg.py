@@ -67,11 +67,11 @@ class MatMul(Op):
         if weight.ndim != 2:
             return None
         if not shift.any() and not (scale == 1).all():
-            return self, weight * scale, None
+            return self, rescaled(weight, scale), None
         if node.operands[0].type.rank != 2:
             return None
         row = np.broadcast_to(shift, weight.shape[1:])
-        return Gemm(), weight * scale, row
+        return Gemm(), rescaled(weight, scale), row
 
     def cost(self, node: Node) -> int | str:
         inner = node.operands[0].type.shape[-1]
@@ -93,7 +93,7 @@ class Gemm(Op):
         if a.rank != 2 or b.rank != 2:
             raise ShapeError(f"gemm needs matrices, got {a} and {b}")
         (y,) = MatMul().infer(a, b)
-        if shapes.broadcast(y.shape, c.shape) != y.shape:
+        if c.rank > 1 or shapes.broadcast(y.shape, c.shape) != y.shape:
             raise ShapeError(f"gemm cannot add {c} to {y}")
         return (y,)
 
@@ -111,7 +111,7 @@ class Gemm(Op):
     ) -> tuple[Op, Array, Array | None] | None:
         bias = np.zeros((), weight.dtype) if bias is None else bias
         row = np.broadcast_to(bias * scale + shift, weight.shape[1:])
-        return self, weight * scale, row
+        return self, rescaled(weight, scale), row
 
     def cost(self, node: Node) -> int | str:
         inner = node.operands[0].type.shape[-1]
@@ -164,6 +164,11 @@ class Einsum(Op):
         for term, v in zip(inputs, node.operands, strict=True):
             sizes.update(zip(term, v.type.shape, strict=True))
         return shapes.mul(*sizes.values())
+
+
+def rescaled(weight: Array, scale: Array) -> Array:
+    """The weight times a factor per channel; the same array if every factor is 1."""
+    return weight if (scale == 1).all() else weight * scale
 
 
 def _agree(a: shapes.Dim, b: shapes.Dim) -> bool:

@@ -43,7 +43,7 @@ def fold_affine(graph: Graph) -> Graph:
         bias = known[rest[0]] if rest else None
         folded = before.op.scaled(
             before,
-            known[weight].array.astype(np.float64),
+            known[weight].array,
             None if bias is None else bias.array.astype(np.float64),
             scale.astype(np.float64),
             shift.astype(np.float64),
@@ -60,8 +60,10 @@ def fold_affine(graph: Graph) -> Graph:
         ):
             if array is None:
                 continue
-            same = array is new_weight and np.array_equal(array, known[weight].array)
-            frozen = known[weight] if same else FrozenArray(array.astype(dtype), label)
+            if array is known[weight].array:
+                frozen = known[weight]
+            else:
+                frozen = FrozenArray(array.astype(dtype), label)
             values.append(b(Constant(frozen)))
             known[values[-1]] = frozen
         result = b(op, *values)

@@ -1,0 +1,678 @@
+"""The command line: what it prints, how it exits, what it says when it fails."""
+
+from __future__ import annotations
+
+import json
+import os
+import re
+import subprocess
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from click.testing import CliRunner
+
+import seqir
+from seqir import runtime
+from seqir.cli.commands import app
+
+ort = pytest.importorskip("onnxruntime")
+
+MODEL = '''
+import numpy as np
+import seqir as keras
+from seqir import layers
+
+print("hello from the model file")
+keras.utils.set_random_seed(1)
+
+net = keras.Sequential(
+    [
+        keras.Input((9, 12, 3), name="image"),
+        layers.Rescaling(1 / 255, name="scale"),
+        layers.Conv2D(4, 3, activation="relu", name="conv"),
+        layers.GlobalMaxPooling2D(name="pool"),
+        layers.Dense(2, name="scores"),
+    ],
+    name="net",
+)
+
+def make():
+    return keras.Sequential([keras.Input((4,)), layers.Dense(2)], name="made")
+
+def sized(n, m=1):
+    return make()
+
+def wrong():
+    return 3
+
+def fails():
+    keras.Sequential([keras.Input((4,)), layers.Conv2D(2, 3)])
+
+def crashes():
+    return [1, 2][5]
+
+left, right = keras.Input((3,), name="left"), keras.Input((3,), name="right")
+two = keras.Model([left, right], layers.Add(name="sum")([left, right]), name="two")
+
+unbuilt = keras.Sequential([layers.Dense(2)], name="unbuilt")
+
+bad = keras.Sequential([keras.Input((2,)), layers.Dense(1, name="d")], name="bad")
+bad.layers[0].set_weights([np.full((2, 1), np.nan), np.zeros(1)])
+
+class Holder:
+    inner = net
+
+number = 4
+'''
+
+
+@pytest.fixture
+def folder(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
+    (tmp_path / "model.py").write_text(MODEL)
+    monkeypatch.chdir(tmp_path)
+    monkeypatch.setattr(sys, "path", sys.path[:])
+    yield tmp_path
+    runtime.set_threads(None)
+
+
+class Outcome:
+    def __init__(self, *args: str) -> None:
+        result = CliRunner().invoke(app, args)
+        self.code = result.exit_code
+        self.out = result.stdout
+        # What the user's file prints must not be in the way.
+        self.err = result.stderr.replace("hello from the model file\n", "")
+
+    @property
+    def json(self) -> Any:
+        assert self.code == 0, self.err
+        return json.loads(self.out)
+
+
+def fails(*args: str) -> tuple[int, str]:
+    """Exit code and the one line that a failing command prints."""
+    outcome = Outcome(*args)
+    assert outcome.out == ""
+    lines = outcome.err.splitlines()
+    assert len(lines) == 1, outcome.err
+    assert lines[0].startswith("seqir: error: ")
+    return outcome.code, lines[0].removeprefix("seqir: error: ")
+
+
+# Help.
+
+
+@pytest.mark.parametrize("name", sorted(app.commands))
+def test_help_has_examples_and_exit_codes(name: str) -> None:
+    out = Outcome(name, "--help").out
+    assert f"  seqir {name}" in out
+    for line in ("  0  done", "  1  it failed", "  2  bad usage", "  3  this machine"):
+        assert line in out
+    assert "--json" in out
+    assert "--debug" in out
+    assert max(map(len, out.splitlines())) <= 88
+
+
+def test_help_of_the_program() -> None:
+    alone, asked = Outcome(), Outcome("--help")
+    assert alone.code == asked.code == 0
+    assert alone.out == asked.out == Outcome("-h").out
+    assert "_SEQIR_COMPLETE=bash_source" in asked.out
+    assert "model.py:net" in asked.out
+    assert [n for n in app.commands if f"  {n} " not in asked.out] == []
+
+
+def test_examples_in_help_parse() -> None:
+    for name, command in app.commands.items():
+        for example in command.examples:
+            words = re.sub(r" \|.*", "", example).replace("'", "").split()
+            assert words[:2] == ["seqir", name]
+            command.make_context(name, words[2:])
+
+
+def test_version() -> None:
+    assert Outcome("--version").out == f"seqir {seqir.__version__}\n"
+
+
+# Targets.
+
+
+def test_what_the_file_prints_goes_to_stderr(folder: Path) -> None:
+    result = CliRunner().invoke(app, ["summary", "model.py:net", "--json"])
+    assert json.loads(result.stdout)["name"] == "net"
+    assert result.stderr == "hello from the model file\n"
+
+
+@pytest.mark.parametrize(
+    "target", ["model.py:net", "model:net", "model.py:Holder.inner", "./model.py:net"]
+)
+def test_targets(folder: Path, target: str) -> None:
+    sys.modules.pop("model", None)
+    assert Outcome("summary", target, "--json").json["name"] == "net"
+
+
+def test_function_and_absolute_path_as_target(folder: Path) -> None:
+    target = f"{folder / 'model.py'}:make"
+    assert Outcome("summary", target, "--json").json["name"] == "made"
+
+
+def test_module_in_a_package_as_target(folder: Path) -> None:
+    (folder / "pkg_of_test_cli").mkdir()
+    (folder / "pkg_of_test_cli" / "nets.py").write_text(MODEL)
+    out = Outcome("summary", "pkg_of_test_cli.nets:make", "--json")
+    assert out.json["name"] == "made"
+
+
+def test_a_file_may_import_its_neighbour(folder: Path) -> None:
+    (folder / "sub").mkdir()
+    (folder / "sub" / "neighbour_of_test_cli.py").write_text(MODEL)
+    (folder / "sub" / "main.py").write_text("from neighbour_of_test_cli import net")
+    assert Outcome("summary", "sub/main.py:net", "--json").json["name"] == "net"
+
+
+@pytest.mark.parametrize(
+    ("target", "message"),
+    [
+        ("model.py:nett", "model.py has no object 'nett'. Did you mean 'net'? models "
+         "there: net, make, wrong, fails, crashes, two, unbuilt, bad"),
+        ("model.py:net.x", "model.py has no object 'net.x'. Did you mean 'net'?"),
+        ("model.py", "which object of model.py? write model.py:NAME; models there: "),
+        ("model.py:", "which object of model.py? write model.py:NAME"),
+        ("mdl.py:net", "there is no file mdl.py"),
+        ("no_such_module:net", "there is no module 'no_such_module', and no file"),
+        ("what is this", "'what is this' is neither a file nor a module; a target is "
+         "written model.py:net"),
+        ("model.py:number", "model.py:number is a int, no model; models there: net"),
+        ("model.py:sized", "model.py:sized needs the arguments n; a target is"),
+        ("model.py:wrong", "model.py:wrong() returned a int, no model"),
+        ("model.py:fails", "model.py:30: Input 0 of layer 'conv2d' is incompatible"),
+        ("model.py:crashes", "model.py:33: IndexError: list index out of range"),
+        ("model.py:unbuilt", "summary of model 'unbuilt' is not known yet, because the "
+         "model is not built: call it on an array"),
+        ("net.onnx", "net.onnx is an ONNX file; only `seqir run` takes one"),
+        ("data.bin:net", "data.bin is no Python file"),
+    ],
+)  # fmt: skip
+def test_bad_targets(folder: Path, target: str, message: str) -> None:
+    (folder / "data.bin").write_bytes(b"\0")
+    code, line = fails("summary", target)
+    assert line.startswith(message)
+    assert code == 2
+
+
+@pytest.mark.parametrize(
+    ("source", "message"),
+    [
+        ("x = 1\ny = x +\n", "bad.py:2: SyntaxError: invalid syntax"),
+        ("x = 1\n\n1 / 0\n", "bad.py:3: ZeroDivisionError: division by zero"),
+        ("import no_such_thing", "bad.py:1: ModuleNotFoundError: No module named "
+         "'no_such_thing'"),
+        ("def f():\n    raise ValueError('a\\nb')\nf()", "bad.py:2: ValueError: a b"),
+        ("raise SystemExit(4)", "bad.py ended the program while it was imported (exit "
+         "code 4)"),
+        ("x = 3", "bad.py has no object 'net'. there is no model in it"),
+    ],
+)  # fmt: skip
+def test_errors_in_the_file_name_its_line(
+    folder: Path, source: str, message: str
+) -> None:
+    (folder / "bad.py").write_text(source)
+    assert fails("summary", "bad.py:net") == (2, message)
+
+
+def test_debug_shows_the_traceback(folder: Path) -> None:
+    outcome = Outcome("summary", "model.py:crashes", "--debug")
+    assert outcome.code == 2
+    assert outcome.err.startswith("Traceback")
+    assert "in crashes" in outcome.err
+    assert outcome.err.splitlines()[-1] == (
+        "seqir: error: model.py:33: IndexError: list index out of range"
+    )
+
+
+def test_an_error_that_is_nobodys_fault_says_so(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: Any, **__: Any) -> None:
+        raise KeyError("x")
+
+    monkeypatch.setattr("seqir.model.base.Model.summary", broken)
+    code, line = fails("summary", "model.py:net")
+    assert code == 1
+    assert line == "unexpected KeyError: 'x' (--debug shows where)"
+
+
+def test_interrupt(folder: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def stop(*_: Any, **__: Any) -> None:
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("seqir.model.base.Model.summary", stop)
+    outcome = Outcome("summary", "model.py:net")
+    assert outcome.code == 130
+    assert outcome.err.strip() == "seqir: interrupted"
+
+
+# Usage errors.
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("exprt",), "No such command 'exprt'"),
+        (("summary",), "Missing argument 'TARGET'; see `seqir summary --help`"),
+        (("summary", "a:b", "--jsn"), "No such option"),
+        (("export", "a:b"), "Missing option '-o' / '--output'"),
+        (("export", "a:b", "-o", "x.onnx", "--layout", "x"), "Invalid value for '--la"),
+        (("export", "a:b", "-o", "x.onnx", "--opset", "x"), "Invalid value for '--ops"),
+        (
+            ("export", "a:b", "-o", "x.onnx", "--no-verify", "--verify-reference"),
+            "--no-verify and --verify-reference exclude each other",
+        ),
+        (("run", "a:b", "--batch-size", "0"), "Invalid value for '--batch-size'"),
+    ],
+)
+def test_usage_errors(args: tuple[str, ...], message: str) -> None:
+    code, line = fails(*args)
+    assert code == 2
+    assert message in line
+    assert "--help`" in line
+
+
+# summary.
+
+
+def test_summary_as_json(folder: Path) -> None:
+    found = Outcome("summary", "model.py:net", "--json").json
+    assert found["total_params"] == 3 * 3 * 3 * 4 + 4 + 4 * 2 + 2
+    assert [r["name"] for r in found["rows"]] == ["scale", "conv", "pool", "scores"]
+    assert found["rows"][1]["output_shape"] == [None, 7, 10, 4]
+
+
+def test_summary_as_text(folder: Path) -> None:
+    rich, plain = Outcome("summary", "model.py:net"), None
+    assert 'Model: "net"' in rich.out
+    assert "Total params: 122" in rich.out
+    plain = Outcome("summary", "model.py:net", "--plain", "--cost", "--trainable")
+    assert "====" in plain.out
+    assert "┏" not in plain.out
+    assert "Multiply-accumulates" in plain.out
+
+
+# export.
+
+
+def test_export(folder: Path) -> None:
+    outcome = Outcome("export", "model.py:net", "-o", "net.onnx")
+    assert outcome.code == 0, outcome.err
+    assert outcome.out.startswith("net.onnx: ")
+    assert "verified scores: largest error" in outcome.out
+    session = ort.InferenceSession("net.onnx")
+    assert [x.name for x in session.get_inputs()] == ["image"]
+    assert [y.name for y in session.get_outputs()] == ["scores"]
+
+
+def test_export_options(folder: Path) -> None:
+    report = Outcome(
+        "export", "model.py:two", "-o", "two.onnx", "--opset", "20", "--batch", "3",
+        "--input-name", "a", "--input-name", "b", "--output-name", "c",
+        "--external-data", "--metadata", "author=me", "--metadata", "note=x=y",
+        "--verify-reference", "--json",
+    ).json  # fmt: skip
+    assert report["opset"] == 20
+    assert report["inputs"] == {"a": "f32[3, 3]", "b": "f32[3, 3]"}
+    assert report["outputs"] == {"c": "f32[3, 3]"}
+    assert report["verified"] == "reference"
+    assert report["files"] == ["two.onnx", "two.onnx.data"]
+    session = ort.InferenceSession("two.onnx")
+    meta = session.get_modelmeta().custom_metadata_map
+    assert meta["author"] == "me"
+    assert meta["note"] == "x=y"
+
+
+def test_export_layout_and_named_batch(folder: Path) -> None:
+    report = Outcome(
+        "export", "model.py:net", "-o", "n.onnx", "--layout", "channels_first",
+        "--batch", "n", "--no-verify", "--json",
+    ).json  # fmt: skip
+    assert report["inputs"] == {"image": "f32[n, 3, 9, 12]"}
+    assert report["verified"] == "no"
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (("net", "-o", "net.txt"), 2, "the file must end in .onnx, got 'net.txt'"),
+        (("net", "-o", "no/net.onnx"), 1, "cannot write no/net.onnx: there is no fold"),
+        (("net", "-o", "n.onnx", "--opset", "3"), 2, "opset must be from 17 to "),
+        (("net", "-o", "n.onnx", "--batch", "0"), 2, "batch must be a positive"),
+        (("net", "-o", "n.onnx", "--batch", "-1"), 2, "batch must be a positive"),
+        (("net", "-o", "n.onnx", "--metadata", "x"), 2, "--metadata takes KEY=VALUE"),
+        (("net", "-o", "n.onnx", "--metadata", "x=1", "--metadata", "x=2"), 2,
+         "--metadata has 'x' twice"),
+        (("net", "-o", "n.onnx", "--input-name", "a", "--input-name", "b"), 2,
+         "input_names has 2 names, the model has 1 inputs"),
+        (("two", "-o", "n.onnx", "--layout", "channels_first"), 1, "layout='channels_f"),
+        (("bad", "-o", "n.onnx"), 1, "output 'd' is not finite because weight "
+         "'d/kernel' holds NaN"),
+        (("unbuilt", "-o", "n.onnx"), 2, "export of model 'unbuilt' is not known yet"),
+    ],
+)  # fmt: skip
+def test_export_errors(
+    folder: Path, args: tuple[str, ...], code: int, message: str
+) -> None:
+    found, line = fails("export", f"model.py:{args[0]}", *args[1:])
+    assert line.startswith(message)
+    assert found == code
+    assert not list(folder.glob("*.onnx"))
+
+
+# run.
+
+
+def picture(path: Path, size: tuple[int, int] = (24, 18)) -> None:
+    image = pytest.importorskip("PIL.Image")
+    image.effect_noise(size, 50).convert("RGB").save(path)
+
+
+def test_run_a_model_and_its_file_alike(folder: Path) -> None:
+    x = np.random.default_rng(0).uniform(0, 255, (5, 9, 12, 3)).astype(np.float32)
+    np.save("x.npy", x)
+    Outcome("export", "model.py:net", "-o", "net.onnx")
+    options = ("--input", "x.npy", "--batch-size", "2", "--threads", "1", "--json")
+    one = Outcome("run", "model.py:net", "-o", "a.npz", *options).json
+    two = Outcome("run", "net.onnx", "-o", "b.npz", *options).json
+    assert one["device"] == two["device"] == "cpu"
+    assert one["outputs"]["scores"]["shape"] == [5, 2]
+    a, b = np.load("a.npz")["scores"], np.load("b.npz")["scores"]
+    np.testing.assert_allclose(a, b, 1e-5, 1e-5)
+    assert two["outputs"]["scores"]["max"] == b.astype(np.float64).max()
+    assert "values" not in two["outputs"]["scores"]
+
+
+def test_run_prints_small_outputs(folder: Path) -> None:
+    np.save("x.npy", np.ones((1, 9, 12, 3)))
+    values = Outcome("run", "model.py:net", "--input", "x.npy", "--json").json
+    values = values["outputs"]["scores"]["values"]
+    assert np.shape(values) == (1, 2)
+    text = Outcome("run", "model.py:net", "--input", "x.npy", "-o", "y.npy").out
+    assert text.startswith("scores: float32[1, 2] from ")
+    assert "y.npy: written; on cpu in " in text
+    np.testing.assert_allclose(np.load("y.npy"), values)
+    assert " = [[" in Outcome("run", "model.py:net", "--input", "x.npy").out
+
+
+@pytest.mark.parametrize("suffix", ["png", "jpg"])
+def test_run_a_picture(folder: Path, suffix: str) -> None:
+    picture(folder / f"p.{suffix}")
+    Outcome("export", "model.py:net", "-o", "f.onnx", "--layout", "channels_first")
+    option = ("--input", f"p.{suffix}", "--json")
+    model = Outcome("run", "model.py:net", *option).json["outputs"]["scores"]
+    file = Outcome("run", "f.onnx", *option).json["outputs"]["scores"]
+    np.testing.assert_allclose(model["values"], file["values"], 1e-5, 1e-6)
+
+
+def test_run_several_inputs(folder: Path) -> None:
+    a, b = np.ones((2, 3), np.float32), np.full((2, 3), 4, np.float32)
+    np.save("a.npy", a)
+    np.save("b.npy", b)
+    np.savez("both.npz", left=a, right=b)
+    Outcome("export", "model.py:two", "-o", "two.onnx")
+    for target in ("model.py:two", "two.onnx"):
+        for inputs in (("left=a.npy", "right=b.npy"), ("both.npz",)):
+            options = [x for name in inputs for x in ("--input", name)]
+            found = Outcome("run", target, *options, "--json").json
+            assert found["outputs"]["sum"]["values"] == [[5, 5, 5]] * 2
+
+
+def test_run_random_is_always_the_same(folder: Path) -> None:
+    args = ("run", "model.py:net", "--random", "--batch-size", "3", "--json")
+    one, two = Outcome(*args).json, Outcome(*args).json
+    assert one["outputs"] == two["outputs"]
+    assert one["outputs"]["scores"]["shape"] == [3, 2]
+
+
+def test_run_says_what_is_not_finite(folder: Path) -> None:
+    found = Outcome("run", "model.py:bad", "--random", "--json").json
+    assert found["outputs"]["d"]["not_finite"] == 1
+    assert found["outputs"]["d"]["values"] == [[None]]
+    assert "1 not finite" in Outcome("run", "model.py:bad", "--random").out
+
+
+@pytest.mark.parametrize(
+    ("args", "code", "message"),
+    [
+        (("net", "--input", "no.npy"), 2, "there is no file no.npy"),
+        (("net",), 2, "no --input for image; write --input image=FILE, or --random"),
+        (("net", "--input", "x.txt"), 2, "cannot read x.txt: an input is .npy, .npz"),
+        (("net", "--input", "bad.npy"), 2, "cannot read bad.npy: "),
+        (("net", "--input", "bad.npz"), 2, "cannot read bad.npz: "),
+        (("net", "--input", "bad.png"), 2, "cannot read bad.png: it is no picture"),
+        (("net", "--input", "object.npy"), 2, "cannot read object.npy: Object arrays"),
+        (("net", "--input", "wrong.npy"), 2, "Invalid input shape for input 'image'"),
+        (("net", "--input", "imgae=x.npy"), 2, "the model has no input 'imgae', its "
+         "inputs are image. Did you mean 'image'?"),
+        (("net", "--input", "x.npy", "--random"), 2, "--input and --random exclude"),
+        (("net", "--input", "x.npy", "--input", "x.npy"), 2, "input 'image' is given t"),
+        (("two", "--input", "x.npy"), 2, "the model has the inputs left, right; say wh"),
+        (("two", "--input", "left=x.npy"), 2, "no --input for right; write --input ri"),
+        (("two", "--input", "many.npz"), 2, "many.npz holds p, q; the model's inputs"),
+        (("make", "--input", "p.png"), 2, "p.png is a picture, and input 'input_layer"),
+        (("net", "--random", "-o", "y.txt"), 2, "arrays are written to .npz or .npy"),
+        (("net", "--random", "-o", "no/y.npz"), 1, "cannot write no/y.npz: there is no"),
+        (("net", "--random", "--device", "gpu"), 2, "'gpu' is not a device; use one "),
+        (("net", "--random", "--device", "rocm"), 3, "device 'rocm' does not work: "),
+        (("unbuilt", "--random"), 2, "the shape of the input of model 'unbuilt' is not"),
+    ],
+)  # fmt: skip
+def test_run_errors(
+    folder: Path, args: tuple[str, ...], code: int, message: str
+) -> None:
+    for name in ("x.txt", "bad.npy", "bad.npz", "bad.png"):
+        (folder / name).write_text("this is no such file")
+    np.save("x.npy", np.ones((1, 9, 12, 3)))
+    np.save("wrong.npy", np.ones((1, 9, 11, 3)))
+    np.save("object.npy", np.array([{}]), allow_pickle=True)
+    np.savez("many.npz", p=np.ones(1), q=np.ones(1))
+    picture(folder / "p.png")
+    found, line = fails("run", f"model.py:{args[0]}", *args[1:])
+    assert line.startswith(message)
+    assert found == code
+
+
+def test_run_errors_of_files(folder: Path) -> None:
+    (folder / "bad.onnx").write_text("no model")
+    code, line = fails("run", "bad.onnx", "--random")
+    assert code == 1
+    assert line.startswith("onnxruntime could not load the model: ")
+    assert fails("run", "no.onnx", "--random") == (2, "there is no file no.onnx")
+    Outcome("export", "model.py:net", "-o", "net.onnx")
+    np.save("x.npy", np.ones((1, 9, 11, 3)))
+    code, line = fails("run", "net.onnx", "--input", "x.npy")
+    assert code == 2
+    assert line == (
+        "input 'image' has shape (1, 9, 11, 3), the model wants (batch, 9, 12, 3)"
+    )
+
+
+def test_a_missing_package_is_code_3(
+    folder: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    picture(folder / "p.png")
+    monkeypatch.setitem(sys.modules, "PIL", None)
+    code, line = fails("run", "model.py:net", "--input", "p.png")
+    assert code == 3
+    assert line.startswith("reading a picture needs Pillow, which is not installed")
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    code, line = fails("run", "model.py:net", "--random")
+    assert code == 3
+    assert 'pip install "seqir[cpu]"' in line
+
+
+# features.
+
+
+def test_features_as_a_model(folder: Path) -> None:
+    report = Outcome(
+        "features", "model.py:net", "--layers", "conv", "-o", "f.onnx", "--json"
+    ).json
+    assert report["outputs"] == {"conv": "f32[batch, 7, 10, 4]"}
+    assert report["parameters"] == 112
+    report = Outcome(
+        "features", "model.py:net", "--layers", "sco.*", "--inputs", "conv",
+        "-o", "head.onnx", "--json",
+    ).json  # fmt: skip
+    assert report["inputs"] == {"conv": "f32[batch, 7, 10, 4]"}
+    assert report["parameters"] == 10
+
+
+def test_features_of_an_input(folder: Path) -> None:
+    np.save("x.npy", np.ones((2, 9, 12, 3), np.float32))
+    outcome = Outcome(
+        "features", "model.py:net", "--layers", ".*", "-o", "f.npz",
+        "--input", "x.npy",
+    )  # fmt: skip
+    assert outcome.code == 0, outcome.err
+    features = np.load("f.npz")
+    assert features.files == ["scale", "conv", "pool", "scores"]
+    np.testing.assert_allclose(features["scale"], 1 / 255)
+    np.testing.assert_array_equal(features["pool"], features["conv"].max((1, 2)))
+
+
+@pytest.mark.parametrize(
+    ("args", "message"),
+    [
+        (("--layers", "cnv", "-o", "f.onnx"), "no layer of model 'net' matches "
+         "outputs='cnv'. Did you mean 'conv'? Layers: image, scale, conv"),
+        (("--layers", "(", "-o", "f.onnx"), "outputs='(' is no regular expression"),
+        (("--layers", "conv", "-o", "f.txt"), "arrays are written to .npz or .npy"),
+        (("--layers", "conv", "-o", "f.npz"), "no --input for image"),
+        (("--layers", "conv", "-o", "f.onnx", "--random"), "--input and --random are "
+         "for features in an .npz"),
+        (("--layers", ".*", "-o", "f.npy", "--random"), "f.npy holds one array, the "
+         "outputs are scale, conv, pool, scores; use .npz"),
+        (("--layers", "conv", "--inputs", "pool", "-o", "f.onnx"), "the outputs are "
+         "not connected to the inputs alone: they also need 'image'"),
+    ],
+)  # fmt: skip
+def test_features_errors(folder: Path, args: tuple[str, ...], message: str) -> None:
+    code, line = fails("features", "model.py:net", *args)
+    assert line.startswith(message)
+    assert code == 2
+
+
+# plot.
+
+
+@pytest.mark.parametrize("suffix", ["svg", "html", "png"])
+def test_plot(folder: Path, suffix: str) -> None:
+    if suffix == "png":
+        pytest.importorskip("matplotlib")
+    path = folder / f"net.{suffix}"
+    options = ("--params", "--rankdir", "LR", "--expand-nested", "--no-shapes")
+    outcome = Outcome("plot", "model.py:net", "-o", path.name, *options)
+    assert outcome.code == 0, outcome.err
+    assert outcome.out == f"{path.name}: {path.stat().st_size:,} bytes\n"
+    found = Outcome("plot", "model.py:net", "-o", path.name, "--json").json
+    assert found == {"path": path.name, "bytes": path.stat().st_size}
+
+
+def test_plot_errors(folder: Path) -> None:
+    assert fails("plot", "model.py:net", "-o", "net.docx")[0] == 2
+    assert fails("plot", "model.py:net", "-o", "no/net.svg")[0] == 1
+
+
+# doctor.
+
+
+def test_doctor() -> None:
+    outcome = Outcome("doctor")
+    assert outcome.code == 0
+    assert f"onnxruntime  {ort.__version__}" in outcome.out
+    assert "cpu          works" in outcome.out
+    found = Outcome("doctor", "--json").json
+    assert found["devices"]["cpu"] == {"works": True, "reason": None}
+
+
+def test_doctor_without_onnxruntime(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setitem(sys.modules, "onnxruntime", None)
+    outcome = Outcome("doctor")
+    assert outcome.code == 3
+    assert "onnxruntime  not there" in outcome.out
+    assert 'pip install "seqir[cpu]"' in outcome.out
+
+
+# The real program.
+
+PROGRAM = [sys.executable, "-c", "from seqir.cli import main; main()"]
+
+
+def program(*args: str, **options: Any) -> subprocess.CompletedProcess[str]:
+    return subprocess.run(
+        [*PROGRAM, *args], capture_output=True, text=True, check=False, **options
+    )
+
+
+def test_program(folder: Path) -> None:
+    done = program("export", "model.py:make", "-o", "made.onnx", "--json")
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout)["parameters"] == 10
+    done = program("run", "made.onnx", "--random")
+    assert done.returncode == 0, done.stderr
+    done = program("summary", "model.py:nte")
+    assert (done.returncode, done.stdout) == (2, "")
+    assert done.stderr.splitlines()[-1].startswith("seqir: error: model.py has no")
+    assert "Traceback" not in done.stderr
+
+
+def test_help_is_fast_and_loads_nothing_heavy() -> None:
+    code = (
+        "import sys, atexit\n"
+        "from seqir.cli import main\n"
+        "atexit.register(lambda: print(*sys.modules, file=sys.stderr))\n"
+        "sys.argv = ['seqir', '--help']\n"
+        "main()"
+    )
+    done = subprocess.run(
+        [sys.executable, "-c", code], capture_output=True, text=True, check=True
+    )
+    assert not {"numpy", "onnx", "onnxruntime", "rich"} & set(done.stderr.split())
+
+    def clock(*command: str) -> float:
+        start = time.perf_counter()
+        subprocess.run([sys.executable, *command], capture_output=True, check=True)
+        return time.perf_counter() - start
+
+    bare = min(clock("-c", "import click") for _ in range(3))
+    ours = min(clock(*PROGRAM[1:], "--help") for _ in range(3))
+    assert ours < bare + 0.15
+
+
+def test_a_reader_that_leaves_is_no_error(folder: Path) -> None:
+    (folder / "big.py").write_text(
+        "import seqir\nfrom seqir import layers\n"
+        "net = seqir.Sequential([seqir.Input((1,))]"
+        " + [layers.Dense(1) for _ in range(700)])\n"
+    )
+    for args in ("summary big.py:net", "summary big.py:net --json", "--help"):
+        run = subprocess.Popen(
+            [*PROGRAM, *args.split()],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            env={**os.environ, "PYTHONUNBUFFERED": ""},
+        )
+        assert run.stdout
+        assert run.stderr
+        run.stdout.close()
+        assert run.stderr.read() == b""
+        assert run.wait() == 0
+        run.stderr.close()
+
+
+def test_completion() -> None:
+    env = {**os.environ, "_SEQIR_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
+    done = program(env={**env, "COMP_WORDS": "seqir su"})
+    assert "plain,summary" in done.stdout
