@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import shutil
 import tempfile
-from collections.abc import Iterator
+from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
 
@@ -13,7 +13,7 @@ from seqir.errors import ExportError
 
 
 @contextmanager
-def staged(path: str | os.PathLike[str]) -> Iterator[Path]:
+def staged(path: str | os.PathLike[str]) -> Generator[Path]:
     """A path to write to (and beside), whose files take their places at the end.
 
     They are written into a hidden folder next to the target; when the block ends

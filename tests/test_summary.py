@@ -21,97 +21,97 @@ BOTH = {"keras": (keras, keras_layers), "seqir": (seqir, layers)}
 
 @pytest.fixture(autouse=True)
 def fresh(monkeypatch):
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     monkeypatch.delenv("COLUMNS", raising=False)
 
 
-def guide(k, L):
+def guide(k, nn):
     model = k.Sequential([k.Input((250, 250, 3))], name="cnn")
-    model.add(L.Conv2D(32, 5, strides=2, activation="relu"))
-    model.add(L.Conv2D(32, 3, activation="relu"))
-    model.add(L.MaxPooling2D(3))
+    model.add(nn.Conv2D(32, 5, strides=2, activation="relu"))
+    model.add(nn.Conv2D(32, 3, activation="relu"))
+    model.add(nn.MaxPooling2D(3))
     for pool in (3, 2):
-        model.add(L.Conv2D(32, 3, activation="relu"))
-        model.add(L.Conv2D(32, 3, activation="relu"))
-        model.add(L.MaxPooling2D(pool))
-    model.add(L.GlobalMaxPooling2D())
-    model.add(L.Dense(10))
+        model.add(nn.Conv2D(32, 3, activation="relu"))
+        model.add(nn.Conv2D(32, 3, activation="relu"))
+        model.add(nn.MaxPooling2D(pool))
+    model.add(nn.GlobalMaxPooling2D())
+    model.add(nn.Dense(10))
     return model
 
 
-def incidental(k, L):
-    model = k.Sequential([L.Dense(2, activation="relu"), L.Dense(3), L.Dense(4)])
+def incidental(k, nn):
+    model = k.Sequential([nn.Dense(2, activation="relu"), nn.Dense(3), nn.Dense(4)])
     model(np.ones((1, 4), np.float32))
     return model
 
 
-def long_names(k, L):
+def long_names(k, nn):
     return k.Sequential(
         [
             k.Input((None, 300, 3)),
-            L.Conv2D(1024, 3, name="the_first_convolution_of_the_very_long_backbone"),
-            L.BatchNormalization(name="n" * 70),
-            L.Conv2D(7, 1, name="größe_der_schicht"),
-            L.SeparableConv2D(300, 3, padding="same"),
+            nn.Conv2D(1024, 3, name="the_first_convolution_of_the_very_long_backbone"),
+            nn.BatchNormalization(name="n" * 70),
+            nn.Conv2D(7, 1, name="größe_der_schicht"),
+            nn.SeparableConv2D(300, 3, padding="same"),
         ],
         name="a_model",
     )
 
 
-def chain(k, L):
+def chain(k, nn):
     x = k.Input((8,), name="in")
-    return k.Model(x, L.Dense(1)(L.Dropout(0.5)(L.Dense(16)(x))))
+    return k.Model(x, nn.Dense(1)(nn.Dropout(0.5)(nn.Dense(16)(x))))
 
 
-def branches(k, L):
+def branches(k, nn):
     x = k.Input((16, 16, 3), name="image")
-    a = L.Conv2D(8, 1, name="one")(x)
-    b = L.Conv2D(8, 3, padding="same", name="three")(x)
-    c = L.MaxPooling2D(3, strides=1, padding="same")(x)
-    joined = L.Concatenate()([a, b, c])
-    skip = L.Add()([L.Conv2D(19, 1, use_bias=False)(joined), joined])
-    return k.Model(x, L.Dense(4)(L.Flatten()(skip)), name="inception")
+    a = nn.Conv2D(8, 1, name="one")(x)
+    b = nn.Conv2D(8, 3, padding="same", name="three")(x)
+    c = nn.MaxPooling2D(3, strides=1, padding="same")(x)
+    joined = nn.Concatenate()([a, b, c])
+    skip = nn.Add()([nn.Conv2D(19, 1, use_bias=False)(joined), joined])
+    return k.Model(x, nn.Dense(4)(nn.Flatten()(skip)), name="inception")
 
 
-def shared(k, L):
+def shared(k, nn):
     a, b = k.Input((4,), name="left"), k.Input((4,), name="right")
-    dense = L.Dense(8, name="tower")
-    joined = L.Concatenate()([dense(a), dense(b)])
-    y = dense(L.Dense(4)(joined))
-    return k.Model([a, b], [y, L.Dense(1)(joined)], name="siamese")
+    dense = nn.Dense(8, name="tower")
+    joined = nn.Concatenate()([dense(a), dense(b)])
+    y = dense(nn.Dense(4)(joined))
+    return k.Model([a, b], [y, nn.Dense(1)(joined)], name="siamese")
 
 
-def shared_in_a_row(k, L):
-    x, dense = k.Input((4,)), L.Dense(4)
+def shared_in_a_row(k, nn):
+    x, dense = k.Input((4,)), nn.Dense(4)
     return k.Model(x, dense(dense(x)))
 
 
-def nested(k, L):
-    inner = k.Sequential([L.Conv2D(8, 3), L.Conv2D(8, 3, name="last")], name="inner")
+def nested(k, nn):
+    inner = k.Sequential([nn.Conv2D(8, 3), nn.Conv2D(8, 3, name="last")], name="inner")
     x = k.Input((8, 8, 3))
-    y = L.Conv2D(4, 3)(x)
-    block = k.Model(x, L.Add()([y, L.Conv2D(4, 1)(y)]), name="block")
-    model = k.Sequential([k.Input((8, 8, 3)), block, inner, L.Flatten()], name="outer")
+    y = nn.Conv2D(4, 3)(x)
+    block = k.Model(x, nn.Add()([y, nn.Conv2D(4, 1)(y)]), name="block")
+    model = k.Sequential([k.Input((8, 8, 3)), block, inner, nn.Flatten()], name="outer")
     block.trainable = False
     return model
 
 
-def nested_functional(k, L):
+def nested_functional(k, nn):
     x = k.Input((6,))
-    block = k.Model(x, [L.Dense(3)(x), L.Dense(2)(x)], name="block")
+    block = k.Model(x, [nn.Dense(3)(x), nn.Dense(2)(x)], name="block")
     z = k.Input((6,), name="z")
     a, b = block(z)
-    return k.Model(z, {"a": L.Dense(1)(a), "b": L.Dense(1)(b)}, name="outer")
+    return k.Model(z, {"a": nn.Dense(1)(a), "b": nn.Dense(1)(b)}, name="outer")
 
 
-def functions(k, L):
+def functions(k, nn):
     x = k.Input((4,))
-    y = k.ops.relu(x) * L.Dense(4)(x)
+    y = k.ops.relu(x) * nn.Dense(4)(x)
     return k.Model(x, k.ops.sum(y, axis=-1))
 
 
-def frozen(k, L):
-    model = guide(k, L)
+def frozen(k, nn):
+    model = guide(k, nn)
     for layer in model.layers[:-1]:
         layer.trainable = False
     return model
@@ -141,11 +141,11 @@ OPTIONS = [
 
 
 def printed(library, build, **options):
-    k, L = BOTH[library]
-    keras.utils.clear_session()
+    k, nn = BOTH[library]
+    keras.utils.clear_session(free_memory=False)
     naming.reset()
     pages = []
-    build(k, L).summary(print_fn=pages.append, **options)
+    build(k, nn).summary(print_fn=pages.append, **options)
     assert len(pages) == 1
     return pages[0]
 
@@ -192,10 +192,10 @@ def test_colours_as_in_keras(monkeypatch):
     monkeypatch.setenv("TERM", "xterm-256color")
     monkeypatch.delenv("NO_COLOR", raising=False)
     shown = {}
-    for library, (k, L) in BOTH.items():
-        keras.utils.clear_session()
+    for library, (k, nn) in BOTH.items():
+        keras.utils.clear_session(free_memory=False)
         naming.reset()
-        model = nested(k, L)
+        model = nested(k, nn)
         with monkeypatch.context() as patch:
             patch.setattr(sys, "stdout", out := Terminal())
             model.summary(expand_nested=True, show_trainable=True)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Iterable, Sequence
+from collections.abc import Generator, Iterable, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from typing import Any, NoReturn
 
@@ -45,6 +46,19 @@ class State:
     """That path as the user wrote it."""
 
 
+class ReaderGoneError(Exception):
+    """Whoever read our output has closed the pipe."""
+
+
+@contextmanager
+def _watching_the_pipe() -> Generator[None]:
+    """Keep click from making an exit code of its own of a closed pipe."""
+    try:
+        yield
+    except BrokenPipeError as error:
+        raise ReaderGoneError from error
+
+
 class Command(click.Command):
     """A command with `--debug`, examples and exit codes in its help."""
 
@@ -62,9 +76,7 @@ class Command(click.Command):
             )
         )
 
-    def format_epilog(
-        self, ctx: click.Context, formatter: click.HelpFormatter
-    ) -> None:
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _section(formatter, "Examples", self.examples)
         _section(formatter, "Exit codes", _exit_codes())
 
@@ -74,9 +86,7 @@ class App(click.Group):
 
     command_class = Command
 
-    def format_epilog(
-        self, ctx: click.Context, formatter: click.HelpFormatter
-    ) -> None:
+    def format_epilog(self, ctx: click.Context, formatter: click.HelpFormatter) -> None:
         _section(
             formatter,
             "A TARGET is",
@@ -96,6 +106,14 @@ class App(click.Group):
             ),
         )
 
+    def make_context(self, *args: Any, **extra: Any) -> click.Context:
+        with _watching_the_pipe():
+            return super().make_context(*args, **extra)
+
+    def invoke(self, ctx: click.Context) -> Any:
+        with _watching_the_pipe():
+            return super().invoke(ctx)
+
     def main(  # type: ignore[override]
         self,
         args: Sequence[str] | None = None,
@@ -110,7 +128,7 @@ class App(click.Group):
             sys.stdout.flush()
         except BaseException as error:
             status = _report(error, state)
-        sys.exit(status if isinstance(status, int) else DONE)
+        sys.exit(status or DONE)
 
 
 def main() -> NoReturn:
@@ -139,9 +157,7 @@ def _exit_codes() -> Iterable[str]:
     return (f"{code}  {meaning}" for code, meaning in EXIT_CODES)
 
 
-def _section(
-    formatter: click.HelpFormatter, title: str, lines: Iterable[str]
-) -> None:
+def _section(formatter: click.HelpFormatter, title: str, lines: Iterable[str]) -> None:
     with formatter.section(title):
         for line in lines:
             formatter.write(f"{'':>{formatter.current_indent}}{line}\n")
@@ -149,7 +165,7 @@ def _section(
 
 def _report(error: BaseException, state: State) -> int:
     """Say in one line what went wrong; the exit code."""
-    if isinstance(error, BrokenPipeError) or _of_pipe(error):
+    if isinstance(error, BrokenPipeError | ReaderGoneError):
         # Who reads has seen enough; the interpreter must not flush into the pipe.
         os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
         return DONE
@@ -167,12 +183,6 @@ def _report(error: BaseException, state: State) -> int:
     text, status = _explain(error, state)
     click.echo(f"seqir: error: {' '.join(text.split())}", err=True)
     return status
-
-
-def _of_pipe(error: BaseException) -> bool:
-    """Whether it is the exit that click makes of a broken pipe."""
-    cause = error.__context__
-    return isinstance(error, SystemExit) and isinstance(cause, BrokenPipeError)
 
 
 def _explain(error: BaseException, state: State) -> tuple[str, int]:

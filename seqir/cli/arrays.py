@@ -239,5 +239,3 @@ def _random(wanted: Wanted, batch: int, rng: np.random.Generator) -> Array:
 def shown_shape(facts: Mapping[str, Any]) -> str:
     """``float32[1, 10]``."""
     return f"{facts['dtype']}[{', '.join(map(str, facts['shape']))}]"
-
-

@@ -82,7 +82,7 @@ def summary(
     from seqir.model.summary import summary_of
 
     model = model_of(target)
-    options = {
+    options: dict[str, Any] = {
         "expand_nested": expand_nested,
         "show_trainable": trainable,
         "show_cost": cost,
@@ -103,7 +103,9 @@ def summary(
 )
 @target
 @click.option("-o", "--output", required=True, metavar="FILE.onnx", help="The file.")
-@click.option("--opset", type=int, help="ONNX opset; default: 17, which all runtimes take.")
+@click.option(
+    "--opset", type=int, help="ONNX opset; default: 17, which all runtimes take."
+)
 @click.option(
     "--batch", metavar="N|NAME", help="A fixed batch size, or a name for a free one."
 )

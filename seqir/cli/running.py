@@ -58,9 +58,7 @@ def of_file(path: str, device: str) -> Runnable:
         raise ArgumentError(f"there is no file {path}")
     session = runtime.Session.from_file(path, device=device)
     described: Any = session._session.get_inputs()  # pyright: ignore[reportPrivateUsage]
-    inputs = [
-        Wanted(x.name, numpy_name(x.type), tuple(x.shape)) for x in described
-    ]
+    inputs = [Wanted(x.name, numpy_name(x.type), tuple(x.shape)) for x in described]
 
     def run(feeds: Mapping[str, Array], batch: int) -> dict[str, Array]:
         feeds = {w.name: _converted(feeds[w.name], w) for w in inputs}

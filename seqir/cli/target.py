@@ -102,7 +102,8 @@ def _find(module: ModuleType, place: str, name: str, state: State) -> Model:
         return found
     if not callable(found):
         raise ArgumentError(
-            f"{place}:{name} is a {type(found).__name__}, no model; {_available(module)}"
+            f"{place}:{name} is of type {type(found).__name__}, no model; "
+            f"{_available(module)}"
         )
     if needed := _required(found):
         raise ArgumentError(

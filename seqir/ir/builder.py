@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -98,7 +98,7 @@ class Builder:
         return result
 
     @contextmanager
-    def source(self, name: str, kind: str = "") -> Iterator[None]:
+    def source(self, name: str, kind: str = "") -> Generator[None]:
         """Everything emitted inside comes from the layer `name` (of class `kind`)."""
         outer, self.path = self.path, f"{self.path}/{name}" if self.path else name
         if kind:
@@ -109,7 +109,7 @@ class Builder:
             self.path = outer
 
     @contextmanager
-    def active(self) -> Iterator[Builder]:
+    def active(self) -> Generator[Builder]:
         """Make this the builder that operators without a symbolic operand go to."""
         token = _current.set(self)
         try:

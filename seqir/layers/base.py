@@ -72,6 +72,15 @@ class Layer:
     single_input: ClassVar[bool] = False
     """Takes one tensor and says so when it gets a list."""
 
+    built: bool
+    """Whether the weights exist."""
+    calls: list[Call]
+    """Calls on tensors of models, in order."""
+    _own_variables: list[Variable]
+    _layers: list[Layer]
+    _sessions: dict[str, Any]
+    _trainable: bool
+
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "__init__" in cls.__dict__:
@@ -99,13 +108,14 @@ class Layer:
             raise ArgumentError(
                 f"Expected trainable to be a boolean, got {trainable!r}"
             )
-        set_ = object.__setattr__
-        set_(self, "_own_variables", [])
-        set_(self, "_layers", [])
-        set_(self, "built", False)
-        set_(self, "calls", [])
-        set_(self, "_sessions", {})
-        set_(self, "_trainable", trainable)
+        self.__dict__.update(
+            _own_variables=[],
+            _layers=[],
+            _sessions={},
+            _trainable=trainable,
+            built=False,
+            calls=[],
+        )
         self.name = naming.auto_name(kind) if name is None else check_name(name)
         self.variable_dtype, self.compute_dtype = _policy(dtype)
         self.autocast = autocast

@@ -124,7 +124,7 @@ def write_external(model: OnnxModel, file: BinaryIO, location: str) -> Any:
 def raw_bytes(array: Array) -> memoryview:
     """The array's memory in the order that ONNX wants (row by row, little-endian)."""
     flat = np.ascontiguousarray(array).reshape(-1)
-    return memoryview(flat.view(np.uint8))
+    return flat.view(np.uint8).data
 
 
 def _skeleton(model: OnnxModel) -> onnx.ModelProto:

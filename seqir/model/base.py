@@ -195,13 +195,14 @@ class Model(Layer):
         """Compute on arrays, with ONNX Runtime."""
         if not args:
             raise ArgumentError(f"model {self.name!r} was called without an input")
+        x = args[0]
         if kwargs.pop("training", None):
             return super().run(*args, training=True, **kwargs)
         if len(args) > 1 or any(v is not None for v in kwargs.values()):
             return super().run(*args, **kwargs)
         if not self.built:
-            self.build_from_arrays(args[0])
-        return self._runner(standardize(self, args[0]))
+            self.build_from_arrays(x)
+        return self._runner(standardize(self, x))
 
     def build_from_arrays(self, x: Any) -> None:
         """Build for the shapes of these arrays."""

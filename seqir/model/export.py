@@ -147,7 +147,11 @@ def export(
         outputs={n: str(t) for n, t in lowered.outputs.items()},
         nodes=dict(Counter(n.op_type for n in lowered.nodes).most_common()),
         parameters=sum(v.size for v in variables.values()),
-        verified={True: "unoptimized", False: "no"}.get(verify, "reference"),
+        verified=verify
+        if isinstance(verify, str)
+        else "unoptimized"
+        if verify
+        else "no",
         errors=errors,
     )
 

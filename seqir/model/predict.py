@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
@@ -80,7 +80,7 @@ def _room(part: Array, batch: int, total: int) -> Array:
 
 
 @contextmanager
-def progress(verbose: Any, total: int, what: str) -> Iterator[Callable[[], None]]:
+def progress(verbose: Any, total: int, what: str) -> Generator[Callable[[], None]]:
     """A bar with ETA on stderr; plain silence unless asked for or on a terminal."""
     if verbose == 0 or (verbose == "auto" and not sys.stderr.isatty()):
         yield lambda: None

@@ -115,6 +115,7 @@ class Sequential(Model):
 
     def _extend(self, layer: Layer) -> None:
         """Connect one layer to the end of the stack."""
+        assert self._input_layer is not None
         previous = self._tensors[-1] if self._tensors else self._input_layer.output
         if isinstance(previous, list | tuple | dict) and layer.single_input:
             raise GraphError(
@@ -194,6 +195,7 @@ class Sequential(Model):
 
     def build_from_arrays(self, x: Any) -> None:
         super().build_from_arrays(x)
+        assert self._input_layer is not None
         self._input_layer.incidental_batch = True
 
     def build_now(self, shape: Any) -> None:
