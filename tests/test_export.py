@@ -367,3 +367,12 @@ def test_predict_joins_batches_of_any_size() -> None:
     for key in whole:
         np.testing.assert_allclose(parts[key], whole[key], rtol=1e-5, atol=1e-6)
     assert len(model.predict(feeds, batch_size=4, steps=1, verbose=0)["dot"]) == 4
+
+
+def test_a_model_follows_a_stack_inside_it_that_grows() -> None:
+    inner = seqir.Sequential([seqir.Input((4,)), layers.Dense(4)])
+    outer = seqir.Sequential([seqir.Input((4,)), inner, layers.ReLU()])
+    x = np.linspace(-1, 1, 8, dtype=np.float32).reshape(2, 4)
+    before = outer(x)
+    inner.add(layers.Rescaling(2.0))
+    np.testing.assert_allclose(outer(x), 2 * before, rtol=1e-6)

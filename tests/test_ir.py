@@ -270,6 +270,9 @@ def test_the_verifier_shows_the_graph() -> None:
     with pytest.raises(GraphError) as caught:
         verify(g)
     assert "graph cnn(image: f32[batch, 8, 8, 1])" in caught.value.__notes__[-1]
+    with pytest.raises(GraphError) as caught:
+        verify(with_output_from_nowhere(small()))
+    assert caught.value.__notes__[-1].endswith("return y = %?")
 
 
 # Evaluating

@@ -13,6 +13,9 @@ from __future__ import annotations
 
 from seqir.ir.graph import Graph, Value, constant_of
 
+UNKNOWN = "%?"
+"""A value that nothing defines, in a graph that the verifier refuses."""
+
 
 def format_graph(graph: Graph, *, digests: bool = False) -> str:
     """The text of a graph; `digests` adds the hash of every constant."""
@@ -28,13 +31,15 @@ def format_graph(graph: Graph, *, digests: bool = False) -> str:
         for value in node.results:
             names[value] = f"%{len(names) - len(graph.inputs) - len(graph.params)}"
         results = ", ".join(f"{names[v]}: {v.type}" for v in node.results)
-        words = [str(node.op), *(names[v] for v in node.operands)]
+        words = [str(node.op), *(names.get(v, UNKNOWN) for v in node.operands)]
         if digests and constant_of(node) is not None:
             words.append(node.op.array.digest())  # type: ignore[attr-defined]
         comment = f"  # {node.source}" if node.source else ""
         lines.append(f"  {results} = {' '.join(words)}{comment}")
     for update in graph.updates:
-        lines.append(f"  update {update.param} = {names[update.value]}")
-    returns = ", ".join(f"{n} = {names[v]}" for n, v in graph.outputs.items())
+        lines.append(f"  update {update.param} = {names.get(update.value, UNKNOWN)}")
+    returns = ", ".join(
+        f"{n} = {names.get(v, UNKNOWN)}" for n, v in graph.outputs.items()
+    )
     lines.append(f"  return {returns}")
     return "\n".join(lines)

@@ -49,6 +49,7 @@ class Runner:
         key = (device or "auto", runtime.get_threads())
         if key not in self.sessions:
             self.sessions[key] = self._make(*key)
+            self.versions = self._now()
             self.clock = Variable.clock
         return self.sessions[key]
 
@@ -61,17 +62,22 @@ class Runner:
         self.structure = None
 
     def _refresh(self) -> None:
-        versions = [v.version for v in self.variables.values()]
-        if versions != self.versions:
+        if self._now() != self.versions:
             self.reset()
         self.clock = Variable.clock
+
+    def _now(self) -> list[int]:
+        """What a session is made from: weights, and the stacks inside the model."""
+        if not self.sessions:
+            return self.versions
+        stacks = [getattr(layer, "revision", 0) for layer in self.model._walk()]
+        return stacks + [v.version for v in self.variables.values()]
 
     def _make(self, device: str, threads: int | None) -> Session:
         from seqir import lower, passes, runtime
         from seqir.model.base import arrays_of
 
         graph, self.variables = self.model.trace_graph(batch="batch")
-        self.versions = [v.version for v in self.variables.values()]
         graph = passes.bind(graph, arrays_of(self.variables))
         graph = passes.run(graph, passes.INFERENCE)
         model, arrays = lower.split(lower.lower(graph))

@@ -18,7 +18,7 @@ from seqir.layers.base import Layer, name_scope
 from seqir.layers.core import InputLayer
 from seqir.model.base import Model
 from seqir.ops.call import Call
-from seqir.ops.tensor import KerasTensor, Traced
+from seqir.ops.tensor import KerasTensor, Traced, Variable
 from seqir.shapes import format_shape
 
 _FUNCTIONAL = "use the functional API, Model(inputs, outputs), for that"
@@ -39,6 +39,8 @@ class Sequential(Model):
     _input_layer: InputLayer | None
     _tensors: list[Any]
     """What comes out of each layer, once the model is built."""
+    revision: int
+    """How often the stack has changed."""
     _names: Counter[str]
     """How often each layer name is used: a layer may be there twice."""
 
@@ -50,7 +52,11 @@ class Sequential(Model):
     ) -> None:
         super().__init__(trainable=True, name=name)
         self.__dict__.update(
-            _trainable=trainable, _input_layer=None, _tensors=[], _names=Counter()
+            _trainable=trainable,
+            _input_layer=None,
+            _tensors=[],
+            _names=Counter(),
+            revision=0,
         )
         if isinstance(layers, Layer | KerasTensor):
             raise ArgumentError(
@@ -154,6 +160,8 @@ class Sequential(Model):
         return layer
 
     def _changed(self) -> None:
+        self.__dict__["revision"] += 1
+        Variable.clock += 1  # models that this one is a layer of look again
         self._runner.reset()
         self._sessions.clear()
 
