@@ -376,3 +376,24 @@ def test_a_model_follows_a_stack_inside_it_that_grows() -> None:
     before = outer(x)
     inner.add(layers.Rescaling(2.0))
     np.testing.assert_allclose(outer(x), 2 * before, rtol=1e-6)
+
+
+@pytest.mark.parametrize("name", ["mlp", "residual", "shared"])
+def test_copies_and_pickles_compute_the_same(name: str) -> None:
+    import copy
+    import pickle
+
+    model = randomize(MODELS[name]())
+    feeds = random_feeds(model.graph())
+    x = feeds if len(feeds) > 1 else next(iter(feeds.values()))
+    wanted = model.predict(x, verbose=0)
+    for other in (copy.deepcopy(model), pickle.loads(pickle.dumps(model))):
+        found = other.predict(x, verbose=0)
+        from seqir import nest
+
+        for a, b in zip(nest.flatten(found), nest.flatten(wanted), strict=True):
+            np.testing.assert_array_equal(a, b)
+        other.weights[0].assign(other.weights[0].array + 1)
+    after = model.predict(x, verbose=0)
+    for a, b in zip(nest.flatten(after), nest.flatten(wanted), strict=True):
+        np.testing.assert_array_equal(a, b)

@@ -513,6 +513,10 @@ class Layer:
             return self.variable_dtype
         return f"mixed_{self.compute_dtype}"
 
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: everything but sessions."""
+        return {**self.__dict__, "_sessions": {}}
+
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 

@@ -90,9 +90,8 @@ class Model(Layer):
         """NotBuiltError that says what to do, unless the model is built."""
         if not self.built:
             raise NotBuiltError(
-                f"{what} of model {self.name!r} is not known yet, because the model "
-                "is not built: call it on an array, call build(input_shape), or "
-                "start it with an Input"
+                f"model {self.name!r} is not built yet and has no {what}: call it on "
+                "an array, call build(input_shape), or start it with an Input"
             )
 
     # Names and shapes.

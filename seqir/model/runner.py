@@ -83,9 +83,6 @@ class Runner:
         model, arrays = lower.split(lower.lower(graph))
         return runtime.Session(model, arrays, device=device, threads=threads)
 
-    def __deepcopy__(self, memo: Any) -> Runner:
-        return Runner(self.model)
-
     def __getstate__(self) -> dict[str, Any]:
         return {"model": self.model}
 

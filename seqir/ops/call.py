@@ -93,7 +93,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         leaves = nest.flatten((args, kwargs))
         if any(map(is_symbolic, leaves)):
-            return cast(R, record(FunctionCall(function), args, kwargs))
+            return cast(R, record(FunctionCall(wrapper), args, kwargs))
         try:
             return function(*args, **kwargs)
         except SeqirError as error:
