@@ -532,6 +532,25 @@ CASES |= {
         case(x(7, 3), 3),
         case(x(5, 6), 2, axis=1),
     ],
+    "vsplit": [case(x(4, 3), 2), case(x(6, 3), [1, 4])],
+    "hsplit": [case(x(5, 4), 2), case(x(4), 2)],
+    "stop_gradient": [case(x(5, 3))],
+    "scatter": [
+        case(np.array([[0], [2], [0]]), x(3, 4), (5, 4)),
+        case(np.array([[0, 1], [1, 2]], "int32"), i(2), (2, 3)),
+    ],
+    "scatter_update": [
+        case(x(5, 3), np.array([[0], [2]]), x(2, 3)),
+        case(x(3, 4), np.array([[0, 1], [2, 3]]), x(2)),
+        case(x(3, 4), np.array([[1], [1]]), x(2, 4), reduction="add"),
+        case(x(3, 4), np.array([[1], [1]]), x(2, 4), reduction="mul"),
+    ],
+    "array": [case([1.5, 2]), case([1, 2]), case(3, dtype="float16"), case(x(3))],
+    "convert_to_numpy": [case(x(5, 3))],
+    "is_tensor": [case(x(3)), case([1]), case(2.0)],
+    "ndim": [case(x(5, 3)), case(x())],
+    "size": [case(x(5, 3)), case(x())],
+    "dtype": [case(x(5, 3)), case(i(3))],
     "fliplr": [case(x(5, 3))],
     "flipud": [case(x(5, 3))],
     "rot90": [
@@ -700,7 +719,11 @@ CASES["getitem"] = [case(x(5, 4, 3), key) for key in KEYS]
 
 
 def sparsemax(x: Any, axis: int = -1) -> Any:
-    """The projection onto the simplex, by bisection on the threshold."""
+    """The projection onto the simplex, by bisection on the threshold.
+
+    Keras 3.15 adds up cumulative sums in place of the numbers themselves, so that
+    its results do not even sum to 1.
+    """
     low, high = x.max(axis, keepdims=True) - 1, x.max(axis, keepdims=True)
     for _ in range(60):
         middle = (low + high) / 2
@@ -730,7 +753,13 @@ def pooling(name: str) -> Callable[..., Any]:
     return pool
 
 
+def scatter_update(x: Any, *args: Any, **kwargs: Any) -> Any:
+    """Keras's NumPy backend writes into its argument."""
+    return keras.ops.scatter_update(x.copy(), *args, **kwargs)
+
+
 ORACLES: dict[str, Callable[..., Any]] = {
+    "scatter_update": scatter_update,
     "dot_product_attention": attention,
     "max_pool": pooling("max_pool"),
     "average_pool": pooling("average_pool"),
@@ -741,10 +770,13 @@ ORACLES: dict[str, Callable[..., Any]] = {
     "squared_difference": lambda a, b: keras.ops.square(keras.ops.subtract(a, b)),
     "mish": lambda x: keras.activations.mish(x),
     "shape": lambda x: x.shape,
+    "dtype": lambda x: x.dtype.name,
+    "size": lambda x: x.size,
+    "ndim": lambda x: x.ndim,
 }
 """What functions that Keras lacks, or has in a narrower form, should give."""
 
-UNTRACED = {"shape"}
+UNTRACED = {"convert_to_numpy", "array", "dtype", "is_tensor", "ndim", "shape", "size"}
 """Functions whose result is no tensor."""
 
 NEEDS_SIZES = {"roll", "diag", "slice", "median"}
@@ -791,6 +823,8 @@ BAD_CALLS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
         (x(1, 2, 3, 4), x(1, 2, 2, 4), x(1, 2, 2, 4)),
         "3 query heads cannot share 2 key heads",
     ),
+    ("scatter", (i(3, 1), x(3), (None,)), "scatter needs a known shape, got (None,)"),
+    ("scatter_update", (x(3), i(2, 1), x(2), "max"), "reduction must be None, 'add'"),
     ("cast", (x(3), "complex64"), "'complex64' is not an element type of seqir"),
     ("sum", (x(3), 1), "axis 1 is out of range for rank 1"),
     ("matmul", (x(5, 3), x(5, 3)), "inner sizes to agree, got 3 of f32[5, 3] and 5"),

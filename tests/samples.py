@@ -53,10 +53,11 @@ from seqir.ops.arith import (
     Where,
     Xor,
 )
+from seqir.ops.barrier import StopGradient
 from seqir.ops.constant import Constant, FrozenArray
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.convert import Cast, FillLike
-from seqir.ops.gather import Gather, GatherElements, OneHot
+from seqir.ops.gather import Gather, GatherElements, OneHot, Scatter
 from seqir.ops.linalg import Einsum, Gemm, MatMul
 from seqir.ops.movement import (
     Concat,
@@ -380,6 +381,17 @@ def lookups() -> Iterator[Sample]:
     yield Sample(GatherElements(1), (x(BATCH, 4), places(BATCH, 2, n=4)))
     yield Sample(GatherElements(-1), (x(2, 3, 4), places(2, 3, 1, n=4, dtype="int32")))
     yield Sample(GatherElements(0), (i(3, 2), places(4, 2, n=3)))
+    for how in ("none", "add", "mul"):
+        spots = Operand((4, 1), "int64", values=(0, 3, 1, 4))
+        yield Sample(Scatter(how), (x(6, 3), spots, x(4, 3)))
+    spots = Operand((3, 1), "int64", values=(2, 0, 2))
+    yield Sample(Scatter("add"), (x(4), spots, x(3)))
+    yield Sample(Scatter("mul"), (x(4), spots, x(3)))
+    spots = Operand((3, 2), "int32", values=(0, 1, 2, 2, 0, 1))
+    yield Sample(Scatter("add"), (x(3, 4, 2), spots, x(3, 2)))
+    yield Sample(Scatter("add"), (i(3, 4), spots, i(3)))
+    yield Sample(StopGradient(), (x(BATCH, 3),))
+    yield Sample(StopGradient(), (flag(2),))
     yield Sample(OneHot(4), (i(BATCH, 3, low=-1, high=4),))
     yield Sample(OneHot(3, "int32"), (i(4, low=0, high=2, dtype="int64"),))
     yield Sample(OneHot(3, "bool"), (i(low=0, high=2),))
@@ -555,6 +567,10 @@ def bad() -> Iterator[BadSample]:
     yield BadSample(Gather(1), (f(2), places), "axis 1 is out of range for rank 1")
     yield BadSample(GatherElements(0), (f(2, 3), places), "needs one rank")
     yield BadSample(OneHot(3), (f(2),), "int32 or int64 indices", **kind)
+    spots = f(3, 1, dtype="int64")
+    yield BadSample(Scatter(), (f(6), spots, whole), "got updates i32[2, 3]", **kind)
+    yield BadSample(Scatter(), (f(), spots, f(3)), "scatter into f32[] got indices")
+    yield BadSample(Scatter(), (f(6), spots, f(2)), "needs updates (3,), got f32[2]")
     yield BadSample(MatMul(), (f(2), whole), "matmul needs one element type", **kind)
     yield BadSample(MatMul(), (f(), f(2)), "matmul needs operands with axes")
     yield BadSample(MatMul(), (f(2, 3), f(2, 3)), "inner sizes to agree, got 3 of")

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import time
@@ -467,8 +468,8 @@ def test_errors_explain_themselves_in_one_line() -> None:
 # Size
 
 
-def chain(length: int) -> tuple[Graph, float]:
-    """A chain through everything that walks a graph, and the seconds it took."""
+def chain(length: int) -> float:
+    """Seconds that everything that walks a graph takes on a chain."""
     start = time.process_time()
     b = Builder("chain")
     value = b.input("x", f32("batch", 2))
@@ -483,11 +484,15 @@ def chain(length: int) -> tuple[Graph, float]:
     assert len(changed.nodes) == length - 1
     g.fingerprint()
     g.users()
-    return g, time.process_time() - start
+    return time.process_time() - start
 
 
 def test_large_graphs_take_linear_time_and_no_recursion() -> None:
-    chain(500)
-    _, short = chain(4_000)
-    _, long = chain(20_000)
-    assert long < 5 * short * 2 + 0.2
+    gc.collect()
+    gc.disable()  # its passes depend on everything else that is alive
+    try:
+        short = min(chain(4_000) for _ in range(3))
+        long = min(chain(20_000) for _ in range(2))
+    finally:
+        gc.enable()
+    assert long < 3 * (5 * short)

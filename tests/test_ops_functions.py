@@ -35,6 +35,7 @@ from seqir.errors import (  # noqa: E402
 )
 from seqir.ir import Builder, Graph, evaluate, verify  # noqa: E402
 from seqir.ops.apply import apply  # noqa: E402
+from seqir.ops.barrier import StopGradient  # noqa: E402
 from seqir.ops.tensor import (  # noqa: E402
     KerasTensor,
     Size,
@@ -355,3 +356,21 @@ def test_names_are_plain_text(name: Any) -> None:
     with pytest.raises(ArgumentError, match="must be a non-empty string without '/'"):
         check_name(name)
     assert check_name("dense_1") == "dense_1"
+
+
+def test_shapes_of_model_tensors_keep_the_names_of_sizes() -> None:
+    x = KerasTensor(TensorType("float32", ("batch", 4, 3)), "x")
+    assert ops.shape(x) == (Size("batch"), 4, 3)
+    y = ops.reshape(x, (ops.shape(x)[0], -1))
+    assert y.type.shape == ("batch", 12)
+    assert ops.size(x) == Size("12*batch")
+    assert ops.ndim(x) == 3
+    with pytest.raises(ShapeError, match="cannot have the unknown size <Size batch>"):
+        ops.zeros((ops.shape(x)[0], 3))
+
+
+def test_gradients_stop_at_the_barrier() -> None:
+    b = Builder()
+    node_input = b.input("x", TensorType("float32", (2,)))
+    b(StopGradient(), node_input)
+    assert StopGradient().vjp(b, b.nodes[-1], node_input) == (None,)

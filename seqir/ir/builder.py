@@ -25,6 +25,8 @@ class Builder:
     def __init__(self, name: str = "graph", *, training: bool = False) -> None:
         self.name = name
         self.training = training
+        self.autocast: str | None = None
+        """What floating-point weights are read as, if not as they are stored."""
         self.inputs: dict[str, Value] = {}
         self.params: dict[str, Value] = {}
         self.nodes: list[Node] = []
@@ -107,6 +109,16 @@ class Builder:
             yield
         finally:
             self.path = outer
+
+    @contextmanager
+    def mode(self, *, training: bool, autocast: str | None) -> Generator[None]:
+        """What is traced inside is for training (or not); weights are read so."""
+        outer = self.training, self.autocast
+        self.training, self.autocast = training, autocast
+        try:
+            yield
+        finally:
+            self.training, self.autocast = outer
 
     @contextmanager
     def active(self) -> Generator[Builder]:

@@ -14,6 +14,9 @@ from seqir.ops import (
     arith as _arith,
 )
 from seqir.ops import (
+    barrier as _barrier,
+)
+from seqir.ops import (
     constant as _constant,
 )
 from seqir.ops import (
@@ -125,6 +128,7 @@ from seqir.ops.arrange import (
     fliplr,
     flipud,
     get_item,
+    hsplit,
     hstack,
     isin,
     meshgrid,
@@ -136,8 +140,10 @@ from seqir.ops.arrange import (
     slice_update,
     space_to_depth,
     unravel_index,
+    vsplit,
     vstack,
 )
+from seqir.ops.barrier import stop_gradient
 from seqir.ops.convert import (
     cast,
     convert_to_tensor,
@@ -148,37 +154,34 @@ from seqir.ops.convert import (
 )
 from seqir.ops.create import (
     arange,
+    array,
+    convert_to_numpy,
+    dtype,
     empty,
     eye,
     full,
     identity,
+    is_tensor,
     linspace,
     logspace,
+    ndim,
     ones,
+    size,
     tri,
     zeros,
 )
-from seqir.ops.gather import one_hot, take, take_along_axis
+from seqir.ops.gather import one_hot, scatter, scatter_update, take, take_along_axis
 from seqir.ops.linalg import dot, einsum, inner, matmul, outer, tensordot, vdot
 from seqir.ops.matrices import cross, diag, diagonal, kron, trace, tril, triu
 from seqir.ops.movement import (
     broadcast_to,
-    concatenate,
     expand_dims,
-    flip,
-    getitem,
     moveaxis,
-    pad,
-    repeat,
     reshape,
     shape,
-    split,
     squeeze,
-    stack,
     swapaxes,
-    tile,
     transpose,
-    unstack,
 )
 from seqir.ops.nn import (
     batch_normalization,
@@ -190,6 +193,17 @@ from seqir.ops.nn import (
     normalize,
     rms_normalization,
     sparse_categorical_crossentropy,
+)
+from seqir.ops.parts import (
+    concatenate,
+    flip,
+    getitem,
+    pad,
+    repeat,
+    split,
+    stack,
+    tile,
+    unstack,
 )
 from seqir.ops.reduce import (
     all,
@@ -314,6 +328,7 @@ ALL: tuple[type[Op], ...] = (
     _arith.Xor,
     _arith.Not,
     _arith.Where,
+    _barrier.StopGradient,
     _constant.Constant,
     _conv.Conv,
     _conv.ConvTranspose,
@@ -322,6 +337,7 @@ ALL: tuple[type[Op], ...] = (
     _gather.Gather,
     _gather.GatherElements,
     _gather.OneHot,
+    _gather.Scatter,
     _linalg.MatMul,
     _linalg.Gemm,
     _linalg.Einsum,
@@ -377,6 +393,7 @@ __all__ = [
     "argmax",
     "argmin",
     "argsort",
+    "array",
     "array_split",
     "average",
     "average_pool",
@@ -392,6 +409,7 @@ __all__ = [
     "concatenate",
     "conv",
     "conv_transpose",
+    "convert_to_numpy",
     "convert_to_tensor",
     "copy",
     "cos",
@@ -411,6 +429,7 @@ __all__ = [
     "dot",
     "dot_product_attention",
     "dstack",
+    "dtype",
     "einsum",
     "elu",
     "empty",
@@ -441,11 +460,13 @@ __all__ = [
     "hard_silu",
     "hard_swish",
     "hard_tanh",
+    "hsplit",
     "hstack",
     "hypot",
     "identity",
     "in_top_k",
     "inner",
+    "is_tensor",
     "isclose",
     "isfinite",
     "isin",
@@ -495,6 +516,7 @@ __all__ = [
     "nanstd",
     "nansum",
     "nanvar",
+    "ndim",
     "negative",
     "norm",
     "normalize",
@@ -520,6 +542,8 @@ __all__ = [
     "round",
     "rsqrt",
     "saturate_cast",
+    "scatter",
+    "scatter_update",
     "searchsorted",
     "segment_sum",
     "select",
@@ -531,6 +555,7 @@ __all__ = [
     "silu",
     "sin",
     "sinh",
+    "size",
     "slice",
     "slice_update",
     "soft_shrink",
@@ -551,6 +576,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "stop_gradient",
     "subtract",
     "sum",
     "swapaxes",
@@ -576,6 +602,7 @@ __all__ = [
     "unstack",
     "var",
     "vdot",
+    "vsplit",
     "vstack",
     "where",
     "zeros",

@@ -150,7 +150,10 @@ class Gelu(Unary):
         if emit.opset >= 20:
             kind = "tanh" if self.approximate else "none"
             return (emit("Gelu", x, approximate=kind),)
-        number = lambda v: emit.scalar(v, node.operands[0].type.dtype)  # noqa: E731
+
+        def number(v: float) -> str:
+            return emit.scalar(v, node.operands[0].type.dtype)
+
         if self.approximate:
             cube = emit("Mul", emit("Mul", x, x), x)
             inner = emit("Add", x, emit("Mul", cube, number(0.044715)))
@@ -392,7 +395,7 @@ def mish(x: Any) -> Any:
 @operation
 def glu(x: Any, axis: int = -1) -> Any:
     """First half times the sigmoid of the second. Source: ``keras.ops.glu``."""
-    from seqir.ops.movement import split
+    from seqir.ops.parts import split
 
     size = type_of_operand(x).shape[axis]
     if not isinstance(size, int) or size % 2:

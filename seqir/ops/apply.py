@@ -56,7 +56,12 @@ def value_of(b: Builder, x: Any) -> Value:
             raise GraphError(f"{x!r} belongs to another graph than the one being built")
         return x.value
     if isinstance(x, Variable):
-        return bind(b, x)
+        value = bind(b, x)
+        if value.type.dtype == x.type.dtype:
+            return value
+        from seqir.ops.convert import Cast
+
+        return b(Cast(x.type.dtype), value)
     return b(Constant(FrozenArray(as_array(x))))
 
 
@@ -103,7 +108,7 @@ def update(variable: Variable, value: Traced) -> Variable:
 def bind(b: Builder, variable: Variable) -> Value:
     """The parameter of the graph that stands for a variable."""
     name = f"{b.path}/{variable.name}" if b.path else variable.path
-    return b.bind(variable, name, variable.type)
+    return b.bind(variable, name, variable.stored_type)
 
 
 def type_of_operand(x: Any) -> TensorType:

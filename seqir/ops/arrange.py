@@ -22,19 +22,9 @@ from seqir.ops.arith import (
 )
 from seqir.ops.call import operation
 from seqir.ops.convert import cast, known_shape
-from seqir.ops.movement import (
-    Slice,
-    concatenate,
-    expand_dims,
-    flip,
-    getitem,
-    pad,
-    reshape,
-    split,
-    swapaxes,
-    transpose,
-)
+from seqir.ops.movement import Slice, expand_dims, reshape, swapaxes, transpose
 from seqir.ops.movement import shape as shape_
+from seqir.ops.parts import concatenate, flip, getitem, pad, split
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.tensor import dim_of
 
@@ -110,6 +100,18 @@ def _static(x: Any, axis: int) -> int:
     if not isinstance(size, int):
         raise ShapeError(f"axis {axis} must have a known size, got {size}")
     return size
+
+
+@operation
+def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """X cut along axis 0. Source: ``keras.ops.vsplit``."""
+    return split(x, indices_or_sections, 0)
+
+
+@operation
+def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+    """X cut along axis 1 (0 for vectors). Source: ``keras.ops.hsplit``."""
+    return split(x, indices_or_sections, 0 if rank_of(x) == 1 else 1)
 
 
 @operation

@@ -84,6 +84,6 @@ def _short(array: Array) -> str:
         return f"{dtypes.SHORT[dtypes.canonical(array.dtype)]}{list(array.shape)}"
     values = array.tolist()
     if array.dtype.kind == "f":
-        values = np.vectorize(lambda v: float(f"{v:.6g}"), otypes=[float])(array)
-        values = values.tolist()
+        values = [float(f"{v:.6g}") for v in array.ravel()]
+        values = np.reshape(values, array.shape).tolist()
     return str(values)

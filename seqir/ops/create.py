@@ -1,4 +1,4 @@
-"""Arrays out of nothing: they are constants of the graph that uses them."""
+"""Arrays out of nothing, constants of the graph that uses them; facts of tensors."""
 
 from __future__ import annotations
 
@@ -9,8 +9,8 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import ShapeError
 from seqir.ir import Array
-from seqir.ops.apply import common_dtype
-from seqir.ops.tensor import Size
+from seqir.ops.apply import as_array, common_dtype, type_of_operand
+from seqir.ops.tensor import Size, Tensor
 
 
 def _kind(dtype: Any) -> np.dtype[Any]:
@@ -19,10 +19,10 @@ def _kind(dtype: Any) -> np.dtype[Any]:
 
 def _sizes(shape: Any) -> tuple[int, ...]:
     sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    for size in sizes:
-        if isinstance(size, Size) or size is None:
+    for n in sizes:
+        if isinstance(n, Size) or n is None:
             raise ShapeError(
-                f"an array cannot have the unknown size {size!r}; "
+                f"an array cannot have the unknown size {n!r}; "
                 "use ops.full_like of a tensor that has it"
             )
     return sizes
@@ -69,7 +69,7 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     _sizes(given)
     kind = _kind(dtype or common_dtype(*given))
     begin, end = (0, start) if stop is None else (start, stop)
-    return np.arange(begin, end, 1 if step is None else step, kind)
+    return np.arange(begin, end, 1 if step is None else step, kind)  # pyright: ignore[reportCallIssue]
 
 
 def linspace(
@@ -100,7 +100,39 @@ def logspace(
     return np.logspace(start, stop, num, endpoint, base, kind, axis=axis)
 
 
+def array(x: Any, dtype: Any = None) -> Array:
+    """Numbers as an array. Source: ``keras.ops.array``."""
+    found = as_array(x)
+    return found if dtype is None else found.astype(_kind(dtype))
+
+
+def convert_to_numpy(x: Any) -> Array:
+    """The numbers of an array or variable. Source: ``keras.ops.convert_to_numpy``."""
+    return np.array(as_array(x))
+
+
+def is_tensor(x: Any) -> bool:
+    """Whether x is an array or a tensor. Source: ``keras.ops.is_tensor``."""
+    return isinstance(x, Tensor | np.ndarray)
+
+
+def ndim(x: Any) -> int:
+    """Number of axes. Source: ``keras.ops.ndim``."""
+    return type_of_operand(x).rank
+
+
+def size(x: Any) -> Any:
+    """Number of elements, as `shape` gives sizes. Source: ``keras.ops.size``."""
+    return Size.of(type_of_operand(x).size)
+
+
+def dtype(x: Any) -> str:
+    """Name of the element type. Source: ``keras.ops.dtype``."""
+    return type_of_operand(x).dtype
+
+
 FUNCTIONS = (
-    full, zeros, ones, empty, eye, identity, tri, arange, linspace, logspace,
+    arange, array, convert_to_numpy, dtype, empty, eye, full, identity, is_tensor,
+    linspace, logspace, ndim, ones, size, tri, zeros,
 )  # fmt: skip
-"""Functions for users; they take no tensors, so there is no call to record."""
+"""Functions for users; their results are known at once: no call is recorded."""

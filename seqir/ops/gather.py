@@ -8,10 +8,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqir import dtypes, shapes
-from seqir.errors import DTypeError, ShapeError
+from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply, as_array, coerce, rank_of
+from seqir.ops.apply import apply, as_array, coerce, common_dtype, numeric, rank_of
 from seqir.ops.call import operation
+from seqir.ops.convert import ONNX_CODE, known_shape
 from seqir.ops.tensor import Tensor
 from seqir.tensortype import TensorType
 
@@ -88,12 +89,54 @@ class OneHot(Op):
         return ((indices[..., None] == places).astype(dtypes.to_numpy(self.dtype)),)
 
     def lower(self, emit: Emit, node: Node, indices: str) -> tuple[str]:
-        from seqir.ops.convert import ONNX_CODE
-
         kind = dtypes.to_numpy(node.operands[0].type.dtype)
         places = emit.constant(np.arange(self.depth, dtype=kind))
         same = emit("Equal", emit("Unsqueeze", indices, emit.ints(-1)), places)
         return (emit("Cast", same, to=ONNX_CODE[self.dtype]),)
+
+
+@dataclass(frozen=True)
+class Scatter(Op):
+    """y is x with updates put in (or added, or multiplied) where the indices say.
+
+    Shapes: x[*size], indices[*n, k], updates[*n, *size[k:]] -> y as x.
+    Source: ONNX ``ScatterND`` (opset 16). Without a reduction places must differ.
+    """
+
+    name: ClassVar[str] = "scatter"
+    reduction: str = "none"
+
+    def infer(
+        self, x: TensorType, indices: TensorType, updates: TensorType
+    ) -> tuple[TensorType]:
+        check_indices(self.name, indices)
+        if x.dtype != updates.dtype:
+            raise DTypeError(f"scatter into {x} got updates {updates}")
+        depth = indices.shape[-1] if indices.rank else 0
+        if not isinstance(depth, int) or not 0 < depth <= x.rank:
+            raise ShapeError(f"scatter into {x} got indices {indices}")
+        wanted = (*indices.shape[:-1], *x.shape[depth:])
+        if updates.shape != wanted:
+            raise ShapeError(f"scatter needs updates {wanted}, got {updates}")
+        return (x,)
+
+    def evaluate(self, x: Array, indices: Array, updates: Array) -> tuple[Array]:
+        y, places = x.copy(), tuple(np.moveaxis(indices, -1, 0))
+        if self.reduction == "none":
+            y[places] = updates
+        else:
+            {"add": np.add, "mul": np.multiply}[self.reduction].at(y, places, updates)
+        return (y,)
+
+    def lower(
+        self, emit: Emit, node: Node, x: str, indices: str, updates: str
+    ) -> tuple[str]:
+        if node.operands[1].type.dtype != "int64":
+            indices = emit("Cast", indices, to=ONNX_CODE["int64"])
+        how: dict[str, Any] = (
+            {} if self.reduction == "none" else {"reduction": self.reduction}
+        )
+        return (emit("ScatterND", x, indices, updates, **how),)
 
 
 def check_indices(name: str, indices: TensorType) -> None:
@@ -140,3 +183,30 @@ def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Any:
     from seqir.ops.movement import moveaxis
 
     return moveaxis(y, -1, axis)
+
+
+@operation
+def scatter_update(
+    inputs: Any, indices: Any, updates: Any, reduction: str | None = None
+) -> Any:
+    """Inputs with slices replaced, or with others added or multiplied to them.
+
+    Source: ``keras.ops.scatter_update`` (reduction None, "add" or "mul").
+    """
+    if reduction not in (None, "add", "mul"):
+        raise ArgumentError(
+            f"reduction must be None, 'add' or 'mul', not {reduction!r}"
+        )
+    x = numeric(inputs)
+    op = Scatter(reduction or "none")
+    return apply(op, x, _indices(indices), coerce(updates, x.dtype))
+
+
+@operation
+def scatter(indices: Any, values: Any, shape: Any) -> Any:
+    """Zeros with values added where the indices say. Source: ``keras.ops.scatter``."""
+    sizes = known_shape(tuple(shape))
+    if sizes is None:
+        raise ShapeError(f"scatter needs a known shape, got {tuple(shape)}")
+    blank = np.zeros(sizes, dtypes.to_numpy(common_dtype(values)))
+    return scatter_update(blank, indices, values, "add")

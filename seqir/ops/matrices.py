@@ -12,7 +12,8 @@ from seqir.ops.apply import numeric, rank_of, type_of_operand
 from seqir.ops.arith import multiply, subtract, where
 from seqir.ops.call import operation
 from seqir.ops.gather import take
-from seqir.ops.movement import expand_dims, moveaxis, pad, reshape
+from seqir.ops.movement import expand_dims, moveaxis, reshape
+from seqir.ops.parts import pad
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.tensor import Size
 

@@ -21,7 +21,8 @@ from seqir.ops.arith import add, clip, divide, maximum, minimum, multiply, where
 from seqir.ops.call import operation
 from seqir.ops.gather import one_hot
 from seqir.ops.linalg import einsum
-from seqir.ops.movement import repeat, reshape, squeeze
+from seqir.ops.movement import reshape, squeeze
+from seqir.ops.parts import repeat
 from seqir.ops.reduce import axes_of, mean, norm, var
 from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import sum as sum_

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -49,7 +49,7 @@ class Upsample(Op):
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         scales = emit.constant(np.array((1, 1, *self.factors), np.float32))
-        options = {
+        table: dict[str, dict[str, Any]] = {
             "nearest": {
                 "coordinate_transformation_mode": "asymmetric",
                 "nearest_mode": "floor",
@@ -60,8 +60,8 @@ class Upsample(Op):
                 "cubic_coeff_a": -0.5,
                 "exclude_outside": 1,
             },
-        }[self.mode]
-        return (emit("Resize", x, "", scales, mode=self.mode, **options),)
+        }
+        return (emit("Resize", x, "", scales, mode=self.mode, **table[self.mode]),)
 
 
 def interpolation(size: int, factor: int, mode: str) -> Array:

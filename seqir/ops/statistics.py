@@ -25,7 +25,8 @@ from seqir.ops.arith import (
 )
 from seqir.ops.call import operation
 from seqir.ops.convert import cast
-from seqir.ops.movement import getitem, moveaxis, reshape
+from seqir.ops.movement import moveaxis, reshape
+from seqir.ops.parts import getitem
 from seqir.ops.reduce import all as all_
 from seqir.ops.reduce import axes_of, prod
 from seqir.ops.reduce import max as max_
