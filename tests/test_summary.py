@@ -414,7 +414,9 @@ def test_brackets_in_names_are_no_markup():
 
 def test_errors():
     model = seqir.Sequential([layers.Dense(2)], name="later")
-    with pytest.raises(NotBuiltError, match=r"summary of model 'later' .* build\("):
+    with pytest.raises(
+        NotBuiltError, match=r"'later' is not built .* summary: .* build\("
+    ):
         model.summary()
     with pytest.raises(NotBuiltError, match="not built"):
         summary_of(model)

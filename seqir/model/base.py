@@ -206,7 +206,7 @@ class Model(Layer):
     def build_from_arrays(self, x: Any) -> None:
         """Build for the shapes of these arrays."""
         arrays = nest.map_structure(np.asarray, x)
-        self.build_now(nest.map_structure(lambda a: a.shape, arrays))
+        self.build(nest.map_structure(lambda a: a.shape, arrays))
 
     def predict(
         self,

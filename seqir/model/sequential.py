@@ -18,7 +18,7 @@ from seqir.layers.base import Layer, name_scope
 from seqir.layers.core import InputLayer
 from seqir.model.base import Model
 from seqir.ops.call import Call
-from seqir.ops.tensor import KerasTensor, Traced, Variable
+from seqir.ops.tensor import KerasTensor, Traced
 from seqir.shapes import format_shape
 
 _FUNCTIONAL = "use the functional API, Model(inputs, outputs), for that"
@@ -36,11 +36,10 @@ class Sequential(Model):
     Source: Keras 3 ``keras.Sequential``.
     """
 
+    checks_rebuild = True
     _input_layer: InputLayer | None
     _tensors: list[Any]
     """What comes out of each layer, once the model is built."""
-    revision: int
-    """How often the stack has changed."""
     _names: Counter[str]
     """How often each layer name is used: a layer may be there twice."""
 
@@ -56,7 +55,6 @@ class Sequential(Model):
             _input_layer=None,
             _tensors=[],
             _names=Counter(),
-            revision=0,
         )
         if isinstance(layers, Layer | KerasTensor):
             raise ArgumentError(
@@ -130,7 +128,7 @@ class Sequential(Model):
                 f"outputs; {_FUNCTIONAL}"
             )
         try:
-            with name_scope(self.name):
+            with name_scope(self):
                 output = layer(previous)
         except TypeError as error:
             if "positional argument" not in str(error):
@@ -160,8 +158,7 @@ class Sequential(Model):
         return layer
 
     def _changed(self) -> None:
-        self.__dict__["revision"] += 1
-        Variable.clock += 1  # models that this one is a layer of look again
+        self._has_changed()
         self._runner.reset()
         self._sessions.clear()
 
@@ -205,10 +202,6 @@ class Sequential(Model):
         super().build_from_arrays(x)
         assert self._input_layer is not None
         self._input_layer.incidental_batch = True
-
-    def build_now(self, shape: Any) -> None:
-        self.build(shape)
-        self.__dict__["built"] = True
 
     # What it looks like.
 
