@@ -19,6 +19,7 @@ from seqir.layers.base import Layer
 from seqir.layers.core import InputLayer
 from seqir.model.inputs import standardize
 from seqir.model.runner import Runner
+from seqir.ops.call import Call, record
 from seqir.ops.tensor import KerasTensor, Traced, Variable
 
 if TYPE_CHECKING:
@@ -73,18 +74,38 @@ class Model(Layer):
     @property
     def input_structure(self) -> Any:
         """Inputs as a tensor, list or dict of tensors."""
-        raise NotBuiltError(
-            f"model {self.name!r} has no defined inputs yet: call it on an array, "
-            "call build(input_shape), or start it with an Input"
-        )
+        return self._own_call("inputs").args[0]
 
     @property
     def output_structure(self) -> Any:
         """Outputs as a tensor, list or dict of tensors."""
-        raise NotBuiltError(
-            f"model {self.name!r} has no defined outputs yet: call it on an array, "
-            "call build(input_shape), or start it with an Input"
-        )
+        return self._own_call("outputs").outputs
+
+    @property
+    def connections(self) -> list[Call]:
+        """The calls that make up the model; a subclass with a `call` is one."""
+        return [self._own_call("connections")]
+
+    def _own_call(self, what: str) -> Call:
+        """The call that a subclass was built with."""
+        call = self.__dict__.get("_built_by")
+        if call is None:
+            raise NotBuiltError(
+                f"model {self.name!r} has no defined {what} yet: call it on an array, "
+                "call build(input_shape), or start it with an Input"
+            )
+        return call
+
+    def build(self, input_shape: Any) -> None:
+        """Build a subclass that has a `call` for inputs of this shape."""
+        inputs = _input_tensors(input_shape, self.compute_dtype)
+        self.__dict__["built"] = True  # its layers are built while it is traced
+        try:
+            record(self, (inputs,), {})
+        except BaseException:
+            self.__dict__["built"] = False
+            raise
+        self.__dict__["_built_by"] = self.calls.pop()
 
     def require_built(self, what: str) -> None:
         """NotBuiltError that says what to do, unless the model is built."""
@@ -204,9 +225,12 @@ class Model(Layer):
         return self._runner(standardize(self, x))
 
     def build_from_arrays(self, x: Any) -> None:
-        """Build for the shapes of these arrays."""
+        """Build for the shapes of these arrays, for any batch size."""
         arrays = nest.map_structure(np.asarray, x)
         self.build(nest.map_structure(lambda a: a.shape, arrays))
+        for tensor in self.inputs:
+            if tensor.call and isinstance(tensor.call.target, InputLayer):
+                tensor.call.target.incidental_batch = True
 
     def predict(
         self,
@@ -336,3 +360,12 @@ def check_unique(names: Iterable[str], where: str) -> None:
                 "already the name of a layer: give one of them another name="
             )
         seen.add(name)
+
+
+def _input_tensors(shape: Any, dtype: str) -> Any:
+    """New inputs for a shape or a structure of shapes, the batch included."""
+    if isinstance(shape, dict):
+        return {k: _input_tensors(v, dtype) for k, v in shape.items()}
+    if shape and all(isinstance(s, list | tuple) for s in shape):
+        return [_input_tensors(s, dtype) for s in shape]
+    return InputLayer(batch_shape=shape, dtype=dtype).output

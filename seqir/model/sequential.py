@@ -14,8 +14,9 @@ from seqir.errors import (
     SeqirError,
     ShapeError,
 )
-from seqir.layers.base import Layer, name_scope
+from seqir.layers.base import Layer
 from seqir.layers.core import InputLayer
+from seqir.layers.scope import name_scope
 from seqir.model.base import Model
 from seqir.ops.call import Call
 from seqir.ops.tensor import KerasTensor, Traced
@@ -197,11 +198,6 @@ class Sequential(Model):
             self.__dict__["_input_layer"] = None
             self.__dict__["built"] = False
             raise
-
-    def build_from_arrays(self, x: Any) -> None:
-        super().build_from_arrays(x)
-        assert self._input_layer is not None
-        self._input_layer.incidental_batch = True
 
     # What it looks like.
 

@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from seqir import naming, nest
 from seqir.errors import SeqirError
-from seqir.ir import Builder
+from seqir.ir import Builder, current_builder
 from seqir.ops.tensor import KerasTensor, Traced
 
 P = ParamSpec("P")
@@ -26,8 +26,8 @@ class Call:
 
     def __init__(self, target: Any, args: Any, kwargs: Any, outputs: Any) -> None:
         self.target = target
-        self.args = args
-        self.kwargs = kwargs
+        # The caller may go on using its own lists: this call keeps the present ones.
+        self.args, self.kwargs = nest.map_structure(lambda leaf: leaf, (args, kwargs))
         self.inputs = [t for t in nest.flatten((args, kwargs)) if is_symbolic(t)]
         self.outputs = outputs
         for i, tensor in enumerate(nest.flatten(outputs)):
@@ -80,7 +80,10 @@ class FunctionCall:
 
     def trace(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the function to traced values."""
-        return self.function(*args, **kwargs)
+        b = current_builder()
+        assert b is not None, "a trace runs inside Builder.active()"
+        with b.source(self.name, self.class_name):
+            return self.function(*args, **kwargs)
 
 
 def operation(function: Callable[P, R]) -> Callable[P, R]:
