@@ -186,13 +186,13 @@ def test_a_file_may_import_its_neighbour(folder: Path) -> None:
         ("no_such_module:net", "there is no module 'no_such_module', and no file"),
         ("what is this", "'what is this' is neither a file nor a module; a target is "
          "written model.py:net"),
-        ("model.py:number", "model.py:number is of type int, no model; models there: net"),
+        ("model.py:number", "model.py:number is of type int, no model; models there"),
         ("model.py:sized", "model.py:sized needs the arguments n; a target is"),
-        ("model.py:wrong", "model.py:wrong() returned a int, no model"),
+        ("model.py:wrong", "model.py:wrong() returned an object of type int, no model"),
         ("model.py:fails", "model.py:30: Input 0 of layer 'conv2d' is incompatible"),
         ("model.py:crashes", "model.py:33: IndexError: list index out of range"),
-        ("model.py:unbuilt", "summary of model 'unbuilt' is not known yet, because the "
-         "model is not built: call it on an array"),
+        ("model.py:unbuilt", "model 'unbuilt' is not built yet and has no summary: "
+         "call it on an array"),
         ("net.onnx", "net.onnx is an ONNX file; only `seqir run` takes one"),
         ("data.bin:net", "data.bin is no Python file"),
     ],
@@ -358,7 +358,7 @@ def test_export_layout_and_named_batch(folder: Path) -> None:
         (("two", "-o", "n.onnx", "--layout", "channels_first"), 1, "layout='channels_"),
         (("bad", "-o", "n.onnx"), 1, "output 'd' is not finite because weight "
          "'d/kernel' holds NaN"),
-        (("unbuilt", "-o", "n.onnx"), 2, "export of model 'unbuilt' is not known yet"),
+        (("unbuilt", "-o", "n.onnx"), 2, "model 'unbuilt' is not built yet"),
     ],
 )  # fmt: skip
 def test_export_errors(
@@ -466,7 +466,7 @@ def test_run_says_what_is_not_finite(folder: Path) -> None:
         (("net", "--random", "-o", "no/y.npz"), 1, "cannot write no/y.npz: there is"),
         (("net", "--random", "--device", "gpu"), 2, "'gpu' is not a device; use one "),
         (("net", "--random", "--device", "rocm"), 3, "device 'rocm' does not work: "),
-        (("unbuilt", "--random"), 2, "the shape of the input of model 'unbuilt' is"),
+        (("unbuilt", "--random"), 2, "model 'unbuilt' is not built yet and has"),
     ],
 )  # fmt: skip
 def test_run_errors(

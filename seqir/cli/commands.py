@@ -7,7 +7,7 @@ import math
 import sys
 import time
 from collections.abc import Callable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -340,7 +340,7 @@ def plot(
     shapes: bool,
     params: bool,
     expand_nested: bool,
-    rankdir: str,
+    rankdir: Literal["TB", "LR"],
     as_json: bool,
 ) -> None:
     """Draw TARGET: one box a layer, one line a tensor."""

@@ -33,7 +33,7 @@ def of_model(model: Model, device: str) -> Runnable:
     """A model in Python, on a device that is known to work."""
     from seqir import nest
 
-    model.require_built("the shape of the input")
+    model.require_built("input shape")
     name = runtime.resolve(device).name
     graph = model.graph()
 

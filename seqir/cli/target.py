@@ -113,7 +113,8 @@ def _find(module: ModuleType, place: str, name: str, state: State) -> Model:
     made = found()
     if not isinstance(made, Model):
         raise ArgumentError(
-            f"{place}:{name}() returned a {type(made).__name__}, no model"
+            f"{place}:{name}() returned an object of type {type(made).__name__}, "
+            "no model"
         )
     return made
 

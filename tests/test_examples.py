@@ -1,0 +1,68 @@
+"""The examples run, and leave behind what they say."""
+
+from __future__ import annotations
+
+import importlib.util
+from pathlib import Path
+from types import ModuleType
+
+import onnx
+import pytest
+
+FOLDER = Path(__file__).parents[1] / "examples"
+FILES = {
+    "custom_layer": ("custom_layer.onnx", "custom_layer.svg"),
+    "feature_extraction": ("whole.onnx", "body.onnx"),
+    "functional": ("functional.onnx",),
+    "grow_a_cnn": ("grown.onnx", "grown_three.onnx"),
+    "photograph": (
+        "photograph.onnx",
+        "photograph_features.onnx",
+        "photograph_features.png",
+    ),
+    "three_layers": ("three_layers.onnx",),
+}
+SAYS = {
+    "custom_layer": "as NumPy computes it",
+    "feature_extraction": "body 11,680 + head 9,248 weights",
+    "functional": "onnxruntime agrees on positive",
+    "grow_a_cnn": "weights  48,771",
+    "photograph": "The model is exported, verified and run.",
+    "three_layers": "6 weights, 35 numbers",
+}
+NEEDS = {"photograph": ("sklearn", "matplotlib")}
+
+
+def test_every_example_is_tested() -> None:
+    assert sorted(p.stem for p in FOLDER.glob("*.py")) == sorted(FILES) == sorted(SAYS)
+
+
+def load(name: str) -> ModuleType:
+    spec = importlib.util.spec_from_file_location(name, FOLDER / f"{name}.py")
+    assert spec is not None
+    assert spec.loader is not None
+    module = importlib.util.module_from_spec(spec)
+    spec.loader.exec_module(module)
+    return module
+
+
+@pytest.mark.parametrize("name", FILES)
+def test_example(
+    name: str,
+    tmp_path: Path,
+    capsys: pytest.CaptureFixture[str],
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    for package in ("onnxruntime", *NEEDS.get(name, ())):
+        pytest.importorskip(package)
+    monkeypatch.chdir(tmp_path)
+    module = load(name)
+    assert module.__doc__
+    assert f"python examples/{name}.py" in module.__doc__
+    out = tmp_path / "new" / "out"
+    module.main(str(out))
+    assert SAYS[name] in capsys.readouterr().out
+    assert sorted(p.name for p in out.iterdir()) == sorted(FILES[name])
+    for path in out.glob("*.onnx"):
+        onnx.checker.check_model(path, full_check=True)
+    assert list(tmp_path.iterdir()) == [out.parent]
