@@ -89,6 +89,7 @@ Convolution2D = Conv2D
 Convolution3D = Conv3D
 
 __all__ = [
+    "ELU",
     "Activation",
     "Add",
     "Average",
@@ -116,7 +117,6 @@ __all__ = [
     "DepthwiseConv2D",
     "Dot",
     "Dropout",
-    "ELU",
     "Embedding",
     "Flatten",
     "GlobalAveragePooling1D",

@@ -3,15 +3,13 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 
-
-from seqir import config, constraints, dtypes, initializers, naming, nest, regularizers
+from seqir import constraints, dtypes, initializers, naming, nest, regularizers
 from seqir.errors import (
     ArgumentError,
     DTypeError,
@@ -20,25 +18,14 @@ from seqir.errors import (
     ShapeError,
 )
 from seqir.ir import current_builder
-from seqir.layers import eager, fields
+from seqir.layers import arguments, eager, fields
+from seqir.layers.scope import Snapshot, name_scope, once, outer_names
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.convert import cast
-from seqir.ops.tensor import KerasTensor, Tensor, Traced, Variable, check_name
+from seqir.ops.tensor import Tensor, Traced, Variable, check_name
 from seqir.shapes import format_shape
-from seqir.tensortype import TensorType
 
-_scopes: list[str] = []
 _abstract: list[bool] = []
-
-
-@contextmanager
-def name_scope(name: str) -> Iterator[None]:
-    """Weights made inside get a path that starts with `name`."""
-    _scopes.append(name)
-    try:
-        yield
-    finally:
-        _scopes.pop()
 
 
 @dataclass_transform(kw_only_default=False)
@@ -71,11 +58,15 @@ class Layer:
     """The one rank an input can have."""
     single_input: ClassVar[bool] = False
     """Takes one tensor and says so when it gets a list."""
+    checks_rebuild: ClassVar[bool] = False
+    """`build` runs again on a built layer, to compare the shapes."""
 
     built: bool
     """Whether the weights exist."""
     calls: list[Call]
     """Calls on tensors of models, in order."""
+    revision: int
+    """How often anything but the weights has changed since the layer was built."""
     _own_variables: list[Variable]
     _layers: list[Layer]
     _sessions: dict[str, Any]
@@ -83,6 +74,8 @@ class Layer:
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
+        if "build" in cls.__dict__:
+            cls.build = once(cls.build)
         if "__init__" in cls.__dict__:
             return
         own = fields.collect(cls)
@@ -113,22 +106,25 @@ class Layer:
             _layers=[],
             _sessions={},
             _trainable=trainable,
+            _building=False,
             built=False,
             calls=[],
+            revision=0,
         )
         self.name = naming.auto_name(kind) if name is None else check_name(name)
-        self.variable_dtype, self.compute_dtype = _policy(dtype)
+        self.variable_dtype, self.compute_dtype = arguments.policy(dtype)
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
         if "supports_masking" not in type(self).__dict__:
             self.supports_masking = getattr(type(self), "supports_masking", False)
-        self._input_shape_arg = _legacy_input_shape(kwargs)
+        self._input_shape_arg = arguments.legacy_input_shape(kwargs)
 
     # What a subclass fills in.
 
     def setup(self) -> None:
         """Check and normalize the fields; called once they are set."""
 
+    @once
     def build(self, input_shape: Any) -> None:
         """Make the weights for inputs of this shape (None where unknown)."""
 
@@ -167,12 +163,15 @@ class Layer:
         dtype = dtypes.canonical(dtype or self.variable_dtype)
         if initializer is None:
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        if _abstract:
-            array = np.broadcast_to(np.zeros((), dtypes.to_numpy(dtype)), shape)
-        else:
-            array = initializers.get(initializer)(shape, dtype)
+        make: Any = initializers.get(initializer)
+        zero = np.zeros((), dtypes.to_numpy(dtype))
+        array = zero if _abstract else make(shape, dtype)
         variable = Variable(array, name=name, trainable=trainable, dtype=dtype)
-        variable.path = "/".join((*_scopes, self.name, name))
+        if _abstract:
+            variable._array = np.broadcast_to(zero, shape)  # takes no memory
+        variable.trainable = trainable and self.trainable
+        variable.autocast = autocast
+        variable.path = f"{self.path}/{name}"
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         self._track(variable)
@@ -210,13 +209,14 @@ class Layer:
 
     @property
     def trainable(self) -> bool:
-        """Whether training changes the weights; setting it reaches all layers inside."""
+        """Whether training changes the weights; set, it reaches all layers inside."""
         return self._trainable
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
         for layer in self._walk():
-            object.__setattr__(layer, "_trainable", bool(value))
+            layer.__dict__["_trainable"] = bool(value)
+            layer._has_changed()
             for variable in layer._own_variables:
                 variable.trainable = bool(value) and variable.trainable_by_design
 
@@ -281,7 +281,7 @@ class Layer:
     @property
     def path(self) -> str:
         """Name of the layer, as weights' paths have it."""
-        return "/".join((*_scopes, self.name))
+        return "/".join((*outer_names(self), self.name))
 
     def _first_call(self, what: str) -> Call:
         if not self.calls:
@@ -315,21 +315,43 @@ class Layer:
             self._ensure_built(args, kwargs)
             masks = nest.map_structure(lambda x: getattr(x, "mask", None), args[:1])
             mask = masks[0] if masks else None
-            if "training" in self._call_arguments and kwargs.get("training") is None:
-                kwargs = {**kwargs, "training": b.training}
+            args, kwargs, training = self._with_training(args, kwargs, b.training)
             if (
                 "mask" in self._call_arguments
                 and kwargs.get("mask") is None
                 and any(m is not None for m in nest.flatten(mask))
             ):
                 kwargs = {**kwargs, "mask": mask}
-            with b.source(self.name, type(self).__name__):
+            with (
+                b.source(self.name, type(self).__name__),
+                b.mode(training=training, autocast=self._weights_dtype),
+                name_scope(self),
+            ):
                 outputs = self.call(*args, **kwargs)
                 outputs = nest.map_structure(self._as_traced, outputs)
                 return self._with_mask(args, mask, outputs)
         except SeqirError as error:
             _add_note(error, self._note(args))
             raise
+
+    def _with_training(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], outer: bool
+    ) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
+        """Arguments with `training` filled in, and what it is for layers inside."""
+        if "training" not in self._call_arguments:
+            return args, kwargs, outer
+        place = self._call_arguments.index("training")
+        given = args[place] if place < len(args) else kwargs.get("training")
+        training = outer if given is None else bool(given)
+        if place < len(args):
+            return (*args[:place], training, *args[place + 1 :]), kwargs, training
+        return args, {**kwargs, "training": training}, training
+
+    @property
+    def _weights_dtype(self) -> str | None:
+        """What floating-point weights are read as, if not as they are stored."""
+        mixed = self.autocast and self.compute_dtype != self.variable_dtype
+        return self.compute_dtype if mixed else None
 
     def _as_traced(self, y: Any) -> Any:
         b = current_builder()
@@ -354,8 +376,8 @@ class Layer:
     """Whether the outputs have a mask even if the inputs have none."""
 
     @cached_property
-    def _call_arguments(self) -> frozenset[str]:
-        return frozenset(inspect.signature(self.call).parameters)
+    def _call_arguments(self) -> tuple[str, ...]:
+        return tuple(inspect.signature(self.call).parameters)
 
     def _autocast(self, x: Any) -> Any:
         if not isinstance(x, Traced) or not self.autocast:
@@ -404,18 +426,7 @@ class Layer:
         if self.built:
             return
         tensors = args[0] if args else next(iter(kwargs.values()), None)
-        shape = nest.map_structure(lambda x: getattr(x, "shape", None), tensors)
-        self.build_now(shape)
-
-    def build_now(self, shape: Any) -> None:
-        """Run `build` once; a failed build leaves no weights behind."""
-        before = list(self._own_variables)
-        try:
-            self.build(shape)
-        except BaseException:
-            self._own_variables[:] = before
-            raise
-        object.__setattr__(self, "built", True)
+        self.build(nest.map_structure(lambda x: getattr(x, "shape", None), tensors))
 
     def _note(self, args: Any) -> str:
         types = [str(x.type) for x in nest.flatten(args) if isinstance(x, Tensor)]
@@ -427,13 +438,14 @@ class Layer:
 
         Raises: ShapeError if such an input does not fit.
         """
-        spec = self.compute_output_spec(_stand_ins(input_shape, self.compute_dtype))
+        spec = self.compute_output_spec(
+            arguments.stand_ins(input_shape, self.compute_dtype)
+        )
         return nest.map_structure(lambda t: t.shape, spec)
 
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Output tensors for symbolic inputs; nothing is built or recorded."""
-        layers = list(self._walk())
-        saved = [(layer, _copy_state(layer)) for layer in layers]
+        before = Snapshot(self)
         counters = naming.snapshot()
         _abstract.append(True)
         try:
@@ -441,9 +453,7 @@ class Layer:
         finally:
             _abstract.pop()
             naming.restore(counters)
-            for layer, state in saved:
-                layer.__dict__.clear()
-                layer.__dict__.update(state)
+            before.restore()
 
     # Attributes are tracked: weights and layers are found wherever they are put.
 
@@ -458,6 +468,13 @@ class Layer:
             )
         self._track(value)
         object.__setattr__(self, name, value)
+        if self.built:
+            self._has_changed()
+
+    def _has_changed(self) -> None:
+        """Sessions that the layer is part of are made anew."""
+        self.__dict__["revision"] += 1
+        Variable.clock += 1
 
     def _track(self, value: Any) -> None:
         if isinstance(value, Variable):
@@ -499,8 +516,11 @@ class Layer:
             "trainable": self.trainable,
             "dtype": self._policy_name,
         }
-        own = {name: _plain(getattr(self, name)) for name in type(self)._fields}
-        return base | own
+        return base | self._config_of(type(self)._fields)
+
+    def _config_of(self, names: Iterable[str]) -> dict[str, Any]:
+        """These arguments as plain data."""
+        return {name: arguments.plain(getattr(self, name)) for name in names}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
@@ -524,9 +544,12 @@ class Layer:
 def _init_from_fields(self: Any, *args: Any, **kwargs: Any) -> None:
     kind = type(self).__name__
     values, base = fields.bind(kind, type(self)._fields, args, kwargs)
-    if "activity_regularizer" in values:  # a field of some layers, for its place
-        base["activity_regularizer"] = values.pop("activity_regularizer")
-    Layer.__init__(self, **base)
+    for word in fields.BASE_KEYWORDS:  # fields of some layers, for their place
+        if word in values:
+            base[word] = values.pop(word)
+    initializers = (c.__dict__.get("__init__") for c in type(self).__mro__)
+    plain = next(i for i in initializers if i not in (None, _init_from_fields))
+    plain(self, **base)
     for name, value in values.items():
         setattr(self, name, value)
     try:
@@ -539,60 +562,6 @@ def _init_from_fields(self: Any, *args: Any, **kwargs: Any) -> None:
 def _add_note(error: SeqirError, note: str) -> None:
     if note not in getattr(error, "__notes__", ()):
         error.add_note(note)
-
-
-def _copy_state(layer: Layer) -> dict[str, Any]:
-    """The attributes of a layer, with copies of the lists that building appends to."""
-    return {
-        k: list(v) if isinstance(v, list) else dict(v) if isinstance(v, dict) else v
-        for k, v in layer.__dict__.items()
-    }
-
-
-def _policy(dtype: Any) -> tuple[str, str]:
-    """Element types of weights and of computation."""
-    if dtype is None:
-        return config.floatx(), config.floatx()
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", dtype)
-    if isinstance(name, str) and name.startswith("mixed_"):
-        return "float32", dtypes.canonical(name.removeprefix("mixed_"))
-    name = dtypes.canonical(name)
-    return name, name
-
-
-def _legacy_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
-    """The batch shape that a first layer was given instead of an `Input`."""
-    full = kwargs.get("batch_input_shape") or kwargs.get("batch_shape")
-    if full is not None:
-        return tuple(full)
-    shape = kwargs.get("input_shape")
-    if shape is None and kwargs.get("input_dim") is not None:
-        shape = (kwargs["input_dim"],)
-    if shape is None:
-        return None
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return (kwargs.get("batch_size"), *shape)
-
-
-def _stand_ins(shape: Any, dtype: str) -> Any:
-    """Symbolic tensors of a shape or of a structure of shapes."""
-    if isinstance(shape, dict):
-        return {k: _stand_ins(v, dtype) for k, v in shape.items()}
-    if shape and all(isinstance(s, list | tuple) for s in shape):
-        return [_stand_ins(s, dtype) for s in shape]
-    dims = tuple(f"size_{i}" if d is None else d for i, d in enumerate(shape))
-    return KerasTensor(TensorType(dtype, dims), "input")
-
-
-def _plain(value: Any) -> Any:
-    """A field as get_config has it: names instead of functions."""
-    from seqir import activations
-
-    if hasattr(value, "get_config"):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
-    if callable(value):
-        return activations.serialize(value)
-    return list(value) if isinstance(value, tuple) else value
 
 
 Initializer = Callable[..., Any] | str | None

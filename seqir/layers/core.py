@@ -197,7 +197,7 @@ class Dense(Layer):
             )
 
     def call(self, x: Any) -> Any:
-        self.check_axis(x.shape, -1, self.kernel.shape[0])
+        self.check_axis(x.shape, -1, self.kernel.array.shape[0])
         y = ops.matmul(x, self.kernel)
         if self.use_bias:
             y = y + self.bias
@@ -212,15 +212,6 @@ class Embedding(Layer):
     Source: Keras 3 ``layers.Embedding``.
     """
 
-    input_dim: int
-    output_dim: int
-    embeddings_initializer: Initializer = "uniform"
-    embeddings_regularizer: Any = None
-    embeddings_constraint: Any = None
-    mask_zero: bool = False
-    weights_: Any = None
-
-    supports_masking = True
     single_input = True
 
     def __init__(
@@ -234,16 +225,18 @@ class Embedding(Layer):
         weights: Any = None,
         **kwargs: Any,
     ) -> None:
+        # Not fields: a field called `weights` would hide the property of that name.
         super().__init__(**kwargs)
         self.input_dim = positive("input_dim", input_dim)
         self.output_dim = positive("output_dim", output_dim)
         self.embeddings_initializer = embeddings_initializer
         self.embeddings_regularizer = embeddings_regularizer
         self.embeddings_constraint = embeddings_constraint
-        self.mask_zero = self._makes_mask = mask_zero
+        self.mask_zero = self.supports_masking = self._makes_mask = mask_zero
         self.autocast = False
-        self._given = weights
-        self.build_now(None)
+        if weights is not None:
+            self.build(None)
+            self.set_weights(weights if isinstance(weights, list) else [weights])
 
     def build(self, input_shape: Any) -> None:
         self.embeddings = self.add_weight(
@@ -253,9 +246,6 @@ class Embedding(Layer):
             constraint=self.embeddings_constraint,
             name="embeddings",
         )
-        if self._given is not None:
-            given = self._given
-            self.set_weights(given if isinstance(given, list) else [given])
 
     def call(self, x: Any) -> Any:
         y = ops.take(
@@ -265,6 +255,17 @@ class Embedding(Layer):
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
+
+    def get_config(self) -> dict[str, Any]:
+        names = (
+            "input_dim",
+            "output_dim",
+            "embeddings_initializer",
+            "embeddings_regularizer",
+            "embeddings_constraint",
+            "mask_zero",
+        )
+        return super().get_config() | self._config_of(names)
 
 
 class Activation(Layer):

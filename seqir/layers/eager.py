@@ -30,22 +30,30 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
         for k, v in kwargs.items()
     }
     leaves = [x for x in nest.flatten((args, kwargs)) if isinstance(x, np.ndarray)]
-    key = str(
-        nest.map_structure(
-            lambda x: str(type_of(x)) if isinstance(x, np.ndarray) else x,
-            (args, kwargs),
-        )
+    types = nest.map_structure(
+        lambda x: str(type_of(x)) if isinstance(x, np.ndarray) else x, (args, kwargs)
     )
-    sessions = layer._sessions  # pyright: ignore[reportPrivateUsage]
+    sessions = layer._sessions
+    key = str((types, _revision(layer)))
     if key not in sessions:
         if len(sessions) >= _KEEP:
             sessions.pop(next(iter(sessions)))
-        sessions[key] = _prepare(layer, args, kwargs)
-    session, variables, structure = sessions[key]
+        prepared = _prepare(layer, args, kwargs)
+        key = str((types, _revision(layer)))  # tracing may have built layers
+        sessions[key] = prepared
+    session, variables, structure, changed = sessions[key]
     feeds = {f"input_{i}": x for i, x in enumerate(leaves)}
     feeds |= {name: v.array for v, name in variables.items()}
     outputs = session.run({n: feeds[n] for n in session.input_names})
+    updates = outputs[len(outputs) - len(changed) :]
+    for variable, value in zip(changed, updates, strict=True):
+        variable.assign(value)
     return nest.pack(structure, outputs)
+
+
+def _revision(layer: Layer) -> tuple[int, ...]:
+    """Another one when the layer or one inside changes in anything but weights."""
+    return tuple(inner.revision for inner in layer._walk())
 
 
 def _prepare(layer: Layer, args: Any, kwargs: Any) -> Any:
@@ -69,7 +77,9 @@ def _prepare(layer: Layer, args: Any, kwargs: Any) -> Any:
     graph = passes.run(graph, passes.STRUCTURE)
     model, arrays = lower.split(lower.lower(graph))
     variables: dict[Variable, str] = b.bindings
-    return runtime.Session(model, arrays, device="cpu"), variables, result
+    owner = {name: v for v, name in variables.items()}
+    changed = [owner[u.param] for u in graph.updates]
+    return runtime.Session(model, arrays, device="cpu"), variables, result, changed
 
 
 def _array(x: Any, layer: Layer) -> Any:

@@ -32,7 +32,7 @@ def collect(cls: type) -> dict[str, Any]:
     """The fields that a class declares itself: {name: default or REQUIRED}."""
     return {
         name: cls.__dict__.get(name, REQUIRED)
-        for name, kind in cls.__dict__.get("__annotations__", {}).items()
+        for name, kind in inspect.get_annotations(cls).items()
         if not name.startswith("_") and "ClassVar" not in str(kind)
     }
 

@@ -93,10 +93,10 @@ class BatchNormalization(Layer):
         axis = shapes.normalize_axis(self.axis, x.ndim)
         if training and self.trainable:
             return self._normalize_batch(x, axis, mask)
-        cast = lambda w: ops.cast(w, x.dtype)  # noqa: E731
-        mean, variance = cast(self.moving_mean), cast(self.moving_variance)
-        gamma = cast(self.gamma) if self.scale else ops.ones_like(mean)
-        beta = cast(self.beta) if self.center else ops.zeros_like(mean)
+        mean = ops.cast(self.moving_mean, x.dtype)
+        variance = ops.cast(self.moving_variance, x.dtype)
+        gamma = ops.cast(self.gamma, x.dtype) if self.scale else ops.ones_like(mean)
+        beta = ops.cast(self.beta, x.dtype) if self.center else ops.zeros_like(mean)
         order = (0, axis, *(i for i in range(1, x.ndim) if i != axis))
         moved = ops.transpose(x, order) if axis > 1 else x
         if axis == 0:

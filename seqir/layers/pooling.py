@@ -30,6 +30,7 @@ class _Pooling(Layer):
     strides: Any = None
     padding: str = "valid"
     data_format: Any = None
+    name: Any = None
 
     def setup(self) -> None:
         self.pool_size = ints("pool_size", self.pool_size, self.rank)

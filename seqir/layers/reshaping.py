@@ -178,8 +178,8 @@ class ZeroPadding3D(_ZeroPadding):
 class _Cropping(Layer):
     """The edges of the spatial axes are cut off."""
 
-    cropping: Any = 1
-    data_format: Any = None
+    cropping: Any
+    data_format = "channels_last"
 
     single_input = True
 
@@ -208,7 +208,6 @@ class Cropping1D(_Cropping):
     ndim = 3
 
     cropping: Any = (1, 1)
-    data_format: Any = None
 
 
 class Cropping2D(_Cropping):
@@ -217,12 +216,16 @@ class Cropping2D(_Cropping):
     ndim = 4
 
     cropping: Any = ((0, 0), (0, 0))
+    data_format: Any = None
 
 
 class Cropping3D(_Cropping):
     """Edges of volumes cut off. Source: Keras 3 ``layers.Cropping3D``."""
 
     ndim = 5
+
+    cropping: Any = ((1, 1), (1, 1), (1, 1))
+    data_format: Any = None
 
 
 class UpSampling1D(Layer):
@@ -326,9 +329,12 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
         value = (tuple(value),)
     if not isinstance(value, tuple | list) or len(value) != rank:
         raise error
-    pairs = tuple((v, v) if isinstance(v, int) else tuple(v) for v in value)
-    if any(
-        len(p) != 2 or not all(isinstance(n, int) and n >= 0 for n in p) for p in pairs
-    ):
-        raise error
-    return pairs
+    pairs: list[tuple[int, int]] = []
+    for v in value:
+        pair = (v, v) if isinstance(v, int) else v
+        if not isinstance(pair, tuple | list) or len(pair) != 2:
+            raise error
+        if not all(isinstance(n, int) and n >= 0 for n in pair):
+            raise error
+        pairs.append((pair[0], pair[1]))
+    return tuple(pairs)

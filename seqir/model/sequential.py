@@ -16,7 +16,7 @@ from seqir.errors import (
 )
 from seqir.layers.base import Layer
 from seqir.layers.core import InputLayer
-from seqir.layers.scope import name_scope
+from seqir.layers.scope import Snapshot, name_scope
 from seqir.model.base import Model
 from seqir.ops.call import Call
 from seqir.ops.tensor import KerasTensor, Traced
@@ -187,16 +187,13 @@ class Sequential(Model):
             raise ArgumentError("build needs input_shape=, the batch included")
         dtype = self._layers[0].compute_dtype
         source = InputLayer(batch_shape=shape, dtype=dtype)
+        before = Snapshot(self)
         self.__dict__["_input_layer"] = source
         try:
             for layer in self._layers:
                 self._extend(layer)
         except BaseException:
-            for layer in self._layers[: len(self._tensors)]:
-                layer.calls.pop()
-            self._tensors.clear()
-            self.__dict__["_input_layer"] = None
-            self.__dict__["built"] = False
+            before.restore()
             raise
 
     # What it looks like.

@@ -38,15 +38,16 @@ def apply(op: Op, *operands: Any) -> Any:
 
 def builder_of(operands: tuple[Any, ...]) -> Builder | None:
     """The builder that an operator on these operands belongs to, if any."""
+    found: Builder | None = None
     for x in operands:
         if isinstance(x, Traced):
-            return x.builder
-        if isinstance(x, KerasTensor):
+            found = found or x.builder
+        elif isinstance(x, KerasTensor):
             raise GraphError(
                 f"{x!r} is a tensor of a model and cannot be used inside a layer's "
                 "call; pass it to the layer as an argument"
             )
-    return current_builder()
+    return found or current_builder()
 
 
 def value_of(b: Builder, x: Any) -> Value:

@@ -95,7 +95,7 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
         leaves = nest.flatten((args, kwargs))
-        if any(map(is_symbolic, leaves)):
+        if current_builder() is None and any(map(is_symbolic, leaves)):
             return cast(R, record(FunctionCall(wrapper), args, kwargs))
         try:
             return function(*args, **kwargs)

@@ -1,0 +1,272 @@
+"""Every layer is Keras's layer: numbers, weights, shapes, names, arguments."""
+
+import inspect
+from typing import Any
+
+import numpy as np
+import pytest
+from layer_samples import MERGING, SAMPLES, LayerSample
+
+import seqir
+from seqir import layers, nest, passes
+from seqir.ir import evaluate, verify
+from seqir.layers import Layer
+from seqir.model.base import arrays_of
+
+jax = pytest.importorskip("jax")
+jax.config.update("jax_disable_most_optimizations", True)  # one call per compilation
+keras = pytest.importorskip("keras")
+from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
+
+CLASSES = {
+    name: cls
+    for name in layers.__all__
+    if isinstance(cls := getattr(layers, name), type) and issubclass(cls, Layer)
+}
+SAMPLED = {sample.layer for sample in SAMPLES}
+NOT_SAMPLED = {"Input", "InputLayer", "Layer"}
+IN_TWO_PARTS = {"lora_rank", "lora_alpha", "quantization_config"}
+
+
+def test_every_layer_has_a_sample() -> None:
+    missing = {cls.__name__ for cls in CLASSES.values()} - SAMPLED - NOT_SAMPLED
+    assert not missing
+
+
+def test_samples_have_different_names() -> None:
+    names = [sample.id for sample in SAMPLES]
+    assert len(set(names)) == len(names)
+
+
+class Pair:
+    """Layers of seqir and Keras with the same weights, and what they compute."""
+
+    def __init__(self, sample: LayerSample) -> None:
+        self.sample = sample
+        self.x = sample.inputs()
+        self.mine = make(sample)
+        self.wanted_layer, feed = oracle(sample, self.x)
+        shapes = nest.map_structure(np.shape, self.x)
+        self.mine.build(shapes)
+        if self.mine.weights:
+            self.wanted_layer.build(np.shape(feed))
+            randomize(self.mine)
+            self.wanted_layer.set_weights(self.mine.get_weights())
+        self.found = self.mine(self.x)
+        self.wanted = np.asarray(self.wanted_layer(feed))
+        if "sparsemax" in sample.id:
+            self.wanted = on_the_simplex(self.x)
+        if sample.layer == "Average":
+            # Keras's NumPy backend makes it float64, the others keep float32.
+            self.wanted = self.wanted.astype(np.float32)
+
+
+@pytest.fixture(scope="module", params=SAMPLES, ids=lambda s: s.id)
+def pair(request: Any) -> Any:
+    """One after the other: all tests of a sample run before the next is made."""
+    with pytest.MonkeyPatch.context() as patch:
+        if "float64" in request.param.id:
+            # Keras keeps 64-bit types on TensorFlow only, seqir always does.
+            patch.setattr(keras_dtypes, "BIT64_TO_BIT32_DTYPE", {})
+        yield Pair(request.param)
+
+
+def make(sample: LayerSample, **more: Any) -> Any:
+    return CLASSES[sample.layer](*sample.args, **sample.kwargs, **more)
+
+
+def make_keras(sample: LayerSample) -> Any:
+    kwargs = dict(sample.kwargs)
+    if isinstance(kwargs.get("axis"), list) and sample.layer == "Softmax":
+        kwargs["axis"] = tuple(kwargs["axis"])  # a list crashes in Keras
+    return getattr(keras.layers, sample.layer)(*sample.args, **kwargs)
+
+
+def oracle(sample: LayerSample, x: Any) -> tuple[Any, Any]:
+    """Keras's layer and what to call it on."""
+    if sample.layer == "SeparableConv1D" and sample.kwargs.get("padding") == "causal":
+        # Keras takes the argument and then fails; causal is zeros before, then valid.
+        before = sample.args[1] - 1
+        given = {**sample.kwargs, "padding": "valid"}
+        layer = keras.layers.SeparableConv1D(*sample.args, **given)
+        return layer, np.pad(x, ((0, 0), (before, 0), (0, 0)))
+    return make_keras(sample), x
+
+
+def on_the_simplex(x: Any) -> Any:
+    """Rows moved to the nearest of the simplex, by bisection.
+
+    What Keras calls sparsemax sums cumulative sums: its rows do not sum to 1.
+    """
+    low, high = x.min(-1, keepdims=True) - 1, x.max(-1, keepdims=True)
+    for _ in range(60):
+        middle = (low + high) / 2
+        above = np.maximum(x - middle, 0).sum(-1, keepdims=True) > 1
+        low, high = np.where(above, middle, low), np.where(above, high, middle)
+    return np.maximum(x - low, 0)
+
+
+def randomize(layer: Any) -> None:
+    rng = np.random.default_rng(3)
+    for w in layer.weights:
+        value = rng.normal(size=w.shape)
+        w.assign(np.abs(value) + 0.2 if "variance" in w.name else value)
+
+
+def close(found: Any, wanted: Any) -> None:
+    assert found.shape == wanted.shape
+    assert found.dtype == wanted.dtype
+    half = wanted.dtype == np.float16
+    rel = 5e-3 if half else 1e-5
+    scale = float(np.abs(wanted.astype(np.float64)).max(initial=1e-3))
+    np.testing.assert_allclose(found, wanted, rtol=rel, atol=rel * scale)
+
+
+def test_output_is_that_of_keras(pair: Pair) -> None:
+    close(pair.found, pair.wanted)
+
+
+def test_weights_are_those_of_keras(pair: Pair) -> None:
+    def facts(layer: Any) -> list[Any]:
+        return [(w.name, tuple(w.shape), str(w.dtype), w.trainable) for w in layer]
+
+    assert facts(pair.mine.weights) == facts(pair.wanted_layer.weights)
+    for kind in ("trainable_weights", "non_trainable_weights"):
+        mine, keras_ = getattr(pair.mine, kind), getattr(pair.wanted_layer, kind)
+        assert [w.name for w in mine] == [w.name for w in keras_]
+    assert pair.mine.count_params() == pair.wanted_layer.count_params()
+
+
+def shape_variants(sample: LayerSample) -> list[Any]:
+    """Known sizes, an unknown batch, and unknown sizes where the layer allows them."""
+    full = [tuple(shape) for shape in sample.shapes]
+    variants = [full, [(None, *s[1:]) for s in full]]
+    if "Conv" in sample.layer or "Pooling" in sample.layer:
+        first = sample.kwargs.get("data_format") == "channels_first"
+        (s,) = full
+        free = (None,) * (len(s) - 2)
+        variants.append([(None, s[1], *free) if first else (None, *free, s[-1])])
+    single = len(full) == 1 and sample.layer not in MERGING
+    return [v[0] if single else v for v in variants]
+
+
+def test_output_shape_is_that_of_keras(pair: Pair) -> None:
+    sample = pair.sample
+    for shape in shape_variants(sample):
+        mine = make(sample)
+        found = mine.compute_output_shape(shape)
+        if "SeparableConv1D(3,3,padding=causal" in sample.id or "glu)" in sample.id:
+            # Keras fails, or forgets that glu halves the last axis.
+            full = pair.wanted.shape
+            assert found == tuple(
+                n if d is not None else None for d, n in zip(found, full, strict=True)
+            )
+        else:
+            assert found == tuple(make_keras(sample).compute_output_shape(shape))
+        assert not mine.built
+        assert not mine.calls
+
+
+def test_layer_in_a_model(pair: Pair) -> None:
+    """As a node of a graph: interpreted, optimized, and run by ONNX Runtime."""
+    sample = pair.sample
+    if sample.layer == "Concatenate" and sample.kwargs.get("axis") == 0:
+        pytest.skip("the batch axis of a model is one size")
+    inputs = [seqir.Input(s[1:], dtype=sample.dtype) for s in sample.shapes]
+    given = inputs if isinstance(pair.x, list) else inputs[0]
+    output = pair.mine(given)
+    assert output.dtype == pair.found.dtype
+    assert output.shape == (None, *pair.found.shape[1:])
+    model = seqir.Model(given, output)
+    arrays = pair.x if len(inputs) > 1 else nest.flatten(pair.x)[0]
+    close(model(arrays), pair.found)
+    graph, variables = model.trace_graph(batch="batch")
+    verify(graph)
+    feeds = dict(zip(model.input_names, nest.flatten(pair.x), strict=True))
+    (name,) = graph.outputs
+    close(evaluate(graph, feeds, arrays_of(variables))[name], pair.wanted)
+    bound = passes.bind(graph, arrays_of(variables))
+    best = passes.run(bound, passes.INFERENCE, check=True)
+    close(evaluate(best, feeds)[name], pair.wanted)
+
+
+STACKABLE = [s for s in SAMPLES if s.layer not in MERGING and s.layer != "Embedding"]
+
+
+@pytest.mark.parametrize("sample", STACKABLE[::7], ids=lambda s: s.id)
+def test_layer_in_a_sequential_model(sample: LayerSample) -> None:
+    layer, x = make(sample), sample.inputs()
+    wanted = layer(x)
+    model = seqir.Sequential([make(sample)])
+    assert model(x).shape == wanted.shape
+    model.set_weights(layer.get_weights())
+    close(model(x), wanted)
+
+
+def test_configuration_round_trips(pair: Pair) -> None:
+    config = pair.mine.get_config()
+    again = type(pair.mine).from_config(config)
+    assert repr(again.get_config()) == repr(config)
+
+
+def test_masks_go_through_the_same_layers(pair: Pair) -> None:
+    assert pair.mine.supports_masking == pair.wanted_layer.supports_masking
+
+
+def test_automatic_names_are_those_of_keras() -> None:
+    keras.utils.clear_session()
+    first = {sample.layer: sample for sample in reversed(SAMPLES)}
+    for sample in [*first.values()] * 3:
+        assert make(sample).name == make_keras(sample).name
+
+
+def parameters(callable_: Any) -> dict[str, Any]:
+    """Names and defaults; a number stands for itself repeated, names are lower case."""
+    found = {}
+    for p in inspect.signature(callable_).parameters.values():
+        if p.name == "self" or p.kind in (p.VAR_KEYWORD, p.KEYWORD_ONLY):
+            continue
+        default = p.default
+        if isinstance(default, list | tuple) and len({str(d) for d in default}) == 1:
+            default = default[0]
+        if isinstance(default, list | tuple) and len(set(default)) == 1:
+            default = default[0]
+        found[p.name] = default.lower() if isinstance(default, str) else default
+    return found
+
+
+@pytest.mark.parametrize("name", sorted(CLASSES.keys() - {"Layer"}))
+def test_arguments_are_those_of_keras(name: str) -> None:
+    wanted = parameters(getattr(keras.layers, name).__init__)
+    wanted = {k: v for k, v in wanted.items() if k not in IN_TWO_PARTS}
+    assert list(parameters(CLASSES[name]).items()) == list(wanted.items())
+
+
+@pytest.mark.parametrize("name", ["Input", "add", "concatenate", "dot"])
+def test_functions_have_the_arguments_of_keras(name: str) -> None:
+    mine = parameters(getattr(layers, name))
+    assert list(mine.items()) == list(parameters(getattr(keras.layers, name)).items())
+
+
+def test_aliases_are_those_of_keras() -> None:
+    for name, cls in CLASSES.items():
+        assert cls.__name__ == getattr(keras.layers, name).__name__
+
+
+@pytest.mark.parametrize(
+    "name", ["add", "subtract", "multiply", "average", "maximum", "minimum"]
+)
+def test_functional_twins_of_merging_layers(name: str) -> None:
+    xs = [np.float32([[1, 2]]), np.float32([[3, -4]])]
+    wanted = np.asarray(getattr(keras.layers, name)(xs))
+    np.testing.assert_allclose(getattr(layers, name)(xs), wanted)
+    inputs = [seqir.Input((2,)), seqir.Input((2,))]
+    model = seqir.Model(inputs, getattr(layers, name)(inputs))
+    np.testing.assert_allclose(model(xs), wanted)
+
+
+def test_concatenate_and_dot_as_functions() -> None:
+    xs = [np.ones((2, 3), np.float32), np.ones((2, 3), np.float32)]
+    assert layers.concatenate(xs).shape == (2, 6)
+    assert layers.concatenate(xs, axis=0).shape == (4, 3)
+    np.testing.assert_allclose(layers.dot(xs, axes=1), [[3], [3]])

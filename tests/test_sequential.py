@@ -1,0 +1,761 @@
+"""The Sequential model: the guide's behaviours, one test each, and Keras's rules."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import onnx
+import pytest
+
+import seqir
+from seqir import layers
+from seqir.errors import ArgumentError, GraphError, NotBuiltError, ShapeError
+from seqir.layers import Conv2D, Dense, GlobalMaxPooling2D, Input, MaxPooling2D
+from seqir.model.summary import summary_of
+
+TOLERANCE = 1e-5
+
+
+def ones(*shape: int) -> Any:
+    return np.ones(shape, np.float32)
+
+
+def random(*shape: int) -> Any:
+    return np.random.default_rng(5).normal(size=shape).astype(np.float32)
+
+
+def rows(model: seqir.Model) -> list[tuple[Any, int]]:
+    """Output shape and parameters of each row of the summary."""
+    return [(row.output_shape, row.params) for row in summary_of(model).rows]
+
+
+def total(model: seqir.Model) -> int:
+    table = summary_of(model)
+    return table.trainable_params + table.non_trainable_params
+
+
+def three_layers() -> seqir.Sequential:
+    return seqir.Sequential(
+        [
+            Dense(2, activation="relu", name="layer1"),
+            Dense(3, activation="relu", name="layer2"),
+            Dense(4, name="layer3"),
+        ]
+    )
+
+
+def add_first_half(model: seqir.Sequential) -> None:
+    model.add(Input(shape=(250, 250, 3)))
+    model.add(Conv2D(32, 5, strides=2, activation="relu"))
+    model.add(Conv2D(32, 3, activation="relu"))
+    model.add(MaxPooling2D(3))
+
+
+def add_second_half(model: seqir.Sequential) -> None:
+    model.add(Conv2D(32, 3, activation="relu"))
+    model.add(Conv2D(32, 3, activation="relu"))
+    model.add(MaxPooling2D(3))
+    model.add(Conv2D(32, 3, activation="relu"))
+    model.add(Conv2D(32, 3, activation="relu"))
+    model.add(MaxPooling2D(2))
+
+
+def feature_model() -> seqir.Sequential:
+    return seqir.Sequential(
+        [
+            Input(shape=(250, 250, 3)),
+            Conv2D(32, 5, strides=2, activation="relu"),
+            Conv2D(32, 3, activation="relu", name="my_intermediate_layer"),
+            Conv2D(32, 3, activation="relu"),
+        ]
+    )
+
+
+# The guide.
+
+
+def test_g01_a_stack_equals_its_layers_called_one_after_the_other() -> None:
+    model = three_layers()
+    x = ones(3, 3)
+    y = model(x)
+    assert isinstance(y, np.ndarray)
+    assert y.shape == (3, 4)
+    layer1, layer2, layer3 = model.layers
+    np.testing.assert_allclose(layer3(layer2(layer1(x))), y, rtol=TOLERANCE)
+
+
+def test_g02_a_layer_on_its_own_builds_itself_and_returns_an_array() -> None:
+    layer = Dense(3)
+    y = layer(ones(1, 4))
+    assert isinstance(y, np.ndarray)
+    assert y.shape == (1, 3)
+    np.testing.assert_allclose(y, ones(1, 4) @ layer.get_weights()[0], rtol=TOLERANCE)
+
+
+def test_g03_layers_is_the_list_of_layers_without_the_input() -> None:
+    model = three_layers()
+    assert [layer.name for layer in model.layers] == ["layer1", "layer2", "layer3"]
+    with_input = seqir.Sequential([Input((4,)), Dense(2, name="only")])
+    assert [layer.name for layer in with_input.layers] == ["only"]
+
+
+def test_g04_layers_are_added_and_popped() -> None:
+    model = seqir.Sequential()
+    for i, layer in enumerate(three_layers().layers):
+        model.add(layer)
+        assert len(model.layers) == i + 1
+    model.pop()
+    assert len(model.layers) == 2
+
+
+def test_g04_after_pop_everything_is_that_of_the_shorter_model(
+    tmp_path: Path,
+) -> None:
+    layer_list = [Dense(2, name="a"), Dense(3, name="b"), Dense(4, name="c")]
+    model = seqir.Sequential([Input((5,)), *layer_list], name="m")
+    x = random(2, 5)
+    assert model(x).shape == (2, 4)
+    removed = model.pop()
+    assert removed is layer_list[2]
+    assert model.output_shape == (None, 3)
+    assert model.count_params() == 12 + 9
+    assert rows(model) == [((None, 2), 12), ((None, 3), 9)]
+    np.testing.assert_allclose(model(x), layer_list[1](layer_list[0](x)), rtol=1e-5)
+    assert "c" not in str(model.graph()).split()
+    report = model.export(tmp_path / "m.onnx")
+    assert report.outputs == {"b": "f32[batch, 3]"}
+    names = {i.name for i in onnx.load(tmp_path / "m.onnx").graph.initializer}
+    assert not any("c/" in name for name in names)
+    model.add(Dense(7, name="c"))
+    assert model(x).shape == (2, 7)
+
+
+def test_g04_popping_an_empty_model_is_an_error() -> None:
+    model = seqir.Sequential(name="empty")
+    with pytest.raises(GraphError, match="'empty' has no layers to pop"):
+        model.pop()
+
+
+def test_g05_names_reach_everything(tmp_path: Path, capsys: Any) -> None:
+    model = seqir.Sequential(name="my_sequential")
+    model.add(Input((4,), name="vector"))
+    model.add(Dense(2, activation="relu", name="layer1"))
+    model.add(Dense(3, name="layer2"))
+    model.summary()
+    printed = capsys.readouterr().out
+    for text in ('Model: "my_sequential"', "layer1 (Dense)", "layer2 (Dense)"):
+        assert text in printed
+    assert model.get_layer("layer2") is model.layers[1]
+    assert [w.path for w in model.weights] == [
+        "my_sequential/layer1/kernel",
+        "my_sequential/layer1/bias",
+        "my_sequential/layer2/kernel",
+        "my_sequential/layer2/bias",
+    ]
+    model.export(tmp_path / "m.onnx")
+    graph = onnx.load(tmp_path / "m.onnx").graph
+    assert graph.name == "my_sequential"
+    assert graph.input[0].name == "vector"
+    assert graph.output[0].name == "layer2"
+    assert {n.name.split("/")[0] for n in graph.node} == {"layer1", "layer2"}
+    assert {n.name for n in graph.initializer} == {
+        "layer1/kernel",
+        "layer1/bias",
+        "layer2/kernel",
+        "layer2/bias",
+    }
+
+
+def test_g06_weights_are_made_at_the_first_call() -> None:
+    layer = Dense(3)
+    assert layer.weights == []
+    assert layer.built is False
+    layer(ones(1, 4))
+    assert [(w.name, w.shape) for w in layer.weights] == [
+        ("kernel", (4, 3)),
+        ("bias", (3,)),
+    ]
+    np.testing.assert_array_equal(layer.bias.numpy(), np.zeros(3))
+
+
+def test_g06_an_unbuilt_model_says_what_to_do(tmp_path: Path) -> None:
+    model = three_layers()
+    assert model.built is False
+    what_to_do = r"call it on an array, call build\(input_shape\), or start it with"
+    for ask in (
+        lambda: model.weights,
+        lambda: model.summary(),
+        lambda: model.export(tmp_path / "m.onnx"),
+        lambda: model.graph(),
+        lambda: model.get_weights(),
+        lambda: model.trainable_weights,
+        lambda: model.inputs,
+        lambda: model.outputs,
+        lambda: model.output_shape,
+        lambda: model.cut_points(),
+        lambda: model.slice("layer1"),
+        lambda: model.to_ir(),
+    ):
+        with pytest.raises(NotBuiltError, match=what_to_do):
+            ask()
+    with pytest.raises(NotBuiltError, match="isn't built. Call it on an input first"):
+        model.count_params()
+    assert not list(tmp_path.iterdir())
+    model(ones(1, 4))
+    assert model.built is True
+    assert len(model.weights) == 6
+
+
+def test_g07_summary_after_a_call() -> None:
+    model = three_layers()
+    model(ones(1, 4))
+    assert rows(model) == [((1, 2), 10), ((1, 3), 9), ((1, 4), 16)]
+    table = summary_of(model)
+    assert total(model) == 35
+    assert (table.trainable_params, table.non_trainable_params) == (35, 0)
+
+
+def test_g08_a_model_that_starts_with_an_input_is_built() -> None:
+    model = seqir.Sequential()
+    model.add(Input(shape=(4,)))
+    model.add(Dense(2, activation="relu"))
+    assert model.built
+    assert rows(model) == [((None, 2), 10)]
+    assert [type(layer) for layer in model.layers] == [Dense]
+
+
+def test_g09_input_shape_of_the_first_layer_is_the_same() -> None:
+    model = seqir.Sequential()
+    model.add(Dense(2, activation="relu", input_shape=(4,)))
+    assert model.built
+    assert rows(model) == [((None, 2), 10)]
+    assert [type(layer) for layer in model.layers] == [Dense]
+
+
+@pytest.mark.parametrize(
+    "given",
+    [{"input_dim": 4}, {"batch_input_shape": (7, 4)}, {"batch_shape": (7, 4)}],
+)
+def test_g09_older_spellings(given: dict[str, Any]) -> None:
+    model = seqir.Sequential([Dense(2, **given)])
+    batch = None if "input_dim" in given else 7
+    assert model.input_shape == (batch, 4)
+
+
+def test_g10_a_convolutional_stack_half_way() -> None:
+    model = seqir.Sequential()
+    add_first_half(model)
+    assert rows(model) == [
+        ((None, 123, 123, 32), 2432),
+        ((None, 121, 121, 32), 9248),
+        ((None, 40, 40, 32), 0),
+    ]
+    assert total(model) == 11_680
+
+
+def test_g11_a_convolutional_stack_goes_on() -> None:
+    model = seqir.Sequential()
+    add_first_half(model)
+    add_second_half(model)
+    assert rows(model)[3:] == [
+        ((None, 38, 38, 32), 9248),
+        ((None, 36, 36, 32), 9248),
+        ((None, 12, 12, 32), 0),
+        ((None, 10, 10, 32), 9248),
+        ((None, 8, 8, 32), 9248),
+        ((None, 4, 4, 32), 0),
+    ]
+    assert total(model) == 48_672
+
+
+def test_g12_a_classifier_at_the_end() -> None:
+    model = seqir.Sequential()
+    add_first_half(model)
+    add_second_half(model)
+    model.add(GlobalMaxPooling2D())
+    model.add(Dense(10))
+    assert rows(model)[-2:] == [((None, 32), 0), ((None, 10), 330)]
+    assert total(model) == 49_002
+    assert model(random(1, 250, 250, 3)).shape == (1, 10)
+
+
+def test_g13_default_names() -> None:
+    model = seqir.Sequential()
+    add_first_half(model)
+    add_second_half(model)
+    model.add(GlobalMaxPooling2D())
+    model.add(Dense(10))
+    assert [layer.name for layer in model.layers] == [
+        "conv2d",
+        "conv2d_1",
+        "max_pooling2d",
+        "conv2d_2",
+        "conv2d_3",
+        "max_pooling2d_1",
+        "conv2d_4",
+        "conv2d_5",
+        "max_pooling2d_2",
+        "global_max_pooling2d",
+        "dense",
+    ]
+    assert model.name == "sequential"
+    assert seqir.Sequential().name == "sequential_1"
+    assert Dense(1).name == "dense_1"
+
+
+def test_g13_given_names_are_not_counted() -> None:
+    names = [Dense(1, name="dense_1").name, Dense(1).name, Dense(1).name]
+    assert names == ["dense_1", "dense", "dense_1"]
+
+
+def test_g14_inputs_and_outputs_are_symbolic() -> None:
+    model = seqir.Sequential([Input((4,)), Dense(3), Dense(2)])
+    first, second = model.layers
+    assert (first.input.shape, first.output.shape) == ((None, 4), (None, 3))
+    assert second.input is first.output
+    assert model.inputs == [first.input]
+    assert model.outputs == [second.output]
+    assert model.inputs[0].dtype == model.outputs[0].dtype == "float32"
+    assert isinstance(model.outputs[0], seqir.KerasTensor)
+
+
+def test_g14_a_layer_that_was_never_called_has_none() -> None:
+    layer = Dense(2, name="lonely")
+    for name in ("input", "output"):
+        with pytest.raises(NotBuiltError, match=f"lonely .* no defined {name}"):
+            getattr(layer, name)
+        assert not hasattr(layer, name)
+
+
+def test_g15_features_of_every_layer() -> None:
+    model = feature_model()
+    extractor = seqir.Model(
+        inputs=model.inputs, outputs=[layer.output for layer in model.layers]
+    )
+    features = extractor(ones(1, 250, 250, 3))
+    assert [f.shape for f in features] == [
+        (1, 123, 123, 32),
+        (1, 121, 121, 32),
+        (1, 119, 119, 32),
+    ]
+    assert len(extractor.weights) == 6
+    for mine, theirs in zip(extractor.weights, model.weights, strict=True):
+        assert mine is theirs
+    model.layers[0].bias.assign(np.full(32, 100.0))
+    assert extractor(ones(1, 250, 250, 3))[0].max() > features[0].max() + 50
+
+
+def test_g16_features_of_one_layer(tmp_path: Path) -> None:
+    model = feature_model()
+    extractor = seqir.Model(
+        inputs=model.inputs,
+        outputs=model.get_layer(name="my_intermediate_layer").output,
+    )
+    features = extractor(ones(1, 250, 250, 3))
+    assert features.shape == (1, 121, 121, 32)
+    assert len(extractor.weights) == 4
+    extractor.export(tmp_path / "cut.onnx")
+    graph = onnx.load(tmp_path / "cut.onnx").graph
+    assert sum(node.op_type == "Conv" for node in graph.node) == 2
+    used = {name for node in graph.node for name in node.input}
+    assert {i.name for i in graph.initializer} <= used
+    assert {i.name.split("/")[0] for i in graph.initializer} == {
+        "conv2d",
+        "my_intermediate_layer",
+    }
+
+
+def two_inputs() -> Any:
+    class TwoInputs(layers.Layer):
+        def call(self, a: Any, b: Any) -> Any:
+            return a + b
+
+    return TwoInputs(name="both")
+
+
+def two_outputs() -> Any:
+    class TwoOutputs(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return x, x * 2.0
+
+    return TwoOutputs(name="split")
+
+
+def test_g22_a_layer_with_two_inputs_is_no_stack() -> None:
+    with pytest.raises(GraphError, match=r"'both' .*functional API, Model\(inputs"):
+        seqir.Sequential([Input((4,)), two_inputs()])
+
+
+def test_g22_a_merging_layer_is_no_stack() -> None:
+    with pytest.raises(ArgumentError, match="Add layer should be called on a list"):
+        seqir.Sequential([Input((4,)), Dense(3), layers.Add()])
+
+
+def test_g22_a_layer_after_two_outputs_is_no_stack() -> None:
+    message = r"'dense' takes one input, .* 2 outputs; use the functional API, Model\("
+    with pytest.raises(GraphError, match=message):
+        seqir.Sequential([Input((4,)), two_outputs(), Dense(2)])
+
+
+def test_g22_two_inputs_are_no_stack() -> None:
+    with pytest.raises(GraphError, match=r"already been .*functional API, Model\("):
+        seqir.Sequential([Input((4,)), Input((3,))])
+    model = seqir.Sequential([Dense(2)])
+    with pytest.raises(GraphError, match=r"one input; use the functional API, Model\("):
+        model.build([(None, 4), (None, 3)])
+    a, b = Input((4,)), Input((4,))
+    both = seqir.Model([a, b], layers.Add()([a, b]), name="both")
+    with pytest.raises(GraphError, match="'both' has 2 inputs and cannot start"):
+        seqir.Sequential([both])
+
+
+def test_g22_the_functional_model_does_all_of_it() -> None:
+    a, b = Input((4,), name="a"), Input((4,), name="b")
+    shared = Dense(3, name="shared")
+    x, y = shared(a), shared(b)
+    first, second = two_outputs()(two_inputs()(x, y))
+    model = seqir.Model([a, b], [first, layers.Add()([x, second])])
+    xs = [random(2, 4), ones(2, 4)]
+    p, q = (shared(v) for v in xs)
+    found = model(xs)
+    np.testing.assert_allclose(found[0], p + q, rtol=TOLERANCE, atol=1e-5)
+    np.testing.assert_allclose(found[1], p + 2 * (p + q), rtol=TOLERANCE, atol=1e-5)
+
+
+# Building the stack.
+
+
+def test_outputs_of_a_list_layer_may_go_to_a_merging_layer() -> None:
+    model = seqir.Sequential([Input((4,)), two_outputs(), layers.Add()])
+    np.testing.assert_allclose(model(ones(1, 4)), 3 * ones(1, 4))
+
+
+def test_a_stack_may_end_with_several_outputs() -> None:
+    model = seqir.Sequential([Input((4,)), two_outputs()])
+    found = model(ones(2, 4))
+    assert [y.shape for y in found] == [(2, 4), (2, 4)]
+    assert list(model.output_shape) == [(None, 4), (None, 4)]
+    assert len(model.outputs) == 2
+
+
+def test_layers_is_a_copy_and_cannot_be_set() -> None:
+    model = three_layers()
+    model.layers.clear()
+    assert len(model.layers) == 3
+    with pytest.raises(ArgumentError, match="cannot be set. Use add"):
+        model.layers = []
+
+
+def test_a_failed_add_leaves_the_model_unchanged() -> None:
+    model = seqir.Sequential([Input((8, 8, 3)), Conv2D(4, 3, name="conv")])
+    before = model(ones(1, 8, 8, 3))
+    bad = Dense(2, name="bad_kernel")
+    bad(ones(1, 9))
+    attempts = (
+        bad,
+        Conv2D(2, 9, name="too_large"),
+        Dense(2, name="conv"),
+        Input((3,)),
+        "dense",
+        two_inputs(),
+    )
+    for attempt in attempts:
+        with pytest.raises(ValueError):
+            model.add(attempt)
+        assert [layer.name for layer in model.layers] == ["conv"]
+        assert model.output_shape == (None, 6, 6, 4)
+        assert model.count_params() == 112
+        np.testing.assert_array_equal(model(ones(1, 8, 8, 3)), before)
+    model.add(Conv2D(2, 3, name="too_large"))
+    assert model.output_shape == (None, 4, 4, 2)
+
+
+def test_a_failed_build_leaves_the_model_unbuilt() -> None:
+    model = seqir.Sequential([Dense(4), Conv2D(2, 3)])
+    with pytest.raises(ShapeError, match="expected ndim=4"):
+        model(ones(2, 5))
+    assert not model.built
+    with pytest.raises(NotBuiltError):
+        _ = model.inputs
+    model.pop()
+    assert model(ones(2, 5)).shape == (2, 4)
+
+
+def test_the_same_layer_may_be_there_twice() -> None:
+    layer = Dense(4, use_bias=False)
+    model = seqir.Sequential([Input((4,)), layer, layer])
+    assert len(model.layers) == 2
+    assert len(model.weights) == 1
+    assert model.count_params() == 16
+    kernel = layer.get_weights()[0]
+    np.testing.assert_allclose(
+        model(ones(1, 4)), ones(1, 4) @ kernel @ kernel, rtol=1e-4, atol=1e-5
+    )
+    model.pop()
+    np.testing.assert_allclose(model(ones(1, 4)), ones(1, 4) @ kernel, rtol=1e-5)
+    with pytest.raises(GraphError, match="unique names"):
+        model.add(Dense(1, name=layer.name))
+
+
+def test_pop_down_to_nothing_and_up_again() -> None:
+    model = seqir.Sequential([Input((4,)), Dense(2)])
+    model.pop()
+    assert not model.built
+    assert model.layers == []
+    model.add(Dense(3))
+    assert model.built
+    assert model.input_shape == (None, 4)
+    assert model(ones(2, 4)).shape == (2, 3)
+
+
+def test_a_popped_name_is_free_again() -> None:
+    model = seqir.Sequential([Dense(2, name="a"), Dense(3, name="b")])
+    model.pop()
+    model.add(Dense(4, name="b"))
+    assert model(ones(1, 2)).shape == (1, 4)
+
+
+def test_an_input_may_come_in_the_constructor_or_as_a_layer() -> None:
+    for source in (Input((4,)), layers.InputLayer((4,))):
+        model = seqir.Sequential([source, Dense(2)])
+        assert model.input_shape == (None, 4)
+
+
+def test_layers_may_be_any_iterable() -> None:
+    model = seqir.Sequential(Dense(n) for n in (4, 3, 2))
+    assert model(ones(1, 5)).shape == (1, 2)
+    assert len(model) == 3
+    assert bool(seqir.Sequential()) is True
+
+
+def test_build_with_a_shape() -> None:
+    model = three_layers()
+    model.build((None, 5))
+    assert model.input_shape == (None, 5)
+    model.build((None, 5))
+    with pytest.raises(ShapeError, match=r"\(None, 5\). You cannot build it with"):
+        model.build((2, 5))
+    with pytest.raises(GraphError, match="has no layers. Call model.add"):
+        seqir.Sequential(name="x").build((None, 5))
+
+
+def test_the_first_call_builds_and_later_calls_may_have_other_batches() -> None:
+    model = three_layers()
+    assert model(ones(5, 3)).shape == (5, 4)
+    assert model.input_shape == (5, 3)
+    assert model(ones(2, 3)).shape == (2, 4)
+    assert model.predict(ones(70, 3)).shape == (70, 4)
+
+
+def test_predict_builds() -> None:
+    model = three_layers()
+    assert model.predict(ones(70, 3), batch_size=32).shape == (70, 4)
+    assert len(model.weights) == 6
+
+
+def test_an_empty_batch_gives_an_empty_output() -> None:
+    model = feature_model()
+    assert model(np.zeros((0, 250, 250, 3), np.float32)).shape == (0, 119, 119, 32)
+    assert model.predict(np.zeros((0, 250, 250, 3))).shape == (0, 119, 119, 32)
+    assert Dense(3)(np.zeros((0, 4))).shape == (0, 3)
+
+
+def test_a_symbolic_call_builds_with_an_unknown_batch() -> None:
+    model = three_layers()
+    y = model(Input((4,)))
+    assert y.shape == (None, 4)
+    assert len(model.weights) == 6
+
+
+def test_arrays_are_converted_to_the_type_of_the_input() -> None:
+    model = seqir.Sequential([Input((3,)), Dense(2)])
+    wanted = model(ones(2, 3))
+    for dtype in ("float64", "int64", "uint8", "bool", "float16"):
+        np.testing.assert_array_equal(model(np.ones((2, 3), dtype)), wanted)
+    assert model(np.ones((3, 2)).T).dtype == np.float32
+
+
+def test_a_last_axis_of_one_comes_and_goes() -> None:
+    vector = seqir.Sequential([Input((4,)), Dense(2)])
+    assert vector(ones(3, 4, 1)).shape == (3, 2)
+    column = seqir.Sequential([Input((1,)), Dense(2)])
+    assert column(ones(3)).shape == (3, 2)
+
+
+# Looking at it.
+
+
+def test_get_layer() -> None:
+    model = three_layers()
+    assert model.get_layer("layer2") is model.layers[1]
+    assert model.get_layer(index=0) is model.layers[0]
+    assert model.get_layer(index=-1) is model.layers[2]
+
+
+def test_compute_output_shape_builds_nothing() -> None:
+    model = three_layers()
+    assert model.compute_output_shape((None, 7)) == (None, 4)
+    assert model.compute_output_shape((5, 7)) == (5, 4)
+    assert not model.built
+    assert not any(layer.built for layer in model.layers)
+
+
+def test_trainable_weights_follow_the_flags() -> None:
+    model = seqir.Sequential(
+        [Input((4,)), Dense(3), layers.BatchNormalization(), Dense(2)]
+    )
+    assert len(model.trainable_weights) == 6
+    assert len(model.non_trainable_weights) == 2
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    names = [w.path.split("/", 1)[1] for w in model.trainable_weights]
+    assert names == ["dense_1/kernel", "dense_1/bias"]
+    table = summary_of(model)
+    assert (table.trainable_params, table.non_trainable_params) == (8, 27)
+    order = [w.path for w in model.weights]
+    model.trainable = False
+    assert model.trainable_weights == []
+    assert len(model.non_trainable_weights) == 8
+    model.trainable = True
+    assert len(model.trainable_weights) == 6
+    assert [w.path for w in model.weights] == order
+
+
+def test_an_untrainable_model_keeps_the_flags_of_its_layers() -> None:
+    model = seqir.Sequential([Input((4,)), Dense(3)], trainable=False)
+    assert model.layers[0].trainable
+    assert model.trainable_weights == []
+    assert len(model.non_trainable_weights) == 2
+
+
+def test_get_and_set_weights() -> None:
+    a, b = three_layers(), three_layers()
+    x = random(2, 5)
+    wanted = a(x)
+    b.build((None, 5))
+    b.set_weights(a.get_weights())
+    np.testing.assert_array_equal(b(x), wanted)
+    copies = a.get_weights()
+    copies[0][:] = 0
+    np.testing.assert_array_equal(a(x), wanted)
+
+
+def test_set_weights_is_all_or_nothing() -> None:
+    model = three_layers()
+    model.build((None, 5))
+    before = model.get_weights()
+    new = [w + 1 for w in before]
+    bad = [*new[:5], np.zeros((5,))]
+    for attempt, words in (
+        (bad, r"weight 'sequential/layer3/bias' of shape \(4,\)"),
+        (new[:5], "list of length 5, but the layer has 6 weights"),
+        ([*new[:5], np.array([None] * 4)], "no numeric array"),
+    ):
+        with pytest.raises(ValueError, match=words):
+            model.set_weights(attempt)
+        for w, old in zip(model.get_weights(), before, strict=True):
+            np.testing.assert_array_equal(w, old)
+
+
+def test_changed_weights_change_the_output() -> None:
+    model = seqir.Sequential([Input((2,)), Dense(1, use_bias=False)])
+    model.layers[0].kernel.assign([[1.0], [2.0]])
+    assert model(np.float32([[1, 1]])).item() == 3.0
+    model.layers[0].kernel.assign([[4.0], [2.0]])
+    assert model(np.float32([[1, 1]])).item() == 6.0
+    assert model.layers[0](np.float32([[1, 1]])).item() == 6.0
+
+
+def test_paths_have_the_models_names() -> None:
+    inner = seqir.Sequential([Dense(2, name="d")], name="inner")
+    outer = seqir.Sequential([Input((4,)), inner], name="outer")
+    assert [w.path for w in outer.weights] == [
+        "outer/inner/d/kernel",
+        "outer/inner/d/bias",
+    ]
+    built = seqir.Sequential([Input((4,)), Dense(2, name="d")], name="built")
+    outer = seqir.Sequential([Input((4,)), built], name="outer")
+    assert outer.weights[0].path == "built/d/kernel"
+
+
+# Models inside.
+
+
+def test_a_model_is_a_layer() -> None:
+    inner = seqir.Sequential([Dense(3, activation="relu"), Dense(4)], name="inner")
+    model = seqir.Sequential([Input((5,)), inner, Dense(2)])
+    assert [layer.name for layer in model.layers] == ["inner", "dense_2"]
+    assert rows(model) == [((None, 4), 34), ((None, 2), 10)]
+    x = random(3, 5)
+    np.testing.assert_allclose(model(x), model.layers[1](inner(x)), rtol=1e-5)
+
+
+def test_a_built_model_first_gives_the_input_shape() -> None:
+    inner = seqir.Sequential([Input((5,)), Dense(3)])
+    model = seqir.Sequential([inner, Dense(2)])
+    assert model.input_shape == (None, 5)
+    x = Input((6,))
+    functional = seqir.Model(x, Dense(3)(x))
+    model = seqir.Sequential([functional, Dense(2)])
+    assert model.input_shape == (None, 6)
+    assert model(ones(2, 6)).shape == (2, 2)
+
+
+def test_training_a_frozen_part_again_counts_for_the_outer_model() -> None:
+    inner = seqir.Sequential([Input((4,)), Dense(3)])
+    outer = seqir.Sequential([Input((4,)), inner])
+    inner.trainable = False
+    assert outer.trainable_weights == []
+    inner.layers[0].trainable = True
+    assert inner.trainable_weights == []
+    assert len(outer.trainable_weights) == 2
+
+
+def test_an_inner_stack_that_changes_changes_the_outer_one() -> None:
+    inner = seqir.Sequential([Input((4,)), Dense(4, name="a"), Dense(4, name="b")])
+    outer = seqir.Sequential([Input((4,)), inner])
+    x = random(2, 4)
+    outer(x)
+    inner.pop()
+    np.testing.assert_allclose(outer(x), inner.layers[0](x), rtol=1e-5)
+
+
+def test_two_thousand_layers_need_no_recursion() -> None:
+    model = seqir.Sequential([Input((1,))])
+    for i in range(2000):
+        model.add(layers.Rescaling(1.0, offset=1.0, name=f"r{i}"))
+    assert len(model.layers) == 2000
+    assert model(np.zeros((1, 1), np.float32)).item() == 2000
+    assert model.count_params() == 0
+    assert len(summary_of(model).rows) == 2000
+    assert len(model.graph().nodes) >= 2000
+    model.pop()
+    assert model(np.zeros((1, 1), np.float32)).item() == 1999
+
+
+# Training and inference.
+
+
+def test_training_is_passed_on() -> None:
+    class Scale(layers.Layer):
+        def call(self, x: Any, training: bool = False) -> Any:
+            return x * (2.0 if training else 1.0)
+
+    inner = seqir.Sequential([Scale()])
+    model = seqir.Sequential([Input((1,)), Scale(), inner])
+    assert model(ones(1, 1)).item() == 1
+    assert model(ones(1, 1), training=True).item() == 4
+    assert model(ones(1, 1), training=False).item() == 1
+    assert model.predict(ones(1, 1)).item() == 1
+
+
+def test_cut_points_of_a_stack() -> None:
+    model = seqir.Sequential(
+        [Input((4,)), Dense(3, name="a"), Dense(3, name="b"), Dense(3, name="c")]
+    )
+    assert model.cut_points() == ["a", "b"]
+    head, tail = model.slice("a"), model.slice("c", inputs="a")
+    x = random(2, 4)
+    np.testing.assert_allclose(tail(head(x)), model(x), rtol=1e-5, atol=1e-6)
+    two = model.slice("a|c")
+    assert [y.shape for y in two(x)] == [(2, 3), (2, 3)]
