@@ -405,17 +405,26 @@ def test_the_mask_of_an_embedding_reaches_the_pooling() -> None:
     np.testing.assert_allclose(stack(ids)[1], table[3], rtol=1e-5)
 
 
-@pytest.mark.parametrize("how", ["Add", "Concatenate", "Multiply"])
-def test_masks_through_merging_layers(how: str) -> None:
+@pytest.mark.parametrize("masked", [(True, True), (True, False), (False, True)])
+@pytest.mark.parametrize(
+    ("how", "given"),
+    [("Add", {}), ("Multiply", {}), ("Concatenate", {}), ("Concatenate", {"axis": 1})],
+)
+def test_masks_through_merging_layers(
+    how: str, given: dict[str, Any], masked: tuple[bool, bool]
+) -> None:
     def make(k: Any) -> Any:
         a, b = k.Input((4,), dtype="int32"), k.Input((4,), dtype="int32")
-        first = k.layers.Embedding(7, 3, mask_zero=True)(a)
-        second = k.layers.Embedding(7, 3, mask_zero=True)(b)
-        y = getattr(k.layers, how)()([first, second])
+        first = k.layers.Embedding(7, 3, mask_zero=masked[0])(a)
+        second = k.layers.Embedding(7, 3, mask_zero=masked[1])(b)
+        y = getattr(k.layers, how)(**given)([first, second])
         return k.Model([a, b], k.layers.GlobalAveragePooling1D()(y))
 
+    keras.utils.clear_session()
     mine, wanted = make(seqir), make(keras)
-    wanted.set_weights(mine.get_weights())
+    for name in ("embedding", "embedding_1"):
+        # By name: Keras puts the operations that make masks into the order of layers.
+        wanted.get_layer(name).set_weights(mine.get_layer(name).get_weights())
     ids = [
         np.array([[1, 2, 0, 0], [3, 4, 1, 0]], np.int32),
         np.array([[1, 0, 0, 2], [3, 4, 0, 1]], np.int32),
@@ -429,10 +438,12 @@ def test_a_mask_as_an_argument() -> None:
     mine = layers.GlobalAveragePooling1D()(x, mask=mask)
     wanted = keras.layers.GlobalAveragePooling1D()(x, mask=mask)
     np.testing.assert_allclose(mine, np.asarray(wanted), rtol=1e-5)
-    scores = random(2, 4)
-    mine = layers.Softmax()(scores, mask=mask)
-    wanted = keras.layers.Softmax()(scores, mask=mask)
-    np.testing.assert_allclose(mine, np.asarray(wanted), rtol=1e-5, atol=1e-7)
+    scores = random(3, 4)
+    for some in (mask, mask.astype(np.float32), np.zeros_like(mask)):
+        some = np.concatenate([some, np.ones_like(some[:1])])
+        mine = layers.Softmax()(scores, mask=some)
+        wanted = keras.layers.Softmax()(scores, mask=some)
+        np.testing.assert_allclose(mine, np.asarray(wanted), rtol=1e-5, atol=1e-7)
 
 
 # Training mode.

@@ -226,9 +226,7 @@ def extractor_base() -> keras.Sequential:
         [
             keras.Input(shape=(250, 250, 3)),
             layers.Conv2D(32, 5, strides=2, activation="relu"),
-            layers.Conv2D(
-                32, 3, activation="relu", name="my_intermediate_layer"
-            ),
+            layers.Conv2D(32, 3, activation="relu", name="my_intermediate_layer"),
             layers.Conv2D(32, 3, activation="relu"),
         ]
     )
@@ -244,9 +242,7 @@ def test_g15_features_of_all_layers() -> None:
     assert [f.shape for f in features] == [
         (1, 123, 123, 32), (1, 121, 121, 32), (1, 119, 119, 32),
     ]  # fmt: skip
-    assert all(
-        a is b for a, b in zip(extractor.weights, base.weights, strict=True)
-    )
+    assert all(a is b for a, b in zip(extractor.weights, base.weights, strict=True))
     np.testing.assert_allclose(features[2], base(x), rtol=1e-5, atol=1e-6)
 
 

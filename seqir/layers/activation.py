@@ -114,9 +114,11 @@ class Softmax(Layer):
 
     def call(self, x: Any, mask: Any = None) -> Any:
         if mask is not None:
+            mask = mask if mask.dtype == "bool" else mask > 0.5
             low = {"float16": -3e4}.get(x.dtype, -1e9)
-            x = x + ops.cast(ops.logical_not(mask), x.dtype) * low
+            x = ops.where(mask, x, ops.full_like(x, low))
         axis = tuple(self.axis) if isinstance(self.axis, list | tuple) else self.axis
         if isinstance(axis, tuple) and len(axis) == 1:
             (axis,) = axis
-        return ops.softmax(x, axis)
+        y = ops.softmax(x, axis)
+        return y if mask is None else ops.where(mask, y, ops.zeros_like(y))

@@ -55,10 +55,10 @@ class _Merge(Layer):
             ) from error
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        masks = [m for m in previous_mask or () if m is not None]
-        if not masks or len(masks) < len(previous_mask):
+        """A step counts if it does in any of the inputs."""
+        if not previous_mask or any(m is None for m in previous_mask):
             return None
-        return functools.reduce(ops.logical_and, masks)
+        return functools.reduce(ops.logical_or, previous_mask)
 
 
 class Add(_Merge):
@@ -82,10 +82,25 @@ class Subtract(_Merge):
 
 
 class Multiply(_Merge):
-    """Product of all inputs. Source: Keras 3 ``layers.Multiply``."""
+    """Product of all inputs; a masked step counts as 1, or 0 if masked everywhere.
+
+    Source: Keras 3 ``layers.Multiply``.
+    """
 
     def combine(self, xs: list[Any]) -> Any:
-        return functools.reduce(ops.multiply, xs)
+        masks = [getattr(x, "mask", None) for x in xs]
+        wide = [
+            None if m is None else ops.expand_dims(m, tuple(range(m.ndim, x.ndim)))
+            for x, m in zip(xs, masks, strict=True)
+        ]
+        factors = [
+            x if m is None else ops.where(m, x, ops.ones_like(x))
+            for x, m in zip(xs, wide, strict=True)
+        ]
+        y = functools.reduce(ops.multiply, factors)
+        if any(m is None for m in wide):
+            return y
+        return ops.where(functools.reduce(ops.logical_or, wide), y, ops.zeros_like(y))
 
 
 class Average(_Merge):
@@ -130,18 +145,20 @@ class Concatenate(_Merge):
         return ops.concatenate(xs, self.axis)
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
-        if previous_mask is None or all(m is None for m in previous_mask):
+        if not previous_mask or all(m is None for m in previous_mask):
             return None
         rank = inputs[0].ndim
         axis = shapes.normalize_axis(self.axis, rank)
-        if any(m is None for m in previous_mask):
-            return None
-        if axis < previous_mask[0].ndim:
-            return ops.cast(
-                ops.concatenate([ops.cast(m, "int32") for m in previous_mask], axis),
-                "bool",
-            )
-        return functools.reduce(ops.logical_and, previous_mask)
+        if axis == rank - 1:
+            return super().compute_mask(inputs, previous_mask)
+        full: list[Any] = []
+        for x, mask in zip(inputs, previous_mask, strict=True):
+            every = ops.ones_like(x[..., 0], "bool")
+            if mask is not None:
+                mask = ops.expand_dims(mask, tuple(range(mask.ndim, rank - 1)))
+                every = ops.logical_and(every, mask)
+            full.append(every)
+        return ops.concatenate(full, axis)
 
 
 class Dot(_Merge):

@@ -79,12 +79,17 @@ class BatchNormalization(Layer):
                 name="beta",
             )
         self.moving_mean = self.add_weight(
-            (size,), self.moving_mean_initializer, trainable=False, name="moving_mean"
+            (size,),
+            self.moving_mean_initializer,
+            trainable=False,
+            autocast=False,
+            name="moving_mean",
         )
         self.moving_variance = self.add_weight(
             (size,),
             self.moving_variance_initializer,
             trainable=False,
+            autocast=False,
             name="moving_variance",
         )
 
@@ -92,7 +97,9 @@ class BatchNormalization(Layer):
         self.check_axis(x.shape, self.axis, self._size)
         axis = shapes.normalize_axis(self.axis, x.ndim)
         if training and self.trainable:
-            return self._normalize_batch(x, axis, mask)
+            half = x.dtype in ("float16", "bfloat16")
+            wide = ops.cast(x, "float32") if half else x
+            return ops.cast(self._normalize_batch(wide, axis, mask), x.dtype)
         mean = ops.cast(self.moving_mean, x.dtype)
         variance = ops.cast(self.moving_variance, x.dtype)
         gamma = ops.cast(self.gamma, x.dtype) if self.scale else ops.ones_like(mean)
@@ -121,14 +128,17 @@ class BatchNormalization(Layer):
             centred = x - ops.reshape(mean, column)
             variance = ops.sum(weights * centred * centred, others) / total
         m = self.momentum
-        self.moving_mean.assign(self.moving_mean * m + mean * (1.0 - m))
-        self.moving_variance.assign(self.moving_variance * m + variance * (1.0 - m))
+        for moving, new in (
+            (self.moving_mean, mean),
+            (self.moving_variance, variance),
+        ):
+            moving.assign(ops.cast(moving, x.dtype) * m + new * (1.0 - m))
         factor = ops.rsqrt(variance + self.epsilon)
         if self.scale:
-            factor = factor * self.gamma
+            factor = factor * ops.cast(self.gamma, x.dtype)
         shift = -mean * factor
         if self.center:
-            shift = shift + self.beta
+            shift = shift + ops.cast(self.beta, x.dtype)
         return x * ops.reshape(factor, column) + ops.reshape(shift, column)
 
 

@@ -203,6 +203,8 @@ class Model(Layer):
         outputs = dict(
             zip(self.output_names, (y.value for y in nest.flatten(result)), strict=True)
         )
+        if not training:
+            b.updates.clear()  # running a model leaves its weights alone
         variables = {name: v for v, name in b.bindings.items()}
         return b.finish(outputs), variables
 

@@ -119,8 +119,8 @@ def _fit(array: Array, tensor: KerasTensor, name: str, model: str) -> Array:
     if not fits:
         shown = (None, *shape[1:]) if shape and free else shape
         raise ShapeError(
-            f"Invalid input shape for input {name!r} of model {model!r}. Expected shape "
-            f"{format_shape(shown)}, but input has incompatible shape "
-            f"{format_shape(array.shape)}"
+            f"Invalid input shape for input {name!r} of model {model!r}. "
+            f"Expected shape {format_shape(shown)}, but input has incompatible "
+            f"shape {format_shape(array.shape)}"
         )
     return array

@@ -101,8 +101,8 @@ def dtypes_known(array: Array) -> bool:
 def update(variable: Variable, value: Traced) -> Variable:
     """Give a variable a new value after the traced graph has run."""
     b = value.builder
-    bind(b, variable)
-    b.update(b.bindings[variable], value.value)
+    stored = bind(b, variable).type
+    b.update(b.bindings[variable], coerce(value, stored.dtype).value)
     return variable
 
 

@@ -49,7 +49,10 @@ def fold_constants(graph: Graph) -> Graph:
 
 
 def bind(graph: Graph, values: dict[str, Array]) -> Graph:
-    """Turn the params named in `values` into constants labelled with their names."""
+    """Turn the params named in `values` into constants labelled with their names.
+
+    What updates them goes: a constant has no new value.
+    """
     b = Builder(graph.name)
     b.inputs.update(graph.inputs)
     b.sources.update(graph.sources)
@@ -68,5 +71,6 @@ def bind(graph: Graph, values: dict[str, Array]) -> Graph:
         operands = tuple(bound.get(v, v) for v in node.operands)
         b.keep(Node(node.op, operands, node.results, node.source))
     for update in graph.updates:
-        b.updates[update.param] = update
+        if update.param in b.params:
+            b.updates[update.param] = update
     return b.finish({n: bound.get(v, v) for n, v in graph.outputs.items()})

@@ -161,7 +161,8 @@ import numpy as np, seqir
 from seqir import layers
 seqir.runtime.engine.load()
 n = 6000
-model = seqir.Sequential([seqir.Input((n,)), layers.Dense(n, kernel_initializer="ones")])
+model = seqir.Sequential([seqir.Input((n,))])
+model.add(layers.Dense(n, kernel_initializer="ones"))
 model.add(layers.Dense(n, kernel_initializer="ones"))
 import onnx
 weights = sum(w.nbytes for w in model.weights)
