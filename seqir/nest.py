@@ -12,13 +12,12 @@ def flatten(structure: Any) -> list[Any]:
 
 
 def map_structure(fn: Callable[[Any], Any], structure: Any) -> Any:
-    """The same structure with `fn` applied to every leaf."""
+    """The same structure with `fn` applied to every leaf, in the order of `flatten`."""
     if isinstance(structure, dict):
-        return {k: map_structure(fn, structure[k]) for k in structure}
-    if isinstance(structure, tuple) and hasattr(structure, "_fields"):
-        return type(structure)(*(map_structure(fn, s) for s in structure))
+        mapped = {k: map_structure(fn, structure[k]) for k in sorted(structure)}
+        return {k: mapped[k] for k in structure}
     if isinstance(structure, list | tuple):
-        return type(structure)(map_structure(fn, s) for s in structure)
+        return _like(structure, [map_structure(fn, s) for s in structure])
     return fn(structure)
 
 
@@ -29,8 +28,14 @@ def pack(structure: Any, leaves: Iterator[Any] | list[Any]) -> Any:
         filled = {k: pack(structure[k], it) for k in sorted(structure)}
         return {k: filled[k] for k in structure}
     if isinstance(structure, list | tuple):
-        return type(structure)([pack(s, it) for s in structure])
+        return _like(structure, [pack(s, it) for s in structure])
     return next(it)
+
+
+def _like(structure: Any, items: list[Any]) -> Any:
+    """The items as a list, tuple or named tuple."""
+    kind = type(structure)
+    return kind(*items) if hasattr(structure, "_fields") else kind(items)
 
 
 def _leaves(structure: Any) -> Iterator[Any]:

@@ -198,7 +198,7 @@ def test_g06_an_unbuilt_model_says_what_to_do(tmp_path: Path) -> None:
     ):
         with pytest.raises(NotBuiltError, match=what_to_do):
             ask()
-    with pytest.raises(NotBuiltError, match="isn't built. Call it on an input first"):
+    with pytest.raises(NotBuiltError, match=r"isn't built\. Call it on an input first"):
         model.count_params()
     assert not list(tmp_path.iterdir())
     model(ones(1, 4))
@@ -442,7 +442,7 @@ def test_layers_is_a_copy_and_cannot_be_set() -> None:
     model = three_layers()
     model.layers.clear()
     assert len(model.layers) == 3
-    with pytest.raises(ArgumentError, match="cannot be set. Use add"):
+    with pytest.raises(ArgumentError, match=r"cannot be set\. Use add"):
         model.layers = []
 
 
@@ -535,7 +535,7 @@ def test_build_with_a_shape() -> None:
     model.build((None, 5))
     with pytest.raises(ShapeError, match=r"\(None, 5\). You cannot build it with"):
         model.build((2, 5))
-    with pytest.raises(GraphError, match="has no layers. Call model.add"):
+    with pytest.raises(GraphError, match=r"has no layers\. Call model\.add"):
         seqir.Sequential(name="x").build((None, 5))
 
 
