@@ -18,19 +18,15 @@ from typing import NamedTuple
 
 import numpy as np
 
-from seqir.ir import Array, Builder, Graph, Node, Value, constant_of, replay
+from seqir.ir import Array, Builder, Graph, Node, Value, replay
 from seqir.ops.constant import Constant, FrozenArray
+from seqir.passes.facts import constants, reader_counts
 
 
 def fold_affine(graph: Graph) -> Graph:
     """Fold per-channel scales and shifts into preceding weights and biases."""
-    known: dict[Value, FrozenArray] = {}
-    for value, node in graph.producers().items():
-        if constant_of(node) is not None:
-            known[value] = node.op.array  # type: ignore[attr-defined]
-    readers = {v: len(nodes) for v, nodes in graph.users().items()}
-    for v in graph.roots:
-        readers[v] += 1
+    known = constants(graph)
+    readers = reader_counts(graph)
 
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]

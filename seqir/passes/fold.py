@@ -4,8 +4,9 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqir.ir import Array, Builder, Graph, Node, Value, constant_of, replay
+from seqir.ir import Array, Builder, Graph, Node, Value, replay
 from seqir.ops.constant import Constant, FrozenArray
+from seqir.passes.facts import constants
 from seqir.tensortype import type_of
 
 _SLACK = 4096
@@ -18,10 +19,7 @@ def fold_constants(graph: Graph) -> Graph:
     A result that is larger than its operands stays computed, so that a broadcast
     number never becomes a stored tensor.
     """
-    known: dict[Value, FrozenArray] = {}
-    for node in graph.nodes:
-        if constant_of(node) is not None:
-            known[node.results[0]] = node.op.array  # type: ignore[attr-defined]
+    known = constants(graph)
 
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]

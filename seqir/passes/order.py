@@ -14,21 +14,16 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from seqir.ir import Builder, Graph, Node, Value, constant_of, replay
+from seqir.ir import Builder, Graph, Node, Value, replay
 from seqir.ops.constant import Constant, FrozenArray
 from seqir.ops.movement import Reshape, Transpose
+from seqir.passes.facts import constants, reader_counts
 
 
 def absorb_order(graph: Graph) -> Graph:
     """Remove transposes in front of a flattening that a constant weight reads."""
-    known: dict[Value, FrozenArray] = {
-        v: node.op.array  # type: ignore[attr-defined]
-        for v, node in graph.producers().items()
-        if constant_of(node) is not None
-    }
-    readers = {v: len(nodes) for v, nodes in graph.users().items()}
-    for v in graph.roots:
-        readers[v] += 1
+    known = constants(graph)
+    readers = reader_counts(graph)
 
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]

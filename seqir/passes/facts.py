@@ -1,0 +1,23 @@
+"""Facts about a graph that several passes start from."""
+
+from __future__ import annotations
+
+from seqir.ir import Graph, Value, constant_of
+from seqir.ops.constant import FrozenArray
+
+
+def constants(graph: Graph) -> dict[Value, FrozenArray]:
+    """The values that are constants, with what they hold."""
+    return {
+        node.result: node.op.array  # type: ignore[attr-defined]
+        for node in graph.nodes
+        if constant_of(node) is not None
+    }
+
+
+def reader_counts(graph: Graph) -> dict[Value, int]:
+    """How many nodes, outputs and updates read each value."""
+    counts = {value: len(nodes) for value, nodes in graph.users().items()}
+    for value in graph.roots:
+        counts[value] += 1
+    return counts
