@@ -718,20 +718,6 @@ KEYS: tuple[Any, ...] = (
 CASES["getitem"] = [case(x(5, 4, 3), key) for key in KEYS]
 
 
-def sparsemax(x: Any, axis: int = -1) -> Any:
-    """The projection onto the simplex, by bisection on the threshold.
-
-    Keras 3.15 adds up cumulative sums in place of the numbers themselves, so that
-    its results do not even sum to 1.
-    """
-    low, high = x.max(axis, keepdims=True) - 1, x.max(axis, keepdims=True)
-    for _ in range(60):
-        middle = (low + high) / 2
-        much = np.maximum(x - middle, 0).sum(axis, keepdims=True) > 1
-        low, high = np.where(much, middle, low), np.where(much, high, middle)
-    return np.maximum(x - low, 0)
-
-
 def top_k(x: Any, k: int) -> Any:
     values, places = keras.ops.top_k(x, k)
     return values, places.astype("int32")  # as its other backends
@@ -756,6 +742,11 @@ def pooling(name: str) -> Callable[..., Any]:
 def scatter_update(x: Any, *args: Any, **kwargs: Any) -> Any:
     """Keras's NumPy backend writes into its argument."""
     return keras.ops.scatter_update(x.copy(), *args, **kwargs)
+
+
+def sparsemax(x: Any, axis: int = -1) -> Any:
+    """Keras's NumPy backend makes it float64, the others keep float32."""
+    return np.asarray(keras.ops.sparsemax(x, axis)).astype(x.dtype)
 
 
 ORACLES: dict[str, Callable[..., Any]] = {

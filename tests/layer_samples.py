@@ -232,8 +232,7 @@ def activation_layers() -> Iterator[LayerSample]:
         if name == "threshold":  # needs two more arguments, in Keras too
             continue
         yield s("Activation", name, x=(3, 6))
-        if name != "sparsemax":
-            yield s("Dense", 4, name, x=(3, 5))
+        yield s("Dense", 4, name, x=(3, 5))
     yield s("Activation", "relu", x=(3, 4), dtype_in="float16", dtype="float16")
     yield s("Activation", "softmax", x=(2, 3, 4))
     yield s("Activation", None, x=(2, 3))

@@ -1,6 +1,6 @@
 """Layers that users write: weights, layers inside, arguments, outputs, names."""
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
@@ -308,6 +308,23 @@ def test_several_outputs_and_inputs() -> None:
     np.testing.assert_allclose(model(x), 2 * x[:, [2, 3, 0, 1]])
 
 
+def test_named_tuples_stay_named_tuples() -> None:
+    class Pair(NamedTuple):
+        first: Any
+        second: Any
+
+    class Make(Layer):
+        def call(self, x: Any) -> Any:
+            return Pair(x, -x)
+
+    x = random(1, 2)
+    found = Make()(x)
+    np.testing.assert_allclose(found.second, -found.first)
+    symbol = Input((2,))
+    pair = Make()(symbol)
+    np.testing.assert_allclose(seqir.Model(symbol, pair.second)(x), -x)
+
+
 def test_tensors_as_keyword_arguments() -> None:
     class Attend(Layer):
         def call(self, query: Any, *, key: Any) -> Any:
@@ -411,9 +428,7 @@ def test_a_subclassed_model() -> None:
     x = random(3, 4)
     y = model(x)
     np.testing.assert_allclose(y, model.head(model.hidden(x)), rtol=1e-5, atol=1e-6)
-    assert [w.path for w in model.weights][:2] == [
-        w.path for w in model.weights
-    ][0].startswith("net/dense")
+    assert [w.path for w in model.weights][:2] == ["net/dense/kernel", "net/dense/bias"]
     assert model.count_params() == 25 + 12
     np.testing.assert_allclose(model.predict(np.tile(x, (20, 1)))[:3], y, rtol=1e-5)
 

@@ -476,9 +476,13 @@ def log_softmax(x: Any, axis: Any = -1) -> Any:
 
 @operation
 def sparsemax(x: Any, axis: int = -1) -> Any:
-    """Projection onto the simplex: most outputs are exactly 0.
+    """max(x - tau, 0) with Keras's tau: many outputs are exactly 0.
 
-    Source: ``keras.ops.sparsemax``; arXiv:1602.02068.
+    Keras (on all its backends) sums the cumulative sums of the support where the
+    paper sums its numbers, so rows do not sum to 1; models trained with it need the
+    same numbers.
+
+    Source: ``keras.ops.sparsemax``, after arXiv:1602.02068.
     """
     from seqir.ops.movement import moveaxis
     from seqir.ops.reduce import cumsum
@@ -495,6 +499,6 @@ def sparsemax(x: Any, axis: int = -1) -> Any:
     k = np.arange(1, size + 1, dtype=np.float32)
     support = where(ordered * k + 1.0 > sums, 1.0, 0.0)
     count = sum_(support, -1, keepdims=True)
-    tau = (sum_(ordered * support, -1, keepdims=True) - 1.0) / count
+    tau = (sum_(sums * support, -1, keepdims=True) - 1.0) / count
     y = maximum(z - tau, 0.0)
     return moveaxis(y, -1, axis) if axis not in (-1, rank - 1) else y
