@@ -402,9 +402,9 @@ def test_functions_of_ops_are_a_vocabulary_of_their_own() -> None:
         def call(self, x: Any) -> Any:
             mean = ops.mean(x, axis=-1, keepdims=True)
             size = ops.shape(x)[-1]
-            return (x - mean) / ops.sqrt(ops.sum((x - mean) ** 2, -1, keepdims=True)) * (
-                float(size) ** 0.5
-            )
+            centred = x - mean
+            length = ops.sqrt(ops.sum(centred**2, -1, keepdims=True))
+            return centred / length * float(size) ** 0.5
 
     x = random(3, 5)
     found = seqir.Sequential([Input((5,)), Norm()])(x)
@@ -484,7 +484,7 @@ def test_numpy_inside_call() -> None:
         def call(self, x: Any) -> Any:
             return np.tanh(x)
 
-    with pytest.raises(TypeError, match="seqir.ops|no numbers yet|ufunc"):
+    with pytest.raises(TypeError, match=r"seqir\.ops|ufunc"):
         Wrong()(random(1, 2))
 
 
@@ -493,7 +493,7 @@ def test_truth_of_a_tensor_inside_call() -> None:
         def call(self, x: Any) -> Any:
             return x if ops.mean(x) > 0 else -x
 
-    with pytest.raises(TypeError, match="use ops.where to choose"):
+    with pytest.raises(TypeError, match=r"use ops\.where to choose"):
         Wrong()(random(1, 2))
 
 

@@ -470,9 +470,7 @@ def test_batch_normalization_in_training(
         np.testing.assert_allclose(w, v, rtol=1e-4, atol=1e-6)
     moved = bool(np.any(mine.moving_mean.numpy()))
     assert moved == trainable
-    np.testing.assert_allclose(
-        mine(x), np.asarray(wanted(x)), rtol=1e-4, atol=1e-5
-    )
+    np.testing.assert_allclose(mine(x), np.asarray(wanted(x)), rtol=1e-4, atol=1e-5)
 
 
 def test_batch_normalization_in_training_counts_masked_steps_out() -> None:

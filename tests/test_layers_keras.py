@@ -54,7 +54,7 @@ class Pair:
             self.wanted_layer.set_weights(self.mine.get_weights())
         self.found = self.mine(self.x)
         self.wanted = np.asarray(self.wanted_layer(feed))
-        if sample.layer == "Average" or "sparsemax" in sample.id:
+        if "Average" in sample.layer or "sparsemax" in sample.id:
             # Keras's NumPy backend makes it float64, the others keep float32.
             self.wanted = self.wanted.astype(np.float32)
 

@@ -5,8 +5,10 @@ from __future__ import annotations
 from typing import Any
 
 from seqir import activations, ops
-from seqir.errors import ArgumentError, ShapeError
+from seqir.errors import ShapeError
 from seqir.layers.base import Initializer, Layer
+from seqir.layers.casting import as_float
+from seqir.layers.checks import integers, number
 from seqir.ops.activation import PRelu
 from seqir.ops.apply import apply
 
@@ -26,10 +28,8 @@ class ReLU(Layer):
     def setup(self) -> None:
         for name in ("max_value", "negative_slope", "threshold"):
             value = getattr(self, name)
-            if name != "max_value" and value is None:
-                raise ArgumentError(f"{name} of a ReLU layer cannot be None")
-            if value is not None and value < 0:
-                raise ArgumentError(f"{name} of a ReLU layer must be >= 0, got {value}")
+            if name != "max_value" or value is not None:
+                number(name, value, least=0)
 
     def call(self, x: Any) -> Any:
         return activations.relu(x, self.negative_slope, self.max_value, self.threshold)
@@ -43,10 +43,7 @@ class LeakyReLU(Layer):
     supports_masking = True
 
     def setup(self) -> None:
-        if self.negative_slope is None or self.negative_slope < 0:  # pyright: ignore[reportUnnecessaryComparison]
-            raise ArgumentError(
-                f"negative_slope must be >= 0, got {self.negative_slope!r}"
-            )
+        number("negative_slope", self.negative_slope, least=0)
 
     def call(self, x: Any) -> Any:
         return ops.leaky_relu(x, self.negative_slope)
@@ -58,6 +55,9 @@ class ELU(Layer):
     alpha: float = 1.0
 
     supports_masking = True
+
+    def setup(self) -> None:
+        number("alpha", self.alpha)
 
     def call(self, x: Any) -> Any:
         return ops.elu(x, self.alpha)
@@ -80,7 +80,8 @@ class PReLU(Layer):
 
     def setup(self) -> None:
         axes = self.shared_axes
-        self._shared = (axes,) if isinstance(axes, int) else tuple(axes or ())
+        given = axes is not None and axes != []
+        self._shared = integers("shared_axes", axes) if given else ()
 
     def build(self, input_shape: Any) -> None:
         shape = list(input_shape[1:])
@@ -99,6 +100,10 @@ class PReLU(Layer):
         )
 
     def call(self, x: Any) -> Any:
+        x = as_float(x, self.compute_dtype)
+        for axis, size in enumerate(self.alpha.array.shape, 1):
+            if size != 1 or x.shape[axis] is None:
+                self.check_axis(x.shape, axis, size)
         return apply(PRelu(), x, ops.cast(self.alpha, x.dtype))
 
 
@@ -111,6 +116,9 @@ class Softmax(Layer):
     axis: Any = -1
 
     supports_masking = True
+
+    def setup(self) -> None:
+        integers("axis", self.axis)
 
     def call(self, x: Any, mask: Any = None) -> Any:
         if mask is not None:

@@ -4,8 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from seqir import activations, config, dtypes
-from seqir.ops.tensor import KerasTensor
+from seqir.errors import ArgumentError, DTypeError
+from seqir.ir import Array
+from seqir.ops.tensor import KerasTensor, Variable
 from seqir.tensortype import TensorType
 
 
@@ -30,12 +34,55 @@ def legacy_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
         shape = (kwargs["input_dim"],)
     if shape is None:
         return None
-    shape = (shape,) if isinstance(shape, int) else tuple(shape)
-    return (kwargs.get("batch_size"), *shape)
+    return (kwargs.get("batch_size"), *sizes("input_shape", shape))
+
+
+def sizes(name: str, shape: Any) -> tuple[Any, ...]:
+    """The shape as a tuple; one size stands for a shape of one axis.
+
+    Raises: ArgumentError if it is no list or tuple.
+    """
+    if isinstance(shape, int | str | np.integer):
+        return (shape,)
+    if not isinstance(shape, list | tuple):
+        raise ArgumentError(f"{name} must be a tuple of sizes, got {shape!r}")
+    return tuple(shape)
+
+
+def activation(identifier: Any) -> Any:
+    """The activation function of a layer.
+
+    Raises: ArgumentError if it is unknown, or needs more than its input.
+    """
+    if identifier in ("threshold", activations.threshold):
+        raise ArgumentError(
+            "activation 'threshold' needs two more arguments: pass a function such as "
+            "lambda x: ops.threshold(x, 0.5, 0.0)"
+        )
+    return activations.get(identifier)
+
+
+def numeric_array(value: Any, path: str) -> Array:
+    """The value for a weight as an array.
+
+    Raises: DTypeError if it is no array of numbers.
+    """
+    try:
+        array = value.array if isinstance(value, Variable) else np.asarray(value)
+    except ValueError as error:
+        raise DTypeError(f"the value for {path!r} is no numeric array") from error
+    if array.dtype == object or array.dtype.kind in "USMmc":
+        raise DTypeError(f"the value for {path!r} is no numeric array")
+    return array
 
 
 def stand_ins(shape: Any, dtype: str) -> Any:
-    """Symbolic tensors of a shape or of a structure of shapes."""
+    """Symbolic tensors of a shape or of a structure of shapes.
+
+    Raises: ArgumentError if it is no shape.
+    """
+    if not isinstance(shape, list | tuple | dict):
+        raise ArgumentError(f"input_shape must be a tuple of sizes, got {shape!r}")
     if isinstance(shape, dict):
         return {k: stand_ins(v, dtype) for k, v in shape.items()}
     if shape and all(isinstance(s, list | tuple) for s in shape):

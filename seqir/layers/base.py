@@ -12,13 +12,12 @@ import numpy as np
 from seqir import constraints, dtypes, initializers, naming, nest, regularizers
 from seqir.errors import (
     ArgumentError,
-    DTypeError,
     NotBuiltError,
     SeqirError,
     ShapeError,
 )
 from seqir.ir import current_builder
-from seqir.layers import arguments, eager, fields
+from seqir.layers import arguments, checks, eager, fields
 from seqir.layers.scope import Snapshot, name_scope, once, outer_names
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.convert import cast
@@ -96,7 +95,7 @@ class Layer:
         **kwargs: Any,
     ) -> None:
         kind = type(self).__name__
-        fields.check_known(kind, kwargs, fields.BASE_KEYWORDS)
+        fields.check_known(kind, kwargs, fields.known_to(type(self)))
         if not isinstance(trainable, bool):
             raise ArgumentError(
                 f"Expected trainable to be a boolean, got {trainable!r}"
@@ -239,18 +238,24 @@ class Layer:
     def set_weights(self, weights: Sequence[Any]) -> None:
         """Replace all weights; nothing changes if one of them does not fit.
 
-        Raises: ShapeError for a wrong number of arrays or a wrong shape.
+        Raises: ShapeError for a wrong number of arrays or a wrong shape, DTypeError
+            for what is no array of numbers.
         """
         mine = self.weights
+        if not isinstance(weights, list | tuple):
+            raise ArgumentError(
+                f"set_weights of layer {self.name!r} takes a list of arrays, got "
+                f"{type(weights).__name__}"
+            )
         if len(weights) != len(mine):
             raise ShapeError(
                 f"You called set_weights(weights) on layer {self.name!r} with a weight "
                 f"list of length {len(weights)}, but the layer has {len(mine)} weights."
             )
-        arrays = [np.asarray(w) for w in weights]
-        for variable, array in zip(mine, arrays, strict=True):
-            if array.dtype == object:
-                raise DTypeError(f"the value for {variable.path!r} is no numeric array")
+        arrays: list[np.ndarray[Any, Any]] = []
+        for variable, value in zip(mine, weights, strict=True):
+            array = arguments.numeric_array(value, variable.path)
+            arrays.append(array)
             if array.shape != variable.shape:
                 raise ShapeError(
                     f"Layer {self.name} weight {variable.path!r} of shape "
@@ -316,6 +321,7 @@ class Layer:
             masks = nest.map_structure(lambda x: getattr(x, "mask", None), args[:1])
             mask = masks[0] if masks else None
             args, kwargs, training = self._with_training(args, kwargs, b.training)
+            checks.check_call(self, args, kwargs)
             if (
                 "mask" in self._call_arguments
                 and kwargs.get("mask") is None
@@ -338,14 +344,20 @@ class Layer:
         self, args: tuple[Any, ...], kwargs: dict[str, Any], outer: bool
     ) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
         """Arguments with `training` filled in, and what it is for layers inside."""
-        if "training" not in self._call_arguments:
-            return args, kwargs, outer
-        place = self._call_arguments.index("training")
+        names = self._call_arguments
+        place = names.index("training") if "training" in names else len(args)
         given = args[place] if place < len(args) else kwargs.get("training")
+        if not isinstance(given, bool | int | np.bool_ | None):
+            raise ArgumentError(
+                f"training of layer {self.name!r} must be True or False, got {given!r}"
+            )
         training = outer if given is None else bool(given)
         if place < len(args):
             return (*args[:place], training, *args[place + 1 :]), kwargs, training
-        return args, {**kwargs, "training": training}, training
+        kwargs = {k: v for k, v in kwargs.items() if k != "training"}
+        if "training" in names:
+            kwargs["training"] = training
+        return args, kwargs, training
 
     @property
     def _weights_dtype(self) -> str | None:
@@ -387,31 +399,7 @@ class Layer:
         return x
 
     def _check_inputs(self, args: tuple[Any, ...]) -> None:
-        if self.single_input and args and isinstance(args[0], list | tuple | dict):
-            count = len(nest.flatten(args[0]))
-            raise ShapeError(
-                f'Layer "{self.name}" expects 1 input(s), but it received {count} '
-                "input tensors. Only the functional Model(inputs, outputs) can "
-                "connect several tensors."
-            )
-        if not args or (self.ndim is None and self.min_ndim is None):
-            return
-        for x in nest.flatten(args[0]):
-            if not isinstance(x, Tensor):
-                continue
-            shape = format_shape(x.shape)
-            if self.ndim is not None and x.ndim != self.ndim:
-                raise ShapeError(
-                    f"Input 0 of layer '{self.name}' is incompatible with the layer: "
-                    f"expected ndim={self.ndim}, found ndim={x.ndim}. "
-                    f"Full shape received: {shape}"
-                )
-            if self.min_ndim is not None and x.ndim < self.min_ndim:
-                raise ShapeError(
-                    f"Input 0 of layer '{self.name}' is incompatible with the layer: "
-                    f"expected min_ndim={self.min_ndim}, found ndim={x.ndim}. "
-                    f"Full shape received: {shape}"
-                )
+        checks.check_inputs(self, args)
 
     def check_axis(self, shape: Sequence[int | None], axis: int, wanted: int) -> None:
         """ShapeError unless the input has the size there that the weights need."""
@@ -553,6 +541,7 @@ def _init_from_fields(self: Any, *args: Any, **kwargs: Any) -> None:
     for name, value in values.items():
         setattr(self, name, value)
     try:
+        checks.check_getters(values)
         self.setup()
     except SeqirError as error:
         _add_note(error, f"in layer {self.name!r} ({kind})")

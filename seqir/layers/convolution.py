@@ -4,10 +4,12 @@ from __future__ import annotations
 
 from typing import Any, ClassVar
 
-from seqir import activations, ops
+from seqir import ops
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError
+from seqir.layers.arguments import activation as activation_of
 from seqir.layers.base import Initializer, Layer
+from seqir.layers.casting import require_float
 from seqir.layers.core import positive
 from seqir.layers.spatial import (
     channel_axis,
@@ -37,7 +39,7 @@ class _Spatial(Layer):
         self.data_format = check_data_format(self.data_format)
         if self.padding == "causal" and self.data_format == "channels_first":
             raise ArgumentError("padding='causal' needs data_format='channels_last'")
-        self.activation = activations.get(self.activation)
+        self.activation = activation_of(self.activation)
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(
                 f"strides={self.strides} and dilation_rate={self.dilation_rate} "
@@ -54,6 +56,7 @@ class _Spatial(Layer):
         return channels
 
     def _check_channels(self: Any, x: Any, wanted: int) -> None:
+        require_float(x, self.name)
         self.check_axis(x.shape, channel_axis(self.data_format), wanted)
 
     def _add_bias(self: Any, size: int) -> None:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqir import activations, config, dtypes, naming, ops, shapes
+from seqir import config, dtypes, naming, ops, shapes
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.layers.arguments import activation as activation_of
+from seqir.layers.arguments import sizes
 from seqir.layers.base import Initializer, Layer
+from seqir.layers.checks import check_getters, number
 from seqir.ops.call import Call
 from seqir.ops.tensor import KerasTensor, Traced
 from seqir.tensortype import TensorType
@@ -47,9 +50,9 @@ class InputLayer(Layer):
         if (shape is None) == (batch_shape is None):
             raise ArgumentError("Input needs shape= or batch_shape=, and not both")
         if batch_shape is None:
-            shape = (shape,) if isinstance(shape, int | str) else tuple(shape)
-            batch_shape = (batch_size, *shape)
-        self.batch_shape = tuple(_check_size(d) for d in batch_shape)
+            batch_shape = (batch_size, *sizes("shape", shape))
+        given = sizes("batch_shape", batch_shape)
+        self.batch_shape = tuple(_check_size(d) for d in given)
         self.incidental_batch = False
         """The batch size is only that of the first array the model was called on."""
         self.variable_dtype = dtypes.canonical(dtype or config.floatx())
@@ -89,7 +92,7 @@ class InputLayer(Layer):
         """Element type that arrays are converted to."""
         return self.variable_dtype
 
-    def call(self) -> Any:
+    def call(self, *args: Any, **kwargs: Any) -> Any:
         """Not called: a model feeds it."""
         raise ArgumentError(
             f"{self.name!r} is an input: start a model with it, do not call it"
@@ -171,7 +174,7 @@ class Dense(Layer):
 
     def setup(self) -> None:
         self.units = positive("units", self.units)
-        self.activation = activations.get(self.activation)
+        self.activation = activation_of(self.activation)
 
     def build(self, input_shape: Any) -> None:
         n = input_shape[-1]
@@ -232,6 +235,7 @@ class Embedding(Layer):
         self.embeddings_initializer = embeddings_initializer
         self.embeddings_regularizer = embeddings_regularizer
         self.embeddings_constraint = embeddings_constraint
+        check_getters(self.__dict__)
         self.mask_zero = self.supports_masking = self._makes_mask = mask_zero
         self.autocast = False
         if weights is not None:
@@ -276,7 +280,7 @@ class Activation(Layer):
     supports_masking = True
 
     def setup(self) -> None:
-        self.activation = activations.get(self.activation)
+        self.activation = activation_of(self.activation)
 
     def call(self, x: Any) -> Any:
         return self.activation(x)
@@ -305,7 +309,8 @@ class Dropout(Layer):
     supports_masking = True
 
     def setup(self) -> None:
-        if not isinstance(self.rate, int | float) or not 0 <= self.rate <= 1:
+        number("rate", self.rate)
+        if not 0 <= self.rate <= 1:
             raise ArgumentError(f"rate must be between 0 and 1, got {self.rate!r}")
 
     def call(self, x: Any, training: bool = False) -> Any:

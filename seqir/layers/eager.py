@@ -9,6 +9,7 @@ import numpy as np
 from seqir import dtypes, nest
 from seqir.errors import DTypeError
 from seqir.ir import Array, Builder
+from seqir.layers.checks import check_arrays
 from seqir.ops.apply import as_array
 from seqir.ops.tensor import Traced, Variable
 from seqir.tensortype import type_of
@@ -24,6 +25,7 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
 
     Raises: DTypeError if an argument is no array of numbers.
     """
+    check_arrays(layer, args, kwargs)
     args = nest.map_structure(lambda x: _array(x, layer), args)
     kwargs = {
         k: _array(v, layer) if isinstance(v, np.ndarray) else v

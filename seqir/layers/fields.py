@@ -74,8 +74,13 @@ def bind(
     return {name: bound[name] for name in fields}, base
 
 
+def known_to(cls: type) -> tuple[str, ...]:
+    """Keywords of the class's own ``__init__``, and those of all layers."""
+    return (*inspect.signature(cls).parameters, *BASE_KEYWORDS)
+
+
 def check_known(kind: str, kwargs: dict[str, Any], known: tuple[str, ...]) -> None:
-    """ArgumentError if a keyword is not one of the known ones."""
+    """ArgumentError if a keyword is none that layers have, with the nearest known."""
     unknown = {k: v for k, v in kwargs.items() if k not in known}
     if unknown:
         hint = did_you_mean(next(iter(unknown)), known)

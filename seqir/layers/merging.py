@@ -3,11 +3,15 @@
 from __future__ import annotations
 
 import functools
-from typing import Any
+from typing import Any, ClassVar
+
+import numpy as np
 
 from seqir import ops, shapes
 from seqir.errors import ArgumentError, ShapeError
 from seqir.layers.base import Layer
+from seqir.layers.checks import integers
+from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
 
@@ -18,27 +22,15 @@ class _Merge(Layer):
     """
 
     supports_masking = True
-    least = 1
+    exact: ClassVar[int] = 0
+    """How many inputs there must be, if it matters."""
 
     def combine(self, xs: list[Any]) -> Any:
         """The result for inputs of one rank."""
         raise NotImplementedError
 
     def call(self, xs: Any) -> Any:
-        if not isinstance(xs, list | tuple) or len(xs) < self.least:
-            count = len(xs) if isinstance(xs, list | tuple) else 1
-            wanted = (
-                "a list of at least 1 input"
-                if self.least == 1
-                else ("a list of exactly 2 inputs")
-            )
-            raise ArgumentError(
-                f"A {type(self).__name__} layer should be called on {wanted}. "
-                f"Received {count} inputs (not in a list)"
-                if not isinstance(xs, list | tuple)
-                else f"A {type(self).__name__} layer should be called on {wanted}. "
-                f"Received a list of {count}"
-            )
+        self._check_list(xs)
         rank = max(x.ndim for x in xs)
         level = [
             ops.expand_dims(x, tuple(range(1, 1 + rank - x.ndim)))
@@ -51,8 +43,25 @@ class _Merge(Layer):
         except ShapeError as error:
             given = ", ".join(format_shape(x.shape) for x in xs)
             raise ShapeError(
-                f"Inputs of layer '{self.name}' have incompatible shapes: {given}"
+                f"Inputs of layer '{self.name}' have incompatible shapes {given}: "
+                f"{error}"
             ) from error
+
+    def _check_list(self, xs: Any) -> None:
+        kind = type(self).__name__
+        wanted = f"exactly {self.exact} inputs" if self.exact else "at least 1 input"
+        call = f"{'An' if kind[0] in 'A' else 'A'} {kind} layer should be called on"
+        if not isinstance(xs, list | tuple):
+            raise ArgumentError(
+                f"{call} a list of {wanted}, got "
+                f"{'a dict' if isinstance(xs, dict) else 'one tensor'}; to merge "
+                "several tensors use the functional API, Model(inputs, outputs)"
+            )
+        if not xs or (self.exact and len(xs) != self.exact):
+            raise ArgumentError(f"{call} a list of {wanted}, got a list of {len(xs)}")
+        for x in xs:
+            if not isinstance(x, Tensor | np.ndarray):
+                raise ArgumentError(f"{call} a list of tensors, got {x!r} in it")
 
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         """A step counts if it does in any of the inputs."""
@@ -71,13 +80,9 @@ class Add(_Merge):
 class Subtract(_Merge):
     """First input minus second. Source: Keras 3 ``layers.Subtract``."""
 
-    least = 2
+    exact = 2
 
     def combine(self, xs: list[Any]) -> Any:
-        if len(xs) != 2:
-            raise ArgumentError(
-                f"A Subtract layer should be called on exactly 2 inputs, got {len(xs)}"
-            )
         return xs[0] - xs[1]
 
 
@@ -129,11 +134,12 @@ class Concatenate(_Merge):
 
     axis: int = -1
 
+    def setup(self) -> None:
+        if len(integers("axis", self.axis)) != 1 or not isinstance(self.axis, int):
+            raise ArgumentError(f"axis must be one integer, got {self.axis!r}")
+
     def call(self, xs: Any) -> Any:
-        if not isinstance(xs, list | tuple) or not xs:
-            raise ArgumentError(
-                "A Concatenate layer should be called on a list of at least 1 input"
-            )
+        self._check_list(xs)
         if len({x.ndim for x in xs}) > 1:
             given = ", ".join(format_shape(x.shape) for x in xs)
             raise ShapeError(
@@ -172,7 +178,7 @@ class Dot(_Merge):
     axes: Any
     normalize: bool = False
 
-    least = 2
+    exact = 2
 
     def setup(self) -> None:
         axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
@@ -184,8 +190,7 @@ class Dot(_Merge):
             raise ArgumentError(f"axes must be one or two integers, got {self.axes!r}")
 
     def call(self, xs: Any) -> Any:
-        if not isinstance(xs, list | tuple) or len(xs) != 2:
-            raise ArgumentError("A Dot layer should be called on exactly 2 inputs")
+        self._check_list(xs)
         a, b = xs
         given = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
         i, j = (

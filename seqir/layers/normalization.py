@@ -7,6 +7,8 @@ from typing import Any
 from seqir import ops, shapes
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layers.base import Initializer, Layer
+from seqir.layers.casting import as_float
+from seqir.layers.checks import integers, number
 from seqir.ops.apply import apply
 from seqir.ops.norm import BatchNorm, LayerNorm
 from seqir.shapes import format_shape
@@ -50,11 +52,15 @@ class BatchNormalization(Layer):
     def setup(self) -> None:
         if not isinstance(self.axis, int):
             raise ArgumentError(f"axis must be one integer, got {self.axis!r}")
+        number("momentum", self.momentum)
+        number("epsilon", self.epsilon, least=0)
         if self.renorm:
             raise UnsupportedError("BatchNormalization(renorm=True) is not supported")
 
     def build(self, input_shape: Any) -> None:
         axis = shapes.normalize_axis(self.axis, len(input_shape))
+        if axis == 0:
+            raise ArgumentError("axis of BatchNormalization must not be the batch axis")
         size = input_shape[axis]
         if size is None:
             raise ShapeError(
@@ -94,6 +100,7 @@ class BatchNormalization(Layer):
         )
 
     def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+        x = as_float(x, self.compute_dtype)
         self.check_axis(x.shape, self.axis, self._size)
         axis = shapes.normalize_axis(self.axis, x.ndim)
         if training and self.trainable:
@@ -106,8 +113,6 @@ class BatchNormalization(Layer):
         beta = ops.cast(self.beta, x.dtype) if self.center else ops.zeros_like(mean)
         order = (0, axis, *(i for i in range(1, x.ndim) if i != axis))
         moved = ops.transpose(x, order) if axis > 1 else x
-        if axis == 0:
-            raise ArgumentError("axis must not be the batch axis")
         y = apply(BatchNorm(self.epsilon), moved, gamma, beta, mean, variance)
         if axis == 1:
             return y
@@ -165,14 +170,11 @@ class LayerNormalization(Layer):
     single_input = True
 
     def setup(self) -> None:
-        axes = self.axis if isinstance(self.axis, list | tuple) else (self.axis,)
-        if not axes or not all(isinstance(a, int) for a in axes):
-            raise ArgumentError(
-                f"axis must be an integer or several, got {self.axis!r}"
-            )
+        integers("axis", self.axis)
+        number("epsilon", self.epsilon, least=0)
 
     def _axes(self, rank: int) -> tuple[int, ...]:
-        axes = self.axis if isinstance(self.axis, list | tuple) else (self.axis,)
+        axes = integers("axis", self.axis)
         return tuple(sorted({shapes.normalize_axis(a, rank) for a in axes}))
 
     def build(self, input_shape: Any) -> None:
@@ -195,6 +197,7 @@ class LayerNormalization(Layer):
             )
 
     def call(self, x: Any) -> Any:
+        x = as_float(x, self.compute_dtype)
         axes = self._axes(x.ndim)
         if self.scale or self.center:
             given = self.gamma if self.scale else self.beta

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from seqir import ops
 from seqir.config import check_data_format
 from seqir.layers.base import Layer
+from seqir.layers.casting import as_float, exactly
 from seqir.layers.spatial import (
     from_channels_first,
     ints,
@@ -45,8 +46,12 @@ class _Pooling(Layer):
         pads, same = resolve_padding(
             x, self.padding, self.pool_size, self.strides, ones
         )
-        y = apply(self.op(self.pool_size, self.strides, pads, same), x)
-        return from_channels_first(y, self.data_format)
+        op = self.op(self.pool_size, self.strides, pads, same)
+        return from_channels_first(self.pool(op, x), self.data_format)
+
+    def pool(self, op: Pool, x: Any) -> Any:
+        """The operator on channels-first x; integers stay integers."""
+        return exactly(lambda z: apply(op, z), x)
 
 
 class _MaxPooling(_Pooling):
@@ -86,6 +91,9 @@ class MaxPooling3D(_MaxPooling):
 
 class _AveragePooling(_Pooling):
     op = AveragePool
+
+    def pool(self, op: Pool, x: Any) -> Any:
+        return apply(op, as_float(x, self.compute_dtype))
 
 
 class AveragePooling1D(_AveragePooling):

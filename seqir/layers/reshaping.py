@@ -4,10 +4,14 @@ from __future__ import annotations
 
 from typing import Any
 
+import numpy as np
+
 from seqir import ops, shapes
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError
+from seqir.layers.arguments import sizes
 from seqir.layers.base import Layer
+from seqir.layers.casting import as_float, exactly
 from seqir.layers.core import positive
 from seqir.layers.spatial import (
     from_channels_first,
@@ -53,11 +57,12 @@ class Reshape(Layer):
 
     target_shape: Any
 
+    min_ndim = 1
     single_input = True
 
     def setup(self) -> None:
         shape = self.target_shape
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
+        shape = sizes("target_shape", shape)
         if (
             not all(isinstance(d, int) and d >= -1 for d in shape)
             or shape.count(-1) > 1
@@ -103,7 +108,7 @@ class Permute(Layer):
     single_input = True
 
     def setup(self) -> None:
-        self.dims = tuple(self.dims)
+        self.dims = sizes("dims", self.dims)
         if sorted(self.dims) != list(range(1, len(self.dims) + 1)):
             raise ArgumentError(
                 f"dims must order the axes 1 to {len(self.dims)}, got {self.dims}"
@@ -269,7 +274,10 @@ class UpSampling2D(Layer):
 
     def call(self, x: Any) -> Any:
         x = to_channels_first(x, self.data_format)
-        y = apply(Upsample(self.size, self._mode), x)
+        if self._mode == "nearest":
+            y = exactly(lambda z: apply(Upsample(self.size, self._mode), z), x)
+        else:
+            y = apply(Upsample(self.size, self._mode), as_float(x, self.compute_dtype))
         return from_channels_first(y, self.data_format)
 
 
@@ -288,7 +296,7 @@ class UpSampling3D(Layer):
 
     def call(self, x: Any) -> Any:
         x = to_channels_first(x, self.data_format)
-        y = apply(Upsample(self.size, "nearest"), x)
+        y = exactly(lambda z: apply(Upsample(self.size, "nearest"), z), x)
         return from_channels_first(y, self.data_format)
 
 
@@ -301,16 +309,29 @@ class Rescaling(Layer):
     supports_masking = True
     single_input = True
 
-    def call(self, x: Any) -> Any:
-        import numpy as np
+    def setup(self) -> None:
+        self._factors = _factor("scale", self.scale), _factor("offset", self.offset)
 
-        scale, offset = (
-            np.asarray(v, np.float32) if not isinstance(v, int | float) else float(v)
-            for v in (self.scale, self.offset)
-        )
+    def call(self, x: Any) -> Any:
+        scale, offset = self._factors
         x = ops.cast(x, self.compute_dtype)
         y = x * scale if _differs(scale, 1) else x
         return y + offset if _differs(offset, 0) else y
+
+
+def _factor(name: str, value: Any) -> Any:
+    """A Python number, or an array of numbers."""
+    if isinstance(value, int | float):
+        return float(value)
+    try:
+        array = np.asarray(value, np.float32)
+    except (TypeError, ValueError):
+        array = np.asarray(np.nan)
+    if value is None or np.isnan(array).any():
+        raise ArgumentError(
+            f"{name} must be a number or an array of numbers, got {value!r}"
+        )
+    return array
 
 
 def _differs(value: Any, from_: float) -> bool:
@@ -319,13 +340,13 @@ def _differs(value: Any, from_: float) -> bool:
 
 def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
     """A pair for each spatial axis, from a number, numbers or pairs."""
-    error = ArgumentError(
-        f"{name} must be an integer, {rank} integers or {rank} pairs of integers "
-        f">= 0, got {value!r}"
-    )
+    several = f"{rank} integers or {rank} pairs of integers" if rank > 1 else "a pair"
+    error = ArgumentError(f"{name} must be an integer >= 0 or {several}, got {value!r}")
     if isinstance(value, int):
         value = (value,) * rank if rank > 1 else ((value, value),)
-    if rank == 1 and not isinstance(value[0], tuple | list):
+    if not isinstance(value, tuple | list):
+        raise error
+    if rank == 1 and value and not isinstance(value[0], tuple | list):
         value = (tuple(value),)
     if not isinstance(value, tuple | list) or len(value) != rank:
         raise error

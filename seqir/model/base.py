@@ -16,6 +16,7 @@ from seqir.errors import (
 )
 from seqir.ir import Array, Builder, Graph
 from seqir.layers.base import Layer
+from seqir.layers.checks import check_arrays
 from seqir.layers.core import InputLayer
 from seqir.model.inputs import standardize
 from seqir.model.runner import Runner
@@ -228,6 +229,7 @@ class Model(Layer):
 
     def build_from_arrays(self, x: Any) -> None:
         """Build for the shapes of these arrays, for any batch size."""
+        check_arrays(self, (x,), {})
         arrays = nest.map_structure(np.asarray, x)
         self.build(nest.map_structure(lambda a: a.shape, arrays))
         for tensor in self.inputs:

@@ -12,6 +12,7 @@ import numpy as np
 from seqir import nest
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
+from seqir.layers.checks import check_arrays
 from seqir.model.inputs import standardize
 
 if TYPE_CHECKING:
@@ -36,6 +37,7 @@ def predict(
     if verbose not in ("auto", 0, 1, 2):
         raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
     if not model.built:
+        check_arrays(model, (x,), {})
         model.build_from_arrays(nest.map_structure(lambda a: a[:size], x))
     feeds = standardize(model, x)
     lengths = {name: len(a) for name, a in feeds.items() if a.ndim}

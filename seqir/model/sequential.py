@@ -15,6 +15,7 @@ from seqir.errors import (
     ShapeError,
 )
 from seqir.layers.base import Layer
+from seqir.layers.checks import required_inputs
 from seqir.layers.core import InputLayer
 from seqir.layers.scope import Snapshot, name_scope
 from seqir.model.base import Model
@@ -57,7 +58,8 @@ class Sequential(Model):
             _tensors=[],
             _names=Counter(),
         )
-        if isinstance(layers, Layer | KerasTensor):
+        single = layers is not None and not isinstance(layers, Iterable)
+        if single or isinstance(layers, Layer | KerasTensor):
             raise ArgumentError(
                 f"Sequential takes a list of layers, got one {type(layers).__name__}; "
                 "write Sequential([layer])"
@@ -128,16 +130,13 @@ class Sequential(Model):
                 f"Sequential model {self.name!r} has {len(nest.flatten(previous))} "
                 f"outputs; {_FUNCTIONAL}"
             )
-        try:
-            with name_scope(self):
-                output = layer(previous)
-        except TypeError as error:
-            if "positional argument" not in str(error):
-                raise
+        if required_inputs(layer) > 1:
             raise GraphError(
                 f"layer {layer.name!r} of Sequential model {self.name!r} needs more "
                 f"than one input; {_FUNCTIONAL}"
-            ) from error
+            )
+        with name_scope(self):
+            output = layer(previous)
         self._tensors.append(output)
         self.__dict__["built"] = True
 

@@ -1,0 +1,31 @@
+"""Integers in layers that compute with fractions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from seqir import dtypes, ops
+from seqir.errors import DTypeError
+
+
+def as_float(x: Any, dtype: str) -> Any:
+    """Integers and booleans as that floating-point type; fractions as they are."""
+    return x if dtypes.is_float(x.dtype) else ops.cast(x, dtype)
+
+
+def exactly(function: Callable[[Any], Any], x: Any) -> Any:
+    """A function that moves numbers around, of integers as well: they stay integers."""
+    if dtypes.is_float(x.dtype):
+        return function(x)
+    wide = "float32" if dtypes.itemsize(x.dtype) <= 2 else "float64"
+    return ops.cast(function(ops.cast(x, wide)), x.dtype)
+
+
+def require_float(x: Any, name: str) -> None:
+    """DTypeError unless x has fractions."""
+    if not dtypes.is_float(x.dtype):
+        raise DTypeError(
+            f"layer {name!r} takes floating-point numbers, got {x.dtype}: cast its "
+            "input with ops.cast, or give the Input dtype='float32'"
+        )

@@ -1,0 +1,143 @@
+"""What layers are called with, and arguments that are numbers: checked, in words."""
+
+from __future__ import annotations
+
+import functools
+import inspect
+from collections.abc import Callable
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqir import constraints, initializers, nest, regularizers
+from seqir.errors import ArgumentError, ShapeError
+from seqir.ops.tensor import Tensor
+from seqir.shapes import format_shape
+
+if TYPE_CHECKING:
+    from seqir.layers.base import Layer
+
+_GETTERS: dict[str, Callable[[Any], Any]] = {
+    "_initializer": initializers.get,
+    "_regularizer": regularizers.get,
+    "_constraint": constraints.get,
+}
+
+
+def number(name: str, value: Any, *, least: float | None = None) -> Any:
+    """The value if it is a number, and not too small.
+
+    Raises: ArgumentError otherwise.
+    """
+    if isinstance(value, bool) or not isinstance(
+        value, int | float | np.floating | np.integer
+    ):
+        raise ArgumentError(f"{name} must be a number, got {value!r}")
+    if least is not None and not value >= least:
+        raise ArgumentError(f"{name} must be >= {least}, got {value}")
+    return value
+
+
+def integers(name: str, value: Any) -> tuple[int, ...]:
+    """One integer or several as a tuple.
+
+    Raises: ArgumentError for anything else.
+    """
+    values = value if isinstance(value, list | tuple) else (value,)
+    if not values or any(isinstance(v, bool) or not _is_int(v) for v in values):
+        raise ArgumentError(
+            f"{name} must be an integer or several integers, got {value!r}"
+        )
+    return tuple(int(v) for v in values)
+
+
+def _is_int(value: Any) -> bool:
+    return isinstance(value, int | np.integer)
+
+
+def check_getters(values: dict[str, Any]) -> None:
+    """ArgumentError for names of initializers, regularizers, constraints unknown."""
+    for name, value in values.items():
+        for ending, get in _GETTERS.items():
+            if name.endswith(ending):
+                get(value)
+
+
+def check_arrays(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """ArgumentError unless a layer that is called outside of models got arrays."""
+    who = f"{'model' if hasattr(layer, 'predict') else 'layer'} {layer.name!r}"
+    inputs = nest.flatten(args[:1])
+    lists = bool(args) and isinstance(args[0], list | tuple | dict)
+    if lists and any(isinstance(x, int | float) for x in inputs):
+        raise ArgumentError(
+            f"{who} takes arrays, got numbers in a Python "
+            f"{type(args[0]).__name__}: wrap it in numpy.asarray"
+        )
+    for x in inputs if lists else ():
+        if x is not None and not _is_array(x):
+            raise ArgumentError(f"{who} takes arrays, got {x!r} among its inputs")
+    if any(map(_is_array, nest.flatten((args, kwargs)))):
+        return
+    given = f"got {args[0]!r}" if args else "but was called without an input"
+    if not lists:
+        raise ArgumentError(f"{who} takes an array, {given}")
+
+
+def _is_array(x: Any) -> bool:
+    return hasattr(x, "shape") or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
+
+
+def check_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    """ArgumentError unless the arguments are those of the layer's `call`."""
+    signature = _signature(type(layer).call)
+    try:
+        signature.bind(layer, *args, **kwargs)
+    except TypeError as error:
+        names = ", ".join([*signature.parameters][1:])
+        raise ArgumentError(
+            f"layer {layer.name!r} was called with the wrong arguments: {error}; its "
+            f"call takes ({names})"
+        ) from None
+
+
+@functools.cache
+def _signature(call: Callable[..., Any]) -> inspect.Signature:
+    return inspect.signature(call)
+
+
+def required_inputs(layer: Layer) -> int:
+    """How many arguments the layer's `call` cannot do without."""
+    parameters = [*_signature(type(layer).call).parameters.values()][1:]
+    return sum(
+        p.default is p.empty and p.kind in (p.POSITIONAL_ONLY, p.POSITIONAL_OR_KEYWORD)
+        for p in parameters
+    )
+
+
+def check_inputs(layer: Layer, args: tuple[Any, ...]) -> None:
+    """ShapeError unless the input is one tensor, of a rank that the layer takes."""
+    if not args:
+        return
+    if layer.single_input and isinstance(args[0], list | tuple | dict):
+        count = len(nest.flatten(args[0]))
+        raise ShapeError(
+            f'Layer "{layer.name}" expects 1 input(s), but it received {count} '
+            "input tensors. Only the functional Model(inputs, outputs) can "
+            "connect several tensors."
+        )
+    if layer.ndim is None and layer.min_ndim is None:
+        return
+    for x in nest.flatten(args[0]):
+        if not isinstance(x, Tensor):
+            continue
+        if layer.ndim is not None and x.ndim != layer.ndim:
+            wanted = f"ndim={layer.ndim}"
+        elif layer.min_ndim is not None and x.ndim < layer.min_ndim:
+            wanted = f"min_ndim={layer.min_ndim}"
+        else:
+            continue
+        raise ShapeError(
+            f"Input 0 of layer '{layer.name}' is incompatible with the layer: "
+            f"expected {wanted}, found ndim={x.ndim}. "
+            f"Full shape received: {format_shape(x.shape)}"
+        )
