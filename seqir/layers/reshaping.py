@@ -6,12 +6,12 @@ from typing import Any
 
 import numpy as np
 
-from seqir import ops, shapes
+from seqir import dtypes, ops, shapes
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError
 from seqir.layers.arguments import sizes
 from seqir.layers.base import Layer
-from seqir.layers.casting import as_float, exactly
+from seqir.layers.casting import as_float
 from seqir.layers.core import positive
 from seqir.layers.spatial import (
     from_channels_first,
@@ -275,10 +275,19 @@ class UpSampling2D(Layer):
     def call(self, x: Any) -> Any:
         x = to_channels_first(x, self.data_format)
         if self._mode == "nearest":
-            y = exactly(lambda z: apply(Upsample(self.size, self._mode), z), x)
+            y = _enlarge(x, self.size)
         else:
             y = apply(Upsample(self.size, self._mode), as_float(x, self.compute_dtype))
         return from_channels_first(y, self.data_format)
+
+
+def _enlarge(x: Any, size: tuple[int, ...]) -> Any:
+    """Every number of channels-first x as often as `size` says, on each axis."""
+    if dtypes.is_float(x.dtype):
+        return apply(Upsample(size, "nearest"), x)
+    for axis, times in enumerate(size, 2):  # ONNX Runtime resizes few integer types
+        x = ops.repeat(x, times, axis=axis)
+    return x
 
 
 class UpSampling3D(Layer):
@@ -296,7 +305,7 @@ class UpSampling3D(Layer):
 
     def call(self, x: Any) -> Any:
         x = to_channels_first(x, self.data_format)
-        y = exactly(lambda z: apply(Upsample(self.size, "nearest"), z), x)
+        y = _enlarge(x, self.size)
         return from_channels_first(y, self.data_format)
 
 
