@@ -348,8 +348,10 @@ class Layer:
         place = names.index("training") if "training" in names else len(args)
         given = args[place] if place < len(args) else kwargs.get("training")
         if not isinstance(given, bool | int | np.bool_ | None):
+            shown = "a tensor" if isinstance(given, Tensor) else repr(given)
             raise ArgumentError(
-                f"training of layer {self.name!r} must be True or False, got {given!r}"
+                f"training of layer {self.name!r} must be True or False, got {shown}; "
+                "several inputs go into one list"
             )
         training = outer if given is None else bool(given)
         if place < len(args):

@@ -27,7 +27,7 @@ class _Merge(Layer):
 
     def combine(self, xs: list[Any]) -> Any:
         """The result for inputs of one rank."""
-        raise NotImplementedError
+        raise NotImplementedError(f"{type(self).__name__} has no combine method")
 
     def call(self, xs: Any) -> Any:
         self._check_list(xs)

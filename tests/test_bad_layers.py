@@ -1,0 +1,326 @@
+"""Wrong uses of layers: every error that a layer raises is tried."""
+
+import ast
+import sys
+import threading
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+from test_bad_input import CASES as OTHER_CASES
+
+import seqir
+from seqir import layers as k
+from seqir.errors import (
+    ArgumentError,
+    DTypeError,
+    GraphError,
+    ShapeError,
+    UnsupportedError,
+    explain,
+)
+
+Case = tuple[str, Callable[[], Any], type[Exception], str]
+Input = seqir.Input
+
+
+def ones(*shape: int) -> Any:
+    return np.ones(shape, np.float32)
+
+
+def after(layer: Any, first: Any, second: Any) -> Any:
+    """The layer built on one input and called on another."""
+    return lambda: (layer()(first), layer_of(layer, first)(second))
+
+
+def layer_of(make: Callable[[], Any], first: Any) -> Any:
+    layer = make()
+    layer(first)
+    return layer
+
+
+def set_weights(value: Any) -> Any:
+    return lambda: layer_of(lambda: k.Dense(2, name="d"), ones(1, 3)).set_weights(value)
+
+
+ARGUMENTS: list[Case] = [
+    ("ceiling below zero", lambda: k.ReLU(-1.0), ArgumentError,
+     "max_value must be >= 0, got -1.0"),
+    ("slope of nothing", lambda: k.ReLU(negative_slope=None), ArgumentError,
+     "negative_slope must be a number, got None"),
+    ("ceiling as text", lambda: k.ReLU("6"), ArgumentError,
+     "max_value must be a number, got '6'"),
+    ("slope as text", lambda: k.LeakyReLU("a"), ArgumentError, "must be a number"),
+    ("alpha as text", lambda: k.ELU("a"), ArgumentError, "alpha must be a number"),
+    ("shared axes as text", lambda: k.PReLU(shared_axes="a"), ArgumentError,
+     "shared_axes must be an integer or several integers, got 'a'"),
+    ("softmax axis as text", lambda: k.Softmax("a"), ArgumentError, "axis must be an"),
+    ("activation of a number", lambda: k.Activation(3), ArgumentError,
+     "activation must be a name or a function, got 3"),
+    ("activation with arguments", lambda: k.Activation("threshold"), ArgumentError,
+     "'threshold' needs two more arguments: pass a function"),
+    ("units as true", lambda: k.Dense(True), ArgumentError, "got True"),
+    ("units as fraction", lambda: k.Dense(3.0), ArgumentError, "got 3.0"),
+    ("initializer", lambda: k.Dense(3, kernel_initializer="zeross"), ArgumentError,
+     "'zeross' is no initializer. Did you mean 'zeros'"),
+    ("regularizer", lambda: k.Dense(3, kernel_regularizer="l3"), ArgumentError,
+     "unknown regularizer 'l3'"),
+    ("constraint", lambda: k.Dense(3, bias_constraint="noneg"), ArgumentError,
+     "unknown constraint 'noneg'. Did you mean 'non_neg'"),
+    ("initializer of an embedding",
+     lambda: k.Embedding(3, 2, embeddings_initializer="unifrm"), ArgumentError,
+     "Did you mean 'uniform'"),
+    ("keyword of an embedding", lambda: k.Embedding(3, 2, mask_zeros=True),
+     ArgumentError, "passed to Embedding: .* Did you mean 'mask_zero'"),
+    ("output of an embedding", lambda: k.Embedding(3, 0), ArgumentError,
+     "output_dim must be a positive integer"),
+    ("weights of an embedding", lambda: k.Embedding(3, 2, weights=ones(2, 2)),
+     ShapeError, r"of shape \(3, 2\) is not compatible .* shape \(2, 2\)"),
+    ("mixed type", lambda: k.Dense(3, dtype="mixed_foo"), DTypeError, "'foo' is not"),
+    ("input shape of a first layer", lambda: k.Dense(3, input_shape={4}),
+     ArgumentError, "input_shape must be a tuple of sizes"),
+    ("causal channels first",
+     lambda: k.Conv1D(3, 2, padding="causal", data_format="channels_first"),
+     ArgumentError, "padding='causal' needs data_format='channels_last'"),
+    ("no padding", lambda: k.Conv2D(3, 2, padding=None), ArgumentError, "got None"),
+    ("stride of zero", lambda: k.Conv2D(3, 2, strides=0), ArgumentError,
+     "strides must be at least 1"),
+    ("dilation of zero", lambda: k.Conv2D(3, 2, dilation_rate=0), ArgumentError,
+     "dilation_rate must be at least 1"),
+    ("kernel as fraction", lambda: k.Conv2D(3, 2.5), ArgumentError, "got 2.5"),
+    ("no filters", lambda: k.SeparableConv2D(0, 2), ArgumentError, "filters must be"),
+    ("no multiplier", lambda: k.DepthwiseConv2D(2, depth_multiplier=0), ArgumentError,
+     "depth_multiplier must be a positive"),
+    ("no groups", lambda: k.Conv1D(2, 2, groups=0), ArgumentError, "groups must be"),
+    ("output padding", lambda: k.Conv2DTranspose(2, 3, strides=2, output_padding=2),
+     ArgumentError, r"output_padding=\(2, 2\) must be smaller than strides"),
+    ("output padding below zero", lambda: k.Conv1DTranspose(2, 3, output_padding=-1),
+     ArgumentError, "output_padding must be at least 0"),
+    ("pool of zero", lambda: k.MaxPooling2D(0), ArgumentError, "pool_size must be at"),
+    ("no pool size", lambda: k.AveragePooling2D(), ArgumentError,
+     "AveragePooling2D needs the argument 'pool_size'"),
+    ("pool padding", lambda: k.MaxPooling1D(2, padding="causal"), ArgumentError,
+     "one of 'valid', 'same', got 'causal'"),
+    ("pool format", lambda: k.GlobalMaxPooling2D(data_format="NCHW"), ArgumentError,
+     "data_format must be"),
+    ("two axes to normalize", lambda: k.BatchNormalization(axis=[1, 2]), ArgumentError,
+     r"axis must be one integer, got \[1, 2\]"),
+    ("renorm", lambda: k.BatchNormalization(renorm=True), UnsupportedError,
+     r"BatchNormalization\(renorm=True\) is not supported"),
+    ("momentum", lambda: k.BatchNormalization(momentum="a"), ArgumentError,
+     "momentum must be a number"),
+    ("epsilon", lambda: k.BatchNormalization(epsilon=-1.0), ArgumentError,
+     "epsilon must be >= 0"),
+    ("no axis", lambda: k.LayerNormalization(axis=[]), ArgumentError,
+     r"axis must be an integer or several integers, got \[\]"),
+    ("axis of a join", lambda: k.Concatenate(axis="a"), ArgumentError, "axis must be"),
+    ("axes of a join", lambda: k.Concatenate(axis=(1, 2)), ArgumentError,
+     "axis must be one integer"),
+    ("axes of a product", lambda: k.Dot("a"), ArgumentError, "axes must be one or two"),
+    ("shape as text", lambda: k.Reshape("ab"), ArgumentError,
+     "target_shape must be positive integers with at most one -1"),
+    ("shape as fraction", lambda: k.Reshape(2.5), ArgumentError,
+     "target_shape must be a tuple of sizes, got 2.5"),
+    ("two sizes left open", lambda: k.Reshape((-1, -1)), ArgumentError,
+     "at most one -1"),
+    ("order from zero", lambda: k.Permute((0, 1)), ArgumentError,
+     r"dims must order the axes 1 to 2, got \(0, 1\)"),
+    ("repeat nothing", lambda: k.RepeatVector(0), ArgumentError, "n must be a pos"),
+    ("pad as text", lambda: k.ZeroPadding2D("a"), ArgumentError,
+     "padding must be an integer >= 0 or 2 integers or 2 pairs of integers, got 'a'"),
+    ("pad by a fraction", lambda: k.ZeroPadding1D(1.5), ArgumentError,
+     "padding must be an integer >= 0 or a pair, got 1.5"),
+    ("pad by three", lambda: k.ZeroPadding2D(((1, 2, 3), (1, 2))), ArgumentError,
+     "padding must be"),
+    ("pad by nothing", lambda: k.ZeroPadding1D(()), ArgumentError, "padding must be"),
+    ("crop a fraction", lambda: k.Cropping1D((1.5, 1)), ArgumentError, "cropping must"),
+    ("enlarge by zero", lambda: k.UpSampling1D(0), ArgumentError, "size must be at"),
+    ("scale by nothing", lambda: k.Rescaling(None), ArgumentError,
+     "scale must be a number or an array of numbers, got None"),
+    ("offset as text", lambda: k.Rescaling(1.0, "a"), ArgumentError, "offset must be"),
+    ("rate as text", lambda: k.Dropout("a"), ArgumentError, "rate must be a number"),
+    ("input both ways", lambda: Input((2,), batch_shape=(None, 2)), ArgumentError,
+     "needs shape= or batch_shape=, and not both"),
+    ("input shape as set", lambda: Input({1, 2}), ArgumentError,
+     "shape must be a tuple of sizes"),
+    ("input type", lambda: Input((2,), dtype="flot32"), DTypeError, "Did you mean"),
+    ("weight of negative size", lambda: k.Layer().add_weight((2, -1), "zeros"),
+     ShapeError, "not negative"),
+]  # fmt: skip
+
+INPUTS: list[Case] = [
+    ("a number", lambda: k.Dense(3, name="d")(3), ArgumentError,
+     "layer 'd' takes an array, got 3"),
+    ("a text", lambda: k.Dense(3)("abc"), ArgumentError, "takes an array, got 'abc'"),
+    ("nothing", lambda: k.Dense(3)(), ArgumentError, "called without an input"),
+    ("none", lambda: k.Dense(3)(None), ArgumentError, "takes an array, got None"),
+    ("a list of numbers", lambda: k.Dense(3)([[1.0, 2.0], [1.0]]), ArgumentError,
+     "got numbers in a Python list: wrap it in numpy.asarray"),
+    ("a text among arrays", lambda: k.Add()([ones(2, 2), "a"]), ArgumentError,
+     "takes arrays, got 'a' among its inputs"),
+    ("a number among tensors", lambda: k.Add()([Input((2,)), 3]), ArgumentError,
+     "called on a list of tensors, got 3 in it"),
+    ("two arrays for one", lambda: k.Dense(3)([ones(2, 3), ones(2, 3)]), ShapeError,
+     r"expects 1 input\(s\), but it received 2 .*functional Model\(inputs, outputs\)"),
+    ("too many arguments", lambda: k.Dense(3)(ones(2, 3), ones(2, 3)), ArgumentError,
+     r"wrong arguments: too many positional arguments; its call takes \(x\)"),
+    ("unknown argument", lambda: k.Dense(3)(ones(2, 3), foo=1), ArgumentError,
+     "unexpected keyword argument 'foo'"),
+    ("training as text", lambda: k.Dropout(0.1)(ones(2), training="yes"),
+     ArgumentError, "must be True or False, got 'yes'"),
+    ("complex numbers", lambda: k.Dense(3)(np.ones((2, 2), complex)), DTypeError,
+     "expected an array of numbers, got ndarray of complex128"),
+    ("objects", lambda: k.Dense(3)(np.array([[None, 1]])), DTypeError, "of object"),
+    ("texts", lambda: k.Embedding(3, 2)(np.array([["a"]])), DTypeError,
+     "expected an array of numbers"),
+    ("integers to convolve", lambda: k.Conv2D(3, 2)(np.ones((1, 4, 4, 1), int)),
+     DTypeError, r"got int64: cast its input with ops.cast, or give the Input dtype="),
+    ("shared axis", lambda: k.PReLU(shared_axes=[4])(ones(2, 3)), ShapeError,
+     "shared_axes counts from 1 to 1 here, got 4"),
+    ("unknown size to learn", lambda: k.PReLU()(Input((None, 3))), ShapeError,
+     "weight 'alpha' of layer 'p_re_lu' .* the input must have a known size there"),
+    ("other sizes", after(k.PReLU, ones(2, 3), ones(2, 4)), ShapeError,
+     r"expected axis 1 of input shape to have value 3, .* shape \(2, 4\)"),
+    ("other channels", after(lambda: k.Conv2D(2, 2), ones(1, 4, 4, 1),
+     ones(1, 4, 4, 2)), ShapeError, "expected axis -1 .* value 1"),
+    ("other statistics", after(k.BatchNormalization, ones(1, 4), ones(1, 5)),
+     ShapeError, "expected axis -1 .* value 4"),
+    ("other features", after(k.LayerNormalization, ones(1, 4), ones(1, 5)),
+     ShapeError, "expected axis 1 .* value 4"),
+    ("batch axis", lambda: k.BatchNormalization(axis=0)(ones(2, 4)), ArgumentError,
+     "axis of BatchNormalization must not be the batch axis"),
+    ("axis too far", lambda: k.LayerNormalization(axis=5)(ones(2, 3)), ShapeError,
+     "axis 5 is out of range for rank 2"),
+    ("unknown channels", lambda: k.BatchNormalization()(Input((None,))), ShapeError,
+     r"needs to know the size of its axis -1, got \(None, None\)"),
+    ("glu of an odd size", lambda: k.Activation("glu")(ones(2, 3)), ArgumentError,
+     "glu halves axis -1, its size 3 is not even"),
+    ("subtract three", lambda: k.Subtract()([ones(2, 2)] * 3), ArgumentError,
+     "A Subtract layer should be .* a list of exactly 2 inputs, got a list of 3"),
+    ("add nothing", lambda: k.Add()([]), ArgumentError, "An Add .* got a list of 0"),
+    ("add one array", lambda: k.Add()(ones(2, 2)), ArgumentError,
+     "at least 1 input, got one tensor; .*functional API"),
+    ("add a dict", lambda: k.Add()({"a": ones(2, 2)}), ArgumentError, "got a dict"),
+    ("add other sizes", lambda: k.Add()([ones(2, 3), ones(2, 4)]), ShapeError,
+     r"incompatible shapes \(2, 3\), \(2, 4\)"),
+    ("join one", lambda: k.Concatenate()(ones(2, 2)), ArgumentError, "got one tensor"),
+    ("join ranks", lambda: k.Concatenate()([ones(2, 2), ones(2, 2, 2)]), ShapeError,
+     r"must have one rank, got \(2, 2\), \(2, 2, 2\)"),
+    ("join too far", lambda: k.Concatenate(axis=4)([ones(2, 2)] * 2), ShapeError,
+     "axis 4 is out of range for rank 2"),
+    ("dot of the batch", lambda: k.Dot(0)([ones(2, 2)] * 2), ArgumentError,
+     "must not be the batch axis"),
+    ("dot of sizes", lambda: k.Dot(1)([ones(2, 2), ones(2, 3)]), ShapeError,
+     r"axis 1 of \(2, 2\) and axis 1 of \(2, 3\)"),
+    ("dot of three", lambda: k.Dot(1)([ones(2, 2)] * 3), ArgumentError,
+     "exactly 2 inputs, got a list of 3"),
+    ("flatten a number", lambda: k.Flatten()(np.float32(3)), ShapeError,
+     "expected min_ndim=1, found ndim=0"),
+    ("reshape the rest", lambda: k.Reshape((-1, 4))(ones(2, 3)), ShapeError,
+     r"\(2, 3\) cannot be reshaped to target_shape=\(-1, 4\): the numbers"),
+    ("repeat an image", lambda: k.RepeatVector(2)(ones(2, 3, 4)), ShapeError,
+     "expected ndim=2, found ndim=3"),
+    ("crop all", lambda: k.Cropping1D(2)(ones(2, 4, 1)), ShapeError,
+     r"cropping=\(\(2, 2\),\) leaves nothing of axis 1, whose size is 4"),
+    ("window", lambda: k.AveragePooling1D(5)(ones(2, 4, 4)), ShapeError,
+     "a window of 5 does not fit into a size of 4"),
+    ("call of an input", lambda: k.InputLayer((2,), name="i")(ones(2, 2)),
+     ArgumentError, "'i' is an input: start a model with it, do not call it"),
+    ("shape of what", lambda: k.Dense(2).compute_output_shape(4), ArgumentError,
+     "input_shape must be a tuple of sizes, got 4"),
+    ("shape of an unknown", lambda: k.Dense(2).compute_output_shape((None, None)),
+     ShapeError, "size of the last axis"),
+    ("weights: a number", set_weights(3), ArgumentError,
+     "set_weights of layer 'd' takes a list of arrays, got int"),
+    ("weights: too few", set_weights([ones(3, 2)]), ShapeError, "list of length 1"),
+    ("weights: other shape", set_weights([ones(3, 2), ones(3)]), ShapeError,
+     r"'d/bias' of shape \(2,\) is not compatible"),
+    ("weights: ragged", set_weights([[[1, 2], [3]], [1, 2]]), DTypeError,
+     "the value for 'd/kernel' is no numeric array"),
+    ("weights: texts", set_weights([np.full((3, 2), "a"), ones(2)]), DTypeError,
+     "the value for 'd/kernel' is no numeric array"),
+    ("a merging layer", lambda: k.Concatenate.__base__().combine([]),
+     NotImplementedError, "_Merge has no combine method"),
+]  # fmt: skip
+
+STACKS: list[Case] = [
+    ("a stack of a number", lambda: seqir.Sequential(3), ArgumentError,
+     "takes a list of layers, got one int"),
+    ("a stack on numbers", lambda: seqir.Sequential([k.Dense(2)], name="s")([[1.0]]),
+     ArgumentError, "model 's' takes arrays, got numbers in a Python list"),
+    ("a stack on text", lambda: seqir.Sequential([k.Dense(2)])("abc"), ArgumentError,
+     "takes an array, got 'abc'"),
+    ("a stack on nothing", lambda: seqir.Sequential([k.Dense(2)])(None),
+     ArgumentError, "takes an array, got None"),
+    ("predict nothing", lambda: seqir.Sequential([k.Dense(2)]).predict(None),
+     ArgumentError, "takes an array, got None"),
+    ("predict a number", lambda: seqir.Sequential([k.Dense(2)]).predict(3.0),
+     ArgumentError, "takes an array, got 3.0"),
+    ("predict nowhere", lambda: seqir.Sequential().predict(ones(2, 2)), GraphError,
+     "has no layers. Call model.add"),
+    ("two arrays one by one", lambda: seqir.Sequential([k.Dense(2)])(
+     ones(2, 2), ones(2, 2)), ArgumentError,
+     "must be True or False, got a tensor; several inputs go into one list"),
+    ("two arrays", lambda: seqir.Sequential([k.Dense(2)])([ones(2, 2), ones(2, 2)]),
+     GraphError, r"one input; use the functional API, Model\(inputs, outputs\)"),
+]  # fmt: skip
+
+CASES = [*ARGUMENTS, *INPUTS, *STACKS]
+
+
+@pytest.mark.parametrize(
+    ("use", "error", "match"), [c[1:] for c in CASES], ids=[c[0] for c in CASES]
+)
+def test_wrong_use(use: Callable[[], Any], error: type[Exception], match: str) -> None:
+    with pytest.raises(error, match=match) as caught:
+        use()
+    text = explain(caught.value)
+    assert "\n" not in text
+    assert "Traced" not in text
+
+
+def test_a_wrong_argument_names_the_layer() -> None:
+    with pytest.raises(ArgumentError) as caught:
+        k.Conv2D(3, 0, name="first")
+    assert explain(caught.value) == (
+        "kernel_size must be at least 1, got 0 (in layer 'first' (Conv2D))"
+    )
+
+
+def raises_of(folder: Path) -> set[tuple[str, int]]:
+    """File and line of every error that is raised with a text."""
+    return {
+        (str(path), node.lineno)
+        for path in folder.glob("*.py")
+        for node in ast.walk(ast.parse(path.read_text()))
+        if isinstance(node, ast.Raise) and node.exc is not None
+    }
+
+
+def test_every_error_of_the_layers_is_tried() -> None:
+    wanted = raises_of(Path(k.__file__).parent)
+    files = {file for file, _ in wanted}
+    met: set[tuple[str, int]] = set()
+
+    def watch(frame: Any, event: str, arg: Any) -> Any:
+        file = frame.f_code.co_filename
+        if file not in files:
+            return None
+        if event == "line":
+            met.add((file, frame.f_lineno))
+        return watch
+
+    before = sys.gettrace()
+    sys.settrace(watch)
+    threading.settrace(watch)
+    try:
+        for _, use, error, _ in [*CASES, *OTHER_CASES]:
+            with pytest.raises(error):
+                use()
+    finally:
+        sys.settrace(before)
+        threading.settrace(before)  # type: ignore[arg-type]
+    missing = sorted(f"{Path(f).name}:{line}" for f, line in wanted - met)
+    assert not missing, "no case makes these lines raise"
