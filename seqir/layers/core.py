@@ -11,7 +11,7 @@ from seqir.layers.arguments import sizes
 from seqir.layers.base import Initializer, Layer
 from seqir.layers.checks import check_getters, number
 from seqir.ops.call import Call
-from seqir.ops.tensor import KerasTensor, Traced
+from seqir.ops.tensor import KerasTensor
 from seqir.tensortype import TensorType
 
 _AXIS_NAMES = {
@@ -330,8 +330,3 @@ def positive(name: str, value: Any) -> int:
     if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) <= 0:
         raise ArgumentError(f"{name} must be a positive integer, got {value!r}")
     return int(value)
-
-
-def is_traced(x: Any) -> bool:
-    """Whether x is a value of the graph under construction."""
-    return isinstance(x, Traced)

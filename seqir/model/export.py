@@ -19,7 +19,6 @@ from seqir.lower.write import write
 from seqir.model.base import arrays_of
 from seqir.model.verify import OutputError, verify_file
 from seqir.ops.movement import Transpose, inverse
-from seqir.tensortype import TensorType
 
 if TYPE_CHECKING:
     from seqir.model.base import Model
@@ -224,8 +223,3 @@ def _with_layout(graph: Graph, model: Model, layout: str | None) -> Graph:
             operands = tuple(new.get(v, v) for v in node.operands)
             b.keep(replace(node, operands=operands))
     return b.finish({n: new.get(v, v) for n, v in graph.outputs.items()})
-
-
-def input_types(model: Model) -> dict[str, TensorType]:
-    """Types of the model's inputs by name, unknown sizes named."""
-    return {n: v.type for n, v in model.graph().inputs.items()}
