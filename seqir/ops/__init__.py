@@ -176,6 +176,7 @@ from seqir.ops.matrices import cross, diag, diagonal, kron, trace, tril, triu
 from seqir.ops.movement import (
     broadcast_to,
     expand_dims,
+    expand_like,
     moveaxis,
     reshape,
     shape,
@@ -346,6 +347,7 @@ ALL: tuple[type[Op], ...] = (
     _movement.ExpandDims,
     _movement.Squeeze,
     _movement.Expand,
+    _movement.ExpandLike,
     _movement.Slice,
     _movement.Pad,
     _movement.Concat,
@@ -439,6 +441,7 @@ __all__ = [
     "exp",
     "exp2",
     "expand_dims",
+    "expand_like",
     "expm1",
     "eye",
     "flip",

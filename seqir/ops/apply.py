@@ -58,6 +58,8 @@ def value_of(b: Builder, x: Any) -> Value:
         return x.value
     if isinstance(x, Variable):
         value = bind(b, x)
+        assigned = b.updates.get(b.bindings[x])
+        value = value if assigned is None else assigned.value
         if value.type.dtype == x.type.dtype:
             return value
         from seqir.ops.convert import Cast

@@ -5,7 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-from seqir.ir import Array, Builder, Emit, Node, Value
+from seqir.ir import Array, Emit, Node
 from seqir.ops.apply import apply, numeric
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Elementwise
@@ -27,9 +27,7 @@ class StopGradient(Elementwise):
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
         return operands
 
-    def vjp(
-        self, b: Builder, node: Node, *cotangents: Value
-    ) -> tuple[Value | None, ...]:
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
         return (None,)
 
 

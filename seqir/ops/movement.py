@@ -199,6 +199,42 @@ class Expand(Op):
 
 
 @dataclass(frozen=True)
+class ExpandLike(Op):
+    """y is x broadcast to the shape of another tensor, whose numbers do not matter.
+
+    Source: ONNX ``Expand`` (opset 13), with ``Shape`` where a size is unknown.
+    """
+
+    name: ClassVar[str] = "expand_like"
+
+    def infer(self, x: TensorType, like: TensorType) -> tuple[TensorType]:
+        shape = shapes.broadcast(x.shape, like.shape)
+        if len(shape) != like.rank or any(
+            d == 1 and e != 1 for d, e in zip(like.shape, shape, strict=True)
+        ):
+            raise ShapeError(f"{x} does not broadcast to {like}")
+        return (x.with_shape(like.shape),)
+
+    def evaluate(self, x: Array, like: Array) -> tuple[Array]:
+        return (np.array(np.broadcast_to(x, like.shape)),)
+
+    def lower(self, emit: Emit, node: Node, x: str, like: str) -> tuple[str]:
+        sizes = [d for d in node.result.type.shape if isinstance(d, int)]
+        known = len(sizes) == node.result.type.rank
+        shape = emit.ints(*sizes) if known else emit("Shape", like)
+        return (emit("Expand", x, shape),)
+
+    def simplified(self, x: Value, like: Value) -> Value | None:
+        return x if x.type.shape == like.type.shape else None
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        return Permuted(self, perm) if operands[0].rank == len(perm) else None
+
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return g, None
+
+
+@dataclass(frozen=True)
 class Slice(Op):
     """y = x[begin:end:step] along the given axes (Python's rules, step not 0).
 
@@ -515,6 +551,12 @@ def broadcast_to(x: Any, shape: Any) -> Any:
             )
         sizes.append(1 if same else d)  # type: ignore[arg-type]
     return apply(Expand(tuple(sizes)), operand(x))
+
+
+@operation
+def expand_like(x: Any, like: Any) -> Any:
+    """X broadcast to the shape of another tensor."""
+    return apply(ExpandLike(), operand(x), operand(like))
 
 
 def operand(x: Any) -> Any:

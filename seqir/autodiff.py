@@ -1,0 +1,168 @@
+"""Reverse-mode differentiation: gradients as nodes of the same graph.
+
+One walk backwards over the nodes, from the loss to what is differentiated by. Each
+operator says how a cotangent passes through it (`Op.vjp`); what several readers of a
+value ask for is added up, and what broadcasting has repeated is summed, here and
+nowhere else. The result is ordinary IR: it can be differentiated again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+from seqir import dtypes, shapes
+from seqir.errors import GraphError, SeqirError, ShapeError
+from seqir.ir import Builder, Graph, Node, Value
+from seqir.ops.apply import bind
+from seqir.ops.convert import ones_like
+from seqir.ops.movement import expand_like, squeeze
+from seqir.ops.reduce import sum as sum_
+from seqir.ops.tensor import Traced, Variable
+
+
+def gradient(
+    y: Traced, xs: Sequence[Any], seed: Traced | None = None
+) -> list[Traced | None]:
+    """d sum(y * seed) / dx for each x, appended to the graph that y belongs to.
+
+    `xs` are traced tensors or variables; an x that y does not depend on gives None.
+    `seed` is the cotangent of y, 1 if it is not given.
+
+    Raises: UnsupportedError naming the operator and the layer, if an operator between
+        y and an x has no gradient; ShapeError if the seed is not of y's shape.
+    """
+    b = y.builder
+    if not dtypes.is_float(y.dtype):
+        raise GraphError(f"{y!r} has no gradient: only fractions can be differentiated")
+    if seed is not None and seed.type != y.type:
+        raise ShapeError(f"the seed of a gradient of {y.type} is {seed.type}")
+    wanted = [bind(b, x) if isinstance(x, Variable) else x.value for x in xs]
+    walk = _Backward(b, wanted)
+    with b.active(), b.at("gradient"):
+        walk.add(y.value, ones_like(y) if seed is None else seed)
+        walk.run()
+        return [walk.total(value) for value in wanted]
+
+
+def gradient_graph(
+    graph: Graph, wrt: Iterable[str], output: str | None = None
+) -> Graph:
+    """The graph with one more output, ``d/<name>``, for each input or param named.
+
+    It is the gradient of the sum of an output (the only one, if none is named).
+
+    Raises: GraphError for a name that the graph does not have, or an output that does
+        not depend on it.
+    """
+    names = list(wrt)
+    known = {**graph.inputs, **graph.params}
+    for name in names:
+        if name not in known:
+            raise GraphError(f"graph {graph.name!r} has no input or param {name!r}")
+    if output is None and len(graph.outputs) != 1:
+        raise GraphError(
+            f"graph {graph.name!r} has the outputs {', '.join(graph.outputs)}: say "
+            "which one to differentiate"
+        )
+    y = graph.outputs[next(iter(graph.outputs)) if output is None else output]
+    b = Builder.resume(graph)
+    found = gradient(Traced(b, y), [Traced(b, known[name]) for name in names])
+    outputs = dict(graph.outputs)
+    for name, value in zip(names, found, strict=True):
+        if value is None:
+            raise GraphError(f"the output does not depend on {name!r}")
+        outputs[f"d/{name}"] = value.value
+    return b.finish(outputs)
+
+
+class _Backward:
+    """The walk: cotangents found so far, and which values they are wanted for."""
+
+    def __init__(self, b: Builder, wanted: Iterable[Value]) -> None:
+        self.b = b
+        self.nodes: tuple[Node, ...] = tuple(b.nodes)
+        self.cotangents: dict[Value, Any] = {}
+        self.dependent: set[Value] = set(wanted)
+        for node in self.nodes:
+            if not self.dependent.isdisjoint(node.operands):
+                self.dependent.update(
+                    v for v in node.results if dtypes.is_float(v.type.dtype)
+                )
+
+    def add(self, value: Value, cotangent: Any) -> None:
+        """One more contribution to the cotangent of a value."""
+        if value in self.cotangents:
+            cotangent = self.cotangents[value] + cotangent
+        self.cotangents[value] = cotangent
+
+    def total(self, value: Value) -> Any:
+        """The cotangent of a value in its own shape; None if there is none."""
+        g = self.cotangents.get(value)
+        return g if g is None else self.whole(g, value)
+
+    def run(self) -> None:
+        for node in reversed(self.nodes):
+            if self.dependent.isdisjoint(node.operands):
+                continue
+            gs = [self.cotangents.get(v) for v in node.results]
+            if all(g is None for g in gs):
+                continue
+            self.b.path = f"{node.source}/gradient" if node.source else "gradient"
+            for operand, g in zip(node.operands, self.pull(node, gs), strict=True):
+                if g is not None and operand in self.dependent:
+                    self.add(operand, self.summed(g, node, operand))
+
+    def pull(self, node: Node, gs: list[Any]) -> tuple[Any, ...]:
+        """Cotangents of the operands of one node."""
+        if not node.op.elementwise:
+            pairs = zip(gs, node.results, strict=True)
+            gs = [g if g is None else self.whole(g, v) for g, v in pairs]
+        ys = tuple(Traced(self.b, v) for v in node.results)
+        xs = (Traced(self.b, v) for v in node.operands)
+        single = len(ys) == 1
+        try:
+            return node.op.vjp(
+                gs[0] if single else tuple(gs), ys[0] if single else ys, *xs
+            )
+        except SeqirError as error:
+            error.add_note(f"in the gradient of {node.op} of layer {node.source!r}")
+            raise
+
+    def whole(self, g: Any, value: Value) -> Any:
+        """A cotangent that broadcasts to a value, broadcast."""
+        if _same(g.type.shape, value.type.shape):
+            return g
+        return expand_like(g, Traced(self.b, value))
+
+    def summed(self, g: Any, node: Node, operand: Value) -> Any:
+        """A cotangent of the result's shape as one of the operand's.
+
+        Where nothing was repeated it may stay smaller than the operand, saying the
+        same for every element.
+        """
+        shape, result = operand.type.shape, node.results[0]
+        if node.op.elementwise and _repeated(shape, result.type.shape):
+            g = self.whole(g, result)
+        axes = _repeated(shape, g.type.shape)
+        if not axes:
+            return g
+        extra = max(g.ndim - len(shape), 0)
+        g = sum_(g, axes, keepdims=True)
+        return squeeze(g, tuple(range(extra))) if extra else g
+
+
+def _repeated(small: shapes.Shape, large: shapes.Shape) -> tuple[int, ...]:
+    """The axes of the large shape along which the small one was broadcast."""
+    extra = len(large) - len(small)
+    if extra < 0:
+        return _repeated(small[-extra:], large)
+    pairs = enumerate(zip(small, large[extra:], strict=True), extra)
+    return (*range(extra), *(i for i, (d, e) in pairs if d == 1 and e != 1))
+
+
+def _same(a: shapes.Shape, b: shapes.Shape) -> bool:
+    """Whether two shapes are equal, unknown sizes taken to be what they must be."""
+    return len(a) == len(b) and all(
+        d == e or (d != 1 and e != 1) for d, e in zip(a, b, strict=True)
+    )
