@@ -14,7 +14,7 @@ All of them have `shape`, `dtype` and Python's operators.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Protocol
 
 import numpy as np
 
@@ -250,23 +250,41 @@ class KerasTensor(Tensor):
         return f"<KerasTensor shape={shape}, dtype={self.dtype}, name={self.name}>"
 
 
+class Slot(Protocol):
+    """Memory of a device that holds the numbers of a variable during a training."""
+
+    ahead: bool
+    """The device has changed them since they were last read."""
+    generation: int
+    """How often the device has changed them."""
+
+    def read(self) -> Array:
+        """A read-only copy of the present numbers; no longer ahead."""
+        ...
+
+    def write(self, array: Array) -> None:
+        """Replace the numbers; no longer ahead."""
+        ...
+
+
 class Variable(Tensor):
     """A weight: an array that lives between runs and has a name in its layer.
 
     Reading it inside a layer's `call` makes it a parameter of the graph. `version`
-    grows with every assignment, so that what was made from the old array can tell.
+    grows with every change, so that what was made from the old array can tell.
     """
 
     __slots__ = (
         "_array",
         "_path",
+        "_slot",
+        "_version",
         "autocast",
         "constraint",
         "name",
         "regularizer",
         "trainable",
         "trainable_by_design",
-        "version",
     )
     clock = 0
     """Assignments to any variable so far: nothing changed while it stands still."""
@@ -285,6 +303,8 @@ class Variable(Tensor):
         wanted = dtypes.to_numpy(dtypes.canonical(dtype or array.dtype))
         self._array: Array = np.array(array, wanted)
         self._array.flags.writeable = False
+        self._slot: Slot | None = None
+        self._version = 0
         self.name = name
         self._path = ""
         self.trainable = trainable
@@ -294,7 +314,6 @@ class Variable(Tensor):
         self.constraint: Any = None
         self.autocast = True
         """Layers of mixed precision read it in the type that they compute in."""
-        self.version = 0
 
     @property
     def type(self) -> TensorType:
@@ -321,8 +340,32 @@ class Variable(Tensor):
 
     @property
     def array(self) -> Array:
-        """The present numbers, read-only and shared; `numpy()` copies."""
+        """The present numbers, read-only and shared; `numpy()` copies.
+
+        While a training holds them on its device, looking at them makes a copy.
+        """
+        if self._slot is not None and self._slot.ahead:
+            self._array = self._slot.read()
         return self._array
+
+    @property
+    def version(self) -> int:
+        """How often the numbers have changed."""
+        return self._version + (self._slot.generation if self._slot else 0)
+
+    @property
+    def slot(self) -> Slot | None:
+        """Where a training holds the numbers, if one does."""
+        return self._slot
+
+    def move_to(self, slot: Slot | None) -> None:
+        """Let a slot hold the numbers from now on; None brings them back."""
+        array, self._version = self.array, self.version
+        self._slot = slot
+        if slot is None:
+            return
+        self._version -= slot.generation
+        slot.write(array)
 
     @property
     def size(self) -> int:
@@ -336,7 +379,7 @@ class Variable(Tensor):
 
     def numpy(self) -> Array:
         """A copy of the present numbers."""
-        return self._array.copy()
+        return self.array.copy()
 
     def assign(self, value: Any) -> Any:
         """Replace the numbers; inside a trace, after the step has run.
@@ -358,13 +401,20 @@ class Variable(Tensor):
         fresh = np.array(array, self._array.dtype)
         fresh.flags.writeable = False
         self._array = fresh
-        self.version += 1
+        self._version += 1
         Variable.clock += 1
+        if self._slot is not None:
+            self._slot.write(fresh)
         return self
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
-        array = self._array if dtype is None else self._array.astype(dtype)
+        array = self.array if dtype is None else self.array.astype(dtype)
         return array.copy() if copy else array
+
+    def __getstate__(self) -> Any:
+        """What a copy takes along: the numbers, not the device that holds them."""
+        self.move_to(None)
+        return None, {name: getattr(self, name) for name in self.__slots__}
 
     def __repr__(self) -> str:
         shape = shapes.format_shape(self.shape)

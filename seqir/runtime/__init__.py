@@ -7,5 +7,15 @@ is made or a device is probed, never when it is itself imported.
 from seqir.runtime.device import Device, resolve
 from seqir.runtime.doctor import report
 from seqir.runtime.session import Session, get_threads, set_threads
+from seqir.runtime.step import DeviceSlot, StepSession
 
-__all__ = ["Device", "Session", "get_threads", "report", "resolve", "set_threads"]
+__all__ = [
+    "Device",
+    "DeviceSlot",
+    "Session",
+    "StepSession",
+    "get_threads",
+    "report",
+    "resolve",
+    "set_threads",
+]

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NoReturn, Self
 
 import numpy as np
@@ -121,7 +121,15 @@ class Session:
                     raise TypeError("array in foreign byte order")
             return self._call(self._names, feeds if type(feeds) is dict else {**feeds})
         except Exception as error:
-            raise RunError(self._why(error, feeds)) from error
+            raise RunError(self.why(error, feeds)) from error
+
+    def binding(self) -> Any:
+        """A new set of bound inputs and outputs, for `run_bound`."""
+        return self._session.io_binding()
+
+    def run_bound(self, binding: Any) -> None:
+        """Run from bound inputs to bound outputs."""
+        self._session.run_with_iobinding(binding)
 
     def __reduce__(self) -> NoReturn:
         raise UnsupportedError(
@@ -187,12 +195,17 @@ class Session:
         values = {name: to_ort(ort, array) for name, array in feeds.items()}
         return [to_array(v) for v in self._session.run_with_ort_values(names, values)]
 
-    def _why(self, error: Exception, feeds: Any) -> str:
-        """One sentence for a run that failed."""
+    def why(
+        self, error: Exception, feeds: Any, fed: Sequence[str] | None = None
+    ) -> str:
+        """One sentence for a run that failed; `fed` are the inputs that feeds fill."""
         if not isinstance(feeds, Mapping):
             return f"run takes a dict of arrays by input name, not {type(feeds)}"
         optional = [x.name for x in self._session.get_overridable_initializers()]
-        found = find_fault(self._session.get_inputs(), optional, feeds)
+        inputs = self._session.get_inputs()
+        if fed is not None:
+            inputs = [x for x in inputs if x.name in fed]
+        found = find_fault(inputs, optional, feeds)
         return found or f"onnxruntime could not run the model: {clean(error)}"
 
 

@@ -1,0 +1,169 @@
+"""Running a graph that changes its own state, again and again, on one device.
+
+The state lies on the device in slots. A slot has two buffers: a run reads one and
+writes the other, then they change roles. So a run never writes what it still reads,
+and no number crosses the border of the device unless someone looks at it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from seqir import dtypes
+from seqir.errors import RunError
+from seqir.ir import Array
+from seqir.runtime import engine
+from seqir.runtime.device import resolve
+from seqir.runtime.session import Session
+from seqir.runtime.values import to_array, to_ort
+from seqir.tensortype import TensorType
+
+_HOST: Final = ("cpu",)
+
+
+class DeviceSlot:
+    """One tensor of state: its numbers on a device, and room for the next ones."""
+
+    __slots__ = ("_arrays", "_values", "ahead", "current", "generation", "type")
+
+    def __init__(self, type: TensorType, device: str = "cpu") -> None:
+        ort, target = engine.load(), resolve(device)
+        self.type = type
+        self.ahead = False
+        self.generation = 0
+        self.current = 0
+        shape = tuple(d for d in type.shape if isinstance(d, int))
+        kind = dtypes.to_numpy(type.dtype)
+        # On the host we own the memory, so that reading needs no call.
+        self._arrays = [np.zeros(shape, kind) for _ in range(2)]
+        self._values = [to_ort(ort, a) for a in self._arrays]
+        if target.kind not in _HOST:
+            self._values = [
+                ort.OrtValue.ortvalue_from_numpy(a, target.kind, target.index)
+                for a in self._arrays
+            ]
+            self._arrays = []
+
+    @property
+    def value(self) -> Any:
+        """The OrtValue of the present numbers."""
+        return self._values[self.current]
+
+    @property
+    def spare(self) -> Any:
+        """The OrtValue that the next numbers go to."""
+        return self._values[1 - self.current]
+
+    def flip(self) -> None:
+        """The spare buffer has been written: it holds the present numbers now."""
+        self.current = 1 - self.current
+        self.generation += 1
+        self.ahead = True
+
+    def read(self) -> Array:
+        """A read-only copy of the present numbers."""
+        if self._arrays:
+            array = self._arrays[self.current].copy()
+        else:
+            array = to_array(self.value)
+        array.flags.writeable = False
+        self.ahead = False
+        return array
+
+    def write(self, array: Array) -> None:
+        """Replace the present numbers."""
+        if self._arrays:
+            self._arrays[self.current][...] = array
+        else:
+            self.value.update_inplace(np.ascontiguousarray(array))
+        self.ahead = False
+
+
+class StepSession:
+    """A model whose inputs are a batch and state, its outputs results and new state.
+
+    Attributes:
+        session: the session that runs it.
+        slots: state tensors by the names of the inputs that read them.
+    """
+
+    def __init__(
+        self,
+        model: bytes,
+        initializers: Mapping[str, Array],
+        slots: Mapping[str, DeviceSlot],
+        updates: Mapping[str, str],
+        results: Mapping[str, TensorType],
+        *,
+        device: str = "auto",
+        threads: int | None = None,
+    ) -> None:
+        """Make a session.
+
+        Args:
+            model: a serialized ModelProto.
+            initializers: as for `Session`.
+            slots: the state, by input name.
+            updates: the output that is the new value of an input, by input name.
+            results: outputs of known shape to be read after each run, in order.
+            device: where the slots are.
+            threads: as for `Session`.
+
+        Raises: what `Session` raises.
+        """
+        self.session = Session(model, initializers, device=device, threads=threads)
+        self.slots = dict(slots)
+        ort = engine.load()
+        self._changing = [(self.slots[name], out) for name, out in updates.items()]
+        self._fed = [n for n in self.session.input_names if n not in self.slots]
+        self._results: list[Array] = []
+        self._result_values: list[tuple[str, Any]] = []
+        for name, type in results.items():
+            shape = tuple(d for d in type.shape if isinstance(d, int))
+            array = np.zeros(shape, dtypes.to_numpy(type.dtype))
+            self._results.append(array)
+            self._result_values.append((name, to_ort(ort, array)))
+        self._bindings: dict[tuple[int, ...], Any] = {}
+        self._remote = resolve(device).kind not in _HOST
+
+    @property
+    def fed(self) -> Sequence[str]:
+        """The inputs that every run must be given."""
+        return self._fed
+
+    def run(self, feeds: Mapping[str, Array]) -> list[Array]:
+        """Run once: the state moves on; the results, in memory that the next run takes.
+
+        Raises: RunError if an input does not fit or the computation fails; the state
+            is then as it was.
+        """
+        roles = tuple([slot.current for slot in self.slots.values()])
+        binding = self._bindings.get(roles)
+        if binding is None:
+            binding = self._bindings[roles] = self._bind()
+        try:
+            for name in self._fed:
+                binding.bind_cpu_input(name, feeds[name])
+            if self._remote:
+                binding.synchronize_inputs()
+            self.session.run_bound(binding)
+            if self._remote:
+                binding.synchronize_outputs()
+        except Exception as error:
+            raise RunError(self.session.why(error, feeds, self._fed)) from error
+        for slot, _ in self._changing:
+            slot.flip()
+        return self._results
+
+    def _bind(self) -> Any:
+        binding = self.session.binding()
+        for name, slot in self.slots.items():
+            binding.bind_ortvalue_input(name, slot.value)
+        for slot, output in self._changing:
+            binding.bind_ortvalue_output(output, slot.spare)
+        for name, value in self._result_values:
+            binding.bind_ortvalue_output(name, value)
+        return binding
