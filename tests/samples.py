@@ -56,6 +56,7 @@ from seqir.ops.arith import (
 from seqir.ops.barrier import StopGradient
 from seqir.ops.constant import Constant, FrozenArray
 from seqir.ops.conv import Conv, ConvTranspose
+from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.ops.convert import Cast, FillLike
 from seqir.ops.gather import Gather, GatherElements, OneHot, Scatter
 from seqir.ops.linalg import Einsum, Gemm, MatMul
@@ -72,6 +73,7 @@ from seqir.ops.movement import (
 )
 from seqir.ops.norm import BatchNorm, LayerNorm
 from seqir.ops.pool import AveragePool, MaxPool
+from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
 from seqir.ops.reduce import ArgReduce, CumSum, Reduce
 from seqir.ops.resize import Upsample
 from seqir.ops.sort import TopK
@@ -476,7 +478,40 @@ def convolutions() -> Iterator[Sample]:
     )
 
 
-def images() -> Iterator[Sample]:
+def gradients() -> Iterator[Sample]:
+    """Gradients of the convolutions and pools among the other samples."""
+    uneven = Conv((3, 2), (), (1, 1), 2, same=True)
+    for s in (
+        *convolutions(),
+        Sample(uneven, (x(BATCH, 4, 7, 6), x(6, 2, 2, 3))),
+        Sample(Conv((1,), (), (2,), same=True), (x(BATCH, 3, 9), x(4, 3, 3))),
+    ):
+        if isinstance(s.op, Conv):
+            image, kernel, *_ = s.operands
+            g = x(*known(s.op.infer(image.type, kernel.type)[0]))
+            yield Sample(ConvKernelGrad(s.op, kernel.shape), (image, g))
+            yield Sample(ConvInputGrad(s.op), (g, kernel, image))
+    steps = x(BATCH, 1, 8, values=(0.0, 1.0, 1.0, 0.0, 2.0, 2.0, 2.0, -1.0) * BATCH)
+    for s in (
+        *pools(),
+        Sample(MaxPool((3,), (2,), same(1)), (steps,)),
+        Sample(MaxPool((2, 3), (3, 2), (), same=True), (x(BATCH, 2, 7, 6),)),
+        Sample(AveragePool((2, 3), (3, 2), (), same=True), (x(BATCH, 2, 7, 6),)),
+    ):
+        (image,) = s.operands
+        g = x(*known(s.op.infer(image.type)[0]))
+        if isinstance(s.op, MaxPool):
+            yield Sample(MaxPoolGrad(s.op), (image, g, g))
+            yield Sample(MaxPoolPick(s.op), (image, x(*image.shape)))
+        elif isinstance(s.op, AveragePool):
+            yield Sample(AveragePoolGrad(s.op), (g, image))
+
+
+def known(type: TensorType) -> tuple[int, ...]:
+    return tuple(d for d in type.shape if isinstance(d, int))
+
+
+def pools() -> Iterator[Sample]:
     for kind in (MaxPool, AveragePool):
         for window, strides, pads, size in (
             ((2,), (2,), same(0), (7,)),
@@ -486,6 +521,9 @@ def images() -> Iterator[Sample]:
             ((2, 3, 2), (2, 1, 2), same(0, 1, 0), (4, 6, 4)),
         ):
             yield Sample(kind(window, strides, pads), (x(BATCH, 2, *size),))
+
+
+def images() -> Iterator[Sample]:
     for shape in ((BATCH, 3), (BATCH, 3, 4), (2, 3, 4, 6)):
         vectors = (x(3), x(3), x(3), x(3, low=0.1))
         yield Sample(BatchNorm(1e-3), (x(*shape), *vectors))
@@ -510,6 +548,8 @@ SAMPLES: tuple[Sample, ...] = (
     *lookups(),
     *products(),
     *convolutions(),
+    *pools(),
+    *gradients(),
     *images(),
 )
 
@@ -607,6 +647,11 @@ def bad() -> Iterator[BadSample]:
         back, (image, f(3, 4, 3, 3), f(3)), "the bias of 4 filters has shape (3,)"
     )
     yield BadSample(
+        ConvTranspose((2, 2), same(0, 0), (1, 3), (0, 2)),
+        (image, f(3, 4, 3, 3)),
+        "an output padding of 2 must be less than the stride of 2",
+    )
+    yield BadSample(
         ConvTranspose((1, 1), same(0, 0), (1, 1), (0, 0), 2),
         (image, f(3, 4, 3, 3)),
         "3 channels cannot be divided into 2 groups",
@@ -615,6 +660,15 @@ def bad() -> Iterator[BadSample]:
         ConvTranspose((1, 1), same(5, 5), (1, 1), (0, 0)),
         (image, f(3, 4, 3, 3)),
         "padding ((5, 5), (5, 5)) leaves nothing",
+    )
+    dw = ConvKernelGrad(flat, (4, 3, 3, 3))
+    yield BadSample(dw, (image, f(1, 4, 8, 8)), "cotangent f32[1, 4, 8, 8] of a result")
+    yield BadSample(dw, (image, f(1, 4, 6)), "2 spatial axes got")
+    yield BadSample(
+        AveragePoolGrad(AveragePool((2, 2), (2, 2), same(0, 0))),
+        (f(1, 3, 4, 4, dtype="float16"), image),
+        "average_pool_grad needs one element type",
+        **kind,
     )
     yield BadSample(MaxPool((2,), (2,), same(0)), (image,), "of 1 spatial axes got")
     yield BadSample(MaxPool((9, 2), (2, 2), same(0, 0)), (image,), "a window of 9")

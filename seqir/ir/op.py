@@ -151,4 +151,4 @@ class Op(ABC):
 
 
 def _show(value: object) -> str:
-    return value if isinstance(value, str) else repr(value)
+    return str(value) if isinstance(value, str | Op) else repr(value)

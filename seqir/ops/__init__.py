@@ -23,6 +23,9 @@ from seqir.ops import (
     conv as _conv,
 )
 from seqir.ops import (
+    conv_grad as _conv_grad,
+)
+from seqir.ops import (
     convert as _convert,
 )
 from seqir.ops import (
@@ -39,6 +42,9 @@ from seqir.ops import (
 )
 from seqir.ops import (
     pool as _pool,
+)
+from seqir.ops import (
+    pool_grad as _pool_grad,
 )
 from seqir.ops import (
     reduce as _reduce,
@@ -333,6 +339,8 @@ ALL: tuple[type[Op], ...] = (
     _constant.Constant,
     _conv.Conv,
     _conv.ConvTranspose,
+    _conv_grad.ConvKernelGrad,
+    _conv_grad.ConvInputGrad,
     _convert.Cast,
     _convert.FillLike,
     _gather.Gather,
@@ -356,6 +364,9 @@ ALL: tuple[type[Op], ...] = (
     _norm.LayerNorm,
     _pool.MaxPool,
     _pool.AveragePool,
+    _pool_grad.MaxPoolGrad,
+    _pool_grad.MaxPoolPick,
+    _pool_grad.AveragePoolGrad,
     _reduce.Reduce,
     _reduce.ArgReduce,
     _reduce.CumSum,

@@ -7,17 +7,16 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op
+from seqir.ops.apply import apply, type_of_operand
 from seqir.ops.elementwise import check_kind
 from seqir.ops.linalg import rescaled
-from seqir.tensortype import TensorType
-
-Ints = tuple[int, ...]
-Pairs = tuple[tuple[int, int], ...]
+from seqir.ops.reduce import sum as sum_
+from seqir.ops.taps import Ints, Pairs, Taps, onnx_pads, tap_parts
+from seqir.tensortype import TensorType, type_of
 
 
 @dataclass(frozen=True)
@@ -40,6 +39,10 @@ class Conv(Op):
     same: bool = False
     """Pad to ``out = ceil(size / s)``, whatever the size turns out to be; no `pads`."""
 
+    def taps(self, kernel: Ints) -> Taps:
+        """Where a kernel of that size lies."""
+        return Taps(kernel, self.strides, self.dilations, self.pads, self.same)
+
     def infer(
         self, x: TensorType, w: TensorType, b: TensorType | None = None
     ) -> tuple[TensorType]:
@@ -51,25 +54,12 @@ class Conv(Op):
             raise ShapeError(f"{m} filters cannot be divided into {self.groups} groups")
         if b is not None and b.shape != (m,):
             raise ShapeError(f"the bias of {m} filters has shape {b.shape}")
-        if self.same:
-            out = map(shapes.ceildiv, size, self.strides)
-            return (x.with_shape((n, m, *out)),)
-        axes = zip(size, kernel, self.strides, self.pads, self.dilations, strict=True)
-        return (x.with_shape((n, m, *(shapes.window(*axis) for axis in axes))),)
+        out = self.taps(tuple(kernel)).positions(tuple(size))
+        return (x.with_shape((n, m, *out)),)
 
     def evaluate(self, x: Array, w: Array, b: Array | None = None) -> tuple[Array]:
         rank = len(self.strides)
-        spatial = tuple(range(2, 2 + rank))
-        pads = self.pads
-        if self.same:
-            pads = same_pads(x, w.shape[2:], self.strides, self.dilations)
-        x = np.pad(x, ((0, 0), (0, 0), *pads))
-        reach = tuple(
-            (k - 1) * d + 1 for k, d in zip(w.shape[2:], self.dilations, strict=True)
-        )
-        patches = sliding_window_view(x, reach, axis=spatial)
-        steps = [slice(None, None, s) for s in (*self.strides, *self.dilations)]
-        patches = patches[(slice(None), slice(None), *steps)]
+        patches = self.taps(w.shape[2:]).patches(x)
         n, out = patches.shape[0], patches.shape[2 : 2 + rank]
         patches = patches.reshape(n, self.groups, -1, *patches.shape[2:])
         w = w.reshape(self.groups, -1, *w.shape[1:])
@@ -89,6 +79,17 @@ class Conv(Op):
             **onnx_pads(self.pads, same=self.same),
         )
         return (y,)
+
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
+
+        x, w, *bias = operands
+        dw = ConvKernelGrad(self, static(type_of_operand(w).shape))
+        return (
+            apply(ConvInputGrad(self), g, w, x),
+            apply(dw, x, g),
+            *(channel_sums(g) for _ in bias),
+        )
 
     def scaled(
         self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
@@ -110,6 +111,8 @@ class ConvTranspose(Op):
     Shapes: x[N, C, *size], w[C, M/groups, *kernel], b[M] (optional)
         -> y[N, M, *out],
         out = (size - 1)*s + d*(kernel - 1) + 1 - pads + output_padding.
+    Raises: ShapeError if channels disagree, the pads leave nothing, or the output
+        padding is as large as a stride (ONNX Runtime refuses that).
     Source: ONNX ``ConvTranspose`` (opset 11).
     """
 
@@ -119,6 +122,15 @@ class ConvTranspose(Op):
     dilations: Ints
     output_padding: Ints
     groups: int = 1
+
+    def taps(self, kernel: Ints) -> Taps:
+        """Where a kernel of that size lies in the result."""
+        return Taps(kernel, self.strides, self.dilations, self.pads)
+
+    @property
+    def adjoint(self) -> Conv:
+        """The convolution that takes a cotangent of the result back to x."""
+        return Conv(self.strides, self.pads, self.dilations, self.groups)
 
     def infer(
         self, x: TensorType, w: TensorType, b: TensorType | None = None
@@ -134,6 +146,12 @@ class ConvTranspose(Op):
         m = m_per_group * self.groups
         if b is not None and b.shape != (m,):
             raise ShapeError(f"the bias of {m} filters has shape {b.shape}")
+        for extra, stride in zip(self.output_padding, self.strides, strict=True):
+            if extra >= stride:
+                raise ShapeError(
+                    f"an output padding of {extra} must be less than the stride "
+                    f"of {stride}"
+                )
         out = [
             shapes.add(shapes.mul(shapes.add(z, -1), s), (k - 1) * d + 1 + op - sum(p))
             for z, k, s, d, p, op in zip(
@@ -148,36 +166,11 @@ class ConvTranspose(Op):
         return (x.with_shape((n, m, *out)),)
 
     def evaluate(self, x: Array, w: Array, b: Array | None = None) -> tuple[Array]:
-        rank = len(self.strides)
-        n, c, *size = x.shape
-        g = self.groups
-        kernel = w.shape[2:]
-        full = [
-            (z - 1) * s + (k - 1) * d + 1 + op
-            for z, s, k, d, op in zip(
-                size, self.strides, kernel, self.dilations, self.output_padding,
-                strict=True,
-            )
-        ]  # fmt: skip
-        y = np.zeros((n, g, w.shape[1], *full), np.result_type(x, w))
-        xg = x.reshape(n, g, c // g, *size)
-        wg = w.reshape(g, c // g, *w.shape[1:])
-        o = "pqr"[:rank]
-        for place in np.ndindex(*kernel):
-            at = (slice(None), slice(None), slice(None), *place)
-            part = np.einsum(f"ngc{o},gcm->ngm{o}", xg, wg[at])
-            where = tuple(
-                slice(i * d, i * d + (z - 1) * s + 1, s)
-                for i, d, z, s in zip(
-                    place, self.dilations, size, self.strides, strict=True
-                )
-            )
-            y[(slice(None), slice(None), slice(None), *where)] += part
-        crop = tuple(
-            slice(p0, z - p1) for (p0, p1), z in zip(self.pads, full, strict=True)
-        )
-        y = y.reshape(n, -1, *full)[(slice(None), slice(None), *crop)]
-        y = np.ascontiguousarray(y).astype(x.dtype, copy=False)
+        size = self.infer(type_of(x), type_of(w))[0].shape[2:]
+        parts = tap_parts(x, w, self.groups)
+        y = self.taps(w.shape[2:]).add_back(parts, static(size))
+        y = y.astype(x.dtype, copy=False)
+        rank = len(size)
         return (y if b is None else y + b.reshape(-1, *(1,) * rank),)
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
@@ -193,6 +186,17 @@ class ConvTranspose(Op):
             group=self.groups,
         )
         return (y,)
+
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        from seqir.ops.conv_grad import ConvKernelGrad
+
+        x, w, *bias = operands
+        dw = ConvKernelGrad(self.adjoint, static(type_of_operand(w).shape))
+        return (
+            apply(self.adjoint, g, w),
+            apply(dw, g, x),
+            *(channel_sums(g) for _ in bias),
+        )
 
     def scaled(
         self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
@@ -214,7 +218,7 @@ def check_operands(
 ) -> None:
     """ShapeError or DTypeError unless ranks and element types fit the operator."""
     if x.rank != spatial + 2 or w.rank != spatial + 2:
-        raise ShapeError(f"{name} with {spatial} spatial axes got {x} and kernel {w}")
+        raise ShapeError(f"{name} with {spatial} spatial axes got {x} and {w}")
     types = {t.dtype for t in (x, w, b) if t is not None}
     if len(types) > 1:
         raise DTypeError(f"{name} needs one element type, got {' and '.join(types)}")
@@ -236,15 +240,6 @@ def static(shape: shapes.Shape) -> tuple[int, ...]:
     return shape  # type: ignore[return-value]
 
 
-def same_pads(x: Array, kernel: Ints, strides: Ints, dilations: Ints) -> Pairs:
-    """The pads that make ``out = ceil(size / s)`` for this array."""
-    axes = zip(x.shape[2:], kernel, strides, dilations, strict=True)
-    return tuple(shapes.same_pads(*axis) for axis in axes)
-
-
-def onnx_pads(pads: Pairs, *, same: bool) -> dict[str, Any]:
-    """The ONNX attribute that says how to pad."""
-    if same:
-        return {"auto_pad": "SAME_UPPER"}
-    begin, end = zip(*pads, strict=True)
-    return {"pads": (*begin, *end)}
+def channel_sums(g: Any) -> Any:
+    """g[N, C, *size] summed over all but the channels."""
+    return sum_(g, (0, *range(2, type_of_operand(g).rank)))

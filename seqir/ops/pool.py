@@ -6,13 +6,12 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
-from numpy.lib.stride_tricks import sliding_window_view
 
-from seqir import shapes
 from seqir.errors import ShapeError
 from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.conv import Ints, Pairs, onnx_pads, same_pads
+from seqir.ops.apply import apply
 from seqir.ops.elementwise import check_kind
+from seqir.ops.taps import Ints, Pairs, Taps, onnx_pads
 from seqir.tensortype import TensorType
 
 
@@ -31,41 +30,29 @@ class Pool(Op):
     same: bool = False
     """Pad to ``out = ceil(size / s)``, whatever the size turns out to be; no `pads`."""
 
+    @property
+    def taps(self) -> Taps:
+        """Where the window lies."""
+        once = (1,) * len(self.window)
+        return Taps(self.window, self.strides, once, self.pads, self.same)
+
     def infer(self, x: TensorType) -> tuple[TensorType]:
         check_kind(self.name, x.dtype, "float")
         if x.rank != len(self.window) + 2:
             raise ShapeError(f"{self.name} of {len(self.window)} spatial axes got {x}")
         n, c, *size = x.shape
-        if self.same:
-            return (x.with_shape((n, c, *map(shapes.ceildiv, size, self.strides))),)
-        axes = zip(size, self.window, self.strides, self.pads, strict=True)
-        out = (shapes.window(d, k, s, p, 1) for d, k, s, p in axes)
-        return (x.with_shape((n, c, *out)),)
-
-    def windows(self, x: Array, fill: float) -> Array:
-        """All windows of the padded array, the window's axes last."""
-        pads = self.pads
-        if self.same:
-            pads = same_pads(x, self.window, self.strides, (1,) * len(self.window))
-        x = np.pad(x, ((0, 0), (0, 0), *pads), constant_values=fill)
-        spatial = tuple(range(2, x.ndim))
-        steps = (slice(None, None, s) for s in self.strides)
-        return sliding_window_view(x, self.window, axis=spatial)[:, :, *steps]
+        return (x.with_shape((n, c, *self.taps.positions(tuple(size)))),)
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        y = emit(
-            self.onnx,
-            x,
-            kernel_shape=self.window,
-            strides=self.strides,
-            **onnx_pads(self.pads, same=self.same),
-            **self.attributes(),
-        )
-        return (y,)
+        return (emit(self.onnx, x, **self.attributes()),)
 
     def attributes(self) -> dict[str, Any]:
-        """Further ONNX attributes."""
-        return {}
+        """The ONNX attributes."""
+        return {
+            "kernel_shape": self.window,
+            "strides": self.strides,
+            **onnx_pads(self.pads, same=self.same),
+        }
 
 
 @dataclass(frozen=True)
@@ -79,9 +66,14 @@ class MaxPool(Pool):
     onnx: ClassVar[str] = "MaxPool"
 
     def evaluate(self, x: Array) -> tuple[Array]:
-        windows = self.windows(x, -np.inf)
-        y = windows.max(tuple(range(-len(self.window), 0)))
+        patches = self.taps.patches(x, -np.inf)
+        y = patches.max(tuple(range(-len(self.window), 0)))
         return (np.asarray(y, order="C"),)
+
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        from seqir.ops.pool_grad import MaxPoolGrad
+
+        return (apply(MaxPoolGrad(self), *operands, y, g),)
 
 
 @dataclass(frozen=True)
@@ -96,6 +88,15 @@ class AveragePool(Pool):
 
     def evaluate(self, x: Array) -> tuple[Array]:
         axes = tuple(range(-len(self.window), 0))
-        total = self.windows(x, 0).sum(axes)
-        count = self.windows(np.ones_like(x), 0).sum(axes)
-        return ((total / count).astype(x.dtype, copy=False),)
+        total = self.taps.patches(x).sum(axes)
+        return ((total / self.counts(x.shape[2:])).astype(x.dtype, copy=False),)
+
+    def counts(self, size: Ints) -> Array:
+        """How many places of the image each window covers: [*out]."""
+        ones = self.taps.patches(np.ones((1, 1, *size)))
+        return ones.sum(tuple(range(-len(size), 0)))[0, 0]
+
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        from seqir.ops.pool_grad import AveragePoolGrad
+
+        return (apply(AveragePoolGrad(self), g, *operands),)

@@ -1,0 +1,162 @@
+"""Gradients of pooling, whole: how to spell them depends on the target."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import dtypes
+from seqir.ir import Array, Emit, Node, Op
+from seqir.ops.apply import apply
+from seqir.ops.conv_grad import check_cotangent
+from seqir.ops.convert import known_shape
+from seqir.ops.pool import AveragePool, MaxPool
+from seqir.tensortype import TensorType
+
+
+@dataclass(frozen=True)
+class MaxPoolGrad(Op):
+    """The gradient of max pooling: the first maximum of a window takes all.
+
+    ``dx[n, c, i] = sum of g[n, c, p] over the windows p whose first maximum is x[i]``
+
+    Shapes: x[N, C, *size], y and g[N, C, *out] -> dx as x; y is the pooled x.
+    Raises: ShapeError if y or g has not the shape of the pooled x.
+    Source: ONNX ``MaxPool`` (opset 12) with indices, ``ScatterElements`` (opset 16).
+    """
+
+    name: ClassVar[str] = "max_pool_grad"
+    pool: MaxPool
+
+    def infer(self, x: TensorType, y: TensorType, g: TensorType) -> tuple[TensorType]:
+        (pooled,) = self.pool.infer(x)
+        check_cotangent(self.name, y, pooled)
+        check_cotangent(self.name, g, pooled)
+        return (x,)
+
+    def evaluate(self, x: Array, y: Array, g: Array) -> tuple[Array]:
+        window = self.pool.window
+        places = np.arange(math.prod(window))
+        parts = (places == first_maximum(self.pool, x)) * g[..., None]
+        parts = parts.reshape(*g.shape, *window)
+        return (self.pool.taps.add_back(parts, x.shape[2:]).astype(x.dtype),)
+
+    def lower(self, emit: Emit, node: Node, x: str, y: str, g: str) -> tuple[str]:
+        dtype = dtypes.to_numpy(node.result.type.dtype)
+        indices = emit_indices(emit, self.pool, x)
+        shape, flat = emit("Shape", x), emit.ints(-1)
+        count = emit("ReduceProd", shape, keepdims=1)
+        zeros = emit("ConstantOfShape", count, value=np.zeros(1, dtype))
+        dx = emit(
+            "ScatterElements",
+            zeros,
+            emit("Reshape", indices, flat),
+            emit("Reshape", g, flat),
+            axis=0,
+            reduction="add",
+        )
+        return (emit("Reshape", dx, shape),)
+
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return None, None, apply(MaxPoolPick(self.pool), operands[0], g)
+
+
+@dataclass(frozen=True)
+class MaxPoolPick(Op):
+    """What h has where x has the first maximum of a window: `MaxPoolGrad`'s adjoint.
+
+    Shapes: x and h[N, C, *size] -> y[N, C, *out].
+    Raises: ShapeError if x and h differ in shape.
+    Source: ONNX ``MaxPool`` (opset 12) with indices, ``Gather`` (opset 13).
+    """
+
+    name: ClassVar[str] = "max_pool_pick"
+    pool: MaxPool
+
+    def infer(self, x: TensorType, h: TensorType) -> tuple[TensorType]:
+        check_cotangent(self.name, h, x)
+        return self.pool.infer(x)
+
+    def evaluate(self, x: Array, h: Array) -> tuple[Array]:
+        first = first_maximum(self.pool, x)
+        patches = self.pool.taps.patches(h)
+        patches = patches.reshape(*first.shape[:-1], -1)
+        return (np.take_along_axis(patches, first, -1)[..., 0],)
+
+    def lower(self, emit: Emit, node: Node, x: str, h: str) -> tuple[str]:
+        indices = emit_indices(emit, self.pool, x)
+        return (emit("Gather", emit("Reshape", h, emit.ints(-1)), indices, axis=0),)
+
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        x, _ = operands
+        return None, apply(MaxPoolGrad(self.pool), x, apply(self.pool, x), g)
+
+
+@dataclass(frozen=True)
+class AveragePoolGrad(Op):
+    """The gradient of average pooling.
+
+    ``dx[n, c, i] = sum of g[n, c, p] / count[p] over the windows p that cover i``
+
+    Shapes: g[N, C, *out], x[N, C, *size] -> dx as x, of which only the shape counts.
+    Raises: ShapeError if g has not the shape of the pooled x.
+    Source: ONNX ``ConvTranspose`` (opset 11) by a window of ones.
+    """
+
+    name: ClassVar[str] = "average_pool_grad"
+    pool: AveragePool
+
+    def infer(self, g: TensorType, x: TensorType) -> tuple[TensorType]:
+        check_cotangent(self.name, g, *self.pool.infer(x))
+        return (x,)
+
+    def evaluate(self, g: Array, x: Array) -> tuple[Array]:
+        size, window = x.shape[2:], self.pool.window
+        shares = g / self.pool.counts(size)
+        parts = np.broadcast_to(
+            shares[(..., *(None,) * len(window))], (*g.shape, *window)
+        )
+        return (self.pool.taps.add_back(parts, size).astype(x.dtype),)
+
+    def lower(self, emit: Emit, node: Node, g: str, x: str) -> tuple[str]:
+        taps, dtype = self.pool.taps, dtypes.to_numpy(node.result.type.dtype)
+        size = node.result.type.shape[2:]
+        known = known_shape(size)
+        ones = np.ones((1, 1, *self.pool.window), dtype)
+        if known is not None:
+            counts = emit.constant(self.pool.counts(known).astype(dtype))
+        else:
+            # With the padding counted in, the mean of ones is count / volume.
+            like = emit("ConstantOfShape", emit("Shape", x), value=np.ones(1, dtype))
+            counts = emit(
+                "AveragePool", like, count_include_pad=1, **self.pool.attributes()
+            )
+            counts = emit("Mul", counts, emit.scalar(ones.size, dtype.name))
+        one = emit.ints(-1, 1)
+        rest = emit("Shape", g, start=2)
+        shares = emit(
+            "Reshape", emit("Div", g, counts), emit("Concat", one, rest, axis=0)
+        )
+        single = emit("Concat", one, emit("Shape", x, start=2), axis=0)
+        images = emit("Reshape", x, single)
+        dx = taps.emit_spread(emit, size, shares, emit.constant(ones), images, 1)
+        return (emit("Reshape", dx, emit("Shape", x)),)
+
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return apply(self.pool, g), None
+
+
+def first_maximum(pool: MaxPool, x: Array) -> Array:
+    """The tap of each window that is its first maximum: [N, C, *out, 1]."""
+    patches = pool.taps.patches(x, -np.inf)
+    flat = patches.reshape(*patches.shape[: x.ndim], -1)
+    return flat.argmax(-1)[..., None]
+
+
+def emit_indices(emit: Emit, pool: MaxPool, x: str) -> str:
+    """Where in the flat x each window has its first maximum."""
+    _, indices = emit.many("MaxPool", x, outputs=2, **pool.attributes())
+    return indices

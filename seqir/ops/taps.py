@@ -1,0 +1,256 @@
+"""The taps of a sliding window: what convolution, pooling and their gradients share.
+
+Tap k of position p looks at place ``p*s + k*d - pad``. Everything here is one of two
+adjoint maps: `cut` takes from an image what each tap sees, `spread` adds up what each
+tap gives back to the places it saw.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+import numpy as np
+from numpy.lib.stride_tricks import sliding_window_view
+
+from seqir import shapes
+from seqir.ir import Array, Emit
+from seqir.ops.apply import apply, type_of_operand
+from seqir.ops.convert import zeros_like
+from seqir.ops.movement import Concat, Pad, Slice, moveaxis, reshape, shape
+
+Ints = tuple[int, ...]
+Pairs = tuple[tuple[int, int], ...]
+
+
+@dataclass(frozen=True)
+class Taps:
+    """Where a window of a kernel's size lies on the spatial axes of an image."""
+
+    kernel: Ints
+    strides: Ints
+    dilations: Ints
+    pads: Pairs
+    same: bool = False
+    """Pad to ``positions = ceil(size / s)``, whatever the size; `pads` do not count."""
+
+    @property
+    def reach(self) -> Ints:
+        """Places from the first tap to the last, both included."""
+        pairs = zip(self.kernel, self.dilations, strict=True)
+        return tuple((k - 1) * d + 1 for k, d in pairs)
+
+    def positions(self, size: shapes.Shape) -> shapes.Shape:
+        """How many windows fit on each axis.
+
+        Raises: ShapeError if a window is larger than the padded size.
+        """
+        if self.same:
+            return tuple(map(shapes.ceildiv, size, self.strides))
+        axes = zip(
+            size, self.kernel, self.strides, self.pads, self.dilations, strict=True
+        )
+        return tuple(shapes.window(*axis) for axis in axes)
+
+    def padding(self, size: shapes.Shape) -> Pairs | None:
+        """The pads of an image; None if they depend on an unknown size."""
+        if not self.same:
+            return self.pads
+        if not self.placed(size):
+            return None
+        axes = zip(size, self.kernel, self.strides, self.dilations, strict=True)
+        return tuple(
+            shapes.same_pads(n if isinstance(n, int) else 1, *axis) for n, *axis in axes
+        )
+
+    def placed(self, size: shapes.Shape) -> bool:
+        """Whether it is known where the last window ends, counted from an end."""
+        pairs = zip(size, self.strides, strict=True)
+        return all(isinstance(n, int) or s == 1 for n, s in pairs)
+
+    def places(self) -> Iterator[Ints]:
+        """The taps in row-major order, each as its place in the first window."""
+        for tap in np.ndindex(*self.kernel):
+            yield tuple(k * d for k, d in zip(tap, self.dilations, strict=True))
+
+    # NumPy, channels first.
+
+    def patches(self, x: Array, fill: float = 0.0) -> Array:
+        """All windows: x[N, C, *size] -> [N, C, *positions, *kernel]."""
+        pads = self.padding(x.shape[2:])
+        assert pads is not None, "the sizes of an array are known"
+        x = np.pad(x, ((0, 0), (0, 0), *pads), constant_values=fill)
+        windows = sliding_window_view(x, self.reach, axis=tuple(range(2, x.ndim)))
+        steps = (slice(None, None, s) for s in (*self.strides, *self.dilations))
+        return windows[:, :, *steps]
+
+    def add_back(self, parts: Array, size: Ints) -> Array:
+        """The adjoint of `patches`: [N, C, *positions, *kernel] -> [N, C, *size]."""
+        pads = self.padding(size)
+        assert pads is not None, "the sizes of an array are known"
+        rank = len(size)
+        full = [n + sum(p) for n, p in zip(size, pads, strict=True)]
+        y = np.zeros((*parts.shape[:2], *full), parts.dtype)
+        positions = parts.shape[2 : 2 + rank]
+        for tap, place in zip(np.ndindex(*self.kernel), self.places(), strict=True):
+            where = tuple(
+                slice(i, i + (n - 1) * s + 1, s)
+                for i, n, s in zip(place, positions, self.strides, strict=True)
+            )
+            y[:, :, *where] += parts[..., *tap]
+        crop = (slice(p, p + n) for (p, _), n in zip(pads, size, strict=True))
+        return np.ascontiguousarray(y[:, :, *crop])
+
+    # Traced tensors, channels last: x[N, *size, C]. Needs `placed` sizes.
+
+    def cut(self, x: Any, fill: float = 0.0) -> list[Any]:
+        """What each tap sees: one [N, *positions, C] for each."""
+        size = type_of_operand(x).shape[1:-1]
+        pads = self.padding(size)
+        assert pads is not None, "cut needs an image that is `placed`"
+        before, after = zip((0, 0), *pads, (0, 0), strict=True)
+        padded = apply(Pad(before, after, value=fill), x)
+        axes = tuple(range(1, len(size) + 1))
+        positions = self.positions(size)
+        parts: list[Any] = []
+        for place in self.places():
+            ends = tuple(
+                i + (n - 1) * s + 1 if isinstance(n, int) else i - r + 1 or Slice.END
+                for i, n, s, r in zip(
+                    place, positions, self.strides, self.reach, strict=True
+                )
+            )
+            whole = type_of_operand(padded).shape[1:-1]
+            ends = tuple(
+                Slice.END if n == e else e for n, e in zip(whole, ends, strict=True)
+            )
+            parts.append(apply(Slice(axes, place, ends, self.strides), padded))
+        return parts
+
+    def spread(self, parts: Sequence[Any], size: shapes.Shape) -> Any:
+        """The adjoint of `cut`: parts[N, *positions, C] -> [N, *size, C].
+
+        Place i is phase ``i % s`` of cell ``i // s``: each tap gives to one phase,
+        shifted by whole cells, and the phases are interleaved at the end.
+        """
+        reach = [r - 1 for r in self.reach]
+        most = [r // s for r, s in zip(reach, self.strides, strict=True)]
+        phases: dict[Ints, Any] = {}
+        for place, part in zip(self.places(), parts, strict=True):
+            pairs = list(zip(place, self.strides, strict=True))
+            phase = tuple(i % s for i, s in pairs)
+            before = (0, *(i // s for i, s in pairs), 0)
+            after = tuple(m - b for m, b in zip((0, *most, 0), before, strict=True))
+            moved = apply(Pad(before, after), part)
+            phases[phase] = phases[phase] + moved if phase in phases else moved
+        return self._cropped(self._interleaved(phases), size)
+
+    def _interleaved(self, phases: dict[Ints, Any]) -> Any:
+        """The phases of each axis side by side, the last axis first."""
+        empty = zeros_like(next(iter(phases.values())))
+        for axis in reversed(range(len(self.strides))):
+            s = self.strides[axis]
+            if s == 1:
+                phases = {phase[:axis]: x for phase, x in phases.items()}
+                continue
+            joined: dict[Ints, Any] = {}
+            for prefix in dict.fromkeys(phase[:axis] for phase in phases):
+                row = [phases.get((*prefix, r), empty) for r in range(s)]
+                sizes = list(shape(row[0]))
+                sizes[axis + 1] = sizes[axis + 1] * s
+                joined[prefix] = reshape(apply(Concat(axis + 2), *row), sizes)
+            phases = joined
+            empty = zeros_like(next(iter(phases.values())))
+        (whole,) = phases.values()
+        return whole
+
+    def _cropped(self, x: Any, size: shapes.Shape) -> Any:
+        """The image without its padding, and with what no window saw."""
+        pads = self.padding(size)
+        assert pads is not None, "spread needs an image that is `placed`"
+        found = type_of_operand(x).shape[1:-1]
+        ends: list[int] = []
+        missing: list[int] = []
+        for n, z, (p, q) in zip(found, size, pads, strict=True):
+            if isinstance(n, int) and isinstance(z, int):
+                ends.append(p + z if p + z < n else Slice.END)
+                missing.append(max(p + z - n, 0))
+            else:
+                ends.append(-q or Slice.END)
+                missing.append(0)
+        axes = tuple(range(1, len(size) + 1))
+        begins = tuple(p for p, _ in pads)
+        x = apply(Slice(axes, begins, tuple(ends), (1,) * len(size)), x)
+        none = (0,) * (len(size) + 2)
+        return apply(Pad(none, (0, *missing, 0)), x)
+
+    # ONNX, where a size is known to the runtime only.
+
+    def emit_padding(self, emit: Emit, x: str) -> tuple[str, str]:
+        """The vectors of pads before and after each axis of x[N, C, *size]."""
+        if not self.same:
+            before, after = zip(*self.pads, strict=True)
+            return emit.ints(*before), emit.ints(*after)
+        size, strides = emit("Shape", x, start=2), emit.ints(*self.strides)
+        last = emit("Div", emit("Sub", size, emit.ints(1)), strides)
+        needed = emit("Add", emit("Mul", last, strides), emit.ints(*self.reach))
+        total = emit("Max", emit("Sub", needed, size), emit.ints(0))
+        before = emit("Div", total, emit.ints(2))
+        return before, emit("Sub", total, before)
+
+    def emit_spread(
+        self, emit: Emit, size: shapes.Shape, g: str, w: str, x: str, groups: int
+    ) -> str:
+        """``ConvTranspose`` of g[N, M, *positions] by w, of the sizes of x."""
+        common: dict[str, Any] = {
+            "kernel_shape": self.kernel,
+            "strides": self.strides,
+            "dilations": self.dilations,
+            "group": groups,
+        }
+        pads = self.padding(size)
+        if pads is not None and self.placed(size):
+            before, after = zip(*pads, strict=True)
+            axes = zip(size, pads, self.reach, self.strides, strict=True)
+            left = [(n + sum(p) - r) % s if isinstance(n, int) else 0
+                    for n, p, r, s in axes]  # fmt: skip
+            pads = (*before, *after)
+            return emit("ConvTranspose", g, w, pads=pads, output_padding=left, **common)
+        left = [s - 1 for s in self.strides]
+        full = emit("ConvTranspose", g, w, output_padding=left, **common)
+        begin, _ = self.emit_padding(emit, x)
+        end = emit("Add", begin, emit("Shape", x, start=2))
+        axes = emit.ints(*range(2, len(size) + 2))
+        return emit("Slice", full, begin, end, axes)
+
+
+def tap_parts(g: Array, w: Array, groups: int) -> Array:
+    """What each tap of a kernel gives back.
+
+    Shapes: g[N, M, *out], w[M, C/groups, *kernel] -> [N, C, *out, *kernel].
+    """
+    rank = g.ndim - 2
+    o, k = "pqr"[:rank], "uvw"[:rank]
+    g = g.reshape(g.shape[0], groups, -1, *g.shape[2:])
+    w = w.reshape(groups, -1, *w.shape[1:])
+    parts = np.einsum(f"ngm{o},gmc{k}->ngc{o}{k}", g, w, optimize=True)
+    return parts.reshape(g.shape[0], -1, *parts.shape[3:])
+
+
+def channels_last(x: Any) -> Any:
+    """x[N, C, *size] -> [N, *size, C]."""
+    return moveaxis(x, 1, -1)
+
+
+def channels_first(x: Any) -> Any:
+    """x[N, *size, C] -> [N, C, *size]."""
+    return moveaxis(x, -1, 1)
+
+
+def onnx_pads(pads: Pairs, *, same: bool) -> dict[str, Any]:
+    """The ONNX attribute that says how to pad."""
+    if same:
+        return {"auto_pad": "SAME_UPPER"}
+    before, after = zip(*pads, strict=True)
+    return {"pads": (*before, *after)}
