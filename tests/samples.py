@@ -196,7 +196,7 @@ EXTREMES = (-90.0, -30.0, -1e-8, 0.0, 1e-8, 30.0, 90.0, 1.0)
 
 
 def unary() -> Iterator[Sample]:
-    for f, (_, _, kinds) in Function.TABLE.items():
+    for f, (_, _, kinds, _) in Function.TABLE.items():
         low, high = RANGES.get(f, (-3, 3))
         op = Function(f)
         yield Sample(op, (x(BATCH, 3, 4, low=low, high=high),))
@@ -430,6 +430,10 @@ def products() -> Iterator[Sample]:
     yield Sample(MatMul(), (i(2, 3), i(3, 2)))
     for c in ((4,), (1,), ()):
         yield Sample(Gemm(), (x(BATCH, 3), x(3, 4), x(*c)))
+    yield Sample(Gemm(), (x(BATCH, 3), x(3, 4)))
+    yield Sample(Gemm(trans_a=True), (x(3, BATCH), x(3, 4)))
+    yield Sample(Gemm(trans_b=True), (x(BATCH, 3), x(4, 3), x(4)))
+    yield Sample(Gemm(True, True), (x(3, 2), x(4, 3), x()))
     for equation, *operands in (
         ("bij,bjk->bik", (BATCH, 2, 3), (BATCH, 3, 4)),
         ("bihd,bjhd->bhij", (BATCH, 2, 3, 4), (BATCH, 6, 3, 4)),

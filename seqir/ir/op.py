@@ -102,6 +102,22 @@ class Op(ABC):
         """
         raise UnsupportedError(f"the operator {self.name!r} has no gradient")
 
+    @property
+    def forward(self) -> Op | None:
+        """The operator that this is a gradient of, if both can share work.
+
+        Both have the shared work's input as their first operand.
+        """
+        return None
+
+    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+        """The result in plainer operators, where a target computes those faster.
+
+        Written like `vjp`. `shared` says that a gradient of this operator (see
+        `forward`) reads the same first operand. None leaves the operator whole.
+        """
+        return None
+
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         """How a transpose moves through the operator; None if it does not.
 
@@ -123,8 +139,10 @@ class Op(ABC):
         """
         return None
 
-    contracted_axis: ClassVar[int | None] = None
-    """Axis of the second operand that is summed with the last axis of the first."""
+    @property
+    def contracted_axis(self) -> int | None:
+        """Axis of the second operand that is summed with the last axis of the first."""
+        return None
 
     channel_axis: ClassVar[int] = 1
     """Where an operator with `scaled` has its output channels."""

@@ -59,7 +59,10 @@ class MatMul(Op):
         return (emit("MatMul", a, b),)
 
     channel_axis: ClassVar[int] = -1
-    contracted_axis: ClassVar[int | None] = -2
+
+    @property
+    def contracted_axis(self) -> int | None:
+        return -2
 
     def scaled(
         self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
@@ -82,39 +85,60 @@ class MatMul(Op):
 class Gemm(Op):
     """y = a @ b + c for matrices; c is a row that every row of the product gets.
 
-    Shapes: a[n, k], b[k, m], c[m] -> y[n, m].
+    `trans_a` and `trans_b` say that a and b are stored transposed.
+
+    Shapes: a[n, k], b[k, m], c[m] (optional) -> y[n, m].
     Source: ONNX ``Gemm`` (opset 13).
     """
 
     name: ClassVar[str] = "gemm"
+    trans_a: bool = False
+    trans_b: bool = False
 
-    def infer(self, a: TensorType, b: TensorType, c: TensorType) -> tuple[TensorType]:
-        _one_dtype(self.name, a, b, c)
+    def infer(
+        self, a: TensorType, b: TensorType, c: TensorType | None = None
+    ) -> tuple[TensorType]:
+        _one_dtype(self.name, a, b, *([] if c is None else [c]))
         if a.rank != 2 or b.rank != 2:
             raise ShapeError(f"gemm needs matrices, got {a} and {b}")
-        (y,) = MatMul().infer(a, b)
-        if c.rank > 1 or shapes.broadcast(y.shape, c.shape) != y.shape:
+        left = a.with_shape(a.shape[::-1]) if self.trans_a else a
+        right = b.with_shape(b.shape[::-1]) if self.trans_b else b
+        (y,) = MatMul().infer(left, right)
+        if c is not None and (
+            c.rank > 1 or shapes.broadcast(y.shape, c.shape) != y.shape
+        ):
             raise ShapeError(f"gemm cannot add {c} to {y}")
         return (y,)
 
-    def evaluate(self, a: Array, b: Array, c: Array) -> tuple[Array]:
-        return (np.matmul(a, b) + c,)
+    def evaluate(self, a: Array, b: Array, c: Array | None = None) -> tuple[Array]:
+        y = np.matmul(a.T if self.trans_a else a, b.T if self.trans_b else b)
+        return (y if c is None else y + c,)
 
-    def lower(self, emit: Emit, node: Node, a: str, b: str, c: str) -> tuple[str]:
-        return (emit("Gemm", a, b, c),)
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
+        flags = {"transA": self.trans_a, "transB": self.trans_b}
+        turned = {name: 1 for name, flag in flags.items() if flag}
+        return (emit("Gemm", *operands, **turned),)
 
     channel_axis: ClassVar[int] = -1
-    contracted_axis: ClassVar[int | None] = -2
+
+    @property
+    def contracted_axis(self) -> int | None:
+        if self.trans_a:
+            return None
+        return -1 if self.trans_b else -2
 
     def scaled(
         self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
     ) -> tuple[Op, Array, Array | None] | None:
+        outputs = weight.shape[0 if self.trans_b else 1]
+        per_output = np.broadcast_to(scale, (outputs,))
         bias = np.zeros((), weight.dtype) if bias is None else bias
-        row = np.broadcast_to(bias * scale + shift, weight.shape[1:])
-        return self, rescaled(weight, scale), row
+        row = np.broadcast_to(bias * per_output + shift, (outputs,))
+        factors = per_output[:, None] if self.trans_b else per_output
+        return self, rescaled(weight, factors), row
 
     def cost(self, node: Node) -> int | str:
-        inner = node.operands[0].type.shape[-1]
+        inner = node.operands[0].type.shape[0 if self.trans_a else 1]
         return shapes.mul(node.result.type.size, inner)
 
 
