@@ -1,0 +1,110 @@
+"""From what a user passes to `Batches`."""
+
+from __future__ import annotations
+
+import math
+import warnings
+from typing import Any
+
+import numpy as np
+
+from seqir.data.arrays import ArrayBatches
+from seqir.data.batch import make_batch, noting, take
+from seqir.data.batches import Batches
+from seqir.data.convert import is_array
+from seqir.data.dataset import DatasetBatches, is_dataset
+from seqir.data.stream import StreamBatches
+from seqir.errors import ArgumentError
+
+
+def adapt(
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    *,
+    batch_size: int | None = None,
+    shuffle: Any = False,
+    steps: int | None = None,
+    seed: int = 0,
+    class_weight: Any = None,
+    what: str = "fit",
+) -> Batches:
+    """The batches of arrays, tables, a `PyDataset`, a loader or a generator.
+
+    Arrays may lie in lists, tuples and dicts. `batch_size` is 32 for them if it is not
+    given, or what makes `steps` batches of a pass. `shuffle` is a bool or "batch"
+    (within batches); loaders and generators shuffle themselves. `what` is where the
+    data was passed; errors end with it.
+
+    Raises: ArgumentError, DTypeError or ShapeError, naming the array.
+    Source: the arguments of ``keras.Model.fit``.
+    """
+    with noting(f"in the data of {what}"):
+        _check_positive("batch_size", batch_size)
+        _check_positive("the number of steps", steps)
+        if not isinstance(shuffle, bool) and shuffle != "batch":
+            raise ArgumentError(
+                f"shuffle must be True, False or 'batch', got {shuffle!r}"
+            )
+        if not _makes_batches(x):
+            whole = make_batch(x, y, sample_weight, class_weight)
+            size = batch_size or (math.ceil(whole.size / steps) if steps else 32)
+            return ArrayBatches(whole, size, shuffle, steps, seed)
+        for name, given in (("y", y), ("sample_weight", sample_weight)):
+            if given is not None:
+                raise ArgumentError(
+                    f"{name} is given, but x is a {type(x).__name__}, which has to "
+                    f"give its batches as (x, y) or (x, y, sample_weight)"
+                )
+        if batch_size is not None:
+            warnings.warn(
+                f"batch_size has no effect: x is a {type(x).__name__}, "
+                "which makes its batches itself",
+                stacklevel=2,
+            )
+        if is_dataset(x):
+            return DatasetBatches(x, shuffle, steps, seed, class_weight)
+        return StreamBatches(x, steps, class_weight)
+
+
+def split(
+    x: Any, y: Any, sample_weight: Any, fraction: float
+) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
+    """Arrays for training, and the last ``fraction`` of them for validation, as views.
+
+    Training gets the first ``floor(n * (1 - fraction))`` samples.
+
+    Raises: ArgumentError if `fraction` is not between 0 and 1, leaves one side
+        without samples, or x has no arrays.
+    Source: ``validation_split`` of ``keras.Model.fit``.
+    """
+    if isinstance(fraction, bool) or not 0 < fraction < 1:
+        raise ArgumentError(f"validation_split must be between 0 and 1, got {fraction}")
+    if _makes_batches(x):
+        raise ArgumentError(
+            f"validation_split needs arrays, x is a {type(x).__name__}; "
+            "pass validation_data"
+        )
+    whole = make_batch(x, y, sample_weight)
+    first = math.floor(whole.size * (1 - fraction))
+    if not 0 < first < whole.size:
+        raise ArgumentError(
+            f"validation_split={fraction} of {whole.size} samples leaves {first} for "
+            f"training and {whole.size - first} for validation"
+        )
+    training, validation = (take(whole, s) for s in (slice(first), slice(first, None)))
+    return training[:3], validation[:3]
+
+
+def _makes_batches(x: Any) -> bool:
+    """Whether x is a source of batches, not of arrays."""
+    if is_dataset(x):
+        return True
+    whole = isinstance(x, list | tuple | dict | str | bytes) or is_array(x)
+    return hasattr(x, "__iter__") and not whole
+
+
+def _check_positive(name: str, value: Any) -> None:
+    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if value is not None and not (integer and value > 0):
+        raise ArgumentError(f"{name} must be a positive integer, got {value!r}")

@@ -1,0 +1,106 @@
+"""Anything that holds numbers as a NumPy array; no framework is imported for it."""
+
+from __future__ import annotations
+
+from typing import Any, Final, TypeAlias
+
+import numpy as np
+from numpy.typing import NDArray
+
+from seqir import dtypes
+from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
+
+Array: TypeAlias = NDArray[Any]
+
+_NOT_NUMBERS: Final = {
+    "O": "Python objects (ragged rows, or no numbers)",
+    "U": "strings",
+    "S": "strings",
+    "T": "strings",
+    "M": "dates",
+    "m": "time spans",
+    "c": "complex numbers",
+}
+
+
+def is_array(value: Any) -> bool:
+    """Whether `value` is one array or table, by what it offers."""
+    offers = ("__array__", "__dlpack__", "numpy")
+    return _is_table(value) or any(hasattr(value, name) for name in offers)
+
+
+def to_array(value: Any, name: str) -> Array:
+    """The value as an array of numbers; without a copy where there is a way.
+
+    Takes NumPy, JAX, TensorFlow and PyTorch arrays (``__array__``, ``__dlpack__`` or
+    ``.numpy()``), pandas Series, pyarrow arrays; and tables of pandas, pyarrow or
+    polars, whose columns become the last axis. For columns by name, pass a dict:
+    ``dict(frame)``. float16 and bfloat16 are kept.
+
+    Shapes: a table of n rows and k columns gives ``(n, k)``.
+    Raises: ArgumentError for what is no array, DTypeError for one that holds no
+        numbers, ShapeError for one without a batch axis.
+    """
+    if value is None:
+        raise ArgumentError(f"{name} is None where an array is needed")
+    if isinstance(value, bool | int | float | complex | str | bytes):
+        raise ArgumentError(
+            f"{name} takes an array, got {value!r}; wrap a list of numbers in "
+            "numpy.asarray"
+        )
+    if not is_array(value):
+        hint = ""
+        if callable(value):
+            hint = "; call it and pass what it returns"
+        elif hasattr(value, "__getitem__"):
+            hint = "; wrap a dataset of samples in a loader that makes batches"
+        raise ArgumentError(
+            f"{name} takes an array, got an object of class "
+            f"{type(value).__name__}{hint}"
+        )
+    array = _of_table(value, name) if _is_table(value) else _of_array(value, name)
+    if array.dtype.name not in dtypes.ALL:
+        found = _NOT_NUMBERS.get(array.dtype.kind, array.dtype.name)
+        raise DTypeError(f"{name} holds {found}; it takes one of {_ALLOWED}")
+    if not array.ndim:
+        raise ShapeError(f"{name} has the shape (), and needs a batch axis")
+    return (
+        array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
+    )
+
+
+_ALLOWED: Final = "bool, integers of 8 to 64 bits, floats of 16 to 64 bits"
+
+
+def _of_array(value: Any, name: str) -> Array:
+    if isinstance(value, np.ma.MaskedArray):
+        raise DTypeError(f"{name} is a masked array; fill its holes with .filled(...)")
+    try:
+        if hasattr(value, "detach"):
+            value = value.detach().cpu()
+            if str(value.dtype) == "torch.bfloat16":  # PyTorch gives NumPy none
+                return value.float().numpy().astype(dtypes.to_numpy("bfloat16"))
+        if hasattr(value, "__array__"):
+            return np.asarray(value)
+        if hasattr(value, "__dlpack__"):
+            return np.from_dlpack(value)
+        return np.asarray(value.numpy())
+    except SeqirError:
+        raise
+    except (ValueError, TypeError, RuntimeError, BufferError) as error:
+        raise DTypeError(f"{name} is no array of numbers: {error}") from error
+
+
+def _is_table(value: Any) -> bool:
+    return hasattr(value, "columns") or hasattr(value, "column_names")
+
+
+def _of_table(table: Any, name: str) -> Array:
+    names = list(getattr(table, "column_names", None) or table.columns)
+    if not names:
+        raise ShapeError(f"{name} is a table without columns")
+    if len(set(names)) < len(names):
+        twice = next(n for n in names if names.count(n) > 1)
+        raise ArgumentError(f"{name} is a table with two columns {twice!r}")
+    columns = [to_array(table[column], f"{name}[{column!r}]") for column in names]
+    return np.column_stack(columns)

@@ -1,0 +1,125 @@
+"""Datasets that make their batches by number, in Keras's form."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any
+
+from seqir.data.arrays import permutation
+from seqir.data.batch import Batch, Reader, Signature, noting
+from seqir.data.batches import IndexedBatches
+from seqir.data.workers import in_order
+from seqir.errors import ArgumentError
+
+
+class PyDataset:
+    """Batches by number: subclass it, with ``__len__`` and ``__getitem__``.
+
+    ``dataset[i]`` is batch number i, as ``x``, ``(x,)``, ``(x, y)`` or
+    ``(x, y, sample_weight)``; ``len(dataset)`` is the number of batches. A dataset
+    without end defines the property ``num_batches`` as None instead.
+
+    `workers` batches are made at once when there are several, by threads or, with
+    `use_multiprocessing`, by processes; at most `max_queue_size` wait to be used.
+    Processes are started afresh (spawn) at every epoch: the dataset must be picklable
+    and the script guarded by ``if __name__ == "__main__":``.
+
+    Raises: ArgumentError for `workers` below 0 or `max_queue_size` below 1.
+    Source: ``keras.utils.PyDataset``.
+    """
+
+    workers: int = 1
+    use_multiprocessing: bool = False
+    max_queue_size: int = 10
+
+    def __init__(
+        self,
+        workers: int = 1,
+        use_multiprocessing: bool = False,
+        max_queue_size: int = 10,
+    ) -> None:
+        if workers < 0:
+            raise ArgumentError(f"workers must be >= 0, got {workers}")
+        if max_queue_size < 1:
+            raise ArgumentError(f"max_queue_size must be >= 1, got {max_queue_size}")
+        self.workers = workers
+        self.use_multiprocessing = use_multiprocessing
+        self.max_queue_size = max_queue_size
+
+    def __getitem__(self, index: int) -> Any:
+        """Batch number `index`."""
+        raise NotImplementedError(f"{type(self).__name__} has no __getitem__")
+
+    def __iter__(self) -> Iterator[Any]:
+        length = self.num_batches
+        for index in itertools.count() if length is None else range(length):
+            yield self[index]
+
+    @property
+    def num_batches(self) -> int | None:
+        """Batches of an epoch, or None for a dataset without end."""
+        length = getattr(self, "__len__", None)
+        if length is None:
+            raise NotImplementedError(f"{type(self).__name__} has no __len__")
+        return length()
+
+    def on_epoch_begin(self) -> None:
+        """Called before the first batch of an epoch is made."""
+
+    def on_epoch_end(self) -> None:
+        """Called after the last batch of an epoch was made."""
+
+
+def is_dataset(value: Any) -> bool:
+    """Whether `value` is a `PyDataset`, of seqir or of Keras."""
+    offers = ("num_batches", "workers", "on_epoch_begin", "on_epoch_end")
+    return all(hasattr(type(value), name) for name in offers)
+
+
+class DatasetBatches(IndexedBatches):
+    """Batches of a `PyDataset`; shuffled, its batches come in another order."""
+
+    def __init__(
+        self,
+        dataset: Any,
+        shuffle: Any,
+        steps: int | None,
+        seed: int,
+        class_weight: Any,
+    ) -> None:
+        length = dataset.num_batches
+        if length is not None and length < 1:
+            raise ArgumentError(f"the {type(dataset).__name__} has no batches")
+        if length is None and steps is None:
+            raise ArgumentError(
+                f"the {type(dataset).__name__} has no end: pass the number of steps"
+            )
+        super().__init__(length, steps)
+        self.dataset = dataset
+        self.shuffle = bool(shuffle)
+        self.seed = seed
+        self.reader = Reader(class_weight)
+
+    @property
+    def signature(self) -> Signature:
+        if self.reader.first is None:
+            with noting(f"in {type(self.dataset).__name__}[0]"):
+                self.reader.read(self.dataset[0])
+        assert self.reader.first is not None
+        return self.reader.first
+
+    def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
+        self.dataset.on_epoch_begin()
+        yield from super().epoch(index, start)
+        self.dataset.on_epoch_end()
+
+    def take(self, turn: int, begin: int, end: int) -> Iterator[Batch]:
+        numbers = list(range(begin, end))
+        if self.shuffle and self.length is not None:
+            order = permutation(self.length, self.seed, turn)
+            numbers = [int(i) for i in order[begin:end]]
+        for number, item in zip(numbers, in_order(self.dataset, numbers), strict=True):
+            with noting(f"in {type(self.dataset).__name__}[{number}]"):
+                batch = self.reader.read(item)
+            yield batch

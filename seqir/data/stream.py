@@ -1,0 +1,92 @@
+"""Batches of what can only be walked over: generators, loaders, any iterable."""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Iterator
+from typing import Any, Final
+
+from seqir.data.batch import Batch, Reader, Signature, noting
+from seqir.data.batches import Batches, at_most, warn_if_short
+from seqir.errors import ArgumentError
+
+_END: Final = object()
+
+
+class StreamBatches(Batches):
+    """Batches of an iterable.
+
+    An iterator can be walked over once and goes on where it is. Any other iterable
+    starts anew with every epoch, or, if steps are fixed, when it has ended.
+    """
+
+    def __init__(self, source: Any, steps: int | None, class_weight: Any) -> None:
+        self.source = source
+        self.steps = steps
+        self.once = hasattr(source, "__next__")
+        self.replayable = not self.once and steps is None
+        self.count = at_most(_length(source), steps)
+        self.reader = Reader(class_weight)
+        self._iterator: Iterator[Any] | None = None
+        self._ahead = False  # the iterator was opened to look at its first batch
+
+    @property
+    def signature(self) -> Signature:
+        if self.reader.first is None:
+            self._iterator = iter(self.source)
+            first = next(self._iterator, _END)
+            if first is _END:
+                raise self._nothing(0)
+            self._iterator = itertools.chain([first], self._iterator)
+            self._ahead = True
+            with noting("in the first batch"):
+                self.reader.read(first)
+        assert self.reader.first is not None
+        return self.reader.first
+
+    def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
+        if self._iterator is None or (self.steps is None and not self._ahead):
+            self._iterator = iter(self.source)
+        self._ahead = False
+        taken = 0
+        while self.steps is None or taken < self.steps:
+            item = self._next(anew=not taken)
+            if item is _END:
+                break
+            taken += 1
+            if taken > start:
+                with noting(f"in batch {taken} of epoch {index + 1}"):
+                    batch = self.reader.read(item)
+                yield batch
+        if not taken:
+            raise self._nothing(index)
+        if self.steps is not None:
+            warn_if_short(taken, self.steps)
+
+    def _next(self, *, anew: bool) -> Any:
+        """The next item; `anew`: of a new pass where the old one has ended."""
+        assert self._iterator is not None
+        item = next(self._iterator, _END)
+        if item is _END and anew and not self.once:
+            self._iterator = iter(self.source)
+            item = next(self._iterator, _END)
+        return item
+
+    def _nothing(self, index: int) -> ArgumentError:
+        kind = type(self.source).__name__
+        return ArgumentError(
+            f"the {kind} gave no batch for epoch {index + 1}; "
+            + (
+                "it can be walked over once: pass something that starts anew (a "
+                "PyDataset, a list of batches in a class with __iter__), or fewer steps"
+                if self.once
+                else "it is empty"
+            )
+        )
+
+
+def _length(source: Any) -> int | None:
+    try:
+        return len(source)
+    except (TypeError, NotImplementedError):  # loaders of unknown length raise it
+        return None
