@@ -8,7 +8,7 @@ import numpy as np
 import pytest
 from samples import SAMPLES, Sample
 
-from seqir import autodiff, shapes
+from seqir import autodiff, passes, shapes
 from seqir.ir import Builder, Graph, Op, evaluate
 from seqir.lower import lower, to_proto
 from seqir.ops.conv import Conv, ConvTranspose
@@ -114,3 +114,15 @@ def test_gradients_of_images_of_unknown_size(s: Sample) -> None:
     graph = gradients_of(s.op, unknown(s))
     feed = numbers(graph, **sizes_of(s))
     assert_equal(run_ort(graph, feed), evaluate(graph, feed))
+
+
+@pytest.mark.parametrize("target", passes.TARGETS)
+@pytest.mark.parametrize("s", forward, ids=ids)
+def test_expanded_is_what_it_was(s: Sample, target: str) -> None:
+    for types in (s.types, unknown(s)):
+        whole = gradients_of(s.op, types)
+        feed = numbers(whole, **sizes_of(s))
+        wanted = evaluate(whole, feed)
+        graph = passes.run(whole, passes.training(target), check=True)
+        assert_equal(evaluate(graph, feed), wanted)
+        assert_equal(run_ort(graph, feed), wanted)

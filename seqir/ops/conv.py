@@ -13,9 +13,18 @@ from seqir.errors import DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import apply, type_of_operand
 from seqir.ops.elementwise import check_kind
-from seqir.ops.linalg import rescaled
+from seqir.ops.linalg import matmul, rescaled
+from seqir.ops.movement import reshape, transpose
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.taps import Ints, Pairs, Taps, onnx_pads, tap_parts
+from seqir.ops.taps import (
+    Ints,
+    Pairs,
+    Taps,
+    channels_first,
+    channels_last,
+    onnx_pads,
+    tap_parts,
+)
 from seqir.tensortype import TensorType, type_of
 
 
@@ -90,6 +99,20 @@ class Conv(Op):
             apply(dw, x, g),
             *(channel_sums(g) for _ in bias),
         )
+
+    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+        x, w, *bias = operands
+        taps = self.taps(static(type_of_operand(w).shape)[2:])
+        size = type_of_operand(x).shape[2:]
+        if not shared or self.groups > 1 or not taps.placed(size):
+            return None
+        columns = taps.columns(channels_last(x))
+        if len(columns) > 1:
+            return None
+        y = matmul(
+            columns[0], reshape(taps_first(w), (-1, type_of_operand(w).shape[0]))
+        )
+        return channels_first(y + bias[0] if bias else y)
 
     def scaled(
         self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
@@ -238,6 +261,12 @@ def static(shape: shapes.Shape) -> tuple[int, ...]:
         if not isinstance(d, int):
             raise ShapeError(f"a kernel must have a known shape, got {shape}")
     return shape  # type: ignore[return-value]
+
+
+def taps_first(w: Any) -> Any:
+    """w[M, C, *kernel] -> [*kernel, C, M]."""
+    rank = type_of_operand(w).rank
+    return transpose(w, (*range(2, rank), 1, 0))
 
 
 def channel_sums(g: Any) -> Any:

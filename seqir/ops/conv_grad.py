@@ -12,8 +12,11 @@ from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import apply, type_of_operand
-from seqir.ops.conv import Conv, check_operands, static
-from seqir.ops.taps import Ints, Taps, tap_parts
+from seqir.ops.conv import Conv, check_operands, static, taps_first
+from seqir.ops.linalg import Gemm, matmul
+from seqir.ops.movement import Concat, moveaxis, reshape, squeeze, transpose
+from seqir.ops.parts import split
+from seqir.ops.taps import Ints, Taps, channels_first, channels_last, tap_parts
 from seqir.tensortype import TensorType
 
 
@@ -95,6 +98,24 @@ class ConvKernelGrad(Op):
         dx = apply(ConvInputGrad(self.conv), cotangent, g, x)
         return dx, apply(self.conv, x, g)
 
+    @property
+    def forward(self) -> Op | None:
+        return self.conv
+
+    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+        x, g = operands
+        m, c, *kernel = self.kernel_shape
+        if self.conv.groups > 1 or not self.taps.placed(type_of_operand(x).shape[2:]):
+            return None
+        rows = reshape(channels_last(g), (-1, m))
+        blocks = [
+            apply(Gemm(trans_a=True), _matrix(columns), rows)
+            for columns in self.taps.columns(channels_last(x))
+        ]
+        dw = reshape(apply(Concat(0), *blocks), (*kernel, c, m))
+        rank = len(kernel)
+        return transpose(dw, (rank + 1, rank, *range(rank)))
+
     def cost(self, node: Node) -> int | str:
         window = math.prod(self.kernel_shape[1:])
         return shapes.mul(node.operands[1].type.size, window)
@@ -136,9 +157,28 @@ class ConvInputGrad(Op):
         dw = apply(ConvKernelGrad(self.conv, kernel), g, cotangent)
         return apply(self.conv, g, w), dw, None
 
+    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+        g, w, x = operands
+        m, c, *kernel = static(type_of_operand(w).shape)
+        taps = self.conv.taps(tuple(kernel))
+        size = type_of_operand(x).shape[2:]
+        if self.conv.groups > 1 or not taps.placed(size):
+            return None
+        if target == "cpu" and math.prod(kernel) > 1:
+            return None
+        g = channels_last(g)
+        back = moveaxis(reshape(taps_first(w), (-1, c, m)), -1, 1)
+        parts = [matmul(g, squeeze(part, 0)) for part in split(back, math.prod(kernel))]
+        return channels_first(taps.spread(parts, size))
+
     def cost(self, node: Node) -> int | str:
         window = math.prod(static(node.operands[1].type.shape)[1:])
         return shapes.mul(node.operands[0].type.size, window)
+
+
+def _matrix(x: Any) -> Any:
+    """All axes but the last as one."""
+    return reshape(x, (-1, type_of_operand(x).shape[-1]))
 
 
 def check_cotangent(name: str, g: TensorType, y: TensorType) -> None:

@@ -2,17 +2,23 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
+from functools import reduce
 from typing import Any, ClassVar
 
 import numpy as np
 
 from seqir.errors import ShapeError
 from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply
+from seqir.ops.apply import apply, type_of_operand
+from seqir.ops.arith import maximum
 from seqir.ops.elementwise import check_kind
-from seqir.ops.taps import Ints, Pairs, Taps, onnx_pads
+from seqir.ops.taps import Ints, Pairs, Taps, channels_first, channels_last, onnx_pads
 from seqir.tensortype import TensorType
+
+_MOST_TAPS = 64
+"""Windows with more taps are pooled by one node each way."""
 
 
 @dataclass(frozen=True)
@@ -42,6 +48,11 @@ class Pool(Op):
             raise ShapeError(f"{self.name} of {len(self.window)} spatial axes got {x}")
         n, c, *size = x.shape
         return (x.with_shape((n, c, *self.taps.positions(tuple(size)))),)
+
+    def unrolls(self, x: TensorType) -> bool:
+        """Whether to write a node for each tap."""
+        few = math.prod(self.window) <= _MOST_TAPS
+        return few and self.taps.placed(x.shape[2:])
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit(self.onnx, x, **self.attributes()),)
@@ -74,6 +85,13 @@ class MaxPool(Pool):
         from seqir.ops.pool_grad import MaxPoolGrad
 
         return (apply(MaxPoolGrad(self), *operands, y, g),)
+
+    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+        (x,) = operands
+        if not shared or not self.unrolls(type_of_operand(x)):
+            return None
+        parts = self.taps.cut(channels_last(x), -np.inf)
+        return channels_first(reduce(maximum, parts))
 
 
 @dataclass(frozen=True)

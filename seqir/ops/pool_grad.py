@@ -10,10 +10,12 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply
+from seqir.ops.apply import apply, type_of_operand
+from seqir.ops.arith import equal
 from seqir.ops.conv_grad import check_cotangent
-from seqir.ops.convert import known_shape
+from seqir.ops.convert import cast, known_shape
 from seqir.ops.pool import AveragePool, MaxPool
+from seqir.ops.taps import channels_first, channels_last
 from seqir.tensortype import TensorType
 
 
@@ -62,6 +64,23 @@ class MaxPoolGrad(Op):
 
     def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
         return None, None, apply(MaxPoolPick(self.pool), operands[0], g)
+
+    @property
+    def forward(self) -> Op | None:
+        return self.pool
+
+    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+        type = type_of_operand(operands[0])
+        if not self.pool.unrolls(type):
+            return None
+        x, y, rest = map(channels_last, operands)
+        taps = self.pool.taps
+        parts: list[Any] = []
+        for part in taps.cut(x, -np.inf)[:-1]:
+            parts.append(rest * cast(equal(part, y), type.dtype))
+            rest = rest - parts[-1]
+        # Where no tap before it was the maximum, the last one is.
+        return channels_first(taps.spread([*parts, rest], type.shape[2:]))
 
 
 @dataclass(frozen=True)
@@ -147,6 +166,19 @@ class AveragePoolGrad(Op):
 
     def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
         return apply(self.pool, g), None
+
+    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+        g, x = operands
+        type = type_of_operand(x)
+        size = type.shape[2:]
+        known, window = known_shape(size), self.pool.window
+        if not self.pool.unrolls(type) or known is None:
+            return None
+        counts = self.pool.counts(known)[..., None]
+        weights = (1 / counts).astype(dtypes.to_numpy(type.dtype))
+        shares = channels_last(g) * weights
+        parts = [shares] * math.prod(window)
+        return channels_first(self.pool.taps.spread(parts, size))
 
 
 def first_maximum(pool: MaxPool, x: Array) -> Array:

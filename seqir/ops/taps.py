@@ -23,6 +23,9 @@ from seqir.ops.movement import Concat, Pad, Slice, moveaxis, reshape, shape
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
 
+_BLOCK = 2**21
+"""Bytes that a block of `Taps.columns` may have per sample."""
+
 
 @dataclass(frozen=True)
 class Taps:
@@ -127,6 +130,20 @@ class Taps:
             )
             parts.append(apply(Slice(axes, place, ends, self.strides), padded))
         return parts
+
+    def columns(self, x: Any) -> list[Any]:
+        """What the taps see side by side, in blocks of a bounded size (im2col).
+
+        Each block is [N, *positions, taps*C]; `cut` says in which order.
+        """
+        parts = self.cut(x)
+        type = type_of_operand(parts[0])
+        sample = type.with_shape(type.shape[1:]).nbytes
+        together = len(parts) if sample is None else max(_BLOCK // sample, 1)
+        return [
+            apply(Concat(type.rank - 1), *parts[i : i + together])
+            for i in range(0, len(parts), together)
+        ]
 
     def spread(self, parts: Sequence[Any], size: shapes.Shape) -> Any:
         """The adjoint of `cut`: parts[N, *positions, C] -> [N, *size, C].

@@ -7,6 +7,7 @@ weights are constants (`bind`): what the exporter and the runtime use.
 from seqir.passes.affine import fold_affine
 from seqir.passes.common import eliminate_common
 from seqir.passes.dead import eliminate_dead
+from seqir.passes.expand import TARGETS, expand
 from seqir.passes.fold import bind, fold_constants
 from seqir.passes.layout import move_transposes
 from seqir.passes.order import absorb_order
@@ -34,17 +35,39 @@ INFERENCE: tuple[Pass, ...] = (
     eliminate_dead,
 )
 
+
+def training(target: str) -> tuple[Pass, ...]:
+    """For the graph of a training step, what is trained in params, the rest bound."""
+    return (
+        eliminate_dead,
+        expand(target),
+        simplify,
+        eliminate_common,
+        move_transposes,
+        simplify,
+        eliminate_common,
+        fold_constants,
+        fold_affine,
+        eliminate_dead,
+        eliminate_common,
+        eliminate_dead,
+    )
+
+
 __all__ = [
     "INFERENCE",
     "STRUCTURE",
+    "TARGETS",
     "Pass",
     "absorb_order",
     "bind",
     "eliminate_common",
     "eliminate_dead",
+    "expand",
     "fold_affine",
     "fold_constants",
     "move_transposes",
     "run",
     "simplify",
+    "training",
 ]

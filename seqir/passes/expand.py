@@ -1,0 +1,52 @@
+"""Operators that have several good spellings, spelled for a target.
+
+Gradients of convolution and pooling stay whole until here, because what is fast
+differs: one processor multiplies one big matrix fastest, another has the operator
+itself. An operator offers its spelling (`Op.expanded`); this pass only asks, and says
+whether its gradient is in the graph too, so that both can share what they compute.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from seqir.errors import ArgumentError, did_you_mean
+from seqir.ir import Builder, Graph, Node, Value, replay
+from seqir.ops.tensor import Traced
+from seqir.passes.pipeline import Pass
+
+TARGETS = ("cpu", "cuda", "web")
+"""What a graph can be spelled for; "cuda" leaves every operator whole."""
+
+
+def expand(target: str) -> Pass:
+    """The pass that spells operators for a target.
+
+    Raises: ArgumentError for an unknown target.
+    """
+    if target not in TARGETS:
+        raise ArgumentError(
+            f"unknown target {target!r}.{did_you_mean(target, TARGETS)} "
+            f"There are {', '.join(TARGETS)}"
+        )
+
+    def expand_operators(graph: Graph) -> Graph:
+        if target == "cuda":
+            return graph
+        shared = {
+            (node.op.forward, node.operands[0])
+            for node in graph.nodes
+            if node.op.forward
+        }
+
+        def visit(
+            b: Builder, node: Node, operands: tuple[Value, ...]
+        ) -> Sequence[Value] | None:
+            traced = (Traced(b, v) for v in operands)
+            both = bool(operands) and (node.op, node.operands[0]) in shared
+            y = node.op.expanded(target, *traced, shared=both)
+            return None if y is None else [y.value]
+
+        return replay(graph, visit)
+
+    return expand_operators
