@@ -16,7 +16,8 @@ from seqir.errors import GraphError, SeqirError, ShapeError
 from seqir.ir import Builder, Graph, Node, Value
 from seqir.ops.apply import bind
 from seqir.ops.convert import ones_like
-from seqir.ops.movement import expand_like, squeeze
+from seqir.ops.like import expand_like
+from seqir.ops.movement import squeeze
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.tensor import Traced, Variable
 

@@ -58,7 +58,15 @@ from seqir.ops.constant import Constant, FrozenArray
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.ops.convert import Cast, FillLike
-from seqir.ops.gather import Gather, GatherElements, OneHot, Scatter
+from seqir.ops.gather import (
+    Gather,
+    GatherElements,
+    GatherND,
+    OneHot,
+    Scatter,
+    ScatterElements,
+)
+from seqir.ops.like import ExpandLike, ReshapeLike, SplitLike, Unslice
 from seqir.ops.linalg import Einsum, Gemm, MatMul
 from seqir.ops.movement import (
     Concat,
@@ -74,7 +82,7 @@ from seqir.ops.movement import (
 from seqir.ops.norm import BatchNorm, LayerNorm
 from seqir.ops.pool import AveragePool, MaxPool
 from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
-from seqir.ops.reduce import ArgReduce, CumSum, Reduce
+from seqir.ops.reduce import ArgReduce, Count, CumSum, Reduce
 from seqir.ops.resize import Upsample
 from seqir.ops.sort import TopK
 from seqir.ops.unary import Function, IsInf, IsNaN
@@ -94,6 +102,8 @@ class Operand:
     low: float = -2.0
     high: float = 2.0
     values: tuple[Any, ...] = ()
+    named: tuple[int | str, ...] = ()
+    """The shape with the batch unknown, where sizes are made of the batch."""
 
     @property
     def type(self) -> TensorType:
@@ -103,7 +113,7 @@ class Operand:
     def symbolic(self) -> TensorType:
         """The type with the batch unknown."""
         sizes = tuple("batch" if d == BATCH else d for d in self.shape)
-        return TensorType(self.dtype, sizes)
+        return TensorType(self.dtype, self.named or sizes)
 
     def array(self, rng: np.random.Generator) -> np.ndarray[Any, Any]:
         dtype = dtypes.to_numpy(self.dtype)
@@ -164,8 +174,9 @@ def x(
     low: float = -2,
     high: float = 2,
     values: tuple[Any, ...] = (),
+    named: tuple[int | str, ...] = (),
 ) -> Operand:
-    return Operand(shape, dtype, low, high, values)
+    return Operand(shape, dtype, low, high, values, named)
 
 
 def i(*shape: int, low: float = -4, high: float = 4, dtype: str = "int32") -> Operand:
@@ -317,6 +328,9 @@ def reductions() -> Iterator[Sample]:
             op = CumSum(1, exclusive, reverse)
             yield Sample(op, (x(BATCH, 4, 3),))
             yield Sample(CumSum(-1, exclusive, reverse), (i(2, 4),))
+    for axes in ((0,), (-1, 0), (1, 2), ()):
+        yield Sample(Count(axes), (x(BATCH, 3, 4),))
+    yield Sample(Count((0,)), (x(BATCH, dtype="float64"),))
     yield Sample(CumSum(), (x(4, dtype="float64"),))
     yield Sample(CumSum(0), (i(4, 2, dtype="int64"),))
     for k, axis, largest in ((1, -1, True), (3, -1, True), (4, 1, False), (2, 0, True)):
@@ -347,16 +361,7 @@ def movement() -> Iterator[Sample]:
     yield Sample(Expand((1, 1)), (i(2, 3),))
     yield Sample(Expand((3,)), (x(2, 1),))
     yield Sample(Expand((2, 3)), (flag(),))
-    yield Sample(Slice((1,), (1,), (3,), (1,)), (x(BATCH, 4, 3),))
-    yield Sample(Slice((1, 2), (0, -2), (END, END), (2, 1)), (x(BATCH, 7, 3),))
-    yield Sample(Slice((-1,), (-1,), (-END,), (-1,)), (x(BATCH, 4),))
-    yield Sample(Slice((0,), (-1,), (-END,), (-1,)), (x(BATCH, 4),))
-    yield Sample(Slice((0,), (1,), (END,), (1,)), (x(BATCH, 4),))
-    yield Sample(Slice((0,), (0,), (-1,), (2,)), (x(BATCH, 4),))
-    yield Sample(Slice((0,), (-1,), (END,), (1,)), (x(BATCH, 4),))
-    yield Sample(Slice((1,), (6,), (0,), (-2,)), (x(2, 7),))
-    yield Sample(Slice((1,), (3,), (1,), (1,)), (x(2, 7),))
-    yield Sample(Slice((0,), (0,), (END,), (1,)), (i(BATCH, 2, dtype="int64"),))
+    yield from slices()
     yield Sample(Pad((0, 1, 2), (0, 2, 0)), (x(BATCH, 3, 4),))
     yield Sample(Pad((0, 1), (0, 1), "constant", -3.5), (x(BATCH, 3),))
     yield Sample(Pad((1, 0), (1, 3), "reflect"), (x(3, 4),))
@@ -372,6 +377,47 @@ def movement() -> Iterator[Sample]:
     yield Sample(Tile((2,)), (i(3),))
 
 
+def likes() -> Iterator[Sample]:
+    for small, large in (
+        ((), (2, 3)),
+        ((3,), (BATCH, 3)),
+        ((BATCH, 1, 4), (BATCH, 3, 4)),
+        ((1, 3), (BATCH, 3)),
+        ((2, 3), (2, 3)),
+    ):
+        yield Sample(ExpandLike(), (x(*small), x(*large)))
+    yield Sample(ExpandLike(), (flag(1), i(4)))
+    yield Sample(ReshapeLike(), (x(BATCH, 12), x(BATCH, 3, 4)))
+    yield Sample(ReshapeLike(), (x(2 * 3), i(3, 2)))
+    yield Sample(ReshapeLike(), (x(2, 0), x(0, 3)))
+    yield Sample(SplitLike(1), (x(BATCH, 6), x(BATCH, 3), x(BATCH, 2), x(BATCH, 1)))
+    yield Sample(SplitLike(-1), (x(2, 4), flag(2, 1), i(2, 3)))
+    twice = x(2 * BATCH, 3, named=("2*batch", 3))
+    yield Sample(SplitLike(0), (twice, x(BATCH, 3), x(BATCH, 3)))
+    for s in (*slices(), Sample(Slice((1,), (-9,), (-3,), (2,)), (x(2, 7),))):
+        (whole,) = s.operands
+        assert isinstance(s.op, Slice)
+        (part,), (named,) = s.op.infer(whole.type), s.op.infer(whole.symbolic)
+        op = Unslice(s.op.axes, s.op.begins, s.op.ends, s.op.steps)
+        part = x(*known(part), dtype=whole.dtype, named=named.shape)
+        yield Sample(op, (part, whole))
+
+
+def slices() -> Iterator[Sample]:
+    yield Sample(Slice((1,), (1,), (3,), (1,)), (x(BATCH, 4, 3),))
+    yield Sample(Slice((1, 2), (0, -2), (END, END), (2, 1)), (x(BATCH, 7, 3),))
+    yield Sample(Slice((-1,), (-1,), (-END,), (-1,)), (x(BATCH, 4),))
+    yield Sample(Slice((0,), (-1,), (-END,), (-1,)), (x(BATCH, 4),))
+    yield Sample(Slice((0,), (-1,), (-END,), (-3,)), (x(BATCH, 4),))
+    yield Sample(Slice((0,), (1,), (END,), (1,)), (x(BATCH, 4),))
+    yield Sample(Slice((0,), (0,), (-1,), (2,)), (x(BATCH, 4),))
+    yield Sample(Slice((0,), (-1,), (END,), (1,)), (x(BATCH, 4),))
+    yield Sample(Slice((0, 1), (-4, 1), (-1, 8), (2, 3)), (x(BATCH, 7),))
+    yield Sample(Slice((1,), (6,), (0,), (-2,)), (x(2, 7),))
+    yield Sample(Slice((1,), (3,), (1,), (1,)), (x(2, 7),))
+    yield Sample(Slice((0,), (0,), (END,), (1,)), (i(BATCH, 2, dtype="int64"),))
+
+
 def lookups() -> Iterator[Sample]:
     def places(*shape: int, n: int, dtype: str = "int64") -> Operand:
         return i(*shape, low=-n, high=n - 1, dtype=dtype)
@@ -383,6 +429,15 @@ def lookups() -> Iterator[Sample]:
     yield Sample(GatherElements(1), (x(BATCH, 4), places(BATCH, 2, n=4)))
     yield Sample(GatherElements(-1), (x(2, 3, 4), places(2, 3, 1, n=4, dtype="int32")))
     yield Sample(GatherElements(0), (i(3, 2), places(4, 2, n=3)))
+    for axis, full, part in ((1, (BATCH, 4), (BATCH, 2)), (0, (3, 4), (6, 4))):
+        op = ScatterElements(axis)
+        spots = places(*part, n=full[axis])
+        yield Sample(op, (x(*full), spots, x(*part)))
+    spots = places(2, 3, 4, n=3, dtype="int32")
+    yield Sample(ScatterElements(1), (i(2, 3, 4), spots, i(2, 3, 4)))
+    yield Sample(GatherND(), (x(7, 3), places(BATCH, 2, 1, n=7)))
+    yield Sample(GatherND(), (x(3, 3, 2), places(BATCH, 2, n=3, dtype="int32")))
+    yield Sample(GatherND(), (i(3, 2), places(2, n=2)))
     for how in ("none", "add", "mul"):
         spots = Operand((4, 1), "int64", values=(0, 3, 1, 4))
         yield Sample(Scatter(how), (x(6, 3), spots, x(4, 3)))
@@ -549,6 +604,7 @@ SAMPLES: tuple[Sample, ...] = (
     *activations(),
     *reductions(),
     *movement(),
+    *likes(),
     *lookups(),
     *products(),
     *convolutions(),
@@ -613,7 +669,18 @@ def bad() -> Iterator[BadSample]:
     yield BadSample(OneHot(3), (f(2),), "int32 or int64 indices", **kind)
     spots = f(3, 1, dtype="int64")
     yield BadSample(Scatter(), (f(6), spots, whole), "got updates i32[2, 3]", **kind)
-    yield BadSample(Scatter(), (f(), spots, f(3)), "scatter into f32[] got indices")
+    yield BadSample(Scatter(), (f(), spots, f(3)), "scatter of f32[] got indices")
+    yield BadSample(GatherND(), (f(6), f(3, 2, dtype="int64")), "gather_nd of f32[6]")
+    put = ScatterElements(0)
+    yield BadSample(put, (f(6), places, whole), "got updates i32[2, 3]", **kind)
+    yield BadSample(put, (f(6), places, f(3)), "needs as many updates, got f32[3]")
+    yield BadSample(Count((2,)), (f(2, 3),), "axis 2 is out of range for rank 2")
+    yield BadSample(ExpandLike(), (f(2, 3), f(3)), "f32[2, 3] does not broadcast to")
+    yield BadSample(ExpandLike(), (f(2, 3), f(1, 3)), "does not broadcast to f32[1, 3]")
+    yield BadSample(ReshapeLike(), (f("n", 3), f(3)), "cannot be reshaped like f32[3]")
+    yield BadSample(SplitLike(0), (f(4), f(2), f(3)), "be cut into f32[2] and f32[3]")
+    undo = Unslice((0,), (1,), (END,), (1,))
+    yield BadSample(undo, (f(3), f(3)), "unslice to f32[3] needs f32[2], got f32[3]")
     yield BadSample(Scatter(), (f(6), spots, f(2)), "needs updates (3,), got f32[2]")
     yield BadSample(MatMul(), (f(2), whole), "matmul needs one element type", **kind)
     yield BadSample(MatMul(), (f(), f(2)), "matmul needs operands with axes")

@@ -32,6 +32,9 @@ from seqir.ops import (
     gather as _gather,
 )
 from seqir.ops import (
+    like as _like,
+)
+from seqir.ops import (
     linalg as _linalg,
 )
 from seqir.ops import (
@@ -177,12 +180,12 @@ from seqir.ops.create import (
     zeros,
 )
 from seqir.ops.gather import one_hot, scatter, scatter_update, take, take_along_axis
+from seqir.ops.like import expand_like
 from seqir.ops.linalg import dot, einsum, inner, matmul, outer, tensordot, vdot
 from seqir.ops.matrices import cross, diag, diagonal, kron, trace, tril, triu
 from seqir.ops.movement import (
     broadcast_to,
     expand_dims,
-    expand_like,
     moveaxis,
     reshape,
     shape,
@@ -345,8 +348,14 @@ ALL: tuple[type[Op], ...] = (
     _convert.FillLike,
     _gather.Gather,
     _gather.GatherElements,
+    _gather.GatherND,
     _gather.OneHot,
     _gather.Scatter,
+    _gather.ScatterElements,
+    _like.ExpandLike,
+    _like.ReshapeLike,
+    _like.SplitLike,
+    _like.Unslice,
     _linalg.MatMul,
     _linalg.Gemm,
     _linalg.Einsum,
@@ -355,7 +364,6 @@ ALL: tuple[type[Op], ...] = (
     _movement.ExpandDims,
     _movement.Squeeze,
     _movement.Expand,
-    _movement.ExpandLike,
     _movement.Slice,
     _movement.Pad,
     _movement.Concat,
@@ -369,6 +377,7 @@ ALL: tuple[type[Op], ...] = (
     _pool_grad.AveragePoolGrad,
     _reduce.Reduce,
     _reduce.ArgReduce,
+    _reduce.Count,
     _reduce.CumSum,
     _resize.Upsample,
     _sort.TopK,

@@ -11,11 +11,18 @@ import numpy as np
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array, Emit, Node, Op, Perm, Permuted
-from seqir.ops.apply import apply, floating, is_floating, rank_of, type_of_operand
-from seqir.ops.arith import maximum, minimum, multiply, where
+from seqir.ops.apply import (
+    apply,
+    coerce,
+    floating,
+    is_floating,
+    rank_of,
+    type_of_operand,
+)
+from seqir.ops.arith import logical_and, maximum, minimum, multiply, where
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Unary, check_kind
-from seqir.ops.unary import absolute, erf_array, exp, expm1, log, sqrt, tanh
+from seqir.ops.unary import absolute, erf, erf_array, exp, expm1, log, sqrt, tanh
 from seqir.tensortype import TensorType
 
 SELU_ALPHA = 1.6732632423543772
@@ -32,6 +39,9 @@ class Relu(Unary):
     def compute(self, x: Array) -> Array:
         return np.maximum(x, np.zeros((), x.dtype))
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (g * _flag(y > 0.0, g),)
+
 
 @dataclass(frozen=True)
 class Sigmoid(Unary):
@@ -42,6 +52,9 @@ class Sigmoid(Unary):
 
     def compute(self, x: Array) -> Array:
         return (1 + np.tanh(x / 2)) / 2  # e⁻ˣ overflows for large -x
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (g * (y * (1.0 - y)),)
 
 
 @dataclass(frozen=True)
@@ -58,6 +71,9 @@ class LeakyRelu(Unary):
     def compute(self, x: Array) -> Array:
         return np.where(x >= 0, x, x * self.alpha)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (g * (_flag(x >= 0.0, g) * (1.0 - self.alpha) + self.alpha),)
+
 
 @dataclass(frozen=True)
 class Elu(Unary):
@@ -72,6 +88,9 @@ class Elu(Unary):
 
     def compute(self, x: Array) -> Array:
         return np.where(x >= 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (g * _elu_slope(x, self.alpha),)
 
 
 @dataclass(frozen=True)
@@ -90,6 +109,9 @@ class Selu(Unary):
         negative = self.alpha * np.expm1(np.minimum(x, 0))
         return self.gamma * np.where(x >= 0, x, negative)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (g * (_elu_slope(x, self.alpha) * self.gamma),)
+
 
 @dataclass(frozen=True)
 class HardSigmoid(Unary):
@@ -106,6 +128,9 @@ class HardSigmoid(Unary):
     def compute(self, x: Array) -> Array:
         return np.clip(self.alpha * x + self.beta, 0, 1)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (g * (_inside(y, 0.0, 1.0) * self.alpha),)
+
 
 @dataclass(frozen=True)
 class Softplus(Unary):
@@ -117,6 +142,9 @@ class Softplus(Unary):
     def compute(self, x: Array) -> Array:
         return np.logaddexp(x, np.zeros((), x.dtype))
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (g * sigmoid(x),)
+
 
 @dataclass(frozen=True)
 class Softsign(Unary):
@@ -127,6 +155,10 @@ class Softsign(Unary):
 
     def compute(self, x: Array) -> Array:
         return x / (1 + np.abs(x))
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        size = absolute(x) + 1.0
+        return (g / (size * size),)
 
 
 @dataclass(frozen=True)
@@ -163,6 +195,16 @@ class Gelu(Unary):
         half = emit("Mul", x, number(0.5))
         return (emit("Mul", half, emit("Add", bell, number(1.0))),)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        if self.approximate:
+            root = math.sqrt(2 / math.pi)
+            t = tanh((x * x * 0.044715 + 1.0) * x * root)
+            inner = (x * x * (3 * 0.044715) + 1.0) * root
+            return (g * ((t + 1.0 + x * (1.0 - t * t) * inner) * 0.5),)
+        share = (erf(x * math.sqrt(0.5)) + 1.0) * 0.5
+        density = exp(x * x * -0.5) * (1 / math.sqrt(2 * math.pi))
+        return (g * (share + x * density),)
+
 
 @dataclass(frozen=True)
 class Mish(Unary):
@@ -179,6 +221,10 @@ class Mish(Unary):
             return (emit("Mish", x),)
         return (emit("Mul", x, emit("Tanh", emit("Softplus", x))),)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        t = tanh(softplus(x))
+        return (g * (t + x * (1.0 - t * t) * sigmoid(x)),)
+
 
 @dataclass(frozen=True)
 class HardSwish(Unary):
@@ -190,10 +236,17 @@ class HardSwish(Unary):
     def compute(self, x: Array) -> Array:
         return x * np.clip(x / 6 + 0.5, 0, 1)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        gate = hard_sigmoid(x)
+        return (g * (gate + x * _inside(gate, 0.0, 1.0) * (1 / 6)),)
+
 
 @dataclass(frozen=True)
 class Clip(Unary):
-    """y = min(max(x, low), high). Source: ONNX ``Clip`` (opset 13)."""
+    """y = min(max(x, low), high); no gradient at the bounds, as in JAX's relu6.
+
+    Source: ONNX ``Clip`` (opset 13).
+    """
 
     name: ClassVar[str] = "clip"
     kinds: ClassVar[str] = "number"
@@ -212,6 +265,9 @@ class Clip(Unary):
         while bounds and not bounds[-1]:
             bounds.pop()
         return (emit("Clip", x, *bounds),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (g * _inside(y, self.low, self.high),)
 
 
 @dataclass(frozen=True)
@@ -234,6 +290,25 @@ class PRelu(Unary):
 
     def evaluate(self, x: Array, slope: Array) -> tuple[Array]:  # type: ignore[override]
         return (np.where(x >= 0, x, x * slope),)
+
+    def vjp(self, g: Any, y: Any, x: Any, slope: Any) -> tuple[Any, ...]:
+        negative = _flag(x < 0.0, g)
+        return g * (negative * (slope - 1.0) + 1.0), g * (negative * x)
+
+
+def _flag(condition: Any, g: Any) -> Any:
+    """1 where the condition holds, else 0: faster to multiply by than to choose."""
+    return coerce(condition, g.dtype)
+
+
+def _inside(y: Any, low: float, high: float) -> Any:
+    """1 where y lies between the bounds, else 0."""
+    return _flag(logical_and(y > low, y < high), y)
+
+
+def _elu_slope(x: Any, alpha: float) -> Any:
+    """1 where x is positive, else alpha * eˣ."""
+    return exp(minimum(x, 0.0)) * alpha + _flag(x > 0.0, x) * (1.0 - alpha)
 
 
 class AlongAxis(Op):
@@ -267,6 +342,12 @@ class Softmax(AlongAxis):
         e = np.exp(x - x.max(self.axis, keepdims=True))
         return ((e / e.sum(self.axis, keepdims=True)).astype(x.dtype, copy=False),)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        from seqir.ops.reduce import sum as sum_
+
+        weighted = g * y
+        return (weighted - y * sum_(weighted, self.axis, keepdims=True),)
+
 
 @dataclass(frozen=True)
 class LogSoftmax(AlongAxis):
@@ -279,6 +360,11 @@ class LogSoftmax(AlongAxis):
     def evaluate(self, x: Array) -> tuple[Array]:
         x = x - x.max(self.axis, keepdims=True)
         return (x - np.log(np.exp(x).sum(self.axis, keepdims=True)),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        from seqir.ops.reduce import sum as sum_
+
+        return (g - exp(y) * sum_(g, self.axis, keepdims=True),)
 
 
 def _floating(op: Op, x: Any) -> Any:

@@ -171,8 +171,10 @@ def coerce(x: Any, dtype: str) -> Any:
         from seqir.ops.convert import Cast
 
         return apply(Cast(dtype), x)
-    array = as_array(x)
     wanted = dtypes.to_numpy(dtype)
+    if is_scalar(x) and dtypes.is_float(dtype):
+        return np.asarray(x, wanted)  # as precise as the type is
+    array = as_array(x)
     return array if array.dtype == wanted else array.astype(wanted)
 
 

@@ -47,6 +47,9 @@ class Add(Binary):
             return None
         return np.ones((), constant.dtype), constant
 
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return g, g
+
 
 @dataclass(frozen=True)
 class Sub(Binary):
@@ -55,6 +58,9 @@ class Sub(Binary):
     name: ClassVar[str] = "sub"
     onnx: ClassVar[str] = "Sub"
     compute: ClassVar[Any] = np.subtract
+
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return g, -g
 
 
 @dataclass(frozen=True)
@@ -74,6 +80,9 @@ class Mul(Binary):
             return None
         return constant, np.zeros((), constant.dtype)
 
+    def vjp(self, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        return g * b, g * a
+
 
 @dataclass(frozen=True)
 class Div(Binary):
@@ -83,6 +92,10 @@ class Div(Binary):
     onnx: ClassVar[str] = "Div"
     kinds: ClassVar[str] = "float"
     compute: ClassVar[Any] = np.divide
+
+    def vjp(self, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        da = g / b
+        return da, -(da * y)
 
 
 @dataclass(frozen=True)
@@ -120,23 +133,49 @@ class Pow(Binary):
     kinds: ClassVar[str] = "wide"
     compute: ClassVar[Any] = np.power
 
+    def vjp(self, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        from seqir.ops.unary import log
+
+        # 0 ** -1 and log(0) are infinite where the gradient is 0: keep away from them.
+        slope = b * a ** (b - 1.0 + coerce(equal(b, 0.0), b.dtype))
+        return g * slope, g * y * log(a + coerce(equal(a, 0.0), a.dtype))
+
 
 @dataclass(frozen=True)
 class Maximum(Binary):
-    """y = max(a, b). Source: ONNX ``Max`` (opset 13)."""
+    """y = max(a, b); equal numbers share the gradient, as in JAX.
+
+    Source: ONNX ``Max`` (opset 13).
+    """
 
     name: ClassVar[str] = "maximum"
     onnx: ClassVar[str] = "Max"
     compute: ClassVar[Any] = np.maximum
 
+    def vjp(self, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        da = g * _share(a, b)
+        return da, g - da
+
 
 @dataclass(frozen=True)
 class Minimum(Binary):
-    """y = min(a, b). Source: ONNX ``Min`` (opset 13)."""
+    """y = min(a, b); equal numbers share the gradient, as in JAX.
+
+    Source: ONNX ``Min`` (opset 13).
+    """
 
     name: ClassVar[str] = "minimum"
     onnx: ClassVar[str] = "Min"
     compute: ClassVar[Any] = np.minimum
+
+    def vjp(self, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        da = g * _share(b, a)
+        return da, g - da
+
+
+def _share(a: Any, b: Any) -> Any:
+    """1 where a is larger, 1/2 where they are equal, else 0."""
+    return (coerce(a > b, a.dtype) + coerce(a >= b, a.dtype)) * 0.5
 
 
 def per_channel(constant: Array | None, rank: int, axis: int) -> Array | None:
@@ -249,6 +288,10 @@ class Where(Elementwise):
 
     def evaluate(self, condition: Array, a: Array, b: Array) -> tuple[Array]:
         return (np.where(condition, a, b).astype(a.dtype, copy=False),)
+
+    def vjp(self, g: Any, y: Any, condition: Any, *choices: Any) -> tuple[Any, ...]:
+        # Not a product: the gradient of a choice that is not taken may be infinite.
+        return None, where(condition, g, 0.0), where(condition, 0.0, g)
 
 
 def _binary(

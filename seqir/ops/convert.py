@@ -46,6 +46,9 @@ class Cast(Elementwise):
     def simplified(self, x: Value) -> Value | None:
         return x if x.type.dtype == self.to else None
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (coerce(g, x.dtype),)
+
 
 @operation
 def cast(x: Any, dtype: Any) -> Any:
@@ -126,6 +129,9 @@ class FillLike(Elementwise):
         if sizes is not None:
             return (emit("ConstantOfShape", emit.ints(*sizes), value=value),)
         return (emit("ConstantOfShape", emit("Shape", x), value=value),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (None,)
 
 
 def known_shape(shape: shapes.Shape) -> tuple[int, ...] | None:

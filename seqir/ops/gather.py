@@ -9,10 +9,10 @@ import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import ArgumentError, DTypeError, ShapeError
-from seqir.ir import Array, Emit, Node, Op
+from seqir.ir import Array, Emit, Node, Op, Value
 from seqir.ops.apply import apply, as_array, coerce, common_dtype, numeric, rank_of
 from seqir.ops.call import operation
-from seqir.ops.convert import ONNX_CODE, known_shape
+from seqir.ops.convert import ONNX_CODE, known_shape, zeros_like
 from seqir.ops.tensor import Tensor
 from seqir.tensortype import TensorType
 
@@ -38,6 +38,15 @@ class Gather(Op):
 
     def lower(self, emit: Emit, node: Node, x: str, indices: str) -> tuple[str]:
         return (emit("Gather", x, indices, axis=self.axis),)
+
+    def vjp(self, g: Any, y: Any, x: Any, indices: Any) -> tuple[Any, ...]:
+        from seqir.ops.movement import expand_dims, moveaxis
+
+        axis, count = shapes.normalize_axis(self.axis, x.ndim), indices.ndim
+        g = moveaxis(g, range(axis, axis + count), range(count)) if axis else g
+        zeros = zeros_like(moveaxis(x, axis, 0) if axis else x)
+        dx = apply(Scatter("add"), zeros, expand_dims(indices, -1), g)
+        return moveaxis(dx, 0, axis) if axis else dx, None
 
 
 @dataclass(frozen=True)
@@ -65,6 +74,50 @@ class GatherElements(Op):
 
     def lower(self, emit: Emit, node: Node, x: str, indices: str) -> tuple[str]:
         return (emit("GatherElements", x, indices, axis=self.axis),)
+
+    def vjp(self, g: Any, y: Any, x: Any, indices: Any) -> tuple[Any, ...]:
+        axis = shapes.normalize_axis(self.axis, x.ndim)
+        return apply(ScatterElements(axis), zeros_like(x), indices, g), None
+
+
+@dataclass(frozen=True)
+class ScatterElements(Op):
+    """y is x with updates[i] added at [..., indices[i], ...] along an axis.
+
+    Shapes: x, indices and updates of one rank, updates of the indices' shape -> y as x.
+    Source: ONNX ``ScatterElements`` (opset 16, reduction ``add``).
+    """
+
+    name: ClassVar[str] = "scatter_elements"
+    axis: int
+
+    def infer(
+        self, x: TensorType, indices: TensorType, updates: TensorType
+    ) -> tuple[TensorType]:
+        if x.dtype != updates.dtype:
+            raise DTypeError(f"scatter_elements into {x} got updates {updates}")
+        if GatherElements(self.axis).infer(x, indices) != (updates,):
+            raise ShapeError(
+                f"scatter_elements at {indices} needs as many updates, got {updates}"
+            )
+        return (x,)
+
+    def evaluate(self, x: Array, indices: Array, updates: Array) -> tuple[Array]:
+        y, grid = x.copy(), list(np.indices(indices.shape))
+        grid[self.axis] = indices.astype(np.int64)
+        np.add.at(y, tuple(grid), updates)
+        return (y,)
+
+    def lower(
+        self, emit: Emit, node: Node, x: str, indices: str, updates: str
+    ) -> tuple[str]:
+        how: dict[str, Any] = {"axis": self.axis, "reduction": "add"}
+        return (emit("ScatterElements", x, indices, updates, **how),)
+
+    def vjp(
+        self, g: Any, y: Any, x: Any, indices: Any, updates: Any
+    ) -> tuple[Any, ...]:
+        return g, None, apply(GatherElements(self.axis), g, indices)
 
 
 @dataclass(frozen=True)
@@ -109,13 +162,9 @@ class Scatter(Op):
     def infer(
         self, x: TensorType, indices: TensorType, updates: TensorType
     ) -> tuple[TensorType]:
-        check_indices(self.name, indices)
         if x.dtype != updates.dtype:
             raise DTypeError(f"scatter into {x} got updates {updates}")
-        depth = indices.shape[-1] if indices.rank else 0
-        if not isinstance(depth, int) or not 0 < depth <= x.rank:
-            raise ShapeError(f"scatter into {x} got indices {indices}")
-        wanted = (*indices.shape[:-1], *x.shape[depth:])
+        wanted = slices_at(self.name, x, indices)
         if updates.shape != wanted:
             raise ShapeError(f"scatter needs updates {wanted}, got {updates}")
         return (x,)
@@ -131,12 +180,64 @@ class Scatter(Op):
     def lower(
         self, emit: Emit, node: Node, x: str, indices: str, updates: str
     ) -> tuple[str]:
-        if node.operands[1].type.dtype != "int64":
-            indices = emit("Cast", indices, to=ONNX_CODE["int64"])
+        indices = int64(emit, node.operands[1], indices)
         how: dict[str, Any] = (
             {} if self.reduction == "none" else {"reduction": self.reduction}
         )
         return (emit("ScatterND", x, indices, updates, **how),)
+
+    def vjp(
+        self, g: Any, y: Any, x: Any, indices: Any, updates: Any
+    ) -> tuple[Any, ...]:
+        if self.reduction == "add":
+            return g, None, apply(GatherND(), g, indices)
+        if self.reduction == "mul":  # an update of 0 hides what the others would do
+            dx = apply(self, g, indices, updates)
+            return dx, None, apply(GatherND(), g * y, indices) / updates
+        dx = apply(self, g, indices, zeros_like(updates))
+        return dx, None, apply(GatherND(), g, indices)
+
+
+@dataclass(frozen=True)
+class GatherND(Op):
+    """y = the slices of x where the indices say; negative ones count back.
+
+    Shapes: x[*size], indices[*n, k] -> y[*n, *size[k:]].
+    Source: ONNX ``GatherND`` (opset 13).
+    """
+
+    name: ClassVar[str] = "gather_nd"
+
+    def infer(self, x: TensorType, indices: TensorType) -> tuple[TensorType]:
+        return (x.with_shape(slices_at(self.name, x, indices)),)
+
+    def evaluate(self, x: Array, indices: Array) -> tuple[Array]:
+        return (x[tuple(np.moveaxis(indices, -1, 0))],)
+
+    def lower(self, emit: Emit, node: Node, x: str, indices: str) -> tuple[str]:
+        return (emit("GatherND", x, int64(emit, node.operands[1], indices)),)
+
+    def vjp(self, g: Any, y: Any, x: Any, indices: Any) -> tuple[Any, ...]:
+        return apply(Scatter("add"), zeros_like(x), indices, g), None
+
+
+def slices_at(name: str, x: TensorType, indices: TensorType) -> shapes.Shape:
+    """The shape of the slices of x[*size] at indices[*n, k]: [*n, *size[k:]].
+
+    Raises: ShapeError if x has no k axes.
+    """
+    check_indices(name, indices)
+    depth = indices.shape[-1] if indices.rank else 0
+    if not isinstance(depth, int) or not 0 < depth <= x.rank:
+        raise ShapeError(f"{name} of {x} got indices {indices}")
+    return (*indices.shape[:-1], *x.shape[depth:])
+
+
+def int64(emit: Emit, value: Value, name: str) -> str:
+    """Indices in the only type that ONNX's ``ND`` operators take."""
+    if value.type.dtype == "int64":
+        return name
+    return emit("Cast", name, to=ONNX_CODE["int64"])
 
 
 def check_indices(name: str, indices: TensorType) -> None:

@@ -58,6 +58,24 @@ class MatMul(Op):
     def lower(self, emit: Emit, node: Node, a: str, b: str) -> tuple[str]:
         return (emit("MatMul", a, b),)
 
+    def vjp(self, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        from seqir.ops.movement import expand_dims, reshape, squeeze, swapaxes
+
+        rows = a if a.ndim > 1 else expand_dims(a, 0)
+        columns = b if b.ndim > 1 else expand_dims(b, 1)
+        g = g if b.ndim > 1 else expand_dims(g, -1)
+        g = g if a.ndim > 1 else expand_dims(g, -2)
+        da = g @ swapaxes(columns, -1, -2)
+        if rows.ndim > 2 and columns.ndim == 2 and None not in columns.shape:
+            # One product over all rows of the stack, in place of a sum of products.
+            k, m = columns.shape
+            rows, g = reshape(rows, (-1, k)), reshape(g, (-1, m))
+        db = swapaxes(rows, -1, -2) @ g
+        return (
+            da if a.ndim > 1 else squeeze(da, -2),
+            db if b.ndim > 1 else squeeze(db, -1),
+        )
+
     channel_axis: ClassVar[int] = -1
 
     @property
@@ -118,6 +136,18 @@ class Gemm(Op):
         flags = {"transA": self.trans_a, "transB": self.trans_b}
         turned = {name: 1 for name, flag in flags.items() if flag}
         return (emit("Gemm", *operands, **turned),)
+
+    def vjp(self, g: Any, y: Any, a: Any, b: Any, *c: Any) -> tuple[Any, ...]:
+        from seqir.ops.movement import transpose
+
+        rows = transpose(a) if self.trans_a else a
+        columns = transpose(b) if self.trans_b else b
+        da, db = MatMul().vjp(g, y, rows, columns)
+        return (
+            transpose(da) if self.trans_a else da,
+            transpose(db) if self.trans_b else db,
+            *(g for _ in c),
+        )
 
     channel_axis: ClassVar[int] = -1
 
@@ -182,12 +212,48 @@ class Einsum(Op):
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
         return (emit("Einsum", *operands, equation=self.equation),)
 
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        inputs, output = self.equation.split("->")
+        terms = inputs.split(",")
+        cotangents: list[Any] = []
+        for i, x in enumerate(operands):
+            others = [output, *terms[:i], *terms[i + 1 :]]
+            known = set("".join(others))
+            wanted = "".join(c for c in dict.fromkeys(terms[i]) if c in known)
+            op = Einsum(f"{','.join(others)}->{wanted}")
+            found = apply(op, g, *operands[:i], *operands[i + 1 :])
+            cotangents.append(_spread(found, terms[i], wanted, x))
+        return tuple(cotangents)
+
     def cost(self, node: Node) -> int | str:
         inputs = self.equation.split("->")[0].split(",")
         sizes: dict[str, shapes.Dim] = {}
         for term, v in zip(inputs, node.operands, strict=True):
             sizes.update(zip(term, v.type.shape, strict=True))
         return shapes.mul(*sizes.values())
+
+
+def _spread(found: Any, term: str, wanted: str, x: Any) -> Any:
+    """What broadcasts to x, from a tensor that has the wanted letters of its term.
+
+    A letter that is missing was summed alone: all its elements get the same. One that
+    occurs twice names a diagonal: all off it get 0.
+    """
+    from seqir.ops.arith import equal
+    from seqir.ops.convert import ones_like
+    from seqir.ops.movement import expand_dims
+    from seqir.ops.reduce import CumSum
+
+    first = {c: term.index(c) for c in term}
+    found = expand_dims(
+        found, [i for i, c in enumerate(term) if i != first[c] or c not in wanted]
+    )
+    for i, c in enumerate(term):
+        if i != first[c]:
+            ones = ones_like(x)
+            places = (apply(CumSum(axis), ones) for axis in (first[c], i))
+            found = found * coerce(equal(*places), x.dtype)
+    return found
 
 
 def rescaled(weight: Array, scale: Array) -> Array:

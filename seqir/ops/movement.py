@@ -51,6 +51,9 @@ class Transpose(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Transpose", x, perm=self.perm) if self.perm else x,)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (apply(Transpose(inverse(self.perm)), g),)
+
     def simplified(self, x: Value) -> Value | None:
         return x if self.perm == tuple(range(len(self.perm))) else None
 
@@ -96,6 +99,11 @@ class Reshape(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Reshape", x, emit.ints(*self.shape)),)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        from seqir.ops.like import reshape_like
+
+        return (reshape_like(g, x),)
+
     def simplified(self, x: Value) -> Value | None:
         same = len(self.shape) == x.type.rank and all(
             d in (0, s) or (d == -1 and self.infer(x.type)[0].shape[i] == s)
@@ -133,6 +141,9 @@ class ExpandDims(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Unsqueeze", x, emit.ints(*self.axes)) if self.axes else x,)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (apply(Squeeze(self.axes), g),)
+
     def simplified(self, x: Value) -> Value | None:
         return None if self.axes else x
 
@@ -157,6 +168,10 @@ class Squeeze(Op):
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Squeeze", x, emit.ints(*self.axes)) if self.axes else x,)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        axes = (shapes.normalize_axis(a, x.ndim) for a in self.axes)
+        return (apply(ExpandDims(tuple(axes)), g),)
 
     def simplified(self, x: Value) -> Value | None:
         return None if self.axes else x
@@ -189,6 +204,9 @@ class Expand(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Expand", x, emit.ints(*self.shape)),)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (g,)
+
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         if len(self.shape) != len(perm):
             return None
@@ -196,42 +214,6 @@ class Expand(Op):
 
     def simplified(self, x: Value) -> Value | None:
         return x if self.infer(x.type)[0] == x.type else None
-
-
-@dataclass(frozen=True)
-class ExpandLike(Op):
-    """y is x broadcast to the shape of another tensor, whose numbers do not matter.
-
-    Source: ONNX ``Expand`` (opset 13), with ``Shape`` where a size is unknown.
-    """
-
-    name: ClassVar[str] = "expand_like"
-
-    def infer(self, x: TensorType, like: TensorType) -> tuple[TensorType]:
-        shape = shapes.broadcast(x.shape, like.shape)
-        if len(shape) != like.rank or any(
-            d == 1 and e != 1 for d, e in zip(like.shape, shape, strict=True)
-        ):
-            raise ShapeError(f"{x} does not broadcast to {like}")
-        return (x.with_shape(like.shape),)
-
-    def evaluate(self, x: Array, like: Array) -> tuple[Array]:
-        return (np.array(np.broadcast_to(x, like.shape)),)
-
-    def lower(self, emit: Emit, node: Node, x: str, like: str) -> tuple[str]:
-        sizes = [d for d in node.result.type.shape if isinstance(d, int)]
-        known = len(sizes) == node.result.type.rank
-        shape = emit.ints(*sizes) if known else emit("Shape", like)
-        return (emit("Expand", x, shape),)
-
-    def simplified(self, x: Value, like: Value) -> Value | None:
-        return x if x.type.shape == like.type.shape else None
-
-    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
-        return Permuted(self, perm) if operands[0].rank == len(perm) else None
-
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        return g, None
 
 
 @dataclass(frozen=True)
@@ -252,25 +234,34 @@ class Slice(Op):
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         shape = list(x.shape)
-        for axis, begin, end, step in self._ranges():
+        for axis, begin, end, step in self.ranges():
             shape[axis] = _sliced(x.shape[axis], begin, end, step)
         return (x.with_shape(tuple(shape)),)
 
-    def _ranges(self) -> zip[tuple[int, int, int, int]]:
+    def ranges(self) -> zip[tuple[int, int, int, int]]:
+        """Axis, begin, end and step of each axis that is sliced."""
         return zip(self.axes, self.begins, self.ends, self.steps, strict=True)
 
     def evaluate(self, x: Array) -> tuple[Array]:
-        key = [slice(None)] * x.ndim
-        for axis, begin, end, step in self._ranges():
-            open_end = end >= self.END or end <= -self.END
-            key[axis] = slice(begin, None if open_end else end, step)
-        return (np.asarray(x[tuple(key)], order="C"),)
+        return (np.asarray(x[self.key(x.ndim)], order="C"),)
+
+    def key(self, rank: int) -> tuple[slice, ...]:
+        """What NumPy calls the slice of an array."""
+        key = [slice(None)] * rank
+        for axis, begin, end, step in self.ranges():
+            key[axis] = slice(begin, None if abs(end) >= self.END else end, step)
+        return tuple(key)
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         parts = [emit.ints(*self.begins), emit.ints(*self.ends), emit.ints(*self.axes)]
         if any(s != 1 for s in self.steps):
             parts.append(emit.ints(*self.steps))
         return (emit("Slice", x, *parts),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        from seqir.ops.like import Unslice
+
+        return (apply(Unslice(self.axes, self.begins, self.ends, self.steps), g, x),)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         axes = tuple(perm[a] for a in self.axes)
@@ -279,7 +270,7 @@ class Slice(Op):
     def simplified(self, x: Value) -> Value | None:
         whole = all(
             begin == 0 and step == 1 and end >= self.END
-            for _, begin, end, step in self._ranges()
+            for _, begin, end, step in self.ranges()
         )
         return x if whole else None
 
@@ -287,7 +278,7 @@ class Slice(Op):
         shown = [
             f"{axis}: {begin}:{'' if abs(end) >= self.END else end}"
             + (f":{step}" if step != 1 else "")
-            for axis, begin, end, step in self._ranges()
+            for axis, begin, end, step in self.ranges()
         ]
         return f"slice({', '.join(shown)})"
 
@@ -350,6 +341,11 @@ class Pad(Op):
         value = emit.scalar(self.value, node.operands[0].type.dtype)
         return (emit("Pad", x, pads, value),)
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        from seqir.ops.like import unpad
+
+        return (unpad(g, self.before, self.after, self.mode),)
+
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         back = inverse(perm)
         before = tuple(self.before[i] for i in back)
@@ -392,6 +388,11 @@ class Concat(Op):
     def lower(self, emit: Emit, node: Node, *xs: str) -> tuple[str]:
         return (emit("Concat", *xs, axis=self.axis),)
 
+    def vjp(self, g: Any, y: Any, *xs: Any) -> tuple[Any, ...]:
+        from seqir.ops.like import SplitLike
+
+        return apply(SplitLike(self.axis), g, *xs) if len(xs) > 1 else (g,)
+
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         return Permuted(Concat(perm[shapes.normalize_axis(self.axis, len(perm))]), perm)
 
@@ -417,6 +418,15 @@ class Tile(Op):
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Tile", x, emit.ints(*self.repeats)),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        from seqir.ops.like import reshape_like
+        from seqir.ops.reduce import sum as sum_
+
+        for axis in reversed(range(x.ndim)):  # repeats apart, what follows in one
+            if (n := self.repeats[axis]) != 1:
+                g = sum_(apply(Reshape((*(0,) * axis, n, -1)), g), axis)
+        return (reshape_like(g, x),)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         repeats = tuple(self.repeats[i] for i in inverse(perm))
@@ -551,12 +561,6 @@ def broadcast_to(x: Any, shape: Any) -> Any:
             )
         sizes.append(1 if same else d)  # type: ignore[arg-type]
     return apply(Expand(tuple(sizes)), operand(x))
-
-
-@operation
-def expand_like(x: Any, like: Any) -> Any:
-    """X broadcast to the shape of another tensor."""
-    return apply(ExpandLike(), operand(x), operand(like))
 
 
 def operand(x: Any) -> Any:

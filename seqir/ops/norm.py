@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -11,6 +11,10 @@ from seqir import shapes
 from seqir.errors import ShapeError
 from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.elementwise import check_kind
+from seqir.ops.movement import expand_dims
+from seqir.ops.reduce import mean
+from seqir.ops.reduce import sum as sum_
+from seqir.ops.unary import rsqrt
 from seqir.tensortype import TensorType
 
 
@@ -56,6 +60,20 @@ class BatchNorm(Op):
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
         return (emit("BatchNormalization", *operands, epsilon=self.epsilon),)
 
+    def vjp(self, g: Any, y: Any, x: Any, *vectors: Any) -> tuple[Any, ...]:
+        scale, _, mean, variance = vectors
+        inverse = rsqrt(variance + self.epsilon)
+        factor = scale * inverse
+        others = (0, *range(2, x.ndim))
+
+        def column(v: Any) -> Any:
+            return expand_dims(v, tuple(range(1, x.ndim - 1)))
+
+        dbias = sum_(g, others)
+        dscale = sum_(g * (x - column(mean)), others) * inverse
+        dvariance = dscale * factor * inverse * -0.5
+        return g * column(factor), dscale, dbias, -(dbias * factor), dvariance
+
 
 @dataclass(frozen=True)
 class LayerNorm(Op):
@@ -88,3 +106,16 @@ class LayerNorm(Op):
         return (
             emit("LayerNormalization", *operands, axis=self.axis, epsilon=self.epsilon),
         )
+
+    def vjp(self, g: Any, y: Any, x: Any, scale: Any, bias: Any) -> tuple[Any, ...]:
+        axes = tuple(range(shapes.normalize_axis(self.axis, x.ndim), x.ndim))
+
+        def average(t: Any) -> Any:
+            return mean(t, axes, keepdims=True)
+
+        centred = x - average(x)
+        inverse = rsqrt(average(centred * centred) + self.epsilon)
+        normal = centred * inverse
+        dnormal = g * scale
+        towards = average(dnormal) + normal * average(dnormal * normal)
+        return inverse * (dnormal - towards), g * normal, g

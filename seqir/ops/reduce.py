@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import Any, ClassVar, Final
 
 import numpy as np
 
@@ -14,6 +14,7 @@ from seqir.errors import ArgumentError, UnsupportedError
 from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
 from seqir.ops.apply import apply, coerce, common_dtype, floating, rank_of, wide
 from seqir.ops.call import operation
+from seqir.ops.convert import ONNX_CODE
 from seqir.ops.elementwise import check_kind
 from seqir.tensortype import TensorType
 
@@ -21,6 +22,8 @@ from seqir.tensortype import TensorType
 @dataclass(frozen=True)
 class Reduce(Op):
     """One number from all numbers along the axes.
+
+    Equal largest (or smallest) numbers share the gradient, as in JAX.
 
     Shapes: the axes vanish, or become 1 with `keepdims`.
     Source: ONNX ``ReduceSum`` (13); the others (18, before with axes as attribute).
@@ -88,9 +91,93 @@ class Reduce(Op):
     def simplified(self, x: Value) -> Value | None:
         return None if self.axes else x
 
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        if not self.axes:
+            return (g,)
+        axes = axes_of(x, self.axes)
+        if not self.keepdims:
+            from seqir.ops.movement import expand_dims
+
+            g, y = expand_dims(g, axes), expand_dims(y, axes)
+        return (_GRADIENTS[self.kind](g, y, x, axes),)
+
     def __str__(self) -> str:
         keep = ", keepdims=True" if self.keepdims else ""
         return f"reduce_{self.kind}(axes={self.axes}{keep})"
+
+
+def _shared(g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """The gradient of a largest number, in equal parts to all that are as large."""
+    from seqir.ops.arith import equal
+
+    taken = coerce(equal(x, y), x.dtype)
+    return g / sum(taken, axes, keepdims=True) * taken
+
+
+def _other_factors(g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """The gradient of a product: the product of the others, also where one is 0."""
+    from seqir.ops.arith import equal
+
+    zero = coerce(equal(x, 0.0), x.dtype)
+    factors = x + zero
+    alone = equal(sum(zero, axes, keepdims=True), zero)
+    others = prod(factors, axes, keepdims=True) / factors
+    return g * (others * coerce(alone, x.dtype))
+
+
+def _softmax(g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    from seqir.ops.unary import exp
+
+    return g * exp(x - y)
+
+
+_GRADIENTS: Final[dict[str, Callable[[Any, Any, Any, tuple[int, ...]], Any]]] = {
+    "sum": lambda g, y, x, axes: g,
+    "mean": lambda g, y, x, axes: g / count(x, axes),
+    "max": _shared,
+    "min": _shared,
+    "prod": _other_factors,
+    "logsumexp": _softmax,
+    "l2": lambda g, y, x, axes: g / y * x,
+}
+"""The gradient of each kind, from cotangent and result with the axes kept as 1."""
+
+
+@dataclass(frozen=True)
+class Count(Op):
+    """y = how many elements x has along the axes: one number of x's element type.
+
+    Source: ONNX ``Shape`` (opset 15), where a size is unknown.
+    """
+
+    name: ClassVar[str] = "count"
+    axes: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        for axis in self.axes:
+            shapes.normalize_axis(axis, x.rank)
+        return (x.with_shape(()),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.asarray(math.prod(x.shape[a] for a in self.axes), x.dtype),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        type = node.operands[0].type
+        size = shapes.volume(type.shape[a] for a in self.axes)
+        if isinstance(size, int):
+            return (emit.scalar(size, type.dtype),)
+        sizes = emit("Gather", emit("Shape", x), emit.ints(*self.axes))
+        total = emit("ReduceProd", sizes, keepdims=0)
+        return (emit("Cast", total, to=ONNX_CODE[type.dtype]),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (None,)
+
+
+def count(x: Any, axes: tuple[int, ...]) -> Any:
+    """How many elements x has along the axes: a number, or a tensor of one."""
+    size = shapes.volume(x.type.shape[a] for a in axes)
+    return float(size) if isinstance(size, int) else apply(Count(axes), x)
 
 
 @dataclass(frozen=True)
@@ -153,6 +240,9 @@ class CumSum(Op):
         axis = emit.constant(np.asarray(self.axis, np.int64))
         flags = {"exclusive": int(self.exclusive), "reverse": int(self.reverse)}
         return (emit("CumSum", x, axis, **flags),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (apply(replace(self, reverse=not self.reverse), g),)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         axis = perm[shapes.normalize_axis(self.axis, len(perm))]

@@ -2,15 +2,19 @@
 
 from __future__ import annotations
 
+import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
-from seqir import shapes
+from seqir import dtypes, shapes
 from seqir.errors import ShapeError
 from seqir.ir import Array, Emit, Node, Op
+from seqir.ops.apply import apply
 from seqir.ops.elementwise import check_kind
+from seqir.ops.movement import moveaxis
+from seqir.ops.pool import AveragePool
 from seqir.tensortype import TensorType
 
 
@@ -62,6 +66,23 @@ class Upsample(Op):
             },
         }
         return (emit("Resize", x, "", scales, mode=self.mode, **table[self.mode]),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        if self.mode == "nearest":
+            no_pads = ((0, 0),) * len(self.factors)
+            mean = apply(AveragePool(self.factors, self.factors, no_pads), g)
+            return (mean * float(math.prod(self.factors)),)
+        for axis, factor in enumerate(self.factors, start=2):
+            size = x.shape[axis]
+            if size is None:
+                raise ShapeError(
+                    f"the gradient of {self.mode} interpolation needs a known size, "
+                    f"got {x.type}"
+                )
+            weights = interpolation(size, factor, self.mode)
+            weights = weights.astype(dtypes.to_numpy(x.dtype))
+            g = moveaxis(moveaxis(g, axis, -1) @ weights, -1, axis)
+        return (g,)
 
 
 def interpolation(size: int, factor: int, mode: str) -> Array:

@@ -12,7 +12,9 @@ from seqir.errors import ShapeError
 from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import apply, coerce, common_dtype, rank_of, type_of_operand, wide
 from seqir.ops.call import operation
+from seqir.ops.convert import zeros_like
 from seqir.ops.elementwise import check_kind
+from seqir.ops.gather import ScatterElements
 from seqir.tensortype import TensorType
 
 
@@ -57,6 +59,10 @@ class TopK(Op):
             axis=self.axis,
             largest=int(self.largest),
         )
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        axis = shapes.normalize_axis(self.axis, x.ndim)
+        return (apply(ScatterElements(axis), zeros_like(x), y[1], g[0]),)
 
 
 @operation

@@ -4,16 +4,20 @@ from __future__ import annotations
 
 import builtins
 import math
+from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeAlias
 
 import numpy as np
 
 from seqir import dtypes
 from seqir.ir import Array
-from seqir.ops.apply import apply, floating, is_floating, numeric
+from seqir.ops.apply import apply, coerce, floating, is_floating, numeric
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Unary
+
+ERF_SLOPE = 2 / math.sqrt(math.pi)
+"""The slope of the error function at 0."""
 
 
 def erf_array(x: Array) -> Array:
@@ -29,7 +33,7 @@ def erf_array(x: Array) -> Array:
     for n in range(1, 60):
         term = term * (2 * near * near) / (2 * n + 1)
         series = series + term
-    series = series * np.exp(-near * near) * (2 / math.sqrt(math.pi))
+    series = series * np.exp(-near * near) * ERF_SLOPE
     far = np.maximum(z, 2.5)
     fraction = far
     for n in range(60, 0, -1):
@@ -38,40 +42,57 @@ def erf_array(x: Array) -> Array:
     return np.copysign(np.where(z < 2.5, series, tail), x)
 
 
+_Gradient: TypeAlias = Callable[[Any, Any, Any], Any]
+"""Cotangent of x from the cotangent of y, x and y."""
+
+
 @dataclass(frozen=True)
 class Function(Unary):
     """y = f(x) for a function that ONNX and NumPy both have.
 
-    Source: the ONNX operator of that name (``Exp``, ``Log``, ...), by `TABLE`.
+    `TABLE` has its ONNX name, its NumPy function, the element types it takes and its
+    gradient (None where that is 0). The gradient of ``abs`` at 0 is 1, as in JAX.
+
+    Source: the ONNX operator of that name (``Exp``, ``Log``, ...).
     """
 
     name: ClassVar[str] = "function"
     f: str
 
-    TABLE: ClassVar[dict[str, tuple[str, Any, str]]] = {
-        "neg": ("Neg", np.negative, "signed"),
-        "abs": ("Abs", np.abs, "number"),
-        "exp": ("Exp", np.exp, "float"),
-        "log": ("Log", np.log, "float"),
-        "sqrt": ("Sqrt", np.sqrt, "float"),
-        "reciprocal": ("Reciprocal", np.reciprocal, "float"),
-        "floor": ("Floor", np.floor, "float"),
-        "ceil": ("Ceil", np.ceil, "float"),
-        "round": ("Round", np.round, "float"),
-        "sign": ("Sign", np.sign, "number"),
-        "erf": ("Erf", erf_array, "float"),
-        "sin": ("Sin", np.sin, "float"),
-        "cos": ("Cos", np.cos, "float"),
-        "tan": ("Tan", np.tan, "float"),
-        "asin": ("Asin", np.arcsin, "float"),
-        "acos": ("Acos", np.arccos, "float"),
-        "atan": ("Atan", np.arctan, "float"),
-        "sinh": ("Sinh", np.sinh, "float"),
-        "cosh": ("Cosh", np.cosh, "float"),
-        "tanh": ("Tanh", np.tanh, "float"),
-        "asinh": ("Asinh", np.arcsinh, "float"),
-        "acosh": ("Acosh", np.arccosh, "float"),
-        "atanh": ("Atanh", np.arctanh, "float"),
+    TABLE: ClassVar[dict[str, tuple[str, Any, str, _Gradient | None]]] = {
+        "neg": ("Neg", np.negative, "signed", lambda g, x, y: -g),
+        "abs": (
+            "Abs",
+            np.abs,
+            "number",
+            lambda g, x, y: g * (coerce(x >= 0.0, g.dtype) * 2.0 - 1.0),
+        ),
+        "exp": ("Exp", np.exp, "float", lambda g, x, y: g * y),
+        "log": ("Log", np.log, "float", lambda g, x, y: g / x),
+        "sqrt": ("Sqrt", np.sqrt, "float", lambda g, x, y: g * 0.5 / y),
+        "reciprocal": (
+            "Reciprocal",
+            np.reciprocal,
+            "float",
+            lambda g, x, y: -g * y * y,
+        ),
+        "floor": ("Floor", np.floor, "float", None),
+        "ceil": ("Ceil", np.ceil, "float", None),
+        "round": ("Round", np.round, "float", None),
+        "sign": ("Sign", np.sign, "number", None),
+        "erf": ("Erf", erf_array, "float", lambda g, x, y: g * exp(-x * x) * ERF_SLOPE),
+        "sin": ("Sin", np.sin, "float", lambda g, x, y: g * cos(x)),
+        "cos": ("Cos", np.cos, "float", lambda g, x, y: -g * sin(x)),
+        "tan": ("Tan", np.tan, "float", lambda g, x, y: g * (y * y + 1.0)),
+        "asin": ("Asin", np.arcsin, "float", lambda g, x, y: g / sqrt(1.0 - x * x)),
+        "acos": ("Acos", np.arccos, "float", lambda g, x, y: -g / sqrt(1.0 - x * x)),
+        "atan": ("Atan", np.arctan, "float", lambda g, x, y: g / (x * x + 1.0)),
+        "sinh": ("Sinh", np.sinh, "float", lambda g, x, y: g * cosh(x)),
+        "cosh": ("Cosh", np.cosh, "float", lambda g, x, y: g * sinh(x)),
+        "tanh": ("Tanh", np.tanh, "float", lambda g, x, y: g * (1.0 - y * y)),
+        "asinh": ("Asinh", np.arcsinh, "float", lambda g, x, y: g / sqrt(x * x + 1.0)),
+        "acosh": ("Acosh", np.arccosh, "float", lambda g, x, y: g / sqrt(x * x - 1.0)),
+        "atanh": ("Atanh", np.arctanh, "float", lambda g, x, y: g / (1.0 - x * x)),
     }
 
     @property
@@ -85,6 +106,10 @@ class Function(Unary):
     def compute(self, x: Array) -> Array:
         with np.errstate(all="ignore"):
             return self.TABLE[self.f][1](x)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        gradient = self.TABLE[self.f][3]
+        return (gradient and gradient(g, x, y),)
 
     def __str__(self) -> str:
         return self.f

@@ -1,0 +1,264 @@
+"""Making one tensor fit another, whose sizes may be known to the runtime only."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import shapes
+from seqir.errors import ShapeError, UnsupportedError
+from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
+from seqir.ops.apply import apply
+from seqir.ops.call import operation
+from seqir.ops.convert import known_shape, zeros_like
+from seqir.ops.movement import Concat, Slice, operand, reshape
+from seqir.ops.parts import flip
+from seqir.ops.reduce import sum as sum_
+from seqir.ops.tensor import Size
+from seqir.tensortype import TensorType
+
+
+@dataclass(frozen=True)
+class ExpandLike(Op):
+    """y is x broadcast to the shape of another tensor, whose numbers do not matter.
+
+    Source: ONNX ``Expand`` (opset 13), with ``Shape`` where a size is unknown.
+    """
+
+    name: ClassVar[str] = "expand_like"
+
+    def infer(self, x: TensorType, like: TensorType) -> tuple[TensorType]:
+        shape = shapes.broadcast(x.shape, like.shape)
+        if len(shape) != like.rank or any(
+            d == 1 and e != 1 for d, e in zip(like.shape, shape, strict=True)
+        ):
+            raise ShapeError(f"{x} does not broadcast to {like}")
+        return (x.with_shape(like.shape),)
+
+    def evaluate(self, x: Array, like: Array) -> tuple[Array]:
+        return (np.array(np.broadcast_to(x, like.shape)),)
+
+    def lower(self, emit: Emit, node: Node, x: str, like: str) -> tuple[str]:
+        sizes = known_shape(node.result.type.shape)
+        shape = emit("Shape", like) if sizes is None else emit.ints(*sizes)
+        return (emit("Expand", x, shape),)
+
+    def simplified(self, x: Value, like: Value) -> Value | None:
+        return x if x.type.shape == like.type.shape else None
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        return Permuted(self, perm) if operands[0].rank == len(perm) else None
+
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return g, None
+
+
+@dataclass(frozen=True)
+class ReshapeLike(Op):
+    """y holds x's numbers, in the same order, in the shape of another tensor.
+
+    Raises: ShapeError if the numbers of elements differ.
+    Source: ONNX ``Reshape`` (opset 14) to a ``Shape``.
+    """
+
+    name: ClassVar[str] = "reshape_like"
+
+    def infer(self, x: TensorType, like: TensorType) -> tuple[TensorType]:
+        if x.size != like.size:
+            raise ShapeError(f"{x} cannot be reshaped like {like}")
+        return (x.with_shape(like.shape),)
+
+    def evaluate(self, x: Array, like: Array) -> tuple[Array]:
+        return (x.reshape(like.shape),)
+
+    def lower(self, emit: Emit, node: Node, x: str, like: str) -> tuple[str]:
+        return (emit("Reshape", x, emit("Shape", like), allowzero=1),)
+
+    def vjp(self, g: Any, y: Any, x: Any, like: Any) -> tuple[Any, ...]:
+        return reshape_like(g, x), None
+
+
+@dataclass(frozen=True)
+class SplitLike(Op):
+    """x cut along an axis into as many parts as there are other tensors.
+
+    Part i has the shape of tensor i: the adjoint of `Concat`.
+
+    Raises: ShapeError if the sizes along the axis do not add up to x's.
+    Source: ONNX ``Split`` (opset 13).
+    """
+
+    name: ClassVar[str] = "split_like"
+    axis: int
+
+    def infer(self, x: TensorType, *likes: TensorType) -> tuple[TensorType, ...]:
+        axis = shapes.normalize_axis(self.axis, x.rank)
+        total = shapes.add(*(like.shape[axis] for like in likes))
+        if total != x.shape[axis]:
+            raise ShapeError(
+                f"axis {axis} of {x} cannot be cut into {' and '.join(map(str, likes))}"
+            )
+        return tuple(x.with_shape(like.shape) for like in likes)
+
+    def evaluate(self, x: Array, *likes: Array) -> tuple[Array, ...]:
+        cuts = np.cumsum([like.shape[self.axis] for like in likes])[:-1]
+        return tuple(np.asarray(a, order="C") for a in np.split(x, cuts, self.axis))
+
+    def lower(self, emit: Emit, node: Node, x: str, *likes: str) -> tuple[str, ...]:
+        axis = shapes.normalize_axis(self.axis, node.operands[0].type.rank)
+        known = known_shape(tuple(v.type.shape[axis] for v in node.operands[1:]))
+        if known is None:
+            each = (emit("Shape", like, start=axis, end=axis + 1) for like in likes)
+            sizes = emit("Concat", *each, axis=0)
+        else:
+            sizes = emit.ints(*known)
+        return emit.many("Split", x, sizes, outputs=len(likes), axis=axis)
+
+    def vjp(self, g: Any, y: Any, x: Any, *likes: Any) -> tuple[Any, ...]:
+        parts = [zeros_like(b) if a is None else a for a, b in zip(g, y, strict=True)]
+        return apply(Concat(self.axis), *parts), *(None for _ in likes)
+
+
+@dataclass(frozen=True)
+class Unslice(Op):
+    """y has the shape of another tensor: x where a slice takes from, 0 elsewhere.
+
+    The adjoint of `Slice`, with its attributes.
+
+    Raises: ShapeError if x does not have the shape of the slice.
+    Source: ONNX ``Pad`` (opset 13), with pads made of ``Shape`` where it must be.
+    """
+
+    name: ClassVar[str] = "unslice"
+    axes: tuple[int, ...]
+    begins: tuple[int, ...]
+    ends: tuple[int, ...]
+    steps: tuple[int, ...]
+
+    @property
+    def slice(self) -> Slice:
+        """The slice that takes x from y."""
+        return Slice(self.axes, self.begins, self.ends, self.steps)
+
+    def infer(self, x: TensorType, like: TensorType) -> tuple[TensorType]:
+        (part,) = self.slice.infer(like)
+        if part.shape != x.shape:
+            raise ShapeError(f"unslice to {like} needs {part}, got {x}")
+        return (x.with_shape(like.shape),)
+
+    def evaluate(self, x: Array, like: Array) -> tuple[Array]:
+        y = np.zeros(like.shape, x.dtype)
+        y[self.slice.key(like.ndim)] = x
+        return (y,)
+
+    def lower(self, emit: Emit, node: Node, x: str, like: str) -> tuple[str]:
+        whole = node.result.type.shape
+        x = self._in_place(emit, x, len(whole))
+        pads: list[tuple[int, int] | None] = [(0, 0)] * len(whole)
+        begins = [0] * len(whole)
+        for axis, begin, end, step in self.slice.ranges():
+            pads[axis] = _pads(whole[axis], begin, end, step)
+            begins[axis] = begin
+        known = [p for p in pads if p is not None]
+        if len(known) == len(pads):
+            before, after = zip(*known, strict=True)
+            return (emit("Pad", x, emit.ints(*before, *after)),)
+        # Where the runtime alone knows: the begin, from the end if it is negative.
+        offsets = [b if p is None else p[0] for b, p in zip(begins, pads, strict=True)]
+        size = emit("Shape", like)
+        free = emit("Sub", size, emit("Shape", x))
+        from_end = emit("Mul", size, emit.ints(*(int(o < 0) for o in offsets)))
+        first = emit("Max", emit("Add", from_end, emit.ints(*offsets)), emit.ints(0))
+        first = emit("Min", first, free)
+        last = emit("Sub", free, first)
+        return (emit("Pad", x, emit("Concat", first, last, axis=0)),)
+
+    def _in_place(self, emit: Emit, x: str, rank: int) -> str:
+        """x in ascending order, with zeros between its elements as steps leave gaps."""
+        back = [a for a, step in zip(self.axes, self.steps, strict=True) if step < 0]
+        if back:
+            ones = emit.ints(*(-1 for _ in back))
+            ends = emit.ints(*(-Slice.END for _ in back))
+            x = emit("Slice", x, ones, ends, emit.ints(*back), ones)
+        for axis, step in zip(self.axes, map(abs, self.steps), strict=True):
+            if step == 1:
+                continue
+            axis %= rank
+            gaps = [0] * (2 * rank + 2)
+            gaps[rank + axis + 2] = step - 1
+            apart = emit("Pad", emit("Unsqueeze", x, emit.ints(axis + 1)),
+                         emit.ints(*gaps))  # fmt: skip
+            times = emit.ints(*(step if i == axis else 1 for i in range(rank)))
+            x = emit("Reshape", apart, emit("Mul", emit("Shape", x), times))
+            x = emit("Slice", x, emit.ints(0), emit.ints(1 - step), emit.ints(axis))
+        return x
+
+    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return apply(self.slice, g), None
+
+
+def _pads(size: shapes.Dim, begin: int, end: int, step: int) -> tuple[int, int] | None:
+    """Elements before and after a slice; None if they depend on an unknown size."""
+    if isinstance(size, int):
+        stop = None if abs(end) >= Slice.END else end
+        places = range(size)[begin:stop:step]
+        return (min(places), size - 1 - max(places)) if places else (0, size)
+    if step == -1:
+        return 0, 0  # the whole axis: nothing else can be sliced backwards
+    if step == 1 and begin >= 0 and (end < 0 or end >= Slice.END):
+        return begin, 0 if end >= Slice.END else -end
+    return None
+
+
+@operation
+def expand_like(x: Any, like: Any) -> Any:
+    """X broadcast to the shape of another tensor."""
+    return apply(ExpandLike(), operand(x), operand(like))
+
+
+def reshape_like(x: Any, like: Any) -> Any:
+    """X's numbers in the shape of another tensor; both are traced."""
+    old, new = x.type.shape, like.type.shape
+    moved = [d for d in new if isinstance(d, str)]
+    kept = [d for d, e in zip(old, new, strict=False) if isinstance(d, str) and d == e]
+    if len(moved) - len(kept) > 1:
+        return apply(ReshapeLike(), x, like)
+    return reshape(x, tuple(map(Size.of, new)))
+
+
+def unpad(g: Any, before: tuple[int, ...], after: tuple[int, ...], mode: str) -> Any:
+    """The adjoint of padding: what was copied to an edge goes back where it is from.
+
+    Raises: UnsupportedError for a mode other than constant, edge and reflect.
+    """
+    if mode not in ("constant", "edge", "reflect"):
+        raise UnsupportedError(f"padding of mode {mode!r} has no gradient")
+    if mode == "constant":
+        axes = tuple(i for i in range(g.ndim) if before[i] or after[i])
+        ends = tuple(-after[i] or Slice.END for i in axes)
+        begins = tuple(before[i] for i in axes)
+        return apply(Slice(axes, begins, ends, (1,) * len(axes)), g)
+    for axis, widths in enumerate(zip(before, after, strict=True)):
+        if any(widths):
+            g = _folded(g, axis, *widths, edge=mode == "edge")
+    return g
+
+
+def _folded(g: Any, axis: int, before: int, after: int, *, edge: bool) -> Any:
+    """g without its first and last elements, which are added to those they copied."""
+
+    def cut(begin: int, end: int) -> Any:
+        return apply(Slice((axis,), (begin,), (end,), (1,)), g)
+
+    y = cut(before, -after or Slice.END)
+    for width, copies, (begin, end) in (
+        (before, (0, before), (0, 1) if edge else (1, before + 1)),
+        (after, (-after, Slice.END), (-1, Slice.END) if edge else (-after - 1, -1)),
+    ):
+        if width:
+            part = cut(*copies)
+            part = sum_(part, axis, keepdims=True) if edge else flip(part, axis)
+            y = y + apply(Unslice((axis,), (begin,), (end,), (1,)), part, y)
+    return y
