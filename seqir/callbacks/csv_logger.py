@@ -1,0 +1,125 @@
+"""A table of the epochs in a file."""
+
+from __future__ import annotations
+
+import csv
+import io
+import os
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqir.callbacks.base import Callback, Logs
+from seqir.errors import ArgumentError
+
+FIRST = "epoch"
+
+
+class CSVLogger(Callback):
+    """Writes a row with the epoch and all values after each epoch.
+
+    The columns are those of the first row: the values in alphabetical order, and
+    ``val_`` columns, "NA" where there is no value. A row is on the disk before the
+    next epoch begins; half a row that a crash left behind is removed. A training that
+    goes on from a checkpoint goes on with the row after it.
+
+    Args:
+        filename: the file.
+        separator: what stands between two values.
+        append: whether to keep the rows of an existing file, and its columns.
+
+    Raises: ArgumentError for a separator that is not one character or, in training,
+        for an existing file without a column for the epochs.
+    Source: Keras 3 ``keras.callbacks.CSVLogger``.
+    """
+
+    def __init__(
+        self,
+        filename: str | os.PathLike[str],
+        separator: str = ",",
+        append: bool = False,
+    ) -> None:
+        if len(separator) != 1:
+            raise ArgumentError(f"separator must be one character, got {separator!r}")
+        self.path = Path(filename)
+        self.separator = separator
+        self.append = append
+        self._keys: list[str] | None = None
+        self._size: int | None = None
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """Forget the file; it is first touched when there is a row."""
+        self._keys = None
+        self._size = None
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Write a row."""
+        logs = logs or {}
+        if self._size is None:
+            self._open()
+        text = ""
+        if self._keys is None:
+            self._keys = _columns(logs)
+            text = self._row([FIRST, *self._keys])
+        values = [_cell(logs[key]) if key in logs else "NA" for key in self._keys]
+        self._write(text + self._row([epoch, *values]))
+
+    def get_state(self) -> dict[str, Any]:
+        """The columns, and how long the file is."""
+        return {"keys": self._keys, "size": self._size}
+
+    def set_state(self, state: dict[str, Any]) -> None:
+        """Go on behind the last row that the checkpoint knows of."""
+        self._keys, self._size = state["keys"], state["size"]
+        if self._size is None:
+            return
+        if self.path.exists() and self.path.stat().st_size >= self._size:
+            os.truncate(self.path, self._size)
+        else:  # it is not the file of before: begin a new one
+            self._keys, self._size = None, None
+
+    def _open(self) -> None:
+        """Begin the file, or keep the whole rows that are in it."""
+        kept = b""
+        if self.append and self.path.exists():
+            old = self.path.read_bytes()
+            kept = old[: old.rfind(b"\n") + 1]
+        self.path.parent.mkdir(parents=True, exist_ok=True)
+        with self.path.open("ab") as file:
+            file.truncate(len(kept))
+        self._size = len(kept)
+        if kept:
+            head, *_ = csv.reader(io.StringIO(kept.decode()), delimiter=self.separator)
+            if head[:1] != [FIRST]:
+                raise ArgumentError(
+                    f"{self.path} is no table of CSVLogger with separator "
+                    f"{self.separator!r}: its columns are {', '.join(head)}, and the "
+                    f"first must be {FIRST!r}"
+                )
+            self._keys = head[1:]
+
+    def _row(self, values: list[Any]) -> str:
+        buffer = io.StringIO()
+        csv.writer(buffer, delimiter=self.separator, lineterminator="\n").writerow(
+            values
+        )
+        return buffer.getvalue()
+
+    def _write(self, text: str) -> None:
+        with self.path.open("ab") as file:
+            file.write(text.encode())
+            file.flush()
+            os.fsync(file.fileno())
+            self._size = file.tell()
+
+
+def _columns(logs: dict[str, Any]) -> list[str]:
+    names = sorted(logs)
+    if any(name.startswith("val_") for name in names):
+        return names
+    return names + [f"val_{name}" for name in names]
+
+
+def _cell(value: Any) -> Any:
+    return value if isinstance(value, str) else np.asarray(value).tolist()

@@ -1,0 +1,151 @@
+"""Progress on stderr: a bar where someone is looking, a line per epoch elsewhere."""
+
+from __future__ import annotations
+
+from time import perf_counter
+from typing import Any
+
+from seqir.callbacks.base import Callback, Logs
+from seqir.callbacks.display import Display, Line, display_for
+from seqir.callbacks.numerals import duration, numeral, pace
+
+INTERVAL = 0.1
+"""Seconds between two drawings."""
+NEVER = float("inf")
+
+
+class ProgbarLogger(Callback):
+    """Shows epoch, step, time left, time per step, loss and metrics, on stderr.
+
+    With ``verbose`` 1 or "auto" that is a bar on a terminal and in a notebook, and a
+    plain line per epoch elsewhere; with 2 it is the line everywhere. Values are read
+    only when they are drawn, at most ten times a second. Evaluations inside `fit` are
+    not shown. Source: Keras 3 ``keras.callbacks.ProgbarLogger``.
+    """
+
+    def __init__(self) -> None:
+        self._display: Display | None = None
+        self._fitting = False
+        self._total: int | None = None
+        self._begin("", 0)
+
+    def set_params(self, params: dict[str, Any]) -> None:
+        """Say how many steps there are, and how much to show."""
+        super().set_params(params)
+        self._total = params.get("steps")
+
+    def on_train_begin(self, logs: Logs | None = None) -> None:
+        """From now on evaluations are silent."""
+        self._fitting = True
+
+    def on_train_end(self, logs: Logs | None = None) -> None:
+        """Show evaluations again."""
+        self._fitting = False
+
+    def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
+        """Begin a bar."""
+        self._open(self._label_of(epoch))
+
+    def on_epoch_resume(self, epoch: int, batch: int) -> None:
+        """Begin a bar in the middle."""
+        self._open(self._label_of(epoch), batch)
+
+    def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Show a step."""
+        self._step(batch, logs)
+
+    def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
+        """Show the values of the epoch, for good."""
+        self._finish(logs)
+
+    def on_test_begin(self, logs: Logs | None = None) -> None:
+        """Begin a bar, outside of `fit`."""
+        if not self._fitting:
+            self._open("Evaluate")
+
+    def on_test_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Show a step, outside of `fit`."""
+        if not self._fitting:
+            self._step(batch, logs)
+
+    def on_test_end(self, logs: Logs | None = None) -> None:
+        """Show the values, outside of `fit`."""
+        if not self._fitting:
+            self._finish(logs)
+
+    def on_predict_begin(self, logs: Logs | None = None) -> None:
+        """Begin a bar."""
+        self._open("Predict")
+
+    def on_predict_batch_end(self, batch: int, logs: Logs | None = None) -> None:
+        """Show a step."""
+        self._step(batch, None)
+
+    def on_predict_end(self, logs: Logs | None = None) -> None:
+        """Show the time."""
+        self._finish(None)
+
+    def close(self) -> None:
+        """Leave the bar as it is."""
+        self._fitting = False
+        self._leave()
+
+    def _label_of(self, epoch: int) -> str:
+        return f"Epoch {epoch + 1}/{self.params.get('epochs', '?')}"
+
+    def _begin(self, label: str, begun: int) -> None:
+        self._label = label
+        self._begun = self._done = begun
+        self._since = self._last = perf_counter()
+        self._warm: float | None = None
+        self._due = NEVER
+
+    def _open(self, label: str, begun: int = 0) -> None:
+        self._leave()
+        self._begin(label, begun)
+        self._display = display_for(self.params.get("verbose", "auto"))
+        if self._display is not None and self._display.live:
+            self._display.draw(self._line(self._since, None))
+            self._due = 0.0
+
+    def _leave(self) -> None:
+        """Close a bar that was not finished."""
+        if self._display is not None:
+            self._display.close()
+            self._display = None
+        self._due = NEVER
+
+    def _step(self, batch: int, logs: Logs | None) -> None:
+        self._done = batch + 1
+        self._last = now = perf_counter()
+        if self._warm is None:
+            self._warm = now
+        if now >= self._due and self._display is not None:
+            self._display.draw(self._line(now, logs))
+            self._due = perf_counter() + INTERVAL
+
+    def _finish(self, logs: Logs | None) -> None:
+        if self._total is None:
+            self._total = self._done  # as many as there will be the next time
+        if self._display is not None:
+            self._display.finish(self._line(perf_counter(), logs, over=True))
+            self._display = None
+        self._due = NEVER
+
+    def _line(self, now: float, logs: Logs | None, over: bool = False) -> Line:
+        """What is to be seen now."""
+        left = None if over or self._total is None else self._total - self._done
+        times = [duration(now - self._since)]
+        if steps := self._done - self._begun:
+            each = self._seconds_per_step(steps)
+            if left is not None:
+                times = [f"ETA {duration(each * max(left, 0))}"]
+            times.append(pace(each))
+        values = [f"{name}: {numeral(name, v)}" for name, v in (logs or {}).items()]
+        return Line(self._label, self._done, self._total, times, values)
+
+    def _seconds_per_step(self, steps: int) -> float:
+        """The first step, in which buffers are made, counts only if it is the only."""
+        if steps == 1 or self._warm is None:
+            return (self._last - self._since) / steps
+        return (self._last - self._warm) / (steps - 1)
