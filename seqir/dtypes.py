@@ -77,6 +77,13 @@ def itemsize(dtype: str) -> int:
     return to_numpy(dtype).itemsize
 
 
+def finfo(dtype: str) -> Any:
+    """Limits of a floating-point type, with the names of ``numpy.finfo``."""
+    import ml_dtypes
+
+    return ml_dtypes.finfo(to_numpy(dtype))
+
+
 @lru_cache(maxsize=1024)
 def promote(*dtypes: str, weak: str | None = None) -> str:
     """The type that an operation on these types computes in (Keras's rule).

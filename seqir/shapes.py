@@ -183,6 +183,14 @@ def normalize_axis(axis: int, rank: int) -> int:
     return axis % rank
 
 
+def agree(a: Sequence[Dim], b: Sequence[Dim]) -> bool:
+    """Whether two shapes are equal, unknown sizes taken to be what they must be."""
+    return len(a) == len(b) and all(
+        d == e or not (isinstance(d, int) and isinstance(e, int))
+        for d, e in zip(a, b, strict=True)
+    )
+
+
 def permute(shape: Shape, perm: Sequence[int]) -> Shape:
     """The shape with its axes reordered."""
     return tuple(shape[p] for p in perm)

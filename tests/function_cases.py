@@ -807,7 +807,7 @@ BAD_CALLS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("normalize", (x(3), -1, 0), "order must be a positive integer, got 0"),
     ("multi_hot", (i(3),), "multi_hot needs num_classes"),
     ("categorical_crossentropy", (x(3), x(5, 3)), "must have one shape"),
-    ("sparse_categorical_crossentropy", (i(5, 3), x(5, 4)), "one axis less than"),
+    ("sparse_categorical_crossentropy", (i(5, 3), x(5, 4)), "without axis -1"),
     ("dot_product_attention", (x(3), x(3), x(3)), "takes tensors of rank 4"),
     (
         "dot_product_attention",

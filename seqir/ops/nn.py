@@ -8,8 +8,9 @@ from typing import Any
 
 import numpy as np
 
+from seqir import config, shapes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ops.activation import log_softmax, sigmoid, softmax
+from seqir.ops.activation import log_softmax, softmax, softplus
 from seqir.ops.apply import (
     coerce,
     common_dtype,
@@ -19,17 +20,14 @@ from seqir.ops.apply import (
 )
 from seqir.ops.arith import add, clip, divide, maximum, minimum, multiply, where
 from seqir.ops.call import operation
-from seqir.ops.gather import one_hot
+from seqir.ops.gather import one_hot, take_along_axis
 from seqir.ops.linalg import einsum
-from seqir.ops.movement import reshape, squeeze
+from seqir.ops.movement import expand_dims, reshape, squeeze
 from seqir.ops.parts import repeat
 from seqir.ops.reduce import axes_of, mean, norm, var
 from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.unary import log, negative, rsqrt
-
-EPSILON = 1e-7
-"""``keras.config.epsilon()``."""
 
 
 @operation
@@ -38,7 +36,7 @@ def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: Any = None) -> An
     if not isinstance(order, int) or order < 1:
         raise ArgumentError(f"order must be a positive integer, got {order!r}")
     x = floating(x)
-    epsilon = EPSILON if epsilon is None else epsilon
+    epsilon = config.epsilon() if epsilon is None else epsilon
     if order == 2:
         length = rsqrt(sum_(multiply(x, x), axis, keepdims=True))
         return multiply(x, minimum(length, 1.0 / epsilon))
@@ -92,7 +90,9 @@ def layer_normalization(
     dtype, wide, axes = _precise(x, axis)
     centred = wide - mean(wide, axes, keepdims=True)
     spread = var(wide, axes, keepdims=True)
-    y = multiply(centred, rsqrt(spread + (EPSILON if epsilon is None else epsilon)))
+    y = multiply(
+        centred, rsqrt(spread + (config.epsilon() if epsilon is None else epsilon))
+    )
     y = y if gamma is None else multiply(y, _along(x, gamma, axes))
     y = y if beta is None else add(y, _along(x, beta, axes))
     return coerce(y, dtype)
@@ -105,7 +105,9 @@ def rms_normalization(
     """X / √(mean(x²) + epsilon) * scale. Source: ``keras.ops.rms_normalization``."""
     dtype, wide, axes = _precise(x, axis)
     square = mean(multiply(wide, wide), axes, keepdims=True)
-    y = multiply(wide, rsqrt(square + (EPSILON if epsilon is None else epsilon)))
+    y = multiply(
+        wide, rsqrt(square + (config.epsilon() if epsilon is None else epsilon))
+    )
     y = y if scale is None else multiply(y, _along(x, scale, axes))
     return coerce(y, dtype)
 
@@ -136,12 +138,12 @@ def categorical_crossentropy(
     target: Any, output: Any, from_logits: bool = False, axis: int = -1
 ) -> Any:
     """-sum(target * log(output)) along an axis. Source: ``keras.ops``."""
-    if rank_of(target) != rank_of(output) or not rank_of(output):
-        raise ShapeError(
-            f"target {type_of_operand(target)} and output {type_of_operand(output)} "
-            "must have one shape"
-        )
-    logs = _log_probabilities(output, from_logits, axis)
+    _check_same_shape(target, output)
+    output = floating(output)
+    if from_logits:
+        logs = log_softmax(output, axis)
+    else:
+        logs = _log_probability(divide(output, sum_(output, axis, keepdims=True)))
     return negative(sum_(multiply(target, logs), axis))
 
 
@@ -150,34 +152,59 @@ def sparse_categorical_crossentropy(
     target: Any, output: Any, from_logits: bool = False, axis: int = -1
 ) -> Any:
     """-log(output[target]) along an axis. Source: ``keras.ops``."""
-    if rank_of(target) == rank_of(output) and type_of_operand(target).shape[-1] == 1:
-        target = squeeze(target, -1)
-    if rank_of(target) != rank_of(output) - 1:
-        raise ShapeError(
-            f"target {type_of_operand(target)} must have one axis less than "
-            f"output {type_of_operand(output)}"
-        )
-    logs = _log_probabilities(output, from_logits, axis)
-    classes = type_of_operand(output).shape[axis]
-    if not isinstance(classes, int):
-        raise ShapeError(f"the number of classes must be known, got {classes}")
-    hot = one_hot(coerce(target, "int32"), classes, axis, dtype=logs.dtype)
-    return negative(sum_(multiply(hot, logs), axis))
-
-
-def _log_probabilities(output: Any, from_logits: bool, axis: int) -> Any:
-    if from_logits:
-        return log_softmax(output, axis)
     output = floating(output)
-    output = divide(output, sum_(output, axis, keepdims=True))
-    return log(clip(output, EPSILON, 1.0 - EPSILON))
+    places = class_places(target, output, axis)
+    if from_logits:
+        logs = take_along_axis(log_softmax(output, axis), places, axis)
+    else:
+        found = take_along_axis(output, places, axis)
+        logs = _log_probability(divide(found, sum_(output, axis, keepdims=True)))
+    return negative(squeeze(logs, axis))
+
+
+def class_places(target: Any, output: Any, axis: int) -> Any:
+    """Class numbers as indices that `take_along_axis` looks up along an axis.
+
+    Raises: ShapeError unless there is one for each sample of the output.
+    """
+    if rank_of(target) == rank_of(output) and type_of_operand(target).shape[axis] == 1:
+        target = squeeze(target, axis)
+    labels, scores = type_of_operand(target), type_of_operand(output)
+    samples = list(scores.shape)
+    del samples[shapes.normalize_axis(axis, scores.rank)]
+    if not shapes.agree(labels.shape, samples):
+        raise ShapeError(
+            f"target {labels} must have the shape of output {scores} "
+            f"without axis {axis}: class numbers, one for each sample"
+        )
+    return expand_dims(target, axis)
+
+
+def _log_probability(p: Any) -> Any:
+    epsilon = config.epsilon()
+    return log(clip(p, epsilon, 1.0 - epsilon))
+
+
+def _check_same_shape(target: Any, output: Any) -> None:
+    wanted, found = type_of_operand(output), type_of_operand(target)
+    if not wanted.rank or not shapes.agree(found.shape, wanted.shape):
+        raise ShapeError(f"target {found} and output {wanted} must have one shape")
 
 
 @operation
 def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
-    """-(t*log(o) + (1 - t)*log(1 - o)), element by element. Source: ``keras.ops``."""
+    """-(t*log(o) + (1 - t)*log(1 - o)), element by element.
+
+    From logits x it is log(1 + eˣ) - t*x, which no logit makes infinite.
+
+    Source: ``keras.ops`` (from logits as on JAX, where NumPy clips).
+    """
+    _check_same_shape(target, output)
     target, output = floating(target), floating(output)
-    output = clip(sigmoid(output) if from_logits else output, EPSILON, 1.0 - EPSILON)
+    if from_logits:
+        return softplus(output) - multiply(target, output)
+    epsilon = config.epsilon()
+    output = clip(output, epsilon, 1.0 - epsilon)
     hit = multiply(target, log(output))
     return negative(add(hit, multiply(1.0 - target, log(1.0 - output))))
 
