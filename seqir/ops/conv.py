@@ -52,6 +52,14 @@ class Conv(Op):
         """Where a kernel of that size lies."""
         return Taps(kernel, self.strides, self.dilations, self.pads, self.same)
 
+    def transposed(self, kernel: Ints, size: shapes.Shape) -> ConvTranspose:
+        """The adjoint for images of a size whose `Taps` are placed."""
+        taps = self.taps(kernel)
+        pads = taps.padding(size)
+        assert pads is not None, "a placed image has known pads"
+        left = taps.left_over(size)
+        return ConvTranspose(self.strides, pads, self.dilations, left, self.groups)
+
     def infer(
         self, x: TensorType, w: TensorType, b: TensorType | None = None
     ) -> tuple[TensorType]:
@@ -104,7 +112,7 @@ class Conv(Op):
         x, w, *bias = operands
         taps = self.taps(static(type_of_operand(w).shape)[2:])
         size = type_of_operand(x).shape[2:]
-        if not shared or self.groups > 1 or not taps.placed(size):
+        if target == "cuda" or not shared or self.groups > 1 or not taps.placed(size):
             return None
         columns = taps.columns(channels_last(x))
         if len(columns) > 1:

@@ -105,7 +105,8 @@ class ConvKernelGrad(Op):
     def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
         x, g = operands
         m, c, *kernel = self.kernel_shape
-        if self.conv.groups > 1 or not self.taps.placed(type_of_operand(x).shape[2:]):
+        placed = self.taps.placed(type_of_operand(x).shape[2:])
+        if target == "cuda" or self.conv.groups > 1 or not placed:
             return None
         rows = reshape(channels_last(g), (-1, m))
         blocks = [
@@ -162,10 +163,12 @@ class ConvInputGrad(Op):
         m, c, *kernel = static(type_of_operand(w).shape)
         taps = self.conv.taps(tuple(kernel))
         size = type_of_operand(x).shape[2:]
-        if self.conv.groups > 1 or not taps.placed(size):
+        if not taps.placed(size):
             return None
-        if target == "cpu" and math.prod(kernel) > 1:
-            return None
+        matrices = target == "web" or math.prod(kernel) == 1
+        if target == "cuda" or self.conv.groups > 1 or not matrices:
+            op = self.conv.transposed(tuple(kernel), size)
+            return apply(op, g, w)
         g = channels_last(g)
         back = moveaxis(reshape(taps_first(w), (-1, c, m)), -1, 1)
         parts = [matmul(g, squeeze(part, 0)) for part in split(back, math.prod(kernel))]

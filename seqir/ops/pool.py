@@ -88,7 +88,7 @@ class MaxPool(Pool):
 
     def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
         (x,) = operands
-        if not shared or not self.unrolls(type_of_operand(x)):
+        if target == "cuda" or not shared or not self.unrolls(type_of_operand(x)):
             return None
         parts = self.taps.cut(channels_last(x), -np.inf)
         return channels_first(reduce(maximum, parts))

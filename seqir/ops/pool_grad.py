@@ -71,7 +71,7 @@ class MaxPoolGrad(Op):
 
     def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
         type = type_of_operand(operands[0])
-        if not self.pool.unrolls(type):
+        if target == "cuda" or not self.pool.unrolls(type):
             return None
         x, y, rest = map(channels_last, operands)
         taps = self.pool.taps
@@ -159,9 +159,7 @@ class AveragePoolGrad(Op):
         shares = emit(
             "Reshape", emit("Div", g, counts), emit("Concat", one, rest, axis=0)
         )
-        single = emit("Concat", one, emit("Shape", x, start=2), axis=0)
-        images = emit("Reshape", x, single)
-        dx = taps.emit_spread(emit, size, shares, emit.constant(ones), images, 1)
+        dx = taps.emit_spread(emit, size, shares, emit.constant(ones), x, 1)
         return (emit("Reshape", dx, emit("Shape", x)),)
 
     def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
@@ -172,7 +170,7 @@ class AveragePoolGrad(Op):
         type = type_of_operand(x)
         size = type.shape[2:]
         known, window = known_shape(size), self.pool.window
-        if not self.pool.unrolls(type) or known is None:
+        if target == "cuda" or known is None or not self.pool.unrolls(type):
             return None
         counts = self.pool.counts(known)[..., None]
         weights = (1 / counts).astype(dtypes.to_numpy(type.dtype))

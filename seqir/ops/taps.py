@@ -72,6 +72,15 @@ class Taps:
         pairs = zip(size, self.strides, strict=True)
         return all(isinstance(n, int) or s == 1 for n, s in pairs)
 
+    def left_over(self, size: shapes.Shape) -> Ints:
+        """Places at the end that no window sees, if the size is `placed`."""
+        pads = self.padding(size)
+        assert pads is not None, "a placed image has known pads"
+        axes = zip(size, pads, self.reach, self.strides, strict=True)
+        return tuple(
+            (n + sum(p) - r) % s if isinstance(n, int) else 0 for n, p, r, s in axes
+        )
+
     def places(self) -> Iterator[Ints]:
         """The taps in row-major order, each as its place in the first window."""
         for tap in np.ndindex(*self.kernel):
@@ -229,9 +238,7 @@ class Taps:
         pads = self.padding(size)
         if pads is not None and self.placed(size):
             before, after = zip(*pads, strict=True)
-            axes = zip(size, pads, self.reach, self.strides, strict=True)
-            left = [(n + sum(p) - r) % s if isinstance(n, int) else 0
-                    for n, p, r, s in axes]  # fmt: skip
+            left = self.left_over(size)
             pads = (*before, *after)
             return emit("ConvTranspose", g, w, pads=pads, output_padding=left, **common)
         left = [s - 1 for s in self.strides]

@@ -38,20 +38,7 @@ INFERENCE: tuple[Pass, ...] = (
 
 def training(target: str) -> tuple[Pass, ...]:
     """For the graph of a training step, what is trained in params, the rest bound."""
-    return (
-        eliminate_dead,
-        expand(target),
-        simplify,
-        eliminate_common,
-        move_transposes,
-        simplify,
-        eliminate_common,
-        fold_constants,
-        fold_affine,
-        eliminate_dead,
-        eliminate_common,
-        eliminate_dead,
-    )
+    return (eliminate_dead, expand(target), simplify, eliminate_common, *INFERENCE)
 
 
 __all__ = [

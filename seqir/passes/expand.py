@@ -16,7 +16,7 @@ from seqir.ops.tensor import Traced
 from seqir.passes.pipeline import Pass
 
 TARGETS = ("cpu", "cuda", "web")
-"""What a graph can be spelled for; "cuda" leaves every operator whole."""
+"""What a graph can be spelled for."""
 
 
 def expand(target: str) -> Pass:
@@ -31,8 +31,6 @@ def expand(target: str) -> Pass:
         )
 
     def expand_operators(graph: Graph) -> Graph:
-        if target == "cuda":
-            return graph
         shared = {
             (node.op.forward, node.operands[0])
             for node in graph.nodes
