@@ -8,14 +8,16 @@ nowhere else. The result is ordinary IR: it can be differentiated again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Any
 
+import numpy as np
+
 from seqir import dtypes, shapes
-from seqir.errors import GraphError, SeqirError, ShapeError
+from seqir.errors import ArgumentError, GraphError, SeqirError, ShapeError, did_you_mean
 from seqir.ir import Builder, Graph, Node, Value
-from seqir.ops.apply import bind
-from seqir.ops.convert import ones_like
+from seqir.ops.apply import value_of
+from seqir.ops.constant import Constant, FrozenArray
 from seqir.ops.like import expand_like
 from seqir.ops.movement import squeeze
 from seqir.ops.reduce import sum as sum_
@@ -27,23 +29,27 @@ def gradient(
 ) -> list[Traced | None]:
     """d sum(y * seed) / dx for each x, appended to the graph that y belongs to.
 
-    `xs` are traced tensors or variables; an x that y does not depend on gives None.
-    `seed` is the cotangent of y, 1 if it is not given.
+    `xs` are traced tensors or variables. None stands for a gradient that is 0
+    everywhere: y does not depend on x, or only by steps (floor, comparisons), or x is
+    made of integers. `seed` is the cotangent of y, 1 if it is not given.
 
     Raises: UnsupportedError naming the operator and the layer, if an operator between
-        y and an x has no gradient; ShapeError if the seed is not of y's shape.
+        y and an x has no gradient; GraphError if y is made of integers; ShapeError if
+        the seed is not of y's type; ArgumentError for an x that is no tensor.
     """
     b = y.builder
     if not dtypes.is_float(y.dtype):
-        raise GraphError(f"{y!r} has no gradient: only fractions can be differentiated")
+        raise GraphError(
+            f"{y!r} has no gradient: only floating-point numbers can be differentiated"
+        )
     if seed is not None and seed.type != y.type:
         raise ShapeError(f"the seed of a gradient of {y.type} is {seed.type}")
-    wanted = [bind(b, x) if isinstance(x, Variable) else x.value for x in xs]
-    walk = _Backward(b, wanted)
+    wanted = [_value(b, x) for x in xs]
+    walk = _Backward(b, [v for v in wanted if v is not None])
     with b.active(), b.at("gradient"):
-        walk.add(y.value, ones_like(y) if seed is None else seed)
+        walk.add(y.value, _one(y) if seed is None else seed)
         walk.run()
-        return [walk.total(value) for value in wanted]
+        return [None if v is None else walk.total(v) for v in wanted]
 
 
 def gradient_graph(
@@ -53,28 +59,53 @@ def gradient_graph(
 
     It is the gradient of the sum of an output (the only one, if none is named).
 
-    Raises: GraphError for a name that the graph does not have, or an output that does
-        not depend on it.
+    Raises: GraphError for a name that the graph does not have, or one that the output
+        does not depend on.
     """
-    names = list(wrt)
     known = {**graph.inputs, **graph.params}
-    for name in names:
-        if name not in known:
-            raise GraphError(f"graph {graph.name!r} has no input or param {name!r}")
     if output is None and len(graph.outputs) != 1:
         raise GraphError(
             f"graph {graph.name!r} has the outputs {', '.join(graph.outputs)}: say "
             "which one to differentiate"
         )
-    y = graph.outputs[next(iter(graph.outputs)) if output is None else output]
+    y = _named(graph, "output", output or next(iter(graph.outputs)), graph.outputs)
+    values = {name: _named(graph, "input or param", name, known) for name in wrt}
     b = Builder.resume(graph)
-    found = gradient(Traced(b, y), [Traced(b, known[name]) for name in names])
+    found = gradient(Traced(b, y), [Traced(b, v) for v in values.values()])
     outputs = dict(graph.outputs)
-    for name, value in zip(names, found, strict=True):
+    for name, value in zip(values, found, strict=True):
         if value is None:
-            raise GraphError(f"the output does not depend on {name!r}")
+            raise GraphError(
+                f"the output of graph {graph.name!r} does not depend on {name!r}"
+            )
         outputs[f"d/{name}"] = value.value
     return b.finish(outputs)
+
+
+def _named(graph: Graph, kind: str, name: str, values: Mapping[str, Value]) -> Value:
+    if name not in values:
+        raise GraphError(
+            f"graph {graph.name!r} has no {kind} {name!r}.{did_you_mean(name, values)}"
+        )
+    return values[name]
+
+
+def _value(b: Builder, x: Any) -> Value | None:
+    """The value of the graph that x is; None for a variable that it never reads."""
+    if isinstance(x, Variable):
+        return b.params[b.bindings[x]] if x in b.bindings else None
+    if isinstance(x, Traced):
+        return value_of(b, x)
+    raise ArgumentError(
+        "a gradient is taken with respect to traced tensors and variables, "
+        f"got {type(x).__name__}"
+    )
+
+
+def _one(y: Traced) -> Traced:
+    """The number 1, which broadcasts to y."""
+    one = np.ones((), dtypes.to_numpy(y.dtype))
+    return Traced(y.builder, y.builder(Constant(FrozenArray(one))))
 
 
 class _Backward:
@@ -83,26 +114,25 @@ class _Backward:
     def __init__(self, b: Builder, wanted: Iterable[Value]) -> None:
         self.b = b
         self.nodes: tuple[Node, ...] = tuple(b.nodes)
-        self.cotangents: dict[Value, Any] = {}
-        self.dependent: set[Value] = set(wanted)
+        self.cotangents: dict[Value, Traced] = {}
+        self.dependent: set[Value] = set(_fractional(wanted))
         for node in self.nodes:
             if not self.dependent.isdisjoint(node.operands):
-                self.dependent.update(
-                    v for v in node.results if dtypes.is_float(v.type.dtype)
-                )
+                self.dependent.update(_fractional(node.results))
 
-    def add(self, value: Value, cotangent: Any) -> None:
+    def add(self, value: Value, cotangent: Traced) -> None:
         """One more contribution to the cotangent of a value."""
         if value in self.cotangents:
             cotangent = self.cotangents[value] + cotangent
         self.cotangents[value] = cotangent
 
-    def total(self, value: Value) -> Any:
+    def total(self, value: Value) -> Traced | None:
         """The cotangent of a value in its own shape; None if there is none."""
         g = self.cotangents.get(value)
         return g if g is None else self.whole(g, value)
 
     def run(self) -> None:
+        """Visit every node between y and what is wanted, the last one first."""
         for node in reversed(self.nodes):
             if self.dependent.isdisjoint(node.operands):
                 continue
@@ -127,12 +157,13 @@ class _Backward:
                 gs[0] if single else tuple(gs), ys[0] if single else ys, *xs
             )
         except SeqirError as error:
-            error.add_note(f"in the gradient of {node.op} of layer {node.source!r}")
+            layer = f" of layer {node.source!r}" if node.source else ""
+            error.add_note(f"in the gradient of {node.op}{layer}")
             raise
 
     def whole(self, g: Any, value: Value) -> Any:
-        """A cotangent that broadcasts to a value, broadcast."""
-        if _same(g.type.shape, value.type.shape):
+        """A cotangent that broadcasts to a value, in the value's shape."""
+        if g.type.shape == value.type.shape:
             return g
         return expand_like(g, Traced(self.b, value))
 
@@ -153,6 +184,11 @@ class _Backward:
         return squeeze(g, tuple(range(extra))) if extra else g
 
 
+def _fractional(values: Iterable[Value]) -> Iterator[Value]:
+    """The values that can be differentiated."""
+    return (v for v in values if dtypes.is_float(v.type.dtype))
+
+
 def _repeated(small: shapes.Shape, large: shapes.Shape) -> tuple[int, ...]:
     """The axes of the large shape along which the small one was broadcast."""
     extra = len(large) - len(small)
@@ -160,10 +196,3 @@ def _repeated(small: shapes.Shape, large: shapes.Shape) -> tuple[int, ...]:
         return _repeated(small[-extra:], large)
     pairs = enumerate(zip(small, large[extra:], strict=True), extra)
     return (*range(extra), *(i for i, (d, e) in pairs if d == 1 and e != 1))
-
-
-def _same(a: shapes.Shape, b: shapes.Shape) -> bool:
-    """Whether two shapes are equal, unknown sizes taken to be what they must be."""
-    return len(a) == len(b) and all(
-        d == e or (d != 1 and e != 1) for d, e in zip(a, b, strict=True)
-    )

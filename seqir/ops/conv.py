@@ -86,14 +86,18 @@ class Conv(Op):
         return (y if b is None else y + b.reshape(-1, *(1,) * rank),)
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
+        x, w, *_ = (v.type for v in node.operands)
+        kernel = static(w.shape)[2:]
+        # Runtimes refuse automatic pads with dilations: only where pads are unknown.
+        pads = self.taps(kernel).padding(x.shape[2:])
         y = emit(
             "Conv",
             *operands,
-            kernel_shape=static(node.operands[1].type.shape)[2:],
+            kernel_shape=kernel,
             strides=self.strides,
             dilations=self.dilations,
             group=self.groups,
-            **onnx_pads(self.pads, same=self.same),
+            **onnx_pads(pads or (), same=pads is None),
         )
         return (y,)
 
