@@ -36,7 +36,7 @@ class FakeModel:
             SimpleNamespace(name="mystery", direction=None),
         ]
         self.weight = np.zeros(3, np.float32)
-        self.epoch = 0
+        self.epoch = self.batch = 0
         self.callbacks: CallbackList | None = None
         self.notes: Any = None
         self.saved: list[str] = []
@@ -65,7 +65,8 @@ class FakeModel:
             json.loads(json.dumps(self.callbacks.get_state())),
             self.callbacks.get_arrays(),
         )
-        state = (self.weight, self.epoch, vars(self.optimizer), notes)
+        position = (self.epoch, self.batch)
+        state = (self.weight, position, vars(self.optimizer), notes)
         Path(path).write_bytes(pickle.dumps(state))
 
     def load_checkpoint(self, path: str | Path) -> None:
@@ -73,7 +74,7 @@ class FakeModel:
             state = pickle.loads(Path(path).read_bytes())
         except pickle.UnpicklingError:
             raise LoadError(f"{path} is damaged") from None
-        self.weight, self.epoch, known, self.notes = state
+        self.weight, (self.epoch, self.batch), known, self.notes = state
         vars(self.optimizer).update(known)
 
 
@@ -138,8 +139,11 @@ def fit(
             listed.set_state(*model.notes)
         for epoch in range(model.epoch, len(epoch_logs)):
             logs = dict(epoch_logs[epoch])
-            listed.on_epoch_begin(epoch)
-            for batch in range(steps):
+            if model.batch:
+                listed.on_epoch_resume(epoch, model.batch)
+            else:
+                listed.on_epoch_begin(epoch)
+            for batch in range(model.batch, steps):
                 if kill(epoch, batch):
                     raise Killed
                 listed.on_train_batch_begin(batch)
@@ -147,10 +151,11 @@ def fit(
                 if not math.isfinite(logs["loss"]):
                     model.weight = model.weight * np.float32(logs["loss"])
                 model.optimizer.iterations += 1
+                model.batch = batch + 1
                 listed.on_train_batch_end(batch, {"loss": logs["loss"]})
                 if model.stop_training:
                     break
-            model.epoch = epoch + 1
+            model.epoch, model.batch = epoch + 1, 0
             listed.on_epoch_end(epoch, logs)
             if model.stop_training:
                 break

@@ -147,3 +147,13 @@ def check_count(name: str, value: Any, least: int = 0) -> int:
     if not isinstance(value, int) or isinstance(value, bool) or value < least:
         raise ArgumentError(f"{name} must be an integer >= {least}, got {value!r}")
     return value
+
+
+def numbered(arrays: list[Array] | None) -> dict[str, Array]:
+    """Arrays by number, as `Callback.get_arrays` returns them."""
+    return {str(i): array for i, array in enumerate(arrays or ())}
+
+
+def in_order(arrays: dict[str, Array]) -> list[Array] | None:
+    """What `numbered` was made of; None if there are none."""
+    return [arrays[str(i)] for i in range(len(arrays))] or None

@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqir.callbacks.base import Logs, check_count, say
+from seqir.callbacks.base import Logs, check_count, in_order, numbered, say
 from seqir.callbacks.monitor import Mode, MonitorCallback
 from seqir.ir import Array
 
@@ -102,9 +102,8 @@ class EarlyStopping(MonitorCallback):
 
     def get_arrays(self) -> dict[str, Array]:
         """The weights of the best epoch."""
-        return {str(i): w for i, w in enumerate(self.best_weights or ())}
+        return numbered(self.best_weights)
 
     def set_arrays(self, arrays: dict[str, Array]) -> None:
         """The weights of the best epoch before."""
-        ordered = [arrays[str(i)] for i in range(len(arrays))]
-        self.best_weights = ordered or None
+        self.best_weights = in_order(arrays)

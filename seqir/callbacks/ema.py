@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from seqir.callbacks.base import Callback, Logs
+from seqir.callbacks.base import Callback, Logs, in_order, numbered
 from seqir.errors import ArgumentError
+from seqir.ir import Array
 
 
 class SwapEMAWeights(Callback):
@@ -24,63 +25,68 @@ class SwapEMAWeights(Callback):
 
     def __init__(self, swap_on_epoch: bool = False) -> None:
         self.swap_on_epoch = swap_on_epoch
-        self._swapped = False
+        self._kept: list[Array] | None = None
+        """The weights of the training, while the averages are in the model."""
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
         """The weights of the training."""
-        self._show(False)
+        self._show_trained()
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """The averages, if wanted."""
         if self.swap_on_epoch:
-            self._show(True)
+            self._show_averages()
 
     def on_train_end(self, logs: Logs | None = None) -> None:
         """Leave the averages in the model, if they are there."""
-        if self._swapped:
-            for weight, average in self._pairs():
-                average.assign(np.array(weight))
-            self._swapped = False
+        self._kept = None
 
     def on_test_begin(self, logs: Logs | None = None) -> None:
         """The averages."""
-        self._show(True)
+        self._show_averages()
 
     def on_test_end(self, logs: Logs | None = None) -> None:
         """The weights of the training."""
-        self._show(False)
+        self._show_trained()
 
     def on_predict_begin(self, logs: Logs | None = None) -> None:
         """The averages."""
-        self._show(True)
+        self._show_averages()
 
     def on_predict_end(self, logs: Logs | None = None) -> None:
         """The weights of the training."""
-        self._show(False)
+        self._show_trained()
 
     def close(self) -> None:
         """The weights of the training, if an error came in between."""
-        self._show(False)
+        self._show_trained()
 
-    def get_state(self) -> dict[str, Any]:
-        """Whether the averages are in the model."""
-        return {"swapped": self._swapped}
+    def get_arrays(self) -> dict[str, Array]:
+        """The weights of the training, while the averages are in the model."""
+        return numbered(self._kept)
 
-    def set_state(self, state: dict[str, Any]) -> None:
-        """Whether the averages were in the model."""
-        self._swapped = state["swapped"]
+    def set_arrays(self, arrays: dict[str, Array]) -> None:
+        """What `get_arrays` returned."""
+        self._kept = in_order(arrays)
 
-    def _show(self, averages: bool) -> None:
-        if averages == self._swapped:
-            return
-        for weight, average in self._pairs():
-            training = np.array(weight)
-            weight.assign(np.array(average))
-            average.assign(training)
-        self._swapped = averages
+    def _show_averages(self) -> None:
+        pairs = self._pairs()
+        if self._kept is None:
+            self._kept = [np.array(weight) for weight, _ in pairs]
+            for weight, average in pairs:
+                weight.assign(np.array(average))
+
+    def _show_trained(self) -> None:
+        if self._kept is not None:
+            for (weight, _), trained in zip(self._pairs(), self._kept, strict=True):
+                weight.assign(trained)
+            self._kept = None
 
     def _pairs(self) -> list[tuple[Any, Any]]:
-        """Weights and what the optimizer keeps for each."""
+        """Weights and their averages.
+
+        There are none before the optimizer has seen a batch.
+        """
         optimizer: Any = getattr(self.model, "optimizer", None)
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
         if not getattr(optimizer, "use_ema", False):
@@ -88,6 +94,5 @@ class SwapEMAWeights(Callback):
                 "SwapEMAWeights needs an optimizer that averages: pass use_ema=True to "
                 f"{type(optimizer).__name__}"
             )
-        return list(
-            zip(optimizer._trainable_variables, optimizer._averages, strict=True)
-        )
+        averages = optimizer._averages
+        return list(zip(optimizer._trainable_variables, averages, strict=True))
