@@ -6,15 +6,17 @@ from typing import Any
 
 import numpy as np
 import pytest
-from samples import SAMPLES, Sample
+from samples import SAMPLES, Operand, Sample, known
 
-from seqir import autodiff, passes, shapes
+from seqir import autodiff, ops, passes, shapes
+from seqir.errors import ArgumentError
 from seqir.ir import Builder, Graph, Op, evaluate
 from seqir.lower import lower, to_proto
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.ops.pool import AveragePool, MaxPool
 from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
+from seqir.ops.reduce import Reduce
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
 
@@ -23,6 +25,9 @@ ort = pytest.importorskip("onnxruntime")
 FORWARD = (Conv, ConvTranspose, MaxPool, AveragePool)
 BACKWARD = (ConvKernelGrad, ConvInputGrad, MaxPoolGrad, MaxPoolPick, AveragePoolGrad)
 samples = [s for s in SAMPLES if isinstance(s.op, FORWARD + BACKWARD)]
+samples.append(
+    Sample(Conv((2,), ((1, 1),), (1,), 3), (Operand((5, 3, 8)), Operand((3, 1, 3))))
+)
 forward = [s for s in samples if isinstance(s.op, FORWARD)]
 
 
@@ -68,7 +73,7 @@ def test_gradients_are_the_differences_of_the_result(s: Sample) -> None:
         if f"d{i}" not in found:
             continue
         assert found[f"d{i}"].dtype == np.float64
-        direction = rng.uniform(-1, 1, s.types[i].shape)
+        direction = rng.uniform(-1, 1, known(s.types[i]))
         moved = [
             s.op.evaluate(
                 *(
@@ -98,8 +103,8 @@ def unknown(s: Sample) -> tuple[TensorType, ...]:
 
 
 def sizes_of(s: Sample) -> dict[str, int]:
-    shape = s.types[0].shape
-    return dict(zip(("batch", "_", "depth", "height", "width"), shape, strict=False))
+    names = ("batch", "_", "depth", "height", "width")
+    return dict(zip(names, known(s.types[0]), strict=False))
 
 
 def assert_equal(found: dict[str, Any], wanted: dict[str, Any]) -> None:
@@ -126,3 +131,175 @@ def test_expanded_is_what_it_was(s: Sample, target: str) -> None:
         graph = passes.run(whole, passes.training(target), check=True)
         assert_equal(evaluate(graph, feed), wanted)
         assert_equal(run_ort(graph, feed), wanted)
+
+
+def traced(b: Builder, name: str, *shape: int | str) -> Traced:
+    type = TensorType("float32", shape)
+    made = b.param if name not in ("image", "g") else b.input
+    return Traced(b, made(name, type))
+
+
+def convnet() -> Graph:
+    """Convolution, bias, relu, pool, convolution; and the gradients of its weights."""
+    b = Builder("net")
+    image = traced(b, "image", "batch", 7, 7, 1)
+    x = ops.conv(image, traced(b, "kernel", 2, 2, 1, 3))
+    x = ops.max_pool(ops.relu(x + traced(b, "bias", 3)), 2)
+    y = ops.conv(x, traced(b, "kernel_2", 2, 1, 3, 2))
+    graph = passes.pool_early(b.finish({"y": y.value}))
+    return autodiff.gradient_graph(graph, ["bias", "kernel", "kernel_2"])
+
+
+GOLDEN = """\
+slice(1: 0:6, 2: 0:6) f32[batch, 6, 6, 1]
+slice(1: 0:6, 2: 1:) f32[batch, 6, 6, 1]
+slice(1: 1:, 2: 0:6) f32[batch, 6, 6, 1]
+slice(1: 1:, 2: 1:) f32[batch, 6, 6, 1]
+concat(axis=3) f32[batch, 6, 6, 4]
+reshape(4, 3) f32[4, 3]
+matmul f32[batch, 6, 6, 3]
+slice(1: 0:5:2, 2: 0:5:2) f32[batch, 3, 3, 3]
+slice(1: 0:5:2, 2: 1::2) f32[batch, 3, 3, 3]
+slice(1: 1::2, 2: 0:5:2) f32[batch, 3, 3, 3]
+slice(1: 1::2, 2: 1::2) f32[batch, 3, 3, 3]
+maximum f32[batch, 3, 3, 3]
+maximum f32[batch, 3, 3, 3]
+maximum f32[batch, 3, 3, 3]
+add f32[batch, 3, 3, 3]
+relu f32[batch, 3, 3, 3]
+slice(1: 0:2, 2: 0:) f32[batch, 2, 3, 3]
+slice(1: 1:, 2: 0:) f32[batch, 2, 3, 3]
+concat(axis=3) f32[batch, 2, 3, 6]
+reshape(6, 2) f32[6, 2]
+matmul f32[batch, 2, 3, 2]
+"""
+"""The forward pass: channels last, one matrix for each convolution, no transposes."""
+
+
+def test_golden_graph_of_a_small_net() -> None:
+    graph = passes.run(convnet(), passes.training("cpu"), check=True)
+    lines = [f"{node.op} {node.result.type}\n" for node in graph.nodes]
+    assert "".join(lines[: GOLDEN.count("\n")]) == GOLDEN
+    backward = "".join(lines[GOLDEN.count("\n") :])
+    # The matrices of the forward pass are read again, not made again.
+    assert "slice" not in backward
+    assert backward.count("gemm(trans_a=True)") == 2
+    # Around the transposed convolution, and of its kernel.
+    assert backward.count("transpose(") == 3 + backward.count("conv_transpose(")
+    assert backward.count("conv_transpose(") == 1
+    # The last tap of the pool takes what is left: three comparisons for four taps.
+    assert backward.count("equal") == 3
+
+
+@pytest.mark.parametrize("target", passes.TARGETS)
+def test_net_computes_the_same_for_each_target(target: str) -> None:
+    whole = convnet()
+    feed = numbers(whole, batch=3)
+    wanted = evaluate(whole, feed)
+    graph = passes.run(whole, passes.training(target), check=True)
+    assert_equal(evaluate(graph, feed), wanted)
+    assert_equal(run_ort(graph, feed), wanted)
+
+
+def onnx_ops(graph: Graph) -> set[str]:
+    return {node.op_type for node in lower(graph).nodes}
+
+
+def test_web_needs_no_scatter_and_no_transposed_convolution() -> None:
+    whole = convnet()
+    found = onnx_ops(passes.run(whole, passes.training("web")))
+    assert not found & {"ConvTranspose", "Conv", "ScatterElements", "MaxPool"}
+    whole_ops = onnx_ops(passes.run(whole, passes.training("cuda")))
+    assert {"ConvTranspose", "Conv", "ScatterElements", "MaxPool"} <= whole_ops
+
+
+def test_convolution_that_is_not_trained_stays_whole() -> None:
+    b = Builder("frozen")
+    image = traced(b, "image", "batch", 7, 7, 1)
+    y = ops.max_pool(ops.conv(image, traced(b, "kernel", 2, 2, 1, 3)), 2)
+    graph = passes.run(b.finish({"y": y.value}), passes.training("cpu"))
+    assert {"Conv", "MaxPool"} <= onnx_ops(graph)
+
+
+def test_large_matrices_are_made_in_blocks() -> None:
+    op = Conv((1, 1), ((0, 0),) * 2, (1, 1))
+    image, kernel = Operand((1, 96, 40, 40)), Operand((2, 96, 3, 3))
+    whole = gradients_of(op, (image.type, kernel.type))
+    graph = passes.run(whole, passes.training("cpu"), check=True)
+    names = [str(node.op) for node in graph.nodes]
+    assert sum(n.startswith("gemm") for n in names) == 3
+    assert sum(n.startswith("conv(") for n in names) == 1
+    feed = numbers(whole)
+    found, wanted = run_ort(graph, feed), evaluate(whole, feed)
+    np.testing.assert_allclose(found["d1"], wanted["d1"], 1e-4, 1e-3)
+
+
+def test_first_of_equal_maxima_takes_all() -> None:
+    for window, stride in ((2, 2), (3, 2), (3, 1)):
+        op = MaxPool((window,) * 2, (stride,) * 2, ((0, 0),) * 2)
+        whole = gradients_of(op, (Operand((2, 3, 7, 7)).type,))
+        feed = numbers(whole)
+        feed["x0"] = np.random.default_rng(0).integers(0, 3, (2, 3, 7, 7)).astype("f4")
+        wanted = evaluate(whole, feed)
+        np.testing.assert_allclose(wanted["d0"].sum(), feed["g"].sum(), 1e-4, 1e-4)
+        for target in passes.TARGETS:
+            graph = passes.run(whole, passes.training(target))
+            assert_equal(run_ort(graph, feed), wanted)
+
+
+@pytest.mark.parametrize("op", [Reduce("sum", (0, 1, 2)), Reduce("mean", (1, 0), True)])
+def test_sums_over_samples_and_places_take_two_steps(op: Reduce) -> None:
+    b = Builder("sums")
+    x = b.input("x", TensorType("float32", ("batch", 4, 3, 2)))
+    whole = b.finish({"y": b(op, x)})
+    graph = passes.run(whole, passes.training("cpu"), check=True)
+    assert len(graph.nodes) == 2
+    feed = numbers(whole, batch=3)
+    assert_equal(run_ort(graph, feed), evaluate(whole, feed))
+
+
+def test_unknown_target() -> None:
+    with pytest.raises(ArgumentError, match=r"target 'cdua'[.] Did you mean 'cuda'"):
+        passes.expand("cdua")
+
+
+def test_pooling_comes_before_bias_and_activation() -> None:
+    b = Builder("early")
+    x = traced(b, "image", "batch", 7, 7, 3)
+    y = ops.max_pool(ops.relu(ops.conv(x, traced(b, "kernel", 2, 2, 3, 4))
+                              + traced(b, "bias", 4)), 3)  # fmt: skip
+    graph = b.finish({"y": y.value})
+    early = passes.run(graph, (passes.pool_early, *passes.STRUCTURE), check=True)
+    names = [node.op.name for node in early.nodes]
+    assert names.index("max_pool") < names.index("add") < names.index("relu")
+    feed = numbers(graph, batch=2)
+    np.testing.assert_array_equal(
+        evaluate(early, feed)["y"], evaluate(graph, feed)["y"]
+    )
+
+
+def test_pooling_stays_where_something_else_reads_or_differs_within_a_window() -> None:
+    b = Builder("late")
+    x = traced(b, "image", "batch", 7, 7, 3)
+    read = ops.relu(x)
+    falling = -ops.relu(x)
+    uneven = x + traced(b, "map", 7, 7, 1)
+    outputs = {
+        "y0": ops.max_pool(read, 2),
+        "read": read,
+        "y1": ops.max_pool(falling, 2),
+        "y2": ops.max_pool(uneven, 2),
+        "y3": ops.max_pool(x, 2),
+    }
+    graph = b.finish({name: y.value for name, y in outputs.items()})
+    assert passes.pool_early(graph) is graph
+
+
+def test_monotone_operators_never_fall() -> None:
+    monotone = [s for s in SAMPLES if s.op.monotone and "int" not in str(s.types[0])]
+    assert {s.op.name for s in monotone} >= {"relu", "sigmoid", "clip", "add"}
+    for s in monotone:
+        x, *rest = s.arrays()
+        low, high = (s.op.evaluate(v, *rest)[0] for v in (x, x + x.dtype.type(0.25)))
+        assert s.op.elementwise
+        assert (low <= high).all()

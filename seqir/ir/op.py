@@ -78,6 +78,11 @@ class Op(ABC):
     elementwise: ClassVar[bool] = False
     """Each result element depends only on the operand elements it broadcasts from."""
 
+    monotone: ClassVar[bool] = False
+    """Elementwise, and no result falls when the first operand grows."""
+    takes_maxima: ClassVar[bool] = False
+    """Each result is the largest of some elements of one sample and channel."""
+
     @abstractmethod
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
         """Result types, or ShapeError/DTypeError: the operator's only shape rule."""

@@ -34,6 +34,7 @@ class Relu(Unary):
     """y = max(x, 0). Source: ONNX ``Relu`` (opset 14)."""
 
     name: ClassVar[str] = "relu"
+    monotone: ClassVar[bool] = True
     onnx: ClassVar[str] = "Relu"
 
     def compute(self, x: Array) -> Array:
@@ -48,6 +49,7 @@ class Sigmoid(Unary):
     """y = 1 / (1 + e⁻ˣ). Source: ONNX ``Sigmoid`` (opset 13)."""
 
     name: ClassVar[str] = "sigmoid"
+    monotone: ClassVar[bool] = True
     onnx: ClassVar[str] = "Sigmoid"
 
     def compute(self, x: Array) -> Array:
@@ -249,6 +251,7 @@ class Clip(Unary):
     """
 
     name: ClassVar[str] = "clip"
+    monotone: ClassVar[bool] = True
     kinds: ClassVar[str] = "number"
     low: float = -math.inf
     high: float = math.inf

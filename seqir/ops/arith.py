@@ -35,6 +35,7 @@ class Add(Binary):
     """y = a + b. Source: ONNX ``Add`` (opset 14)."""
 
     name: ClassVar[str] = "add"
+    monotone: ClassVar[bool] = True
     onnx: ClassVar[str] = "Add"
     compute: ClassVar[Any] = np.add
 

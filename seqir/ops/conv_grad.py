@@ -15,7 +15,8 @@ from seqir.ops.apply import apply, type_of_operand
 from seqir.ops.conv import Conv, check_operands, static, taps_first
 from seqir.ops.linalg import Gemm, matmul
 from seqir.ops.movement import Concat, moveaxis, reshape, squeeze, transpose
-from seqir.ops.parts import split
+from seqir.ops.parts import split, stack
+from seqir.ops.reduce import sum as sum_
 from seqir.ops.taps import Ints, Taps, channels_first, channels_last, tap_parts
 from seqir.tensortype import TensorType
 
@@ -106,12 +107,19 @@ class ConvKernelGrad(Op):
         x, g = operands
         m, c, *kernel = self.kernel_shape
         placed = self.taps.placed(type_of_operand(x).shape[2:])
-        if target == "cuda" or self.conv.groups > 1 or not placed:
+        depthwise = c == 1 and self.conv.groups == m
+        whole = self.conv.groups > 1 and not depthwise
+        if target == "cuda" or whole or not placed:
             return None
-        rows = reshape(channels_last(g), (-1, m))
+        x, g = channels_last(x), channels_last(g)
+        if depthwise:
+            around = tuple(range(len(kernel) + 1))
+            sums = [sum_(part * g, around) for part in self.taps.cut(x)]
+            return reshape(transpose(stack(sums)), self.kernel_shape)
+        rows = reshape(g, (-1, m))
         blocks = [
             apply(Gemm(trans_a=True), _matrix(columns), rows)
-            for columns in self.taps.columns(channels_last(x))
+            for columns in self.taps.columns(x)
         ]
         dw = reshape(apply(Concat(0), *blocks), (*kernel, c, m))
         rank = len(kernel)

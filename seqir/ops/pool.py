@@ -74,6 +74,7 @@ class MaxPool(Pool):
     """
 
     name: ClassVar[str] = "max_pool"
+    takes_maxima: ClassVar[bool] = True
     onnx: ClassVar[str] = "MaxPool"
 
     def evaluate(self, x: Array) -> tuple[Array]:

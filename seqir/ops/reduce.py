@@ -88,6 +88,16 @@ class Reduce(Op):
         rank = {p: i for i, p in enumerate(sorted(left))}
         return Permuted(replace(self, axes=axes), tuple(rank[p] for p in left))
 
+    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+        (x,) = operands
+        axes = sorted(shapes.normalize_axis(a, x.ndim) for a in self.axes)
+        leading = axes == list(range(len(axes))) and 1 < len(axes) < x.ndim
+        if target != "cpu" or self.kind not in ("sum", "mean") or not leading:
+            return None
+        # ONNX Runtime works on the samples in parallel, on one long sum it does not.
+        each = apply(replace(self, axes=tuple(axes[1:])), x)
+        return apply(replace(self, axes=(0,)), each)
+
     def simplified(self, x: Value) -> Value | None:
         return None if self.axes else x
 

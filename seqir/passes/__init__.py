@@ -7,6 +7,7 @@ weights are constants (`bind`): what the exporter and the runtime use.
 from seqir.passes.affine import fold_affine
 from seqir.passes.common import eliminate_common
 from seqir.passes.dead import eliminate_dead
+from seqir.passes.early import pool_early
 from seqir.passes.expand import TARGETS, expand
 from seqir.passes.fold import bind, fold_constants
 from seqir.passes.layout import move_transposes
@@ -54,6 +55,7 @@ __all__ = [
     "fold_affine",
     "fold_constants",
     "move_transposes",
+    "pool_early",
     "run",
     "simplify",
     "training",
