@@ -11,6 +11,8 @@
     ├── UnsupportedError            correct, but seqir or the target cannot express it
     ├── ExportError                 the file could not be made or written
     │   └── VerificationError       it was written, and it computes something else
+    ├── LoadError                   a file is missing, damaged or of something else
+    ├── NonFiniteLossError          a training's loss became NaN or infinite
     ├── MissingPackageError (ImportError)  an optional package is needed; says which
     ├── DeviceError                 the requested device is not there or does not work
     └── RunError                    the runtime refused to run the model
@@ -60,6 +62,39 @@ class ExportError(SeqirError):
 
 class VerificationError(ExportError):
     """The written file does not compute what the model computes."""
+
+
+class LoadError(SeqirError):
+    """A file is missing, damaged, or holds something else than was asked for."""
+
+
+class NonFiniteLossError(SeqirError):
+    """The loss of a training became NaN or infinite.
+
+    Attributes:
+        step: batches trained on before, over all epochs.
+        epoch: the epoch, from 0.
+        batch: the batch of the epoch, from 0.
+        learning_rate: that of the step.
+        gradient_norm: length of all gradients of that batch together.
+    """
+
+    def __init__(
+        self,
+        message: str,
+        *,
+        step: int = 0,
+        epoch: int = 0,
+        batch: int = 0,
+        learning_rate: float = 0.0,
+        gradient_norm: float = 0.0,
+    ) -> None:
+        super().__init__(message)
+        self.step = step
+        self.epoch = epoch
+        self.batch = batch
+        self.learning_rate = learning_rate
+        self.gradient_norm = gradient_norm
 
 
 class MissingPackageError(SeqirError, ImportError):

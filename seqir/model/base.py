@@ -22,6 +22,7 @@ from seqir.model.inputs import standardize
 from seqir.model.runner import Runner
 from seqir.ops.call import Call, record
 from seqir.ops.tensor import KerasTensor, Traced, Variable
+from seqir.train import Trainer
 
 if TYPE_CHECKING:
     from os import PathLike
@@ -30,7 +31,7 @@ if TYPE_CHECKING:
     from seqir.model.functional import Functional
 
 
-class Model(Layer):
+class Model(Trainer):
     """Layers connected from inputs to outputs.
 
     ``Model(inputs, outputs)`` takes tensors that layers were called on (functional
@@ -193,21 +194,25 @@ class Model(Layer):
         """The graph and the variable behind each param."""
         self.require_built("graph")
         b = Builder(self.name, training=training)
-        tensors = self.inputs
-        structure = self.input_structure
-        values: list[Traced] = []
-        for name, tensor in zip(self.input_names, tensors, strict=True):
-            prefix = "-" if len(tensors) == 1 else f"{name}_"
-            values.append(Traced(b, b.input(name, _input_type(tensor, batch, prefix))))
         with b.active():
-            result = self.call(nest.pack(structure, values), **self._flags(training))
-        outputs = dict(
-            zip(self.output_names, (y.value for y in nest.flatten(result)), strict=True)
-        )
+            results = self.trace_outputs(b, training=training, batch=batch)
+        outputs = dict(zip(self.output_names, (y.value for y in results), strict=True))
         if not training:
             b.updates.clear()  # running a model leaves its weights alone
         variables = {name: v for v, name in b.bindings.items()}
         return b.finish(outputs), variables
+
+    def trace_outputs(
+        self, b: Builder, *, training: bool, batch: int | str | None = "batch"
+    ) -> list[Traced]:
+        """Trace the model onto inputs that this makes; the outputs as a flat list."""
+        tensors = self.inputs
+        values: list[Traced] = []
+        for name, tensor in zip(self.input_names, tensors, strict=True):
+            prefix = "-" if len(tensors) == 1 else f"{name}_"
+            values.append(Traced(b, b.input(name, _input_type(tensor, batch, prefix))))
+        inputs = nest.pack(self.input_structure, values)
+        return nest.flatten(self.call(inputs, **self._flags(training)))
 
     def _flags(self, training: bool) -> dict[str, Any]:
         return {"training": training} if "training" in self._call_arguments else {}
@@ -226,6 +231,10 @@ class Model(Layer):
         if not self.built:
             self.build_from_arrays(x)
         return self._runner(standardize(self, x))
+
+    def batch_feeds(self, x: Any) -> dict[str, Array]:
+        """The arrays for each input, converted to what the inputs are."""
+        return standardize(self, x)
 
     def build_from_arrays(self, x: Any) -> None:
         """Build for the shapes of these arrays, for any batch size."""

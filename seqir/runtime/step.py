@@ -27,11 +27,20 @@ _HOST: Final = ("cpu",)
 class DeviceSlot:
     """One tensor of state: its numbers on a device, and room for the next ones."""
 
-    __slots__ = ("_arrays", "_values", "ahead", "current", "generation", "type")
+    __slots__ = (
+        "_arrays",
+        "_values",
+        "ahead",
+        "current",
+        "device",
+        "generation",
+        "type",
+    )
 
     def __init__(self, type: TensorType, device: str = "cpu") -> None:
         ort, target = engine.load(), resolve(device)
         self.type = type
+        self.device = device
         self.ahead = False
         self.generation = 0
         self.current = 0
@@ -157,6 +166,11 @@ class StepSession:
         for slot, _ in self._changing:
             slot.flip()
         return self._results
+
+    def undo(self) -> None:
+        """Go back to the state before the last run, once; nothing else may have run."""
+        for slot, _ in self._changing:
+            slot.flip()
 
     def _bind(self) -> Any:
         binding = self.session.binding()

@@ -1,0 +1,76 @@
+"""Files of named arrays with a note: safetensors, written whole or not at all.
+
+The note is JSON. A file also holds a digest of its arrays, so that a damaged one is
+recognized and never read as if it were whole.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+import os
+from collections.abc import Mapping
+from pathlib import Path
+from typing import Any, Final
+
+import numpy as np
+
+from seqir.errors import LoadError
+from seqir.files import staged
+
+NOTE: Final = "seqir"
+DIGEST: Final = "sha256"
+
+Array = np.ndarray[Any, Any]
+
+
+def write(
+    path: str | os.PathLike[str],
+    arrays: Mapping[str, Array],
+    note: Mapping[str, Any],
+) -> None:
+    """Write the arrays and the note; what was there stays if anything fails.
+
+    Raises: ExportError if it cannot be written.
+    """
+    from safetensors.numpy import save_file
+
+    flat = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    metadata = {NOTE: json.dumps(note), DIGEST: _digest(flat)}
+    with staged(path) as scratch:
+        save_file(flat, scratch, metadata=metadata)
+
+
+def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The arrays and the note of a file of `write`.
+
+    Raises: LoadError if it is missing, damaged, or another kind of file.
+    """
+    from safetensors import SafetensorError, safe_open
+
+    target = Path(path)
+    if not target.is_file():
+        raise LoadError(f"there is no file {target}")
+    try:
+        with safe_open(target, framework="np") as file:
+            metadata = dict(file.metadata() or {})
+            arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
+    except (SafetensorError, OSError, ValueError, TypeError) as error:
+        raise LoadError(f"{target} is no safetensors file: {error}") from error
+    if NOTE not in metadata:
+        raise LoadError(
+            f"{target} was not written by seqir: it has no {NOTE!r} in its metadata"
+        )
+    if metadata.get(DIGEST) != _digest(arrays):
+        raise LoadError(f"{target} is damaged: its numbers do not have their digest")
+    return arrays, json.loads(metadata[NOTE])
+
+
+def _digest(arrays: Mapping[str, Array]) -> str:
+    """A hash of names, types, shapes and bytes."""
+    total = hashlib.sha256()
+    for name in sorted(arrays):
+        array = np.ascontiguousarray(arrays[name])
+        total.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
+        total.update(array.reshape(-1).view(np.uint8).data)
+    return total.hexdigest()

@@ -1,0 +1,277 @@
+"""The whole state of a training in one file, and folders of such files.
+
+A file holds weights, optimizer slots and accumulators of metrics; its note holds
+where the training stands: epoch, batch, number of steps, seed, and what the callbacks
+know. Nothing else is needed to go on exactly as if nothing had happened.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import os
+import re
+import shutil
+import warnings
+from collections.abc import Generator
+from contextlib import contextmanager, suppress
+from dataclasses import asdict, dataclass, field
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, Final, Protocol
+
+import numpy as np
+
+from seqir import dtypes, tensorfile
+from seqir.errors import ArgumentError, ExportError, LoadError, NonFiniteLossError
+from seqir.ir import Array
+from seqir.ops.tensor import Variable
+from seqir.train.weights import check_fit, check_suffix, keys_of
+from seqir.version import VERSION
+
+if TYPE_CHECKING:
+    from seqir.train.trainer import Trainer
+
+KIND: Final = "seqir checkpoint"
+_NAME: Final = re.compile(r"step-(\d+)\.safetensors")
+
+
+@dataclass
+class Position:
+    """Where a `fit` stands: the batch that comes next.
+
+    Attributes:
+        epoch: the epoch, from 0.
+        batch: the batch of that epoch, from 0.
+        shuffle: what the order of the samples is a function of, with the epoch.
+        ended: the last epoch is over.
+    """
+
+    epoch: int = 0
+    batch: int = 0
+    shuffle: int = 0
+    ended: bool = False
+
+
+@dataclass
+class Notes:
+    """What the callbacks know: plain data and arrays, in their order."""
+
+    states: list[tuple[str, dict[str, Any]]] = field(
+        default_factory=list[tuple[str, dict[str, Any]]]
+    )
+    arrays: list[dict[str, Array]] = field(default_factory=list[dict[str, Array]])
+
+
+class Run(Protocol):
+    """A `fit` that is under way."""
+
+    position: Position
+
+    def notes(self) -> Notes:
+        """What its callbacks know now."""
+        ...
+
+    def take_over(self, position: Position, notes: Notes) -> None:
+        """Go on from there."""
+        ...
+
+
+def save_checkpoint(model: Trainer, path: str | os.PathLike[str]) -> None:
+    """Write the state of the training, and of the `fit` that is under way, if any.
+
+    Raises: NonFiniteLossError if a weight is NaN or infinite: such a state is not
+        worth going back to; ExportError if the file cannot be written.
+    """
+    check_suffix(path)
+    compiled = model.compiled
+    run = compiled.run
+    position, notes = (run.position, run.notes()) if run else (Position(), Notes())
+    arrays: dict[str, Array] = {}
+    order: dict[str, list[str]] = {}
+    for part, variables in _parts(model).items():
+        keys = [f"{part}/{key}" for key in keys_of(variables)]
+        order[part] = keys
+        for key, variable in zip(keys, variables, strict=True):
+            arrays[key] = variable.array
+    for key in order["weights"]:
+        _check_finite(key.removeprefix("weights/"), arrays[key], compiled.steps)
+    for i, own in enumerate(notes.arrays):
+        arrays.update({f"callbacks/{i}/{name}": a for name, a in own.items()})
+    note = {
+        "kind": KIND,
+        "order": order,
+        "model": model_hash(model),
+        "seed": compiled.seed,
+        "steps": compiled.steps,
+        "fits": compiled.fits,
+        "position": asdict(position),
+        "callbacks": notes.states,
+        "versions": _versions(),
+    }
+    tensorfile.write(path, arrays, note)
+
+
+def load_checkpoint(model: Trainer, path: str | os.PathLike[str]) -> None:
+    """Take over the state of a checkpoint, all of it or nothing.
+
+    A `fit` that is under way goes on from where the checkpoint was written.
+
+    Raises: LoadError if it is damaged or of another model.
+    """
+    arrays, note = tensorfile.read(path)
+    if note.get("kind") != KIND:
+        raise LoadError(f"{path} holds a {note.get('kind')}, not a checkpoint")
+    if note["model"] != model_hash(model):
+        raise LoadError(
+            f"{path} is a checkpoint of another model: its layers, weights, optimizer "
+            f"or losses are not those of model {model.name!r}"
+        )
+    compiled = model.compiled
+    if not compiled.optimizer.built and model.trainable_weights:
+        compiled.optimizer.build(list(model.trainable_weights))
+    parts = _parts(model)
+    if not parts["metrics"]:
+        parts.pop("metrics")  # no batch has been seen: they start anew
+    pairs: list[tuple[Variable, Array]] = []
+    for part, variables in parts.items():
+        values = [arrays[key] for key in note["order"][part]]
+        check_fit(f"{path}", variables, values)
+        pairs += zip(variables, values, strict=True)
+    for variable, value in pairs:
+        variable.assign(value)
+    compiled.seed = note["seed"]
+    compiled.steps = note["steps"]
+    compiled.fits = note["fits"]
+    states = [(name, state) for name, state in note["callbacks"]]
+    own: list[dict[str, Array]] = [{} for _ in states]
+    for key, array in arrays.items():
+        if key.startswith("callbacks/"):
+            _, i, name = key.split("/", 2)
+            own[int(i)][name] = array
+    if compiled.run is not None:
+        compiled.run.take_over(Position(**note["position"]), Notes(states, own))
+
+
+def model_hash(model: Trainer) -> str:
+    """A hash of what a checkpoint must agree with: layers, weights, optimizer.
+
+    Names are not part of it: automatic ones differ from run to run.
+    """
+    kinds = [type(layer).__name__ for layer in model._walk()]  # pyright: ignore[reportPrivateUsage]
+    weights = [str(w.stored_type) for w in model.weights]
+    optimizer = type(model.optimizer).__name__
+    text = "\n".join((*kinds, *weights, optimizer))
+    return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _parts(model: Trainer) -> dict[str, list[Variable]]:
+    compiled = model.compiled
+    return {
+        "weights": model.weights,
+        "optimizer": list(compiled.optimizer.variables),
+        "metrics": compiled.objective.variables if compiled.objective.built else [],
+    }
+
+
+def _check_finite(name: str, array: Array, step: int) -> None:
+    if not dtypes.is_float(dtypes.canonical(array.dtype)):
+        return
+    if not np.isfinite(array.astype(np.float32, copy=False)).all():
+        raise NonFiniteLossError(
+            f"weight {name!r} is NaN or infinite after {step} steps: no checkpoint is "
+            "written, the last one stays",
+            step=step,
+        )
+
+
+def _versions() -> dict[str, str]:
+    from seqir.runtime import engine
+
+    return {
+        "seqir": VERSION,
+        "numpy": np.__version__,
+        "onnxruntime": str(engine.load().__version__),
+    }
+
+
+class Checkpoints:
+    """A folder of checkpoints: the newest ones stay, damaged ones are passed over.
+
+    Attributes:
+        folder: where they are.
+        keep: how many stay.
+    """
+
+    def __init__(self, folder: str | os.PathLike[str], keep: int = 2) -> None:
+        self.folder = Path(folder)
+        self.keep = keep
+        try:
+            self.folder.mkdir(parents=True, exist_ok=True)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ExportError(f"cannot make the folder {folder}: {reason}") from error
+
+    @contextmanager
+    def locked(self) -> Generator[None]:
+        """No other training uses the folder while the block runs.
+
+        Raises: ArgumentError if one does.
+        """
+        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        try:
+            _lock(handle, self.folder)
+            self._sweep()
+            yield
+        finally:
+            os.close(handle)  # which unlocks, as the end of the process does
+
+    def save(self, model: Trainer) -> None:
+        """Write a checkpoint named by the number of steps, and drop old ones."""
+        path = self.folder / f"step-{model.compiled.steps:010d}.safetensors"
+        save_checkpoint(model, path)
+        for _, old in self._found()[self.keep :]:
+            with suppress(OSError):
+                old.unlink()
+
+    def load(self, model: Trainer) -> bool:
+        """Take over the newest checkpoint that is whole; False if there is none.
+
+        Raises: LoadError if there are some and not one is whole.
+        """
+        found = self._found()
+        for step, path in found:
+            try:
+                load_checkpoint(model, path)
+                return True
+            except LoadError as error:
+                if "another model" in str(error):
+                    raise
+                warnings.warn(
+                    f"checkpoint of step {step} is passed over: {error}", stacklevel=4
+                )
+        if found:
+            raise LoadError(f"no checkpoint in {self.folder} is whole")
+        return False
+
+    def _found(self) -> list[tuple[int, Path]]:
+        """Steps and files, the newest first."""
+        matches = ((_NAME.fullmatch(p.name), p) for p in self.folder.iterdir())
+        return sorted(((int(m[1]), p) for m, p in matches if m), reverse=True)
+
+    def _sweep(self) -> None:
+        """Remove what a killed training was still writing."""
+        for path in self.folder.glob(".step-*.safetensors.*"):
+            shutil.rmtree(path, ignore_errors=True)
+
+
+def _lock(handle: int, folder: Path) -> None:
+    try:
+        import fcntl
+    except ImportError:  # not there on Windows, where files in use cannot be replaced
+        return
+    try:
+        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+    except OSError:
+        raise ArgumentError(
+            f"another training uses the checkpoints in {folder}: give this one a "
+            "folder of its own"
+        ) from None

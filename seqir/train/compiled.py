@@ -1,0 +1,112 @@
+"""What `compile` makes: optimizer, objective, device, and the steps traced so far."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from seqir import optimizers, runtime
+from seqir.errors import GraphError
+from seqir.initializers.sampling import draw_seed
+from seqir.ops.tensor import Variable
+from seqir.train.checkpoint import Run
+from seqir.train.feeds import Feeder
+from seqir.train.objective import Objective
+from seqir.train.outputs import Outputs
+from seqir.train.steps import BatchTypes, Step, trace_step
+
+if TYPE_CHECKING:
+    from seqir.train.trainer import Trainer
+
+
+class Compiled:
+    """The settings of a training, and its compiled steps.
+
+    Attributes:
+        seed: what the random numbers of the training are a function of, with `steps`.
+        steps: batches trained on so far.
+        fits: calls of `fit` so far; each shuffles its data in another order.
+        run: the `fit` that is under way.
+    """
+
+    def __init__(self, model: Trainer, optimizer: Any, objective: Objective) -> None:
+        self.model = model
+        self.optimizer = optimizers.get(optimizer)
+        self.objective = objective
+        self.seed = draw_seed() % 2**31
+        self.steps = 0
+        self.fits = 0
+        self.device = "auto"
+        self.run: Run | None = None
+        self._steps: dict[Any, Step] = {}
+        self._feeders: dict[bool, Feeder] = {}
+
+    @property
+    def outputs(self) -> Outputs:
+        """The outputs of the model, by name."""
+        return Outputs.of(self.model.output_structure, self.model.output_names)
+
+    def use(self, device: str | None) -> None:
+        """Run on this device from now on; None keeps the present one."""
+        if device is None and self.device != "auto":
+            return
+        name = runtime.resolve(device or "auto").name
+        if name != self.device:
+            self._steps.clear()
+            self.device = name
+
+    def check_trained(self, weights: Sequence[Variable]) -> None:
+        """Make the optimizer's slots for these weights, the first time.
+
+        Raises: GraphError if there are others than the first time.
+        """
+        if not self.optimizer.built:
+            self.optimizer.build(list(weights))
+            return
+        known = set(self.optimizer.trainable_variables)
+        for weight in weights:
+            if weight not in known:
+                raise GraphError(
+                    f"weight {weight.path!r} of model {self.model.name!r} was not "
+                    "trainable, or not there, when the training began: call "
+                    "compile() again"
+                )
+
+    def step(self, types: BatchTypes, *, training: bool) -> Step:
+        """The step for batches of these types, traced if there is none yet."""
+        key = (training, types, self._state_of_model())
+        found = self._steps.get(key)
+        if found is None or found.stale:
+            traced = trace_step(self.model, types, training=training)
+            found = self._steps[key] = Step(traced, self.model, self.device)
+        return found
+
+    def _state_of_model(self) -> tuple[int, ...]:
+        """Another one when a layer has changed in anything but its numbers."""
+        return tuple(layer.revision for layer in self.model._walk())  # pyright: ignore[reportPrivateUsage]
+
+    def feeder(self, training: bool) -> Feeder:
+        """What makes feeds for single batches."""
+        if training not in self._feeders:
+            self._feeders[training] = Feeder(self.model, training=training)
+        return self._feeders[training]
+
+    def release(self) -> None:
+        """Bring all numbers back from the device and drop the compiled steps."""
+        for variable in self.variables:
+            variable.move_to(None)
+        self._steps.clear()
+        self._feeders.clear()
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state of the training: weights, slots, accumulators."""
+        return [
+            *self.model.weights,
+            *self.optimizer.variables,
+            *self.objective.variables,
+        ]
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: everything but compiled steps."""
+        return {**self.__dict__, "run": None, "_steps": {}, "_feeders": {}}

@@ -1,0 +1,100 @@
+"""What went wrong when a loss is not finite."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqir import lower, nest, ops, passes, runtime
+from seqir.autodiff import gradient
+from seqir.errors import NonFiniteLossError
+from seqir.ir import Array, Builder
+from seqir.ops.tensor import Traced
+from seqir.train.steps import OPSET, Step
+
+if TYPE_CHECKING:
+    from seqir.data import Batch
+    from seqir.train.trainer import Trainer
+
+
+def explain(
+    model: Trainer,
+    step: Step,
+    batch: Batch,
+    feeds: Mapping[str, Array],
+    epoch: int,
+    number: int,
+    loss: float,
+) -> NonFiniteLossError:
+    """The error for a step whose loss is not finite, after that step was undone.
+
+    It names the first of these that holds: the batch has numbers that are not finite,
+    a weight has, or the gradient of the batch is of this length.
+    """
+    rate = float(np.asarray(model.optimizer.learning_rate))
+    cause, norm = _bad_batch(batch), math.nan
+    if cause is None:
+        cause = _bad_weight(model)
+    if cause is None:
+        norm = gradient_norm(step, feeds)
+        cause = "lower the learning rate, or clip the gradients (clipnorm=)"
+    text = (
+        f"the loss became {loss} at step {model.compiled.steps + 1} (epoch "
+        f"{epoch + 1}, batch {number + 1}), with learning rate {rate:g} and gradient "
+        f"norm {norm:g}; "
+        f"the weights are those before that step: {cause}"
+    )
+    return NonFiniteLossError(
+        text,
+        step=model.compiled.steps,
+        epoch=epoch,
+        batch=number,
+        learning_rate=rate,
+        gradient_norm=norm,
+    )
+
+
+def _bad_batch(batch: Batch) -> str | None:
+    for name, part in (("x", batch.x), ("y", batch.y), ("w", batch.sample_weight)):
+        for array in nest.flatten(part):
+            if array is None or array.dtype.kind != "f":
+                continue
+            wrong = int(np.count_nonzero(~np.isfinite(array)))
+            if wrong:
+                return f"{name} of that batch has {wrong} NaN or infinite numbers"
+    return None
+
+
+def _bad_weight(model: Trainer) -> str | None:
+    for weight in model.weights:
+        array = weight.array
+        if array.dtype.kind == "f" and not np.isfinite(array).all():
+            return f"weight {weight.path!r} was NaN or infinite before"
+    return None
+
+
+def gradient_norm(step: Step, feeds: Mapping[str, Array]) -> float:
+    """Length of all gradients of a batch together, with the weights as they are."""
+    graph = step.program.graph
+    b = Builder(graph.name)
+    b.inputs.update(graph.inputs)
+    b.params.update(graph.params)
+    for node in graph.nodes:
+        b.keep(node)
+    loss = Traced(b, next(iter(graph.outputs.values())))
+    updated = [u.param for u in graph.updates]
+    params = [Traced(b, graph.params[name]) for name in updated]
+    with b.active():
+        found = [g for g in gradient(loss, params) if g is not None]
+        square: Any = ops.add_n([ops.sum(ops.cast(g * g, "float32")) for g in found])
+        norm = ops.sqrt(square)
+    graph = passes.run(b.finish({"norm": norm.value}), (passes.eliminate_dead,))
+    model, arrays = lower.split(lower.lower(graph, opset=OPSET))
+    session = runtime.Session(model, arrays, device="cpu")
+    given = dict(feeds)
+    given.update({name: slot.read() for name, slot in step.session.slots.items()})
+    (value,) = session.run({name: given[name] for name in session.input_names})
+    return float(value)

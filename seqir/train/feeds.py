@@ -1,0 +1,137 @@
+"""From a batch of the user's arrays to what a step is fed."""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any
+
+import numpy as np
+
+from seqir import config, data, dtypes, nest
+from seqir.errors import ArgumentError, ShapeError
+from seqir.ir import SEED, STEP, Array
+from seqir.ops.tensor import Variable
+from seqir.tensortype import TensorType
+from seqir.train.outputs import Outputs
+from seqir.train.steps import BatchTypes, Step
+
+if TYPE_CHECKING:
+    from seqir.data import Batch
+    from seqir.train.trainer import Trainer
+
+
+class Feeder:
+    """Makes feeds for the steps of one model, and finds the step for each batch.
+
+    It keeps the step of the last batch, since nearly all batches are of one kind.
+    """
+
+    def __init__(self, model: Trainer, *, training: bool) -> None:
+        self.model = model
+        self.training = training
+        self._outputs: Outputs
+        self._key: Any = None
+        self._step: Step | None = None
+        self._classes: list[int | None] = []
+
+    def step_of(self, batch: Batch) -> tuple[Step, dict[str, Array]]:
+        """The compiled step that takes this batch, and the batch as its feeds.
+
+        Raises: ArgumentError for a wrong structure of targets or weights, labels out
+            of range, or no targets where the loss needs them.
+        """
+        model = self.model
+        if not model.built:
+            model.build_from_arrays(batch.x)
+        changed = self._step is None or self._step.clock != Variable.clock
+        if changed:
+            self._outputs = model.compiled.outputs
+        ys = self._targets(batch)
+        ws = self._weights(batch)
+        key = [None if a is None else (a.dtype, a.shape[1:]) for a in (*ys, *ws)]
+        if changed or key != self._key:
+            types = BatchTypes(tuple(map(_type, ys)), tuple(map(_type, ws)))
+            self._step = model.compiled.step(types, training=self.training)
+            self._key = key
+            self._classes = model.compiled.objective.label_counts()
+        step = self._step
+        assert step is not None
+        for i, classes in enumerate(self._classes):
+            if classes is not None:
+                _check_labels(ys[i], classes, self._outputs.labels[i])
+        feeds = model.batch_feeds(batch.x)
+        traced = step.traced
+        for name, array in zip(
+            (*traced.targets, *traced.weights), (*ys, *ws), strict=True
+        ):
+            if name is not None:
+                feeds[name] = np.ascontiguousarray(array)
+        if SEED in step.session.fed:
+            feeds[SEED] = np.asarray(model.compiled.seed, np.int64)
+            feeds[STEP] = np.asarray(model.compiled.steps, np.int64)
+        return step, feeds
+
+    def _targets(self, batch: Batch) -> list[Array | None]:
+        if batch.y is None:
+            return [None] * len(self._outputs)
+        found = self._outputs.targets(batch.y)
+        return [None if y is None else _numeric(y) for y in found]
+
+    def _weights(self, batch: Batch) -> list[Array | None]:
+        given, outputs = batch.sample_weight, self._outputs
+        if given is None:
+            return [None] * len(outputs)
+        flat = nest.flatten(given)
+        if len(flat) == 1 and not isinstance(given, dict):
+            found = flat * len(outputs)
+        else:
+            found = outputs.targets(given, "sample_weight")
+        kind = dtypes.to_numpy(config.floatx())
+        return [None if w is None else np.asarray(w, kind) for w in found]
+
+
+def _check_labels(y: Array | None, classes: int, output: str) -> None:
+    """ArgumentError unless all labels are class numbers."""
+    if y is None or (y.dtype.kind == "i" and y.min() >= 0 and y.max() < classes):
+        return  # the usual case, without the care that an error message needs
+    data.check_labels(y, classes, f"targets of output {output!r}")
+
+
+def _numeric(y: Any) -> Array:
+    """Targets: fractions in the default type, integers and booleans as they are."""
+    array = np.asarray(y)
+    if array.dtype == np.float64:
+        return array.astype(dtypes.to_numpy(config.floatx()))
+    if array.dtype.kind == "u":
+        # ONNX compares and casts the signed ones everywhere.
+        return array.astype(np.int64 if array.dtype.itemsize > 2 else np.int32)
+    if array.dtype.kind == "i" and array.dtype.itemsize < 4:
+        return array.astype(np.int32)
+    return array
+
+
+def _type(array: Array | None) -> TensorType | None:
+    """The type of a batch's array, whatever its batch size."""
+    if array is None:
+        return None
+    if not array.ndim:
+        raise ShapeError("targets and sample weights need a batch axis, got a number")
+    return TensorType(dtypes.canonical(array.dtype), ("batch", *array.shape[1:]))
+
+
+def one_batch(x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Any:
+    """All the arrays as one batch.
+
+    Raises: ArgumentError unless they are arrays of one length.
+    """
+    if x is None:
+        raise ArgumentError("a batch needs x, got None")
+    size = len(nest.flatten(x)[0])
+    batches = data.adapt(
+        x,
+        y,
+        sample_weight,
+        batch_size=max(size, 1),
+        class_weight=class_weight,
+        what="a batch",
+    )
+    return next(iter(batches.epoch(0)))

@@ -1,0 +1,456 @@
+"""The loops: fit, evaluate, and single batches."""
+
+from __future__ import annotations
+
+import math
+import signal
+import sys
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass
+from os import PathLike
+from typing import TYPE_CHECKING, Any
+
+from seqir import callbacks as callbacks_room
+from seqir import data
+from seqir.data import Batch, Batches
+from seqir.errors import ArgumentError
+from seqir.ir import Array
+from seqir.train import failure
+from seqir.train.checkpoint import Checkpoints, Notes, Position
+from seqir.train.feeds import Feeder, one_batch
+from seqir.train.interrupts import Interrupts, listening
+from seqir.train.steps import Step
+
+if TYPE_CHECKING:
+    from seqir.callbacks import CallbackList, History
+    from seqir.train.trainer import Trainer
+
+
+@dataclass(frozen=True)
+class FitOptions:
+    """The arguments of `fit`."""
+
+    x: Any
+    y: Any
+    batch_size: int | None
+    epochs: int
+    verbose: Any
+    callbacks: Any
+    validation_split: float
+    validation_data: Any
+    shuffle: Any
+    class_weight: Any
+    sample_weight: Any
+    initial_epoch: int
+    steps_per_epoch: int | None
+    validation_steps: int | None
+    validation_batch_size: int | None
+    validation_freq: Any
+    device: str | None
+    resume: str | PathLike[str] | None
+    checkpoint_freq: str | int
+    on_nan: str
+
+    def check(self) -> None:
+        """ArgumentError for numbers and words that make no sense."""
+        for name in ("epochs", "initial_epoch"):
+            value = getattr(self, name)
+            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
+                raise ArgumentError(f"{name} must be an integer >= 0, got {value!r}")
+        if self.verbose not in ("auto", 0, 1, 2):
+            raise ArgumentError(
+                f"verbose must be 'auto', 0, 1 or 2, got {self.verbose!r}"
+            )
+        if self.on_nan not in ("raise", "stop", "ignore"):
+            raise ArgumentError(
+                f"on_nan must be 'raise', 'stop' or 'ignore', got {self.on_nan!r}"
+            )
+        every = self.checkpoint_freq
+        if every != "epoch" and (not isinstance(every, int) or every < 1):
+            raise ArgumentError(
+                "checkpoint_freq must be 'epoch' or a positive number of batches, "
+                f"got {every!r}"
+            )
+        when = self.validation_freq
+        single = isinstance(when, int) and not isinstance(when, bool) and when > 0
+        if not single and not isinstance(when, list | tuple | set | range):
+            raise ArgumentError(
+                "validation_freq must be a positive integer or a list of epochs, "
+                f"got {when!r}"
+            )
+
+    def validates(self, epoch: int) -> bool:
+        """Whether there is a validation after this epoch (from 0)."""
+        if isinstance(self.validation_freq, int):
+            return (epoch + 1) % self.validation_freq == 0
+        return (epoch + 1) in self.validation_freq
+
+
+def fit(model: Trainer, options: FitOptions) -> History:
+    """See `Trainer.fit`."""
+    options.check()
+    compiled = model.compiled
+    compiled.use(options.device)
+    training, validation = _split(options)
+    position = Position(options.initial_epoch, 0, _shuffle_seed(compiled))
+    compiled.fits += 1
+    run = _Fit(model, options, training, validation, position)
+    return run.run()
+
+
+def _shuffle_seed(compiled: Any) -> int:
+    return compiled.seed * 1_000_003 + compiled.fits
+
+
+def _split(options: FitOptions) -> tuple[tuple[Any, Any, Any], Any]:
+    """Arrays (or batches) to train on, and to validate on or None."""
+    given = options.validation_data
+    train = (options.x, options.y, options.sample_weight)
+    if given is None and options.validation_split:
+        return data.split(*train, options.validation_split)
+    if given is None:
+        return train, None
+    if isinstance(given, list | tuple):
+        if not 2 <= len(given) <= 3:
+            raise ArgumentError(
+                "validation_data must be (x, y), (x, y, sample_weight) or batches, "
+                f"got a {type(given).__name__} of {len(given)}"
+            )
+        return train, (*given, None)[:3]
+    return train, (given, None, None)
+
+
+class Logs(Mapping[str, Any]):
+    """The reported values of a batch, made floats when someone reads them."""
+
+    def __init__(self, step: Step, values: list[Array]) -> None:
+        self._step = step
+        self._values = values
+        self._read: dict[str, Any] | None = None
+
+    @property
+    def values_by_name(self) -> dict[str, Any]:
+        """All of them."""
+        if self._read is None:
+            self._read = self._step.logs(self._values)
+        return self._read
+
+    def __getitem__(self, name: str) -> Any:
+        return self.values_by_name[name]
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self.values_by_name)
+
+    def __len__(self) -> int:
+        return len(self.values_by_name)
+
+
+class _Fit:
+    """One call of `fit`."""
+
+    def __init__(
+        self,
+        model: Trainer,
+        options: FitOptions,
+        training: tuple[Any, Any, Any],
+        validation: tuple[Any, Any, Any] | None,
+        position: Position,
+    ) -> None:
+        self.model = model
+        self.options = options
+        self.position = position
+        self.training = training
+        self.validation = validation
+        self.feeder = Feeder(model, training=True)
+        self.interrupts = Interrupts()
+        self.store: Checkpoints | None = None
+        self.callbacks: CallbackList
+        self._known: Notes | None = None
+
+    def run(self) -> History:
+        """Train; the history."""
+        if self.options.resume is None:
+            return self._run()
+        self.store = Checkpoints(self.options.resume)
+        with self.store.locked():
+            return self._run()
+
+    def _run(self) -> History:
+        model, options = self.model, self.options
+        batches = self._batches(self.training)
+        self._prepare(batches)
+        self.callbacks = callbacks = callbacks_room.CallbackList(
+            options.callbacks,
+            add_history=True,
+            add_progbar=options.verbose != 0,
+            model=model,
+            verbose=options.verbose,
+            epochs=options.epochs,
+            steps=batches.count,
+        )
+        model.stop_training = False
+        model.compiled.run = self
+        try:
+            if self._restore():
+                batches = self._batches(self.training)  # in the order of the first run
+                self._skip(batches)
+            validation = self._validation()
+            with listening(terminate=self.store is not None) as self.interrupts:
+                callbacks.on_train_begin()
+                if self._known is not None:  # on_train_begin has forgotten it
+                    callbacks.set_state(self._known.states, self._known.arrays)
+                if not self.position.ended:
+                    self._epochs(batches, validation)
+                if self.position.ended:
+                    trained = model.trainable_weights
+                    model.optimizer.finalize_variable_values(trained)
+                callbacks.on_train_end()
+        finally:
+            model.compiled.run = None
+            callbacks.close()
+        self._finish()
+        return callbacks.history
+
+    def _prepare(self, batches: Batches) -> None:
+        """Build and trace for the first batch, so that there is state to restore."""
+        first = next(iter(batches.epoch(self.position.epoch)), None)
+        if first is None:
+            raise ArgumentError("there is no batch to train on: the data is empty")
+        self.feeder.step_of(first)
+
+    def _batches(self, source: tuple[Any, Any, Any]) -> Batches:
+        options = self.options
+        x, y, weight = source
+        return data.adapt(
+            x,
+            y,
+            weight,
+            batch_size=options.batch_size,
+            shuffle=options.shuffle,
+            steps=options.steps_per_epoch,
+            seed=self.position.shuffle,
+            class_weight=options.class_weight,
+            what="fit",
+        )
+
+    def _validation(self) -> Batches | None:
+        if self.validation is None:
+            return None
+        options = self.options
+        x, y, weight = self.validation
+        arrays = y is not None
+        size = options.validation_batch_size or options.batch_size
+        return data.adapt(
+            x,
+            y,
+            weight,
+            batch_size=size if arrays else None,
+            steps=options.validation_steps,
+            what="the validation",
+        )
+
+    # Epochs and batches.
+
+    def _epochs(self, batches: Batches, validation: Batches | None) -> None:
+        options, model, position = self.options, self.model, self.position
+        tester = Feeder(model, training=False)
+        for epoch in range(position.epoch, options.epochs):
+            logs = self._epoch(batches, epoch)
+            if logs is None:
+                return
+            if validation is not None and options.validates(epoch):
+                found = run_batches(model, validation, self.callbacks, tester)
+                logs.update({f"val_{name}": value for name, value in found.items()})
+            position.epoch, position.batch = epoch + 1, 0
+            self.callbacks.on_epoch_end(epoch, logs)
+            position.ended = model.stop_training or epoch + 1 == options.epochs
+            interrupted = self.interrupts.asked is not None
+            if options.checkpoint_freq == "epoch" or position.ended or interrupted:
+                self._save()
+            if model.stop_training or interrupted:
+                return
+
+    def _epoch(self, batches: Batches, epoch: int) -> dict[str, Any] | None:
+        """Train for the rest of an epoch; what is reported, None if it was cut off."""
+        model, callbacks, position = self.model, self.callbacks, self.position
+        begun = position.batch
+        if begun:
+            callbacks.on_epoch_resume(epoch, begun)
+        else:
+            model.reset_metrics()
+            callbacks.on_epoch_begin(epoch)
+        logs: Logs | None = None
+        with _ahead(batches, epoch, begun) as found:
+            for number, batch in enumerate(found, begun):
+                callbacks.on_train_batch_begin(number)
+                logs = self._train(batch, epoch, number)
+                if logs is None:
+                    return None
+                position.batch = number + 1
+                callbacks.on_train_batch_end(number, logs)
+                cut = (
+                    self.interrupts.asked is not None
+                    and position.batch != batches.count
+                )
+                if cut or self._due():
+                    self._save()
+                if cut:
+                    return None
+                if model.stop_training:
+                    break
+        if logs is not None:
+            return dict(logs)
+        if begun:  # it was saved after its last batch
+            return model.compiled.objective.results()
+        raise ArgumentError(f"epoch {epoch + 1} has no batch: the data is over")
+
+    def _due(self) -> bool:
+        """Whether it is time for a checkpoint between batches."""
+        every = self.options.checkpoint_freq
+        return every != "epoch" and self.model.compiled.steps % int(every) == 0
+
+    def _train(self, batch: Batch, epoch: int, number: int) -> Logs | None:
+        """One step; None if its loss is not finite and the training is to stop."""
+        compiled = self.model.compiled
+        step, feeds = self.feeder.step_of(batch)
+        loss, values = step.run(feeds)
+        if math.isfinite(loss) or self.options.on_nan == "ignore":
+            compiled.steps += 1
+            return Logs(step, values)
+        step.undo()
+        error = failure.explain(self.model, step, batch, feeds, epoch, number, loss)
+        if self.options.on_nan == "raise":
+            raise error
+        print(error, file=sys.stderr)
+        return None
+
+    # Checkpoints.
+
+    def notes(self) -> Notes:
+        """What the callbacks know now."""
+        return Notes(self.callbacks.get_state(), self.callbacks.get_arrays())
+
+    def take_over(self, position: Position, notes: Notes) -> None:
+        """Go on from there."""
+        self.position, self._known = position, notes
+
+    def _restore(self) -> bool:
+        """Take over a checkpoint, if there is one."""
+        if self.store is not None and self.store.load(self.model):
+            return True
+        return self.callbacks.restore()
+
+    def _skip(self, batches: Batches) -> None:
+        """Draw what was trained on before from a source that gives it only in order."""
+        if not batches.replayable:
+            for epoch in range(self.options.initial_epoch, self.position.epoch):
+                for _ in batches.epoch(epoch):
+                    pass
+
+    def _save(self) -> None:
+        if self.store is not None:
+            self.store.save(self.model)
+
+    def _finish(self) -> None:
+        asked = self.interrupts.asked
+        if asked is None:
+            return
+        self.callbacks.history.interrupted = True
+        where = f"epoch {self.position.epoch + 1}, batch {self.position.batch}"
+        print(f"training interrupted at {where}", file=sys.stderr)
+        if asked == signal.SIGTERM:
+            raise SystemExit(128 + signal.SIGTERM)
+
+
+def _ahead(batches: Batches, epoch: int, start: int) -> Any:
+    """The batches of an epoch, prepared ahead where that costs something."""
+    found = batches.epoch(epoch, start)
+    return _Plain(found) if batches.ready else data.prefetch(found)
+
+
+class _Plain(Iterator[Batch]):
+    """An iterator that can be used in a with block."""
+
+    def __init__(self, items: Iterator[Batch]) -> None:
+        self._items = items
+
+    def __next__(self) -> Batch:
+        return next(self._items)
+
+    def __enter__(self) -> _Plain:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        close = getattr(self._items, "close", None)
+        if close is not None:
+            close()
+
+
+def run_batches(
+    model: Trainer, batches: Batches, callbacks: CallbackList, feeder: Feeder
+) -> dict[str, Any]:
+    """Loss and metrics over the batches, with the weights as they are."""
+    model.reset_metrics()
+    callbacks.on_test_begin()
+    logs: dict[str, Any] = {}
+    last: Logs | None = None
+    with _ahead(batches, 0, 0) as found:
+        for number, batch in enumerate(found):
+            callbacks.on_test_batch_begin(number)
+            step, feeds = feeder.step_of(batch)
+            _, values = step.run(feeds)
+            last = Logs(step, values)
+            callbacks.on_test_batch_end(number, last)
+    if last is None:
+        raise ArgumentError("there is no batch to evaluate: the data is empty")
+    logs = dict(last)
+    callbacks.on_test_end(logs)
+    return logs
+
+
+def evaluate(
+    model: Trainer,
+    x: Any,
+    y: Any,
+    *,
+    batch_size: int | None,
+    verbose: Any,
+    sample_weight: Any,
+    steps: int | None,
+    callbacks: Any,
+    device: str | None,
+) -> dict[str, Any]:
+    """See `Trainer.evaluate`."""
+    if verbose not in ("auto", 0, 1, 2):
+        raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
+    model.compiled.use(device)
+    batches = data.adapt(
+        x, y, sample_weight, batch_size=batch_size, steps=steps, what="evaluate"
+    )
+    listed = callbacks
+    if not isinstance(callbacks, callbacks_room.CallbackList):
+        listed = callbacks_room.CallbackList(
+            callbacks,
+            add_progbar=verbose != 0,
+            model=model,
+            verbose=verbose,
+            epochs=1,
+            steps=batches.count,
+        )
+    return run_batches(model, batches, listed, Feeder(model, training=False))
+
+
+def run_batch(
+    model: Trainer, x: Any, y: Any, sample_weight: Any, class_weight: Any, *,
+    training: bool,
+) -> dict[str, Any]:  # fmt: skip
+    """One step on its own."""
+    compiled = model.compiled
+    compiled.use(None)
+    batch = one_batch(x, y, sample_weight, class_weight)
+    step, feeds = compiled.feeder(training).step_of(batch)
+    model.reset_metrics()
+    _, values = step.run(feeds)
+    if training:
+        compiled.steps += 1
+    return step.logs(values)

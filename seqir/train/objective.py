@@ -1,0 +1,223 @@
+"""What a training minimizes and what it reports: losses and metrics, per output."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any
+
+from seqir import losses, nest, ops
+from seqir import metrics as metrics_room
+from seqir.errors import ArgumentError, GraphError
+from seqir.ir import Builder
+from seqir.train.outputs import Outputs
+
+
+class Objective:
+    """Losses, loss weights and metrics as `compile` got them.
+
+    What they are called and which kind of accuracy is meant depends on targets and
+    predictions, so they are made when these are seen for the first time.
+    """
+
+    def __init__(
+        self,
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+    ) -> None:
+        for name, given in (
+            ("metrics", metrics),
+            ("weighted_metrics", weighted_metrics),
+        ):
+            if given is not None and not isinstance(given, list | tuple | dict):
+                raise ArgumentError(
+                    f"{name} must be a list, a tuple or a dict, got {given!r}: write "
+                    f"{name}=[{given!r}]"
+                )
+        self.loss = loss
+        self.loss_weights = loss_weights
+        self.given_metrics = metrics
+        self.given_weighted = weighted_metrics
+        self.tracker = metrics_room.Mean(name="loss")
+        self._losses: list[Any] | None = None
+        self._weights: list[Any] = []
+        self._classes: list[int | None] = []
+        self._loss_trackers: list[Any] = []
+        self._metrics: dict[str, tuple[int, Any, bool]] = {}
+
+    @property
+    def metrics(self) -> list[Any]:
+        """All metrics, that of the loss first."""
+        own = [metric for _, metric, _ in self._metrics.values()]
+        return [self.tracker, *(t for t in self._loss_trackers if t), *own]
+
+    @property
+    def variables(self) -> list[Any]:
+        """The accumulators of all metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
+
+    @property
+    def built(self) -> bool:
+        """Whether losses and metrics have been made."""
+        return self._losses is not None
+
+    def results(self) -> dict[str, Any]:
+        """What is reported, from the accumulators as they are."""
+        trackers = {t.name: t.result() for t in self._loss_trackers if t}
+        own = {name: m.result() for name, (_, m, _) in self._metrics.items()}
+        return {self.tracker.name: self.tracker.result(), **trackers, **own}
+
+    @property
+    def names(self) -> list[str]:
+        """Names of what is reported, in order."""
+        trackers = [t.name for t in self._loss_trackers if t]
+        return [self.tracker.name, *trackers, *self._metrics]
+
+    def directions(self) -> dict[str, str | None]:
+        """For each reported name, whether "up" or "down" is better."""
+        found: dict[str, str | None] = dict.fromkeys(self.names, "down")
+        found.update((n, m.direction) for n, (_, m, _) in self._metrics.items())
+        return found
+
+    def label_counts(self) -> list[int | None]:
+        """For each output whose targets are class numbers, how many classes it has."""
+        return self._classes
+
+    def reset(self) -> None:
+        """Start all metrics anew."""
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def build(self, outputs: Outputs, targets: list[Any], predicted: list[Any]) -> None:
+        """Make losses and metrics for these targets and predictions, once."""
+        if self._losses is not None:
+            return
+        found = outputs.spread("loss", self.loss)
+        self._weights = outputs.spread("loss_weights", self.loss_weights)
+        self._losses = [
+            None if loss is None else _loss_of(loss, y, p)
+            for loss, y, p in zip(found, targets, predicted, strict=True)
+        ]
+        self._classes = list(map(_classes, self._losses, predicted))
+        several = sum(loss is not None for loss in self._losses) > 1
+        self._loss_trackers = [
+            metrics_room.Mean(name=f"{label}_loss") if several and loss else None
+            for label, loss in zip(outputs.labels, self._losses, strict=True)
+        ]
+        for given, weighted in (
+            (self.given_metrics, False),
+            (self.given_weighted, True),
+        ):
+            self._add_metrics(outputs, given, targets, predicted, weighted)
+
+    def _add_metrics(
+        self,
+        outputs: Outputs,
+        given: Any,
+        targets: list[Any],
+        predicted: list[Any],
+        weighted: bool,
+    ) -> None:
+        what = "weighted_metrics" if weighted else "metrics"
+        for place, items in enumerate(outputs.spread(what, given, sequence=True)):
+            for item in nest.flatten(items):
+                if item is None:
+                    continue
+                y, p = targets[place], predicted[place]
+                if y is None:
+                    raise ArgumentError(
+                        f"{what} of the output {outputs.labels[place]!r} need targets, "
+                        "but y has none for it"
+                    )
+                metric = metrics_room.resolve(item, y, p)
+                prefix = f"{outputs.labels[place]}_" if len(outputs) > 1 else ""
+                name = self._free_name(f"{prefix}{metric.name}", weighted)
+                self._metrics[name] = (place, metric, weighted)
+
+    def _free_name(self, name: str, weighted: bool) -> str:
+        taken = {self.tracker.name, *self._metrics}
+        if name in taken and weighted:
+            name = f"weighted_{name}"
+        free, count = name, 0
+        while free in taken:
+            count += 1
+            free = f"{name}_{count}"
+        return free
+
+    def trace(
+        self,
+        b: Builder,
+        targets: list[Any],
+        predicted: list[Any],
+        weights: list[Any],
+        extra: Sequence[Any],
+    ) -> tuple[Any, dict[str, Any]]:
+        """The loss of a batch, and the values to report; their updates are recorded.
+
+        `extra` are scalars that layers and regularizers add to the loss.
+
+        Raises: GraphError if there is nothing to minimize.
+        """
+        assert self._losses is not None, "build comes first"
+        size = _batch_size(predicted)
+        parts: list[Any] = []
+        reported: dict[str, Any] = {}
+        rows = zip(
+            self._losses, self._weights, self._loss_trackers, targets, predicted,
+            weights, strict=True,
+        )  # fmt: skip
+        for loss, factor, tracker, y, p, w in rows:
+            if loss is None:
+                continue
+            with b.source(loss.name, type(loss).__name__):
+                value = ops.cast(loss(y, p, w), "float32")
+                if tracker is not None:
+                    tracker.update_state(value, sample_weight=size)
+                    reported[tracker.name] = tracker.result()
+                parts.append(value if factor is None else value * float(factor))
+        parts += [ops.cast(value, "float32") for value in extra]
+        if not parts:
+            raise GraphError(
+                "there is no loss to minimize: give compile a loss=, or add one with "
+                "add_loss in a layer"
+            )
+        with b.source(self.tracker.name, "Mean"):
+            total = ops.add_n(parts)
+            self.tracker.update_state(total, sample_weight=size)
+            reported = {self.tracker.name: self.tracker.result(), **reported}
+        for name, (place, metric, weighted) in self._metrics.items():
+            with b.source(name, type(metric).__name__):
+                w = weights[place] if weighted else None
+                metric.update_state(targets[place], predicted[place], sample_weight=w)
+                reported[name] = metric.result()
+        return total, reported
+
+
+def _batch_size(predicted: list[Any]) -> Any:
+    """How many samples the batch has, as a float32 scalar."""
+    first = predicted[0]
+    ones = ops.ones_like(first[(slice(None), *(0,) * (first.ndim - 1))], "float32")
+    return ops.sum(ones)
+
+
+def _classes(loss: Any, p: Any) -> int | None:
+    """How many classes a loss of class numbers knows; None for other losses."""
+    if not isinstance(loss, losses.SparseCategoricalCrossentropy) and (
+        getattr(loss, "fn", None) is not losses.sparse_categorical_crossentropy
+    ):
+        return None
+    return None if getattr(loss, "ignore_class", None) is not None else p.shape[-1]
+
+
+def _loss_of(identifier: Any, y: Any, p: Any) -> Any:
+    """The loss object for a name, a function or a loss."""
+    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+        kind = metrics_room.task_of(y, p)
+        found = losses.get(f"{kind}_crossentropy")
+    else:
+        found = losses.get(identifier)
+    if isinstance(found, losses.Loss):
+        return found
+    name = identifier if isinstance(identifier, str) else found.__name__
+    return losses.LossFunctionWrapper(found, name=name)

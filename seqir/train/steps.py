@@ -1,0 +1,239 @@
+"""The step of a training (or an evaluation) as one graph, and as a session.
+
+``(state, batch, seed, step) -> (state', loss, metrics)``: forward pass, loss,
+metrics, backward pass and update are traced into one graph. Its state are the
+variables that it reads: weights, moving statistics, optimizer slots, accumulators of
+metrics. Weights that nothing changes become constants of the graph, so that a frozen
+part of a model is optimized as for inference.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final
+
+from seqir import lower, passes, runtime
+from seqir.autodiff import gradient
+from seqir.errors import GraphError, ShapeError
+from seqir.ir import Array, Builder, Graph
+from seqir.layers.base import Layer
+from seqir.layers.penalties import penalties
+from seqir.ops.tensor import Traced, Variable
+from seqir.tensortype import TensorType
+
+if TYPE_CHECKING:
+    from seqir.train.objective import Objective
+    from seqir.train.trainer import Trainer
+
+OPSET: Final = 18
+"""The lowest that has the integer operators random numbers are made of."""
+
+LOSS: Final = "batch_loss"
+"""Output: the loss of the batch."""
+
+TARGET: Final = "target"
+SAMPLE_WEIGHT: Final = "sample_weight"
+
+
+@dataclass(frozen=True)
+class BatchTypes:
+    """Types of targets and sample weights, None where there are none.
+
+    The batch size is not part of them: a graph takes any.
+    """
+
+    targets: tuple[TensorType | None, ...]
+    weights: tuple[TensorType | None, ...]
+
+
+@dataclass(frozen=True)
+class StepGraph:
+    """A traced step."""
+
+    graph: Graph
+    """Its inputs are the batch (and seed and step); its params the state."""
+    variables: Mapping[str, Variable]
+    """The variable behind each param."""
+    inputs: tuple[str, ...]
+    """Names of the model's own inputs."""
+    targets: tuple[str | None, ...]
+    """Names of the inputs for the targets of each output."""
+    weights: tuple[str | None, ...]
+    """Names of the inputs for the sample weights of each output."""
+    reported: Mapping[str, str]
+    """Output of the graph for each name in the logs."""
+
+
+def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGraph:
+    """Trace one step of a compiled model.
+
+    Raises: GraphError if there is no loss, or no weight to train.
+    """
+    compiled = model.compiled
+    b = Builder(f"{model.name}_{'train' if training else 'test'}", training=training)
+    with b.active():
+        predicted = model.trace_outputs(b, training=training)
+        inputs = tuple(n for n in b.inputs if n in model.input_names)
+        targets = _batch_inputs(b, TARGET, types.targets, model)
+        weights = _batch_inputs(b, SAMPLE_WEIGHT, types.weights, model)
+        objective: Objective = compiled.objective
+        ys = [None if t is None else Traced(b, b.inputs[t]) for t in targets]
+        ws = [None if w is None else Traced(b, b.inputs[w]) for w in weights]
+        objective.build(compiled.outputs, ys, predicted)
+        extra = penalties(b, model)
+        loss, reported = objective.trace(b, ys, predicted, ws, extra)
+        if training:
+            _trace_update(b, model, loss)
+    outputs = {LOSS: loss.value}
+    names: dict[str, str] = {}
+    for name, value in reported.items():
+        if any(not isinstance(d, int) for d in value.type.shape):
+            raise ShapeError(
+                f"metric {name!r} has a result of shape {value.shape}: its sizes must "
+                "be known"
+            )
+        names[name] = _free(f"metrics/{name}", b)
+        outputs[names[name]] = value.value
+    variables = {name: variable for variable, name in b.bindings.items()}
+    return StepGraph(b.finish(outputs), variables, inputs, targets, weights, names)
+
+
+def _trace_update(b: Builder, model: Trainer, loss: Any) -> None:
+    """Gradients, and what the optimizer makes of them."""
+    optimizer = model.compiled.optimizer
+    trained = model.trainable_weights
+    if not trained:
+        raise GraphError(
+            f"model {model.name!r} has no weight to train: all of its layers are "
+            "frozen or have none"
+        )
+    model.compiled.check_trained(trained)
+    gradients = gradient(optimizer.scale_loss(loss), trained)
+    with b.source(optimizer.name, type(optimizer).__name__):
+        optimizer.apply(gradients, trained)
+
+
+def _batch_inputs(
+    b: Builder, what: str, types: Sequence[TensorType | None], model: Trainer
+) -> tuple[str | None, ...]:
+    """Make an input for each type; their names."""
+    names: list[str | None] = []
+    for type, label in zip(types, model.compiled.outputs.labels, strict=True):
+        if type is None:
+            names.append(None)
+            continue
+        name = _free(what if len(types) == 1 else f"{what}_{label}", b)
+        b.input(name, type)
+        names.append(name)
+    return tuple(names)
+
+
+def _free(name: str, b: Builder) -> str:
+    free, count = name, 0
+    while free in b.inputs or free in b.params:
+        count += 1
+        free = f"{name}_{count}"
+    return free
+
+
+class Step:
+    """A traced step, optimized, compiled and bound to its state on a device."""
+
+    def __init__(self, traced: StepGraph, model: Trainer, device: str) -> None:
+        self.traced = traced
+        self.program = optimize(traced, model, device)
+        self._versions = [(v, v.version) for v in self.program.constants]
+        graph = self.program.graph
+        file, arrays = lower.split(lower.lower(graph, opset=OPSET))
+        variables = {name: traced.variables[name] for name in graph.params}
+        for variable in variables.values():
+            slot = variable.slot
+            if not isinstance(slot, runtime.DeviceSlot) or slot.device != device:
+                variable.move_to(runtime.DeviceSlot(variable.stored_type, device))
+        self.session = runtime.StepSession(
+            file,
+            arrays,
+            {name: v.slot for name, v in variables.items()},  # type: ignore[misc]
+            {u.param: f"{u.param}:new" for u in graph.updates},
+            {name: value.type for name, value in graph.outputs.items()},
+            device=device,
+            threads=runtime.get_threads(),
+        )
+        self._names = list(traced.reported)
+        self.clock = -1
+        """`Variable.clock` after the last run: nobody else has changed anything since
+        while it stands there."""
+
+    @property
+    def stale(self) -> bool:
+        """Whether a weight that is a constant of the program has changed since."""
+        return any(v.version != version for v, version in self._versions)
+
+    def run(self, feeds: Mapping[str, Array]) -> tuple[float, list[Array]]:
+        """Run once; the loss of the batch, and the reported values in order.
+
+        The values lie in memory that the next run overwrites.
+        """
+        loss, *values = self.session.run(feeds)
+        Variable.clock += 1
+        self.clock = Variable.clock
+        return float(loss), values
+
+    def undo(self) -> None:
+        """Go back to the state before the last run."""
+        self.session.undo()
+        Variable.clock += 1
+
+    def logs(self, values: Sequence[Array]) -> dict[str, Any]:
+        """The reported values by name: floats, or arrays where they are several."""
+        return {
+            name: float(value) if not value.ndim else value.copy()
+            for name, value in zip(self._names, values, strict=True)
+        }
+
+
+@dataclass(frozen=True)
+class StepProgram:
+    """The optimized graph of a step, and the variables that are constants of it."""
+
+    graph: Graph
+    constants: tuple[Variable, ...]
+
+
+def optimize(traced: StepGraph, model: Trainer, device: str) -> StepProgram:
+    """Bind what nothing changes, and run the passes for this device."""
+    graph, constants = bind_frozen(traced.graph, traced.variables, model)
+    target = "cuda" if runtime.resolve(device).kind == "cuda" else "cpu"
+    graph = passes.run(graph, passes.training(target))
+    return StepProgram(graph, constants)
+
+
+def bind_frozen(
+    graph: Graph, variables: Mapping[str, Variable], model: Trainer
+) -> tuple[Graph, tuple[Variable, ...]]:
+    """The graph with weights that no training changes as constants, and these."""
+    updated = {u.param for u in graph.updates}
+    frozen = set(frozen_weights(model))
+    constants = {
+        name: variable
+        for name, variable in variables.items()
+        if variable in frozen and name not in updated
+    }
+    bound = passes.bind(graph, {name: v.array for name, v in constants.items()})
+    return bound, tuple(constants.values())
+
+
+def frozen_weights(model: Trainer) -> list[Variable]:
+    """The weights that no training changes, unless a layer does so explicitly."""
+    return [
+        variable
+        for layer in model._walk()  # pyright: ignore[reportPrivateUsage]
+        for variable in layer._own_variables  # pyright: ignore[reportPrivateUsage]
+        if not (model.trainable and _is_state(variable, layer))
+    ]
+
+
+def _is_state(variable: Variable, layer: Layer) -> bool:
+    """Whether a training may change a variable of a layer: itself or its statistics."""
+    return variable.trainable or (layer.trainable and not variable.trainable_by_design)

@@ -1,0 +1,358 @@
+"""Training for models: compile, fit, evaluate, and batch by batch."""
+
+from __future__ import annotations
+
+from os import PathLike
+from typing import TYPE_CHECKING, Any, cast
+
+from seqir.errors import ArgumentError, NotBuiltError
+from seqir.ir import Builder
+from seqir.layers.base import Layer
+from seqir.train.compiled import Compiled
+from seqir.train.objective import Objective
+
+if TYPE_CHECKING:
+    from seqir.callbacks import History
+    from seqir.ops.tensor import KerasTensor, Traced
+    from seqir.train.bundle import BundleReport
+
+
+class Trainer(Layer):
+    """What a model can do once it is compiled; `seqir.Model` is one.
+
+    Source: Keras 3 ``keras.Model`` (its training methods).
+    """
+
+    # What a model offers.
+
+    if TYPE_CHECKING:
+
+        @property
+        def inputs(self) -> list[KerasTensor]: ...
+        @property
+        def input_names(self) -> list[str]: ...
+        @property
+        def output_names(self) -> list[str]: ...
+        @property
+        def output_structure(self) -> Any: ...
+        def build_from_arrays(self, x: Any) -> None: ...
+        def batch_feeds(self, x: Any) -> dict[str, Any]: ...
+
+        def trace_outputs(
+            self, b: Builder, *, training: bool, batch: int | str | None = "batch"
+        ) -> list[Traced]: ...
+
+    @property
+    def stop_training(self) -> bool:
+        """Set by callbacks: `fit` ends after the present batch."""
+        return self.__dict__.get("_stop_training", False)
+
+    @stop_training.setter
+    def stop_training(self, value: bool) -> None:
+        self.__dict__["_stop_training"] = bool(value)
+
+    @property
+    def history(self) -> History | None:
+        """What the last `fit` reported; None before the first."""
+        return self.__dict__.get("_history")
+
+    @history.setter
+    def history(self, value: History) -> None:
+        self.__dict__["_history"] = value
+
+    # Compiling.
+
+    def compile(
+        self,
+        optimizer: Any = "rmsprop",
+        loss: Any = None,
+        loss_weights: Any = None,
+        metrics: Any = None,
+        weighted_metrics: Any = None,
+        run_eagerly: bool = False,
+        steps_per_execution: int = 1,
+        jit_compile: Any = "auto",
+        auto_scale_loss: bool = True,
+    ) -> None:
+        """Say how the model is trained: nothing is traced before the first batch.
+
+        Loss, metrics and optimizer are names, objects or functions of
+        ``(y_true, y_pred)`` written with `seqir.ops`; for several outputs they are
+        lists or dicts. `run_eagerly`, `steps_per_execution` and `jit_compile` are
+        accepted and change nothing: a step is always one compiled graph.
+
+        Raises: ArgumentError for an unknown name or a wrong structure.
+        """
+        del run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+        objective = Objective(loss, loss_weights, metrics, weighted_metrics)
+        compiled = Compiled(self, optimizer, objective)
+        if (before := self.__dict__.get("_compiled")) is not None:
+            before.release()
+        self.__dict__["_compiled"] = compiled
+
+    @property
+    def compiled(self) -> Compiled:
+        """What `compile` made.
+
+        Raises: NotBuiltError before `compile`.
+        """
+        compiled = self.__dict__.get("_compiled")
+        if compiled is None:
+            raise NotBuiltError(
+                f"model {self.name!r} is not compiled: You must call `compile()` "
+                "before using the model for training or evaluation"
+            )
+        return cast("Compiled", compiled)
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer; None before `compile`."""
+        compiled = self.__dict__.get("_compiled")
+        return None if compiled is None else compiled.optimizer
+
+    @property
+    def loss(self) -> Any:
+        """The loss as `compile` got it."""
+        return self.compiled.objective.loss
+
+    @property
+    def metrics(self) -> list[Any]:
+        """The metrics, that of the loss first; empty before `compile`."""
+        compiled = self.__dict__.get("_compiled")
+        return [] if compiled is None else compiled.objective.metrics
+
+    @property
+    def metrics_names(self) -> list[str]:
+        """What `evaluate` returns, in order, once a batch has been seen."""
+        return self.compiled.objective.names
+
+    def reset_metrics(self) -> None:
+        """Start all metrics anew."""
+        self.compiled.objective.reset()
+
+    # Many batches.
+
+    def fit(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        epochs: int = 1,
+        verbose: Any = "auto",
+        callbacks: Any = None,
+        validation_split: float = 0.0,
+        validation_data: Any = None,
+        shuffle: Any = True,
+        class_weight: Any = None,
+        sample_weight: Any = None,
+        initial_epoch: int = 0,
+        steps_per_epoch: int | None = None,
+        validation_steps: int | None = None,
+        validation_batch_size: int | None = None,
+        validation_freq: Any = 1,
+        *,
+        device: str | None = None,
+        resume: str | PathLike[str] | None = None,
+        checkpoint_freq: str | int = "epoch",
+        on_nan: str = "raise",
+    ) -> History:
+        """Train for some epochs; what was reported in each comes back.
+
+        Args:
+            x: arrays (one, a list, a dict), or batches: a generator, any iterable, a
+                `seqir.data.PyDataset`, a PyTorch DataLoader.
+            y: targets; batches bring their own.
+            batch_size: samples per step; 32 for arrays.
+            epochs: the number of the last epoch, counted from 1.
+            verbose: 0 silent, 1 a bar, 2 a line per epoch, "auto" what fits.
+            callbacks: `seqir.callbacks`, or functions made into one.
+            validation_split: share of the last samples that is held back.
+            validation_data: ``(x, y)``, ``(x, y, sample_weight)``, or batches.
+            shuffle: whether samples come in another order each epoch; "batch" only
+                within batches.
+            class_weight: factor of the loss by class.
+            sample_weight: factor of the loss by sample.
+            initial_epoch: the number of epochs that were trained before.
+            steps_per_epoch: batches per epoch.
+            validation_steps: batches per validation.
+            validation_batch_size: samples per batch of the validation.
+            validation_freq: every how many epochs, or after which (from 1), to
+                validate.
+            device: where to train; "auto" is the best that works. It stays until
+                another one is given.
+            resume: a folder for checkpoints. A training that finds one there goes on
+                from it and ends with the very numbers of an unbroken one.
+            checkpoint_freq: "epoch", or after how many batches to save.
+            on_nan: what a loss that is not finite does: "raise" an error, "stop", or
+                "ignore" it.
+
+        Raises: NotBuiltError before `compile`; ArgumentError, ShapeError, DTypeError
+            for data that does not fit; NonFiniteLossError.
+        """
+        from seqir.train.loop import FitOptions, fit
+
+        return fit(
+            self,
+            FitOptions(
+                x=x,
+                y=y,
+                batch_size=batch_size,
+                epochs=epochs,
+                verbose=verbose,
+                callbacks=callbacks,
+                validation_split=validation_split,
+                validation_data=validation_data,
+                shuffle=shuffle,
+                class_weight=class_weight,
+                sample_weight=sample_weight,
+                initial_epoch=initial_epoch,
+                steps_per_epoch=steps_per_epoch,
+                validation_steps=validation_steps,
+                validation_batch_size=validation_batch_size,
+                validation_freq=validation_freq,
+                device=device,
+                resume=resume,
+                checkpoint_freq=checkpoint_freq,
+                on_nan=on_nan,
+            ),
+        )
+
+    def evaluate(
+        self,
+        x: Any = None,
+        y: Any = None,
+        batch_size: int | None = None,
+        verbose: Any = "auto",
+        sample_weight: Any = None,
+        steps: int | None = None,
+        callbacks: Any = None,
+        return_dict: bool = False,
+        *,
+        device: str | None = None,
+    ) -> Any:
+        """Loss and metrics over all batches, with the weights as they are.
+
+        Returns: the loss, or a list of it and the metrics, or a dict.
+
+        Raises: as `fit`.
+        """
+        from seqir.train.loop import evaluate
+
+        logs = evaluate(
+            self,
+            x,
+            y,
+            batch_size=batch_size,
+            verbose=verbose,
+            sample_weight=sample_weight,
+            steps=steps,
+            callbacks=callbacks,
+            device=device,
+        )
+        return shaped(logs, return_dict)
+
+    # One batch.
+
+    def train_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        class_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Train on one batch; loss and metrics of this batch alone.
+
+        Raises: as `fit`.
+        """
+        from seqir.train.loop import run_batch
+
+        logs = run_batch(self, x, y, sample_weight, class_weight, training=True)
+        return shaped(logs, return_dict)
+
+    def test_on_batch(
+        self,
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+        return_dict: bool = False,
+    ) -> Any:
+        """Loss and metrics of one batch.
+
+        Raises: as `fit`.
+        """
+        from seqir.train.loop import run_batch
+
+        logs = run_batch(self, x, y, sample_weight, None, training=False)
+        return shaped(logs, return_dict)
+
+    # Files.
+
+    def save_weights(self, filepath: str | PathLike[str]) -> None:
+        """Write all weights to a ``.safetensors`` file, whole or not at all.
+
+        Raises: NotBuiltError before the model is built, UnsupportedError for another
+            kind of file, ExportError if it cannot be written.
+        """
+        from seqir.train.weights import save_weights
+
+        save_weights(self, filepath)
+
+    def load_weights(self, filepath: str | PathLike[str]) -> None:
+        """Read all weights from a file of `save_weights`; all of them or none.
+
+        Raises: ShapeError for weights that do not fit, LoadError for a file that is
+            none of ours, damaged or missing.
+        """
+        from seqir.train.weights import load_weights
+
+        load_weights(self, filepath)
+
+    def save_checkpoint(self, filepath: str | PathLike[str]) -> None:
+        """Write the whole state of the training to one file, whole or not at all.
+
+        Raises: NotBuiltError before `compile`, ExportError if it cannot be written.
+        """
+        from seqir.train.checkpoint import save_checkpoint
+
+        save_checkpoint(self, filepath)
+
+    def load_checkpoint(self, filepath: str | PathLike[str]) -> None:
+        """Go back to the state that `save_checkpoint` has written.
+
+        Raises: LoadError for a file that is damaged, missing or of another model.
+        """
+        from seqir.train.checkpoint import load_checkpoint
+
+        load_checkpoint(self, filepath)
+
+    def export_training(
+        self,
+        path: str | PathLike[str],
+        x: Any,
+        y: Any = None,
+        sample_weight: Any = None,
+    ) -> BundleReport:
+        """Write the training itself as ONNX files that any ONNX Runtime can run.
+
+        `x`, `y` and `sample_weight` are a batch (or all the data): they say what the
+        inputs look like. See `seqir.train.bundle.export_training`.
+        """
+        from seqir.train.bundle import export_training
+
+        return export_training(self, path, x, y, sample_weight)
+
+
+def shaped(logs: dict[str, Any], as_dict: bool) -> Any:
+    """Logs as Keras returns them: a dict, a list, or the only value."""
+    if as_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values
+
+
+def check_choice(name: str, value: Any, known: tuple[Any, ...]) -> None:
+    """ArgumentError unless the value is one of those known."""
+    if not any(value is k or value == k for k in known):
+        shown = ", ".join(map(repr, known))
+        raise ArgumentError(f"{name} must be one of {shown}, got {value!r}")

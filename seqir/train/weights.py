@@ -1,0 +1,85 @@
+"""Weights of a model in a file of their own."""
+
+from __future__ import annotations
+
+import os
+from collections.abc import Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from seqir import tensorfile
+from seqir.errors import LoadError, ShapeError, UnsupportedError
+from seqir.ir import Array
+from seqir.ops.tensor import Variable
+
+if TYPE_CHECKING:
+    from seqir.train.trainer import Trainer
+
+KIND = "seqir weights"
+SUFFIX = ".safetensors"
+
+
+def save_weights(model: Trainer, path: str | os.PathLike[str]) -> None:
+    """Write the weights, in order and by name."""
+    check_suffix(path)
+    weights = model.weights
+    arrays = {key: w.array for key, w in zip(keys_of(weights), weights, strict=True)}
+    tensorfile.write(path, arrays, {"kind": KIND, "order": list(arrays)})
+
+
+def load_weights(model: Trainer, path: str | os.PathLike[str]) -> None:
+    """Read the weights; all of them are replaced, or none."""
+    check_suffix(path)
+    arrays, note = tensorfile.read(path)
+    if note.get("kind") != KIND:
+        raise LoadError(f"{path} holds a {note.get('kind')}, not weights")
+    assign(f"{path}", model.weights, [arrays[key] for key in note["order"]])
+
+
+def keys_of(variables: Sequence[Variable]) -> list[str]:
+    """Names of variables, made distinct."""
+    taken: set[str] = set()
+    keys: list[str] = []
+    for variable in variables:
+        key, count = variable.path, 0
+        while key in taken:
+            count += 1
+            key = f"{variable.path}_{count}"
+        taken.add(key)
+        keys.append(key)
+    return keys
+
+
+def assign(source: str, variables: Sequence[Variable], arrays: Sequence[Array]) -> None:
+    """Give variables new numbers, all of them or none.
+
+    They belong together by their order: automatic names differ from run to run.
+
+    Raises: ShapeError if there are more or fewer, or one has another shape.
+    """
+    check_fit(source, variables, arrays)
+    for variable, array in zip(variables, arrays, strict=True):
+        variable.assign(array)
+
+
+def check_fit(
+    source: str, variables: Sequence[Variable], arrays: Sequence[Array]
+) -> None:
+    """ShapeError unless there is an array of the right shape for each variable."""
+    if len(variables) != len(arrays):
+        raise ShapeError(
+            f"{source} has {len(arrays)} arrays, {len(variables)} are needed: it "
+            "belongs to another model"
+        )
+    for variable, array in zip(variables, arrays, strict=True):
+        if variable.stored_type.shape != array.shape:
+            raise ShapeError(
+                f"{variable.path!r} has shape {variable.stored_type.shape}, "
+                f"{source} has {array.shape} in its place: it belongs to another model"
+            )
+
+
+def check_suffix(path: Any) -> None:
+    """UnsupportedError unless the path ends with ``.safetensors``."""
+    if Path(path).suffix != SUFFIX:
+        raise UnsupportedError(f"weights are kept in {SUFFIX} files, got {str(path)!r}")

@@ -1,0 +1,131 @@
+"""Trainings that seqir and Keras run side by side: one text for both.
+
+Run as a program it trains them with Keras and writes all weights after each step:
+``python training_cases.py OUT.npz`` (``KERAS_BACKEND`` says on what).
+"""
+
+from __future__ import annotations
+
+import sys
+from collections.abc import Callable, Iterator
+from typing import Any
+
+import numpy as np
+
+STEPS = 10
+BATCH = 16
+
+
+def mlp(keras: Any) -> Any:
+    return keras.Sequential(
+        [
+            keras.Input((12,)),
+            keras.layers.Dense(24, activation="relu"),
+            keras.layers.Dense(16, activation="tanh", kernel_regularizer="l2"),
+            keras.layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def cnn(keras: Any) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((12, 12, 3)),
+            layers.Conv2D(8, 3, padding="same", use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+            layers.ReLU(),
+            layers.MaxPooling2D(2),
+            layers.Conv2D(12, 3, strides=2, activation="relu"),
+            layers.BatchNormalization(momentum=0.9),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def embedding(keras: Any) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((7,), dtype="int32"),
+            layers.Embedding(30, 8),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(16, activation="relu"),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def images(rng: Any) -> Any:
+    return rng.normal(size=(BATCH, 12, 12, 3)).astype(np.float32)
+
+
+def rows(rng: Any) -> Any:
+    return rng.normal(size=(BATCH, 12)).astype(np.float32)
+
+
+def words(rng: Any) -> Any:
+    return rng.integers(0, 30, (BATCH, 7)).astype(np.int32)
+
+
+MODELS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
+    "mlp": (mlp, rows),
+    "cnn": (cnn, images),
+    "embedding": (embedding, words),
+}
+OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
+    "sgd": lambda keras: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
+    "adam": lambda keras: keras.optimizers.Adam(0.005),
+    "adamw": lambda keras: keras.optimizers.AdamW(0.005, weight_decay=0.02),
+    "rmsprop": lambda keras: keras.optimizers.RMSprop(0.002),
+}
+CASES = [(model, optimizer) for model in MODELS for optimizer in OPTIMIZERS]
+
+
+def initial(model: Any) -> list[Any]:
+    """Weights that do not depend on anyone's random numbers."""
+    rng = np.random.default_rng(1)
+    found: list[Any] = []
+    for weight in model.weights:
+        shape = tuple(weight.shape)
+        values = rng.normal(0, 0.3, shape)
+        if "variance" in weight.path or "gamma" in weight.path:
+            values = 0.5 + np.abs(values)
+        found.append(values.astype(np.float32))
+    return found
+
+
+def batches(name: str) -> Iterator[tuple[Any, Any]]:
+    rng = np.random.default_rng(2)
+    make = MODELS[name][1]
+    for _ in range(STEPS):
+        yield make(rng), rng.integers(0, 5, BATCH).astype(np.int32)
+
+
+def train(keras: Any, name: str, optimizer: str) -> list[list[Any]]:
+    """The weights after each step, and the loss as the last one."""
+    model = MODELS[name][0](keras)
+    model.set_weights(initial(model))
+    model.compile(OPTIMIZERS[optimizer](keras), "sparse_categorical_crossentropy")
+    trace: list[list[Any]] = []
+    for x, y in batches(name):
+        loss = np.asarray(model.train_on_batch(x, y), np.float64)
+        trace.append([*model.get_weights(), loss])
+    return trace
+
+
+def main(path: str) -> None:
+    import keras
+
+    found = {
+        f"{name}/{optimizer}/{step}/{i}": array
+        for name, optimizer in CASES
+        for step, arrays in enumerate(train(keras, name, optimizer))
+        for i, array in enumerate(arrays)
+    }
+    np.savez(path, **found)
+
+
+if __name__ == "__main__":
+    main(sys.argv[1])

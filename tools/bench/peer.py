@@ -1,0 +1,130 @@
+"""One peer, one workload, one process: ``python -m tools.bench.peer NAME WORKLOAD``.
+
+It prints JSON: milliseconds of the first step (from ``compile`` on), of a steady
+``train_on_batch`` (median), and per step of ``fit``; or why the peer is absent.
+"""
+
+from __future__ import annotations
+
+import importlib
+import json
+import os
+import statistics
+import sys
+import time
+from typing import Any
+
+import numpy as np
+
+from tools.bench.workloads import WORKLOADS, data_for
+
+PEERS = ("seqir", "keras-tensorflow", "keras-jax", "keras-torch", "torch")
+STEPS = 40
+
+
+def measure_keras(keras: Any, workload: str) -> dict[str, float]:
+    """The three times of anything that has Keras's interface."""
+    make, shape, batch, optimizer = WORKLOADS[workload]
+    x, y = data_for(shape, batch * STEPS)
+    keras.utils.set_random_seed(1)
+    model = make(keras)
+    chosen = (
+        keras.optimizers.SGD(0.01, momentum=0.9) if optimizer == "sgd" else optimizer
+    )
+    start = time.perf_counter()
+    model.compile(chosen, "sparse_categorical_crossentropy")
+    model.train_on_batch(x[:batch], y[:batch])
+    first = time.perf_counter() - start
+    for _ in range(5):
+        model.train_on_batch(x[:batch], y[:batch])
+    times: list[float] = []
+    for i in range(STEPS):
+        part = slice(i * batch, (i + 1) * batch)
+        start = time.perf_counter()
+        float(np.asarray(model.train_on_batch(x[part], y[part])))
+        times.append(time.perf_counter() - start)
+    model.fit(x, y, batch_size=batch, epochs=1, verbose=0)
+    start = time.perf_counter()
+    model.fit(x, y, batch_size=batch, epochs=2, verbose=0)
+    per_step = (time.perf_counter() - start) / (2 * STEPS)
+    found = {"first": first, "step": statistics.median(times), "fit": per_step}
+    return {name: value * 1e3 for name, value in found.items()}
+
+
+def measure_torch(workload: str) -> dict[str, float]:
+    """Plain PyTorch, eager."""
+    import torch
+    from torch import nn
+
+    _, shape, batch, optimizer = WORKLOADS[workload]
+    torch.manual_seed(0)
+
+    def block(i: int, o: int) -> list[Any]:
+        convolution = nn.Conv2d(i, o, 3, padding=1, bias=False)
+        return [convolution, nn.BatchNorm2d(o), nn.ReLU(), nn.MaxPool2d(2)]
+
+    body = [*block(3, 32), *block(32, 64), *block(64, 128)]
+    body += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
+    models: dict[str, list[Any]] = {
+        "MLP": [nn.Linear(784, 512), nn.ReLU(), nn.Linear(512, 512), nn.ReLU(),
+                nn.Linear(512, 10)],
+        "CNN": [nn.Conv2d(1, 32, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Conv2d(32, 64, 3),
+                nn.ReLU(), nn.MaxPool2d(2), nn.Flatten(), nn.Dropout(0.5),
+                nn.Linear(1600, 10)],
+        "batch-normalized CNN": [*body, nn.Linear(128, 10)],
+        "frozen CNN, new head": [*body, nn.Linear(128, 10)],
+    }  # fmt: skip
+    model = nn.Sequential(*models[workload])
+    if workload.startswith("frozen"):
+        model[:-1].requires_grad_(False).eval()
+    x, y = data_for(shape, batch * STEPS)
+    images = torch.from_numpy(x if len(shape) == 1 else np.moveaxis(x, -1, 1).copy())
+    labels = torch.from_numpy(y.astype(np.int64))
+    start = time.perf_counter()
+    trained = [p for p in model.parameters() if p.requires_grad]
+    if optimizer == "adam":
+        chosen: Any = torch.optim.Adam(trained)
+    else:
+        chosen = torch.optim.SGD(trained, 0.01, momentum=0.9)
+    loss_of = nn.CrossEntropyLoss()
+
+    def step(i: int) -> float:
+        part = slice(i * batch, (i + 1) * batch)
+        chosen.zero_grad()
+        loss = loss_of(model(images[part]), labels[part])
+        loss.backward()
+        chosen.step()
+        return float(loss)
+
+    step(0)
+    first = time.perf_counter() - start
+    times: list[float] = []
+    for i in [0] * 5 + list(range(STEPS)):
+        start = time.perf_counter()
+        step(i)
+        times.append(time.perf_counter() - start)
+    median = statistics.median(times[5:]) * 1e3
+    return {"first": first * 1e3, "step": median, "fit": median}
+
+
+def main() -> None:
+    """Measure and print."""
+    name, workload = sys.argv[1:3]
+    os.environ["TF_CPP_MIN_LOG_LEVEL"] = "3"
+    try:
+        if name == "torch":
+            found: dict[str, Any] = measure_torch(workload)
+        elif name == "seqir":
+            found = measure_keras(importlib.import_module("seqir"), workload)
+        else:
+            backend = name.removeprefix("keras-")
+            os.environ["KERAS_BACKEND"] = backend
+            importlib.import_module(backend)
+            found = measure_keras(importlib.import_module("keras"), workload)
+    except ModuleNotFoundError as error:
+        found = {"absent": f"{error.name} is not installed"}
+    print(json.dumps(found))
+
+
+if __name__ == "__main__":
+    main()
