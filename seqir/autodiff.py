@@ -19,7 +19,6 @@ from seqir.ir import Builder, Graph, Node, Value
 from seqir.ops.apply import value_of
 from seqir.ops.constant import Constant, FrozenArray
 from seqir.ops.like import expand_like
-from seqir.ops.movement import squeeze
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.tensor import Traced, Variable
 
@@ -176,12 +175,10 @@ class _Backward:
         shape, result = operand.type.shape, node.results[0]
         if node.op.elementwise and _repeated(shape, result.type.shape):
             g = self.whole(g, result)
-        axes = _repeated(shape, g.type.shape)
-        if not axes:
-            return g
         extra = max(g.ndim - len(shape), 0)
-        g = sum_(g, axes, keepdims=True)
-        return squeeze(g, tuple(range(extra))) if extra else g
+        kept = tuple(i for i in _repeated(shape, g.type.shape) if i >= extra)
+        g = sum_(g, kept, keepdims=True) if kept else g
+        return sum_(g, tuple(range(extra))) if extra else g
 
 
 def _fractional(values: Iterable[Value]) -> Iterator[Value]:

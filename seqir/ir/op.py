@@ -101,9 +101,11 @@ class Op(ABC):
         All of them are traced tensors, so a rule is written with Python's operators
         and the functions of `seqir.ops`. For an operator of several results `g` and
         `y` are tuples, with None in `g` where nothing depends on a result. Returned
-        is one item for each operand: None if it has no gradient, or a tensor of its
-        shape or of the result's (`seqir.autodiff` sums what was broadcast). An
+        is one item for each operand: None if its gradient is 0 everywhere, else a
+        tensor of the operand's element type, of the result's shape or one that
+        broadcasts to the operand's (`seqir.autodiff` sums what was repeated). An
         elementwise operator may get a `g` that still has to be broadcast to `y`.
+        Operators that no fraction passes through have no rule.
         """
         raise UnsupportedError(f"the operator {self.name!r} has no gradient")
 
