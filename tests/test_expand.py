@@ -247,7 +247,10 @@ def test_first_of_equal_maxima_takes_all() -> None:
             assert_equal(run_ort(graph, feed), wanted)
 
 
-@pytest.mark.parametrize("op", [Reduce("sum", (0, 1, 2)), Reduce("mean", (1, 0), True)])
+@pytest.mark.parametrize(
+    "op",
+    [Reduce("sum", (0, 1, 2)), Reduce("sum", (0, -1)), Reduce("mean", (1, 0), True)],
+)
 def test_sums_over_samples_and_places_take_two_steps(op: Reduce) -> None:
     b = Builder("sums")
     x = b.input("x", TensorType("float32", ("batch", 4, 3, 2)))

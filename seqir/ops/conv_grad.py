@@ -113,9 +113,9 @@ class ConvKernelGrad(Op):
             return None
         x, g = channels_last(x), channels_last(g)
         if depthwise:
-            around = tuple(range(len(kernel) + 1))
-            sums = [sum_(part * g, around) for part in self.taps.cut(x)]
-            return reshape(transpose(stack(sums)), self.kernel_shape)
+            places = tuple(range(1, len(kernel) + 1))
+            sums = [sum_(part * g, places) for part in self.taps.cut(x)]
+            return reshape(sum_(stack(sums, -1), 0), self.kernel_shape)
         rows = reshape(g, (-1, m))
         blocks = [
             apply(Gemm(trans_a=True), _matrix(columns), rows)

@@ -91,8 +91,8 @@ class Reduce(Op):
     def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
         (x,) = operands
         axes = sorted(shapes.normalize_axis(a, x.ndim) for a in self.axes)
-        leading = axes == list(range(len(axes))) and 1 < len(axes) < x.ndim
-        if target != "cpu" or self.kind not in ("sum", "mean") or not leading:
+        across = 1 < len(axes) < x.ndim and axes[0] == 0
+        if target != "cpu" or self.kind not in ("sum", "mean") or not across:
             return None
         # ONNX Runtime works on the samples in parallel, on one long sum it does not.
         each = apply(replace(self, axes=tuple(axes[1:])), x)
