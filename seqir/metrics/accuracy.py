@@ -1,0 +1,174 @@
+"""How often predictions are right: functions, and their means as metrics."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqir import config, losses, ops
+from seqir.metrics.reduction import MeanMetricWrapper
+
+
+def accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 where y_true == y_pred, else 0.
+
+    Shapes: [...], [...] -> [...]. Source: ``keras.metrics.Accuracy``.
+    """
+    y_true, y_pred = losses.same_rank(ops.cast(y_true, ops.dtype(y_pred)), y_pred)
+    return _matches(y_true, y_pred)
+
+
+def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+    """1 where (y_pred > threshold) == y_true, else 0.
+
+    Shapes: [...], [...] -> [...]. Source: ``keras.metrics.binary_accuracy``.
+    """
+    y_true, y_pred = losses.same_rank(y_true, y_pred)
+    return _matches(y_true, ops.cast(y_pred > threshold, ops.dtype(y_true)))
+
+
+def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 where argmax(y_true) == argmax(y_pred), else 0.
+
+    Shapes: [..., classes], [..., classes] -> [...].
+    Source: ``keras.metrics.categorical_accuracy``.
+    """
+    return _matches(ops.argmax(y_true, -1), ops.argmax(y_pred, -1))
+
+
+def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+    """1 where y_true == argmax(y_pred), else 0.
+
+    Shapes: [...] or [..., 1], [..., classes] -> [...].
+    Source: ``keras.metrics.sparse_categorical_accuracy``.
+    """
+    return _matches(_class_ids(y_true, y_pred), ops.argmax(y_pred, -1))
+
+
+def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+    """1 where argmax(y_true) is among the k largest of y_pred, else 0.
+
+    Shapes: [..., classes], [..., classes] -> [...].
+    Source: ``keras.metrics.top_k_categorical_accuracy``.
+    """
+    return _truth(ops.in_top_k(ops.argmax(y_true, -1), y_pred, k))
+
+
+def sparse_top_k_categorical_accuracy(
+    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
+) -> Any:
+    """1 where y_true is among the k largest of y_pred, else 0.
+
+    With `from_sorted_ids` y_pred holds class numbers, the best one first.
+
+    Shapes: [...] or [..., 1], [..., classes] -> [...].
+    Source: ``keras.metrics.sparse_top_k_categorical_accuracy``.
+    """
+    y_true = _class_ids(y_true, y_pred)
+    if not from_sorted_ids:
+        return _truth(ops.in_top_k(ops.cast(y_true, "int32"), y_pred, k))
+    best = ops.getitem(y_pred, (..., slice(None, k)))
+    return _truth(ops.any(ops.equal(ops.expand_dims(y_true, -1), best), -1))
+
+
+class Accuracy(MeanMetricWrapper):
+    """Mean of `accuracy`. Source: ``keras.metrics.Accuracy``."""
+
+    direction = "up"
+
+    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
+        super().__init__(accuracy, name, dtype)
+
+
+class BinaryAccuracy(MeanMetricWrapper):
+    """Mean of `binary_accuracy`. Source: ``keras.metrics.BinaryAccuracy``."""
+
+    direction = "up"
+
+    def __init__(
+        self,
+        name: str | None = "binary_accuracy",
+        dtype: Any = None,
+        threshold: float = 0.5,
+    ) -> None:
+        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+
+
+class CategoricalAccuracy(MeanMetricWrapper):
+    """Mean of `categorical_accuracy`. Source: ``keras.metrics.CategoricalAccuracy``."""
+
+    direction = "up"
+
+    def __init__(
+        self, name: str | None = "categorical_accuracy", dtype: Any = None
+    ) -> None:
+        super().__init__(categorical_accuracy, name, dtype)
+
+
+class SparseCategoricalAccuracy(MeanMetricWrapper):
+    """Mean of `sparse_categorical_accuracy`.
+
+    Source: ``keras.metrics.SparseCategoricalAccuracy``.
+    """
+
+    direction = "up"
+
+    def __init__(
+        self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None
+    ) -> None:
+        super().__init__(sparse_categorical_accuracy, name, dtype)
+
+
+class TopKCategoricalAccuracy(MeanMetricWrapper):
+    """Mean of `top_k_categorical_accuracy`.
+
+    Source: ``keras.metrics.TopKCategoricalAccuracy``.
+    """
+
+    direction = "up"
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str | None = "top_k_categorical_accuracy",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+
+
+class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
+    """Mean of `sparse_top_k_categorical_accuracy`.
+
+    Source: ``keras.metrics.SparseTopKCategoricalAccuracy``.
+    """
+
+    direction = "up"
+
+    def __init__(
+        self,
+        k: int = 5,
+        name: str | None = "sparse_top_k_categorical_accuracy",
+        dtype: Any = None,
+        from_sorted_ids: bool = False,
+    ) -> None:
+        super().__init__(
+            sparse_top_k_categorical_accuracy,
+            name,
+            dtype,
+            k=k,
+            from_sorted_ids=from_sorted_ids,
+        )
+
+
+def _class_ids(y_true: Any, y_pred: Any) -> Any:
+    """Labels without the axis of size 1 that stands for the classes."""
+    sizes = ops.shape(y_true)
+    same = len(sizes) == ops.ndim(y_pred) and sizes[-1] == 1
+    return ops.squeeze(y_true, -1) if same else y_true
+
+
+def _matches(a: Any, b: Any) -> Any:
+    return _truth(ops.equal(a, b))
+
+
+def _truth(condition: Any) -> Any:
+    return ops.cast(condition, config.floatx())

@@ -1,0 +1,168 @@
+"""The base class of metrics: numbers that are gathered batch after batch."""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Iterable, Mapping
+from typing import Any, ClassVar, Literal, Self, TypeAlias
+
+from seqir import config, dtypes, initializers, naming
+from seqir.errors import ArgumentError, NotBuiltError
+from seqir.ir import Array, current_builder
+from seqir.ops.apply import value_of
+from seqir.ops.tensor import Traced, Variable
+
+Direction: TypeAlias = Literal["up", "down"]
+
+
+class Metric:
+    """Base of all metrics; a subclass has `update_state` and `result`.
+
+    Its state lies in variables that `__init__` makes with `add_variable`. What
+    `update_state` assigns becomes part of the graph while one is traced, and happens
+    at once on arrays::
+
+        class TruePositives(Metric):
+            def __init__(self, name="true_positives", **kwargs):
+                super().__init__(name=name, **kwargs)
+                self.total = self.add_variable((), "zeros", name="total")
+
+            def update_state(self, y_true, y_pred, sample_weight=None):
+                found = ops.cast(y_true, "float32") * ops.cast(y_pred > 0.5, "float32")
+                self.total.assign(self.total + ops.sum(found))
+
+            def result(self):
+                return self.total
+
+    Source: ``keras.metrics.Metric``.
+    """
+
+    direction: Direction | None = None
+    """Whether more is better, less is, or neither is known."""
+
+    arguments: ClassVar[tuple[str, ...]] = ()
+    """Attributes that the configuration has besides name and dtype."""
+
+    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+        self.name = name or naming.auto_name(type(self).__name__)
+        # A policy of mixed precision says what it computes in.
+        self.dtype = _dtype(getattr(dtype, "compute_dtype", dtype))
+        self._initial: dict[Variable, Array] = {}
+
+    def add_variable(
+        self,
+        shape: Iterable[int],
+        initializer: Any,
+        dtype: Any = None,
+        aggregation: str | None = "sum",
+        name: str | None = None,
+    ) -> Variable:
+        """A new variable of the state; `initializer` makes the value it starts with.
+
+        `aggregation` says how several machines would join theirs; there is one.
+
+        Raises: NotBuiltError before ``super().__init__()`` was called.
+        """
+        if "_initial" not in vars(self):
+            raise NotBuiltError(
+                f"{type(self).__name__}.__init__ must call super().__init__() before "
+                "it adds variables"
+            )
+        make = initializers.get(initializer) or initializers.Zeros()
+        variable = Variable(
+            make(tuple(shape), _dtype(dtype)),
+            name=name or "variable",
+            trainable=False,
+            dtype=_dtype(dtype),
+        )
+        variable.path = f"{self.name.replace('/', '>')}/{variable.name}"
+        variable.autocast = False
+        self._initial[variable] = variable.array
+        return variable
+
+    def add_weight(
+        self,
+        shape: Iterable[int] = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """A new variable of the state: `add_variable`, zeros by default."""
+        return self.add_variable(shape, initializer, dtype, name=name)
+
+    def update_state(self, *args: Any, **kwargs: Any) -> Any:
+        """Take one batch into account."""
+        raise NotImplementedError(f"{type(self).__name__} has no update_state")
+
+    def result(self) -> Any:
+        """The number so far, or a dictionary of numbers."""
+        raise NotImplementedError(f"{type(self).__name__} has no result")
+
+    def results(self) -> dict[str, Any]:
+        """The result under its name, or the items of a dictionary that `result` gives.
+
+        While a graph is traced they are values of that graph.
+        """
+        found = self.result()
+        named = found if isinstance(found, Mapping) else {self.name: found}
+        return {name: read(value) for name, value in named.items()}
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """The result after one more batch."""
+        self.update_state(*args, **kwargs)
+        return self.result()
+
+    def initial_values(self) -> dict[Variable, Array]:
+        """What each variable of the state starts with, in order."""
+        values = dict(self._initial)
+        for attribute in vars(self).values():
+            for item in (
+                attribute if isinstance(attribute, list | tuple) else [attribute]
+            ):
+                if isinstance(item, Metric):
+                    values.update(item.initial_values())
+        return values
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state, with that of metrics inside this one."""
+        return list(self.initial_values())
+
+    def reset_state(self) -> None:
+        """Start anew: every variable gets its first value. Not part of any graph."""
+        for variable, value in self.initial_values().items():
+            variable.assign(value)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric."""
+        own = {name: getattr(self, name) for name in self.arguments}
+        return {"name": self.name, "dtype": self.dtype, **own}
+
+    @classmethod
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
+        """The metric that `get_config` describes.
+
+        Raises: ArgumentError if a name in `config` is no argument of the class.
+        """
+        try:
+            inspect.signature(cls).bind(**config)
+        except TypeError as error:
+            raise ArgumentError(
+                f"config {dict(config)} does not fit {cls.__name__}: {error}"
+            ) from None
+        return cls(**config)
+
+    def __repr__(self) -> str:
+        return f"<{type(self).__name__} name={self.name}>"
+
+
+def _dtype(dtype: Any) -> str:
+    return config.floatx() if dtype is None else dtypes.canonical(dtype)
+
+
+def read(value: Any) -> Any:
+    """The present value of a variable, anything else as it is."""
+    if not isinstance(value, Variable):
+        return value
+    b = current_builder()
+    return value.array if b is None else Traced(b, value_of(b, value))

@@ -1,0 +1,306 @@
+"""Right and wrong decisions at thresholds, and metrics that are ratios of them."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, NamedTuple
+
+import numpy as np
+
+from seqir import config, dtypes, losses, ops
+from seqir.errors import ArgumentError, ShapeError
+from seqir.metrics.base import Direction, Metric, read
+from seqir.ops.apply import apply
+from seqir.ops.reduce import CumSum
+from seqir.ops.tensor import Variable
+
+LOWEST = -1e10
+"""The score of what is not among the top k: below every threshold."""
+
+
+class Counts(NamedTuple):
+    """Weighted numbers of decisions for each threshold and label.
+
+    Shapes: each of them [thresholds, labels].
+    """
+
+    true_positives: Any
+    false_positives: Any
+    true_negatives: Any
+    false_negatives: Any
+
+
+class ConfusionMetric(Metric):
+    """Base of metrics that count decisions: positive is a score above a threshold.
+
+    What it counts are attributes with the names of the `Counts`.
+    """
+
+    top_k: int | None = None
+    class_id: int | None = None
+    multi_label = False
+
+    def __init__(self, thresholds: Sequence[float], name: Any, dtype: Any) -> None:
+        super().__init__(dtype, name)
+        self.thresholds = list(thresholds)
+        self._count = _in_buckets if _evenly_spaced(thresholds) else _one_by_one
+        self._counters: dict[str, Variable] = {}
+
+    def add_counter(self, kind: str, *labels: int, name: str | None = None) -> Variable:
+        """A variable that adds up one of the `Counts`, for each threshold (and label).
+
+        Shapes: [thresholds, *labels].
+        """
+        shape = (len(self.thresholds), *labels)
+        variable = self.add_variable(shape, "zeros", name=name or kind)
+        self._counters[kind] = variable
+        return variable
+
+    def __getattr__(self, name: str) -> Any:
+        counters = vars(self).get("_counters", {})
+        if name in counters:
+            return counters[name]
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count the decisions on one batch.
+
+        Raises: ShapeError if labels or weights do not broadcast to the scores.
+        """
+        y_true, y_pred, weight = self._operands(y_true, y_pred, sample_weight)
+        positive = ops.expand_like(y_true, y_pred)
+        negative = 1.0 - positive
+        if weight is not None:
+            weight = ops.expand_like(weight, y_pred)
+            positive, negative = positive * weight, negative * weight
+        if not self.multi_label:
+            y_pred, positive, negative = (
+                ops.reshape(x, (-1, 1)) for x in (y_pred, positive, negative)
+            )
+        counts = self._count(y_pred, positive, negative, self.thresholds)._asdict()
+        for kind, variable in self._counters.items():
+            variable.assign(variable + ops.reshape(counts[kind], variable.shape))
+
+    def weights_of(self, y_true: Any, sample_weight: Any) -> Any:
+        """What each decision counts, so that it broadcasts to the labels."""
+        if sample_weight is None:
+            return None
+        weight = ops.cast(sample_weight, y_true.dtype)
+        missing = ops.ndim(y_true) - ops.ndim(weight)
+        return ops.expand_dims(weight, tuple(range(-missing, 0))) if missing else weight
+
+    def _operands(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        dtype = config.floatx()
+        y_pred, y_true = losses.same_rank(
+            ops.cast(y_pred, dtype), ops.cast(y_true, dtype)
+        )
+        y_true = ops.cast(ops.cast(y_true, "bool"), dtype)
+        weight = self.weights_of(y_true, sample_weight)
+        if self.top_k is not None:
+            y_pred = _only_top(y_pred, self.top_k)
+        if self.class_id is not None:
+            if ops.ndim(y_pred) < 2:
+                raise ShapeError(
+                    "class_id needs scores of shape (samples, classes), got shape "
+                    f"{y_pred.shape}"
+                )
+            only = np.array([self.class_id])
+            y_true, y_pred = ops.take(y_true, only, -1), ops.take(y_pred, only, -1)
+        return y_true, y_pred, weight
+
+
+def _in_buckets(
+    y_pred: Any, positive: Any, negative: Any, thresholds: Sequence[float]
+) -> Counts:
+    """Counts for thresholds 0, 1/n, ..., 1: each score is looked at once.
+
+    A score in bucket k is above the thresholds before the k-th. Ends that lie beyond
+    0 and 1 mean that every score is above the first threshold.
+    """
+    last = len(thresholds) - 1
+    labels = y_pred.shape[-1]
+    lowest = 1 if thresholds[0] < 0 else 0
+    bucket = ops.cast(ops.ceil(ops.clip(y_pred, 0.0, 1.0) * float(last)), "int32")
+    bucket = ops.clip(bucket, lowest, last)  # a NaN would be no bucket at all
+    place = ops.reshape(bucket * labels + np.arange(labels, dtype=np.int32), (-1, 1))
+
+    def above(weights: Any) -> Any:
+        flat = ops.scatter(place, ops.reshape(weights, (-1,)), ((last + 1) * labels,))
+        filled = ops.reshape(flat, (last + 1, labels))
+        return apply(CumSum(axis=0, exclusive=True, reverse=True), filled)
+
+    tp, fp = above(positive), above(negative)
+    return Counts(tp, fp, ops.sum(negative, 0) - fp, ops.sum(positive, 0) - tp)
+
+
+def _one_by_one(
+    y_pred: Any, positive: Any, negative: Any, thresholds: Sequence[float]
+) -> Counts:
+    """Counts for any thresholds: each score is compared with each of them."""
+    levels = np.reshape(thresholds, (-1, 1, 1)).astype(dtypes.to_numpy(y_pred.dtype))
+    above = ops.cast(ops.expand_dims(y_pred, 0) > levels, positive.dtype)
+    below = 1.0 - above
+    return Counts(
+        *(
+            ops.sum(decided * weights, 1)
+            for decided, weights in (
+                (above, positive),
+                (above, negative),
+                (below, negative),
+                (below, positive),
+            )
+        )
+    )
+
+
+def _only_top(y_pred: Any, k: int) -> Any:
+    """The k largest scores of the last axis, `LOWEST` in the other places."""
+    classes = y_pred.shape[-1]
+    chosen = ops.sum(ops.one_hot(ops.top_k(y_pred, k)[1], classes), -2)
+    return y_pred * chosen + LOWEST * (1.0 - chosen)
+
+
+def _evenly_spaced(thresholds: Sequence[float]) -> bool:
+    """Whether thresholds are 0, 1/n, ..., 1, as close as epsilon."""
+    count = len(thresholds)
+    if count < 3:
+        return False
+    even = np.arange(count) / (count - 1)
+    return np.allclose(np.clip(thresholds, 0, 1), even, atol=config.epsilon())
+
+
+def parse_thresholds(thresholds: Any, default: float = 0.5) -> list[float]:
+    """The thresholds as a list; one number is a list of one.
+
+    Raises: ArgumentError unless all are in [0, 1].
+    """
+    if thresholds is None:
+        return [default]
+    given = np.ravel(thresholds).tolist()
+    for threshold in given:
+        if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
+            raise ArgumentError(f"thresholds must be in [0, 1], got {thresholds!r}")
+    return given
+
+
+class _Count(ConfusionMetric):
+    """One of the `Counts`."""
+
+    kind: ClassVar[str]
+
+    def __init__(
+        self, thresholds: Any = None, name: str | None = None, dtype: Any = None
+    ) -> None:
+        super().__init__(parse_thresholds(thresholds), name, dtype)
+        self.init_thresholds = thresholds
+        self.accumulator = self.add_counter(self.kind, name="accumulator")
+
+    def result(self) -> Any:
+        """The number, for each threshold if there are several."""
+        return per_threshold(self.accumulator)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric."""
+        return {**super().get_config(), "thresholds": self.init_thresholds}
+
+
+class TruePositives(_Count):
+    """Weighted number of positives that score above the threshold.
+
+    Source: ``keras.metrics.TruePositives``.
+    """
+
+    kind = "true_positives"
+
+
+class FalsePositives(_Count):
+    """Weighted number of negatives that score above the threshold.
+
+    Source: ``keras.metrics.FalsePositives``.
+    """
+
+    kind = "false_positives"
+
+
+class TrueNegatives(_Count):
+    """Weighted number of negatives that do not score above the threshold.
+
+    Source: ``keras.metrics.TrueNegatives``.
+    """
+
+    kind = "true_negatives"
+
+
+class FalseNegatives(_Count):
+    """Weighted number of positives that do not score above the threshold.
+
+    Source: ``keras.metrics.FalseNegatives``.
+    """
+
+    kind = "false_negatives"
+
+
+class _Share(ConfusionMetric):
+    """true positives / (true positives + another count), 0 where there are none."""
+
+    direction: Direction | None = "up"
+    rest: ClassVar[str]
+    arguments = ("top_k", "class_id")
+
+    def __init__(
+        self,
+        thresholds: Any = None,
+        top_k: int | None = None,
+        class_id: int | None = None,
+        name: str | None = None,
+        dtype: Any = None,
+    ) -> None:
+        default = 0.5 if top_k is None else LOWEST
+        super().__init__(parse_thresholds(thresholds, default), name, dtype)
+        self.init_thresholds = thresholds
+        self.top_k = top_k
+        self.class_id = class_id
+        for kind in ("true_positives", self.rest):
+            self.add_counter(kind)
+
+    def result(self) -> Any:
+        """The share, for each threshold if there are several."""
+        return per_threshold(share(self.true_positives, self._counters[self.rest]))
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric."""
+        return {**super().get_config(), "thresholds": self.init_thresholds}
+
+
+class Precision(_Share):
+    """Share of true ones among the decisions for positive: tp / (tp + fp).
+
+    With `top_k` only the k largest scores of a sample can be positive; with
+    `class_id` only that class counts.
+
+    Source: ``keras.metrics.Precision``.
+    """
+
+    rest = "false_positives"
+
+
+class Recall(_Share):
+    """Share of the positives that are found: tp / (tp + fn).
+
+    With `top_k` only the k largest scores of a sample can be positive; with
+    `class_id` only that class counts.
+
+    Source: ``keras.metrics.Recall``.
+    """
+
+    rest = "false_negatives"
+
+
+def share(part: Any, rest: Any) -> Any:
+    """part / (part + rest), 0 where both are 0."""
+    return ops.divide_no_nan(part, part + rest)
+
+
+def per_threshold(values: Any) -> Any:
+    """A number if there is one threshold, else the vector."""
+    return values[0] if values.shape[0] == 1 else read(values)

@@ -1,0 +1,129 @@
+"""F-scores: one number from precision and recall."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqir import config, ops
+from seqir.errors import ArgumentError, NotBuiltError, ShapeError
+from seqir.metrics.base import Direction, Metric
+
+AVERAGES = (None, "micro", "macro", "weighted")
+COUNTS = (
+    "true_positives", "false_positives", "false_negatives", "intermediate_weights",
+)  # fmt: skip
+
+
+class FBetaScore(Metric):
+    """(1 + β²) * precision * recall / (β² * precision + recall), for each class.
+
+    A class is predicted if its score is above the threshold, or, without one, if it
+    is the largest of the sample. The classes' scores come back as they are (None), as
+    their mean ("macro"), weighted by the labels of each class ("weighted"), or as one
+    score of all decisions together ("micro").
+
+    Shapes: y_true and y_pred [samples, classes].
+    Source: ``keras.metrics.FBetaScore``.
+    """
+
+    direction: Direction | None = "up"
+    arguments = ("average", "beta", "threshold")
+
+    def __init__(
+        self,
+        average: str | None = None,
+        beta: float = 1.0,
+        threshold: float | None = None,
+        name: str | None = "fbeta_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(dtype, name)
+        if average not in AVERAGES:
+            raise ArgumentError(
+                f"average must be None, 'micro', 'macro' or 'weighted', got {average!r}"
+            )
+        if not isinstance(beta, float) or beta <= 0:
+            raise ArgumentError(f"beta must be a float > 0, got {beta!r}")
+        if threshold is not None and not (
+            isinstance(threshold, float) and 0 < threshold <= 1
+        ):
+            raise ArgumentError(f"threshold must be a float in (0, 1], got {threshold}")
+        self.average = average
+        self.beta = beta
+        self.threshold = threshold
+        self._counters: tuple[Any, ...] = ()
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Count the decisions on one batch.
+
+        Raises: ShapeError unless labels and scores are [samples, classes].
+        """
+        y_true, y_pred = ops.cast(y_true, self.dtype), ops.cast(y_pred, self.dtype)
+        if not self._counters:
+            self._build(ops.shape(y_true), ops.shape(y_pred))
+        chosen = ops.cast(self._decided(y_pred), self.dtype)
+        weight = 1.0
+        if sample_weight is not None:
+            weight = ops.expand_dims(ops.cast(sample_weight, self.dtype), 1)
+        counted = (
+            chosen * y_true,
+            chosen * (1.0 - y_true),
+            (1.0 - chosen) * y_true,
+            y_true,
+        )
+        axis = None if self.average == "micro" else 0
+        for counter, values in zip(self._counters, counted, strict=True):
+            counter.assign(counter + ops.sum(values * weight, axis))
+
+    def result(self) -> Any:
+        """The score so far.
+
+        Raises: NotBuiltError before the first batch.
+        """
+        if not self._counters:
+            raise NotBuiltError(f"{self.name!r} has no result before its first batch")
+        tp, fp, fn, labels = self._counters
+        epsilon = config.epsilon()
+        precision = tp / (tp + fp + epsilon)
+        recall = tp / (tp + fn + epsilon)
+        mean = precision * recall / (self.beta**2 * precision + recall + epsilon)
+        score = mean * (1.0 + self.beta**2)
+        if self.average == "weighted":
+            return ops.sum(score * (labels / (ops.sum(labels) + epsilon)))
+        return score if self.average is None else ops.mean(score)
+
+    def _build(self, labels: tuple[Any, ...], scores: tuple[Any, ...]) -> None:
+        if not len(labels) == len(scores) == 2 or not isinstance(scores[1], int):
+            raise ShapeError(
+                f"{type(self).__name__} needs labels and scores of shape (samples, "
+                f"classes), got {labels} and {scores}"
+            )
+        shape = () if self.average == "micro" else (scores[1],)
+        self._counters = tuple(
+            self.add_variable(shape, "zeros", self.dtype, name=name) for name in COUNTS
+        )
+
+    def _decided(self, y_pred: Any) -> Any:
+        """Which classes are predicted."""
+        if self.threshold is not None:
+            return y_pred > self.threshold
+        largest = ops.greater_equal(y_pred, ops.max(y_pred, -1, keepdims=True))
+        return ops.logical_and(largest, ops.absolute(y_pred) > 1e-9)
+
+
+class F1Score(FBetaScore):
+    """2 * precision * recall / (precision + recall): `FBetaScore` with β = 1.
+
+    Source: ``keras.metrics.F1Score``.
+    """
+
+    arguments = ("average", "threshold")
+
+    def __init__(
+        self,
+        average: str | None = None,
+        threshold: float | None = None,
+        name: str | None = "f1_score",
+        dtype: Any = None,
+    ) -> None:
+        super().__init__(average, 1.0, threshold, name, dtype)

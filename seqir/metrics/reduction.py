@@ -1,0 +1,134 @@
+"""Sums and means of values, and of functions of labels and predictions."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any
+
+from seqir import losses, ops
+from seqir.metrics.base import Metric
+
+
+class Sum(Metric):
+    """total = sum(values * sample_weight).
+
+    Source: ``keras.metrics.Sum``.
+    """
+
+    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+        self.total = self.add_variable((), "zeros", self.dtype, name="total")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Add the values of one batch."""
+        values, _ = _per_sample(values, sample_weight, ops.sum, self.dtype)
+        self.total.assign(self.total + ops.sum(values))
+
+    def result(self) -> Any:
+        """The sum so far."""
+        return ops.cast(self.total, self.dtype)
+
+
+class Mean(Metric):
+    """mean = sum(values * sample_weight) / sum(sample_weight), 0 if there is nothing.
+
+    Axes of the values after the first are averaged before the weights count.
+
+    Source: ``keras.metrics.Mean``.
+    """
+
+    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+        super().__init__(dtype, name)
+        self.total = self.add_variable((), "zeros", self.dtype, name="total")
+        self.count = self.add_variable((), "zeros", self.dtype, name="count")
+
+    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+        """Take the values of one batch into account."""
+        values, weight = _per_sample(values, sample_weight, ops.mean, self.dtype)
+        count = ops.ones_like(values) if weight is None else weight
+        self.total.assign(self.total + ops.sum(values))
+        self.count.assign(self.count + ops.sum(count))
+
+    def result(self) -> Any:
+        """The mean so far."""
+        return ops.divide_no_nan(self.total, self.count)
+
+
+class MeanMetricWrapper(Mean):
+    """Mean of ``fn(y_true, y_pred, **kwargs)``, which gives a value for each sample.
+
+    Steps that the mask of `y_pred` leaves out have no weight; the function's arguments
+    can be read as attributes.
+
+    Source: ``keras.metrics.MeanMetricWrapper``.
+    """
+
+    def __init__(
+        self,
+        fn: Callable[..., Any],
+        name: str | None = None,
+        dtype: Any = None,
+        **kwargs: Any,
+    ) -> None:
+        super().__init__(name, dtype)
+        self.fn = fn
+        self.kwargs = kwargs
+        if self.direction is None and _is_loss(fn):
+            self.direction = "down"
+
+    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+        """Take the function's values on one batch into account."""
+        values = self.fn(y_true, y_pred, **self.kwargs)
+        mask = getattr(y_pred, "mask", None)
+        if mask is not None:
+            sample_weight = _masked(sample_weight, ops.cast(mask, self.dtype))
+        super().update_state(values, sample_weight)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric."""
+        fn = {"fn": self.fn} if type(self) is MeanMetricWrapper else {}
+        return {**super().get_config(), **fn, **self.kwargs}
+
+    def __getattr__(self, name: str) -> Any:
+        kwargs = vars(self).get("kwargs", {})
+        if name in kwargs:
+            return kwargs[name]
+        raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
+
+
+def _is_loss(fn: Any) -> bool:
+    """Whether it is one of the functions or classes of `seqir.losses`."""
+    name = getattr(fn, "__name__", type(fn).__name__)
+    return getattr(losses, name, None) in (fn, type(fn))
+
+
+def _masked(sample_weight: Any, mask: Any) -> Any:
+    """The weights where the mask holds, else 0."""
+    if sample_weight is None:
+        return mask
+    mask, weight = losses.same_rank(mask, ops.cast(sample_weight, mask.dtype))
+    return weight * mask
+
+
+def _per_sample(
+    values: Any, sample_weight: Any, reduce: Any, dtype: str
+) -> tuple[Any, Any]:
+    """Weighted values and weights with all axes but the first reduced.
+
+    Axes of the values that the weights do not have are reduced before weighting.
+    """
+    values, weight = ops.cast(values, dtype), None
+    if sample_weight is not None:
+        values, weight = losses.same_rank(values, ops.cast(sample_weight, dtype))
+        rank = ops.ndim(weight)
+        values = _reduced(values, reduce, rank)
+        weight = ops.expand_like(weight, values)
+        values = values * weight
+        weight = _reduced(weight, reduce, 1)
+    return _reduced(values, reduce, 1), weight
+
+
+def _reduced(x: Any, reduce: Any, rank: int) -> Any:
+    """A tensor with all axes from `rank` on reduced."""
+    axes = tuple(range(rank, ops.ndim(x)))
+    return reduce(x, axis=axes) if axes else x
