@@ -12,7 +12,7 @@ from seqir.passes.expand import TARGETS, expand
 from seqir.passes.fold import bind, fold_constants
 from seqir.passes.layout import move_transposes
 from seqir.passes.order import absorb_order
-from seqir.passes.pipeline import Pass, run
+from seqir.passes.pipeline import Pass, rewrite, run
 from seqir.passes.simplify import simplify
 
 STRUCTURE: tuple[Pass, ...] = (
@@ -56,6 +56,7 @@ __all__ = [
     "fold_constants",
     "move_transposes",
     "pool_early",
+    "rewrite",
     "run",
     "simplify",
     "training",
