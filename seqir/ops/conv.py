@@ -55,9 +55,7 @@ class Conv(Op):
     def transposed(self, kernel: Ints, size: shapes.Shape) -> ConvTranspose:
         """The adjoint for images of a size whose `Taps` are placed."""
         taps = self.taps(kernel)
-        pads = taps.padding(size)
-        assert pads is not None, "a placed image has known pads"
-        left = taps.left_over(size)
+        pads, left = taps.known_padding(size), taps.left_over(size)
         return ConvTranspose(self.strides, pads, self.dilations, left, self.groups)
 
     def infer(

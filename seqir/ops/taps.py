@@ -67,6 +67,12 @@ class Taps:
             shapes.same_pads(n if isinstance(n, int) else 1, *axis) for n, *axis in axes
         )
 
+    def known_padding(self, size: shapes.Shape) -> Pairs:
+        """The pads of an image of known or `placed` size."""
+        pads = self.padding(size)
+        assert pads is not None, "the padding depends on an unknown size"
+        return pads
+
     def placed(self, size: shapes.Shape) -> bool:
         """Whether it is known where the last window ends, counted from an end."""
         pairs = zip(size, self.strides, strict=True)
@@ -74,8 +80,7 @@ class Taps:
 
     def left_over(self, size: shapes.Shape) -> Ints:
         """Places at the end that no window sees, if the size is `placed`."""
-        pads = self.padding(size)
-        assert pads is not None, "a placed image has known pads"
+        pads = self.known_padding(size)
         axes = zip(size, pads, self.reach, self.strides, strict=True)
         return tuple(
             (n + sum(p) - r) % s if isinstance(n, int) else 0 for n, p, r, s in axes
@@ -90,8 +95,7 @@ class Taps:
 
     def patches(self, x: Array, fill: float = 0.0) -> Array:
         """All windows: x[N, C, *size] -> [N, C, *positions, *kernel]."""
-        pads = self.padding(x.shape[2:])
-        assert pads is not None, "the sizes of an array are known"
+        pads = self.known_padding(x.shape[2:])
         x = np.pad(x, ((0, 0), (0, 0), *pads), constant_values=fill)
         windows = sliding_window_view(x, self.reach, axis=tuple(range(2, x.ndim)))
         steps = (slice(None, None, s) for s in (*self.strides, *self.dilations))
@@ -99,8 +103,7 @@ class Taps:
 
     def add_back(self, parts: Array, size: Ints) -> Array:
         """The adjoint of `patches`: [N, C, *positions, *kernel] -> [N, C, *size]."""
-        pads = self.padding(size)
-        assert pads is not None, "the sizes of an array are known"
+        pads = self.known_padding(size)
         rank = len(size)
         full = [n + sum(p) for n, p in zip(size, pads, strict=True)]
         y = np.zeros((*parts.shape[:2], *full), parts.dtype)
@@ -119,8 +122,7 @@ class Taps:
     def cut(self, x: Any, fill: float = 0.0) -> list[Any]:
         """What each tap sees: one [N, *positions, C] for each."""
         size = type_of_operand(x).shape[1:-1]
-        pads = self.padding(size)
-        assert pads is not None, "cut needs an image that is `placed`"
+        pads = self.known_padding(size)
         before, after = zip((0, 0), *pads, (0, 0), strict=True)
         padded = apply(Pad(before, after, value=fill), x)
         axes = tuple(range(1, len(size) + 1))
@@ -193,8 +195,7 @@ class Taps:
 
     def _cropped(self, x: Any, size: shapes.Shape) -> Any:
         """The image without its padding, and with what no window saw."""
-        pads = self.padding(size)
-        assert pads is not None, "spread needs an image that is `placed`"
+        pads = self.known_padding(size)
         found = type_of_operand(x).shape[1:-1]
         ends: list[int] = []
         missing: list[int] = []
