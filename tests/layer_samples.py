@@ -378,6 +378,13 @@ def core() -> Iterator[LayerSample]:
     )
     yield s("Dropout", 0.5, x=(2, 4))
     yield s("Dropout", 0, x=(2, 3, 4), noise_shape=(2, 1, 4))
+    yield s("SpatialDropout1D", 0.5, x=(2, 3, 4))
+    yield s("SpatialDropout2D", 0.5, x=(2, 3, 5, 4))
+    yield s("SpatialDropout3D", 0.5, x=(2, 3, 5, 2, 4))
+    yield s("GaussianDropout", 0.5, x=(2, 4))
+    yield s("GaussianNoise", 0.5, x=(2, 4))
+    yield s("AlphaDropout", 0.5, x=(2, 4))
+    yield s("ActivityRegularization", 0.5, 0.25, x=(2, 4))
     yield s("Identity", x=(2, 4))
     yield s("Identity", x=(2, 4), dtype_in="int32", high=4)
 

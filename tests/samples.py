@@ -82,6 +82,7 @@ from seqir.ops.movement import (
 from seqir.ops.norm import BatchNorm, LayerNorm
 from seqir.ops.pool import AveragePool, MaxPool
 from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
+from seqir.ops.random import RandomBits
 from seqir.ops.reduce import ArgReduce, Count, CumSum, Reduce
 from seqir.ops.resize import Upsample
 from seqir.ops.sort import TopK
@@ -332,6 +333,10 @@ def reductions() -> Iterator[Sample]:
         yield Sample(Count(axes), (x(BATCH, 3, 4),))
     yield Sample(Count((0,)), (x(BATCH, dtype="float64"),))
     yield Sample(CumSum(), (x(4, dtype="float64"),))
+    key = [x(dtype="int64", values=(v,)) for v in (2**62 + 99, 7)]
+    for sizes in ((BATCH, 7, 3), (BATCH,), (4, 6), (), (2, 0, 3)):
+        yield Sample(RandomBits(3), (*key, x(*sizes)))
+    yield Sample(RandomBits(0, (2, BATCH)), (*key,))
     yield Sample(CumSum(0), (i(4, 2, dtype="int64"),))
     for k, axis, largest in ((1, -1, True), (3, -1, True), (4, 1, False), (2, 0, True)):
         yield Sample(TopK(k, axis, largest), (x(3, 4),))
@@ -642,6 +647,9 @@ def bad() -> Iterator[BadSample]:
     yield BadSample(Reduce("sum", (0,)), (truth,), "reduce_sum takes", **kind)
     yield BadSample(ArgReduce("max", 0), (truth,), "argmax takes", **kind)
     yield BadSample(CumSum(2), (f(2, 3),), "axis 2 is out of range for rank 2")
+    yield BadSample(
+        RandomBits(0), (f(), f(), f(3)), "need a seed and a step of type i64[]", **kind
+    )
     yield BadSample(TopK(4), (f(2, 3),), "top_k of 4 from an axis of size 3")
     yield BadSample(Transpose((0, 0)), (f(2, 3),), "(0, 0) does not order the 2 axes")
     yield BadSample(Reshape((-1, -1)), (f(2, 3),), "more than one size open")

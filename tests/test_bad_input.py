@@ -202,8 +202,6 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
      ArgumentError, "is not a device"),
     ("absent device", lambda: image_model().predict(ones(1, 8, 8, 3),
      device="tensorrt"), DeviceError, "does not work"),
-    ("dropout that drops", lambda: layers.Dropout(0.5)(ones(2), training=True),
-     UnsupportedError, "Dropout is the identity"),
     # Tensors.
     ("truth of a tensor", lambda: bool(seqir.Input((4,))), DTypeError,
      "is not known while a model is built"),

@@ -30,6 +30,16 @@ def ones(*shape: int) -> Any:
     return np.ones(shape, np.float32)
 
 
+class Adding(k.Layer):
+    """The identity, with something added to the loss."""
+
+    loss: Any
+
+    def call(self, x: Any) -> Any:
+        self.add_loss(self.loss(x))
+        return x
+
+
 def after(layer: Any, first: Any, second: Any) -> Any:
     """The layer built on one input and called on another."""
     return lambda: (layer()(first), layer_of(layer, first)(second))
@@ -140,6 +150,20 @@ ARGUMENTS: list[Case] = [
     ("scale by nothing", lambda: k.Rescaling(None), ArgumentError,
      "scale must be a number or an array of numbers, got None"),
     ("offset as text", lambda: k.Rescaling(1.0, "a"), ArgumentError, "offset must be"),
+    ("noise without end", lambda: k.GaussianDropout(1), ArgumentError,
+     "rate of GaussianDropout must be below 1"),
+    ("nothing left", lambda: k.AlphaDropout(1.0), ArgumentError,
+     "rate of AlphaDropout must be below 1"),
+    ("a noise", lambda: k.GaussianNoise.__base__.disturb(k.GaussianNoise(1), 1),
+     NotImplementedError, "GaussianNoise has no disturb"),
+    ("negative noise", lambda: k.GaussianNoise(-1), ArgumentError,
+     "stddev must be >= 0"),
+    ("loss outside of a call", lambda: k.Dense(2, name="d").add_loss(1.0), GraphError,
+     "add_loss of layer 'd' belongs into its call"),
+    ("loss of a tensor", lambda: Adding(lambda x: x)(ones(2)), ShapeError,
+     r"takes scalars, got f32\[2\]: take its sum or mean"),
+    ("loss of integers", lambda: Adding(lambda x: np.int32(3))(ones(2)), DTypeError,
+     r"takes floating-point scalars, got i32\[\]"),
     ("rate as text", lambda: k.Dropout("a"), ArgumentError, "rate must be a number"),
     ("input both ways", lambda: Input((2,), batch_shape=(None, 2)), ArgumentError,
      "needs shape= or batch_shape=, and not both"),

@@ -20,12 +20,12 @@ FLOORS = (
     "ops",
     "passes initializers activations regularizers constraints autodiff losses "
     "optimizers data",
-    "lower metrics callbacks",
+    "lower metrics callbacks random",
     "runtime",
     "layers",
     "train",
     "model",
-    "models utils plot random",
+    "models utils plot",
     "cli",
 )
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}

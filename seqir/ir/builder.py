@@ -43,6 +43,7 @@ class Builder:
         """Scalars that layers add to the loss."""
         self.bindings: dict[Any, str] = {}
         """The variable behind each parameter, and the parameter's name."""
+        self._draws: dict[Any, int] = {}
 
     @classmethod
     def resume(cls, graph: Graph) -> Builder:
@@ -104,6 +105,16 @@ class Builder:
             if name not in self.inputs:
                 self.input(name, TensorType("int64", ()))
         return self.inputs[SEED], self.inputs[STEP]
+
+    def draw(self, source: Any) -> int:
+        """How many random tensors came from a source before; counts one more.
+
+        It is their place in the trace and not the name of a layer that tells them
+        apart: automatic names differ between equal models of one process.
+        """
+        count = self._draws.get(source, 0)
+        self._draws[source] = count + 1
+        return count
 
     def emit(self, op: Op, *operands: Value) -> tuple[Value, ...]:
         """Append a node and return its results."""

@@ -16,7 +16,6 @@ from seqir.layers.convolution import (
 from seqir.layers.core import (
     Activation,
     Dense,
-    Dropout,
     Embedding,
     Identity,
     Input,
@@ -55,6 +54,16 @@ from seqir.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from seqir.layers.regularization import (
+    ActivityRegularization,
+    AlphaDropout,
+    Dropout,
+    GaussianDropout,
+    GaussianNoise,
+    SpatialDropout1D,
+    SpatialDropout2D,
+    SpatialDropout3D,
+)
 from seqir.layers.reshaping import (
     Cropping1D,
     Cropping2D,
@@ -91,7 +100,9 @@ Convolution3D = Conv3D
 __all__ = [
     "ELU",
     "Activation",
+    "ActivityRegularization",
     "Add",
+    "AlphaDropout",
     "Average",
     "AveragePooling1D",
     "AveragePooling2D",
@@ -119,6 +130,8 @@ __all__ = [
     "Dropout",
     "Embedding",
     "Flatten",
+    "GaussianDropout",
+    "GaussianNoise",
     "GlobalAveragePooling1D",
     "GlobalAveragePooling2D",
     "GlobalAveragePooling3D",
@@ -155,6 +168,9 @@ __all__ = [
     "SeparableConv1D",
     "SeparableConv2D",
     "Softmax",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
     "Subtract",
     "UpSampling1D",
     "UpSampling2D",

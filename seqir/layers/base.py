@@ -9,7 +9,15 @@ from typing import Any, ClassVar, dataclass_transform
 
 import numpy as np
 
-from seqir import constraints, dtypes, initializers, naming, nest, regularizers
+from seqir import (
+    constraints,
+    dtypes,
+    initializers,
+    naming,
+    nest,
+    random,
+    regularizers,
+)
 from seqir.errors import (
     ArgumentError,
     NotBuiltError,
@@ -17,7 +25,7 @@ from seqir.errors import (
     ShapeError,
 )
 from seqir.ir import current_builder
-from seqir.layers import arguments, checks, eager, fields
+from seqir.layers import arguments, checks, eager, fields, penalties
 from seqir.layers.scope import Snapshot, name_scope, once, outer_names
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.convert import cast
@@ -69,6 +77,10 @@ class Layer:
     _own_variables: list[Variable]
     _layers: list[Layer]
     _sessions: dict[str, Any]
+    _losses: list[np.ndarray[Any, Any]]
+    """What the last call on arrays has added to the loss."""
+    _keys: random.SeedGenerator
+    """Seed and step of calls on arrays."""
     _trainable: bool
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
@@ -104,6 +116,8 @@ class Layer:
             _own_variables=[],
             _layers=[],
             _sessions={},
+            _losses=[],
+            _keys=random.SeedGenerator(),
             _trainable=trainable,
             _building=False,
             built=False,
@@ -265,6 +279,23 @@ class Layer:
         for variable, array in zip(mine, arrays, strict=True):
             variable.assign(array)
 
+    # Losses.
+
+    def add_loss(self, loss: Any) -> None:
+        """Add a scalar (or a list of them) to the loss; call it in `call`.
+
+        Raises: GraphError outside of `call`, ShapeError for what is no scalar.
+        """
+        penalties.add(self, loss)
+
+    @property
+    def losses(self) -> list[Any]:
+        """Scalars that the last call on arrays has added, then penalties of weights.
+
+        A model keeps what was added only when it is called with ``training=True``.
+        """
+        return penalties.losses(self, self._losses)
+
     # Connections.
 
     @property
@@ -310,6 +341,10 @@ class Layer:
         """Compute on arrays, with ONNX Runtime."""
         return eager.run(self, args, kwargs)
 
+    def next_key(self) -> tuple[np.ndarray[Any, Any], np.ndarray[Any, Any]]:
+        """Seed and step for the random numbers of one more call on arrays."""
+        return self._keys.next()
+
     def trace(self, *args: Any, **kwargs: Any) -> Any:
         """Append the layer to the graph under construction; its output values."""
         b = current_builder()
@@ -335,6 +370,8 @@ class Layer:
             ):
                 outputs = self.call(*args, **kwargs)
                 outputs = nest.map_structure(self._as_traced, outputs)
+                if self.activity_regularizer is not None:
+                    penalties.add_activity(self, outputs)
                 return self._with_mask(args, mask, outputs)
         except SeqirError as error:
             _add_note(error, self._note(args))
@@ -448,7 +485,7 @@ class Layer:
     # Attributes are tracked: weights and layers are found wherever they are put.
 
     def __setattr__(self, name: str, value: Any) -> None:
-        if name == "trainable":
+        if isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
             return
         if "_layers" not in self.__dict__:

@@ -1,4 +1,4 @@
-"""Input, Dense, Embedding, Activation, Dropout and their kind."""
+"""Input, Dense, Embedding, Activation and their kind."""
 
 from __future__ import annotations
 
@@ -9,7 +9,7 @@ from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layers.arguments import activation as activation_of
 from seqir.layers.arguments import sizes
 from seqir.layers.base import Initializer, Layer
-from seqir.layers.checks import check_getters, number
+from seqir.layers.checks import check_getters
 from seqir.ops.call import Call
 from seqir.ops.tensor import KerasTensor
 from seqir.tensortype import TensorType
@@ -292,33 +292,6 @@ class Identity(Layer):
     supports_masking = True
 
     def call(self, x: Any) -> Any:
-        return x
-
-
-class Dropout(Layer):
-    """y = x when the model runs; in training a share `rate` of it is set to 0.
-
-    Units: rate: fraction of elements dropped.
-    Source: Keras 3 ``layers.Dropout``.
-    """
-
-    rate: float
-    noise_shape: Any = None
-    seed: int | None = None
-
-    supports_masking = True
-
-    def setup(self) -> None:
-        number("rate", self.rate)
-        if not 0 <= self.rate <= 1:
-            raise ArgumentError(f"rate must be between 0 and 1, got {self.rate!r}")
-
-    def call(self, x: Any, training: bool = False) -> Any:
-        if training and self.rate:
-            raise UnsupportedError(
-                f"{type(self).__name__} is the identity when a model runs; its random "
-                "mask exists only in training graphs, which this version does not make"
-            )
         return x
 
 

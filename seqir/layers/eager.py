@@ -8,7 +8,7 @@ import numpy as np
 
 from seqir import dtypes, nest
 from seqir.errors import DTypeError
-from seqir.ir import Array, Builder
+from seqir.ir import SEED, STEP, Array, Builder
 from seqir.layers.checks import check_arrays
 from seqir.ops.apply import as_array
 from seqir.ops.tensor import Traced, Variable
@@ -46,11 +46,14 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
     session, variables, structure, changed = sessions[key]
     feeds = {f"input_{i}": x for i, x in enumerate(leaves)}
     feeds |= {name: v.array for v, name in variables.items()}
-    outputs = session.run({n: feeds[n] for n in session.input_names})
-    updates = outputs[len(outputs) - len(changed) :]
-    for variable, value in zip(changed, updates, strict=True):
+    if STEP in session.input_names:
+        feeds[SEED], feeds[STEP] = layer.next_key()
+    results = session.run({n: feeds[n] for n in session.input_names})
+    given, end = len(nest.flatten(structure)), len(results) - len(changed)
+    for variable, value in zip(changed, results[end:], strict=True):
         variable.assign(value)
-    return nest.pack(structure, outputs)
+    layer.__dict__["_losses"] = results[given:end]
+    return nest.pack(structure, results)
 
 
 def _revision(layer: Layer) -> tuple[int, ...]:
@@ -75,7 +78,8 @@ def _prepare(layer: Layer, args: Any, kwargs: Any) -> Any:
         args, kwargs = nest.map_structure(traced, (args, kwargs))
         result = layer.trace(*args, **kwargs)
     outputs = nest.flatten(result)
-    graph = b.finish({f"output_{i}": y.value for i, y in enumerate(outputs)})
+    named = {f"output_{i}": y.value for i, y in enumerate(outputs)}
+    graph = b.finish(named | {f"loss_{i}": v for i, v in enumerate(b.losses)})
     graph = passes.run(graph, passes.STRUCTURE)
     model, arrays = lower.split(lower.lower(graph))
     variables: dict[Variable, str] = b.bindings

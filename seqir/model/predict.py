@@ -49,15 +49,15 @@ def predict(
     if steps is not None:
         total = min(total, steps * size)
     runner = model._runner  # pyright: ignore[reportPrivateUsage]
-    session = runner.session(device)
     if total <= size:
         feeds = {n: a[:total] for n, a in feeds.items()} if steps is not None else feeds
-        return nest.pack(runner.structure_of(), session.run(feeds))
+        return nest.pack(runner.structure_of(), runner.outputs(feeds, device))
     results: list[Array] = []
     with progress(verbose, -(-total // size), "predict") as advance:
         for begin in range(0, total, size):
             end = min(begin + size, total)
-            parts = session.run({n: a[begin:end] for n, a in feeds.items()})
+            batch = {n: a[begin:end] for n, a in feeds.items()}
+            parts = runner.outputs(batch, device)
             if not results:
                 results = [_room(p, end - begin, total) for p in parts]
             for whole, part in zip(results, parts, strict=True):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seqir import nest
-from seqir.ir import Array
+from seqir.ir import SEED, STEP, Array
 from seqir.ops.tensor import Variable
 
 if TYPE_CHECKING:
@@ -32,7 +32,11 @@ class Runner:
         self, feeds: dict[str, Array], device: str | None = None
     ) -> list[Array]:
         """Outputs as a flat list."""
-        return self.session(device).run(feeds)
+        session = self.session(device)
+        if STEP in session.input_names:
+            seed, step = self.model.next_key()
+            feeds = {**feeds, SEED: seed, STEP: step}
+        return session.run(feeds)
 
     def structure_of(self) -> Any:
         """The structure of the model's outputs."""

@@ -1,0 +1,77 @@
+"""What layers add to the loss: penalties of weights and outputs, and `add_loss`."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any
+
+from seqir import dtypes, nest, ops
+from seqir.errors import DTypeError, GraphError, ShapeError
+from seqir.ir import Array, Builder, current_builder
+from seqir.ops.apply import value_of
+from seqir.ops.reduce import count
+from seqir.ops.tensor import Traced
+
+if TYPE_CHECKING:
+    from seqir.layers.base import Layer
+
+
+def penalties(b: Builder, layer: Layer) -> list[Any]:
+    """Scalars to add to the loss of a graph that the layer was traced in.
+
+    First what layers have added in their calls, then the penalties of the trainable
+    weights.
+    """
+    return [*(Traced(b, value) for value in b.losses), *weight_penalties(layer)]
+
+
+def weight_penalties(layer: Layer) -> list[Any]:
+    """``regularizer(weight)`` of every trainable weight that has a regularizer."""
+    weights = layer.trainable_weights
+    return [w.regularizer(w) for w in weights if w.regularizer is not None]
+
+
+def losses(layer: Layer, called: Sequence[Array]) -> list[Any]:
+    """`penalties` inside a trace; outside, the numbers of the last call instead."""
+    b = current_builder()
+    return [*called, *weight_penalties(layer)] if b is None else penalties(b, layer)
+
+
+def add(layer: Layer, loss: Any) -> None:
+    """Add one scalar or several to the losses of the graph under construction.
+
+    Raises: GraphError outside of a trace, ShapeError for what is no scalar, DTypeError
+        for integers.
+    """
+    b = current_builder()
+    if b is None:
+        raise GraphError(
+            f"add_loss of layer {layer.name!r} belongs into its call: outside of it "
+            "there is no loss to add to"
+        )
+    for each in nest.flatten(loss):
+        value = value_of(b, each)
+        if value.type.rank:
+            raise ShapeError(
+                f"add_loss of layer {layer.name!r} takes scalars, got {value.type}: "
+                "take its sum or mean"
+            )
+        if not dtypes.is_float(value.type.dtype):
+            raise DTypeError(
+                f"add_loss of layer {layer.name!r} takes floating-point scalars, got "
+                f"{value.type}"
+            )
+        b.losses.append(value)
+
+
+def add_activity(layer: Layer, outputs: Any) -> None:
+    """Add ``activity_regularizer(y) / batch size`` of each output y.
+
+    Its nodes are none of the layer's own: those compute what the layer gives.
+    """
+    b = current_builder()
+    assert b is not None, "a trace runs inside Builder.active()"
+    with b.at(f"losses/{b.path}"):
+        for y in nest.flatten(outputs):
+            loss = layer.activity_regularizer(y)
+            add(layer, ops.divide(loss, count(y, (0,))) if y.ndim else loss)

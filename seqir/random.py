@@ -1,0 +1,209 @@
+"""``seqir.random``: random tensors, inside models and of arrays at once.
+
+`seed` says what the numbers are a function of:
+
+===============  ====================================================================
+None             the run's seed and step: other numbers at every step and every call
+`SeedGenerator`  the same, with a seed of its own if it was given one
+an integer       that integer alone: always the same numbers
+===============  ====================================================================
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqir import config, dtypes, ops
+from seqir.errors import ArgumentError, ShapeError
+from seqir.initializers import draw_seed
+from seqir.initializers.base import check_number, check_seed, float_name
+from seqir.ir import Array, current_builder
+from seqir.ops import random as numbers
+from seqir.ops.call import operation
+from seqir.ops.random import Key
+from seqir.ops.tensor import Size, Tensor, Traced, dim_of
+from seqir.shapes import format_shape
+
+
+class SeedGenerator:
+    """Seed and step of random numbers outside of runs; in a run its step counts.
+
+    Without a seed it draws one when it is first needed, and in a run takes the run's.
+
+    Raises: ArgumentError unless `seed` is None or an integer from 0 to 2**64 - 1.
+    Source: ``keras.random.SeedGenerator``.
+    """
+
+    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
+        self.seed = None if seed is None else check_seed(seed)
+        self.name = name
+        self._drawn: int | None = self.seed
+        self._steps = 0
+
+    def next(self) -> tuple[Array, Array]:
+        """The seed and a new step, as int64 scalars."""
+        if self._drawn is None:
+            self._drawn = draw_seed()
+        self._steps += 1
+        return _int64(self._drawn), _int64(self._steps - 1)
+
+    def get_config(self) -> dict[str, Any]:
+        """`seed` as it was given."""
+        return {"seed": self.seed}
+
+
+def key(seed: SeedGenerator | int | None) -> Key:
+    """What the next random tensor with this `seed` argument is a function of."""
+    if seed is not None and not isinstance(seed, SeedGenerator):
+        return Key(_int64(check_seed(seed)), _int64(0), 0)
+    b = current_builder()
+    if b is None:
+        return Key(*(seed or SeedGenerator()).next(), 0)
+    run_seed, step = (Traced(b, value) for value in b.key())
+    if seed is None or seed.seed is None:
+        return Key(run_seed, step, b.draw(None))
+    return Key(_int64(seed.seed), step, b.draw(seed))
+
+
+@operation
+def uniform(
+    shape: Any,
+    minval: float = 0.0,
+    maxval: float = 1.0,
+    dtype: Any = None,
+    seed: SeedGenerator | int | None = None,
+) -> Any:
+    """Uniform numbers in [minval, maxval).
+
+    Shapes: `shape` is a shape, with sizes of ``ops.shape(x)`` too, or a tensor of it.
+    Source: ``keras.random.uniform``.
+    """
+    u = numbers.uniform(key(seed), _like(shape), _floating("uniform", dtype))
+    return u if (minval, maxval) == (0, 1) else u * (maxval - minval) + minval
+
+
+@operation
+def normal(
+    shape: Any,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: Any = None,
+    seed: SeedGenerator | int | None = None,
+) -> Any:
+    """Normal numbers of this mean and standard deviation.
+
+    Shapes: `shape` is a shape, with sizes of ``ops.shape(x)`` too, or a tensor of it.
+    Source: ``keras.random.normal``.
+    """
+    z = numbers.normal(key(seed), _like(shape), _floating("normal", dtype))
+    return z * stddev + mean
+
+
+@operation
+def bernoulli(
+    shape: Any,
+    probability: float = 0.5,
+    dtype: Any = None,
+    seed: SeedGenerator | int | None = None,
+) -> Any:
+    """1 with this probability and 0 otherwise.
+
+    Shapes: `shape` is a shape, with sizes of ``ops.shape(x)`` too, or a tensor of it.
+    Raises: ArgumentError unless the probability is from 0 to 1.
+    """
+    share = check_share("probability", probability)
+    name = dtypes.canonical(dtype or "float32")
+    return numbers.bernoulli(key(seed), _like(shape), share, name)
+
+
+@operation
+def dropout(
+    inputs: Any,
+    rate: float,
+    noise_shape: Any = None,
+    seed: SeedGenerator | int | None = None,
+) -> Any:
+    """X with a share `rate` of it set to 0 and the rest divided by 1 - rate.
+
+    Shapes: where `noise_shape` has a 1, an axis is kept or dropped as a whole.
+    Units: rate: fraction of elements dropped.
+    Raises: ArgumentError unless the rate is from 0 to 1; ShapeError for a noise shape
+        that does not broadcast to x.
+    Source: ``keras.random.dropout``.
+    """
+    x = ops.convert_to_tensor(inputs)
+    if not check_share("rate", rate):
+        return x
+    if rate == 1:
+        return ops.zeros_like(x)
+    kept = numbers.bernoulli(key(seed), noise(x, noise_shape), 1.0 - rate, x.dtype)
+    return x * (kept * (1.0 / (1.0 - rate)))
+
+
+def noise(x: Any, noise_shape: Any) -> Any:
+    """A tensor of the shape of the noise for x: x, of size 1 where `noise_shape` is.
+
+    Raises: ShapeError for a noise shape that does not broadcast to x.
+    """
+    if noise_shape is None:
+        return x
+    wanted = tuple(noise_shape)
+    fits = len(wanted) == len(x.shape) and all(
+        n in (None, 1, d) or d is None for n, d in zip(wanted, x.shape, strict=True)
+    )
+    if not fits:
+        raise ShapeError(
+            f"noise_shape {wanted} does not broadcast to {format_shape(x.shape)}: each "
+            "size must be 1, None or that of the input"
+        )
+    return x[tuple(slice(1) if n == 1 else slice(None) for n in wanted)]
+
+
+def check_share(name: str, value: Any) -> float:
+    """The value if it is a number from 0 to 1.
+
+    Raises: ArgumentError otherwise.
+    """
+    share = check_number(name, value)
+    if not 0 <= share <= 1:
+        raise ArgumentError(f"{name} must be between 0 and 1, got {value!r}")
+    return share
+
+
+def _floating(function: str, dtype: Any) -> str:
+    return float_name(f"random.{function}", dtype or config.floatx())
+
+
+def _int64(number: int) -> Array:
+    """The integer modulo 2**64."""
+    return np.array(number, np.uint64).astype(np.int64)
+
+
+def _like(shape: Any) -> Any:
+    """What `seqir.ops.random` takes for a shape: sizes, or a tensor that has them."""
+    if isinstance(shape, Tensor | np.ndarray):
+        return shape
+    sizes = tuple(shape)
+    known = tuple(1 if isinstance(n, Size) else int(dim_of(n)) for n in sizes)
+    if not any(isinstance(n, Size) for n in sizes):
+        return known
+    like: Any = np.zeros(known, bool)
+    for axis, size in enumerate(sizes):
+        if isinstance(size, Size):
+            others = [i for i in range(len(sizes)) if i != axis]
+            like = ops.logical_or(like, ops.expand_dims(_sized(size), others))
+    return like
+
+
+def _sized(size: Size) -> Any:
+    """A vector of an unknown size, from a tensor of the graph that has it."""
+    b = current_builder()
+    assert b is not None, "unknown sizes are those of traced tensors"
+    for value in (*b.inputs.values(), *b.producer):
+        if size.dim in value.type.shape:
+            axis = value.type.shape.index(size.dim)
+            x = ops.zeros_like(Traced(b, value), "bool")
+            return x[tuple(slice(None) if i == axis else 0 for i in range(x.ndim))]
+    raise ShapeError(f"no tensor of this graph has the size {size!r}")
