@@ -84,6 +84,10 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
         extra = penalties(b, model)
         loss, reported = objective.trace(b, ys, predicted, ws, extra)
         if training:
+            values = [loss.value, *(value.value for value in reported.values())]
+            values = passes.rewrite(b, passes.pool_early, values)
+            loss, *others = (Traced(b, value) for value in values)
+            reported = dict(zip(reported, others, strict=True))
             _trace_update(b, model, loss)
     outputs = {LOSS: loss.value}
     names: dict[str, str] = {}
