@@ -363,6 +363,7 @@ CASES: dict[str, list[Case]] = {
         case(x(5, 1, 1), axis=(-1, 1)),
     ],
     "broadcast_to": [case(x(5, 1), (5, 3)), case(x(3), (5, 3)), case(x(1, 1), (2, 2))],
+    "expand_like": [case(x(5, 1), i(5, 3)), case(x(3), x(5, 3)), case(x(), x(2))],
     "concatenate": [
         case([x(5, 3), x(5, 2)], axis=1),
         case([x(5, 3), x(2, 3)]),
@@ -758,6 +759,7 @@ ORACLES: dict[str, Callable[..., Any]] = {
     "top_k": top_k,
     "add_n": sum,
     "getitem": lambda x, key: x[key],
+    "expand_like": lambda a, like: np.broadcast_to(a, like.shape),
     "squared_difference": lambda a, b: keras.ops.square(keras.ops.subtract(a, b)),
     "mish": lambda x: keras.activations.mish(x),
     "shape": lambda x: x.shape,
