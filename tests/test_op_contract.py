@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import ast
 import dataclasses
+import importlib
 import inspect
 import itertools
 import os
+import pkgutil
 import re
 import traceback
 import warnings
@@ -368,7 +370,8 @@ def test_bad_operands_say_what_is_wrong(s: BadSample) -> None:
 
 def operators() -> list[type[Op]]:
     """Every class that a module of `seqir.ops` makes and that can be applied."""
-    modules = [m for m in vars(ops).values() if inspect.ismodule(m)]
+    names = (m.name for m in pkgutil.iter_modules(ops.__path__, "seqir.ops."))
+    modules = map(importlib.import_module, names)
     found = {
         c
         for m in modules

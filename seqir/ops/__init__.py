@@ -6,61 +6,6 @@ Each stands in one file with the operator classes that it uses. `ALL` lists ever
 operator class.
 """
 
-from seqir.ir import Op
-from seqir.ops import (
-    activation as _activation,
-)
-from seqir.ops import (
-    arith as _arith,
-)
-from seqir.ops import (
-    barrier as _barrier,
-)
-from seqir.ops import (
-    constant as _constant,
-)
-from seqir.ops import (
-    conv as _conv,
-)
-from seqir.ops import (
-    conv_grad as _conv_grad,
-)
-from seqir.ops import (
-    convert as _convert,
-)
-from seqir.ops import (
-    gather as _gather,
-)
-from seqir.ops import (
-    like as _like,
-)
-from seqir.ops import (
-    linalg as _linalg,
-)
-from seqir.ops import (
-    movement as _movement,
-)
-from seqir.ops import (
-    norm as _norm,
-)
-from seqir.ops import (
-    pool as _pool,
-)
-from seqir.ops import (
-    pool_grad as _pool_grad,
-)
-from seqir.ops import (
-    reduce as _reduce,
-)
-from seqir.ops import (
-    resize as _resize,
-)
-from seqir.ops import (
-    sort as _sort,
-)
-from seqir.ops import (
-    unary as _unary,
-)
 from seqir.ops.activation import (
     celu,
     elu,
@@ -204,6 +149,7 @@ from seqir.ops.nn import (
     rms_normalization,
     sparse_categorical_crossentropy,
 )
+from seqir.ops.operators import ALL
 from seqir.ops.parts import (
     concatenate,
     flip,
@@ -304,88 +250,6 @@ from seqir.ops.unary import (
     tanh,
     trunc,
 )
-
-ALL: tuple[type[Op], ...] = (
-    _activation.Relu,
-    _activation.Sigmoid,
-    _activation.LeakyRelu,
-    _activation.Elu,
-    _activation.Selu,
-    _activation.HardSigmoid,
-    _activation.Softplus,
-    _activation.Softsign,
-    _activation.Gelu,
-    _activation.Mish,
-    _activation.HardSwish,
-    _activation.Clip,
-    _activation.PRelu,
-    _activation.Softmax,
-    _activation.LogSoftmax,
-    _arith.Add,
-    _arith.Sub,
-    _arith.Mul,
-    _arith.Div,
-    _arith.FloorDiv,
-    _arith.Mod,
-    _arith.Pow,
-    _arith.Maximum,
-    _arith.Minimum,
-    _arith.Equal,
-    _arith.Less,
-    _arith.LessEqual,
-    _arith.And,
-    _arith.Or,
-    _arith.Xor,
-    _arith.Not,
-    _arith.Where,
-    _barrier.StopGradient,
-    _constant.Constant,
-    _conv.Conv,
-    _conv.ConvTranspose,
-    _conv_grad.ConvKernelGrad,
-    _conv_grad.ConvInputGrad,
-    _convert.Cast,
-    _convert.FillLike,
-    _gather.Gather,
-    _gather.GatherElements,
-    _gather.GatherND,
-    _gather.OneHot,
-    _gather.Scatter,
-    _gather.ScatterElements,
-    _like.ExpandLike,
-    _like.ReshapeLike,
-    _like.SplitLike,
-    _like.Unslice,
-    _linalg.MatMul,
-    _linalg.Gemm,
-    _linalg.Einsum,
-    _movement.Transpose,
-    _movement.Reshape,
-    _movement.ExpandDims,
-    _movement.Squeeze,
-    _movement.Expand,
-    _movement.Slice,
-    _movement.Pad,
-    _movement.Concat,
-    _movement.Tile,
-    _norm.BatchNorm,
-    _norm.LayerNorm,
-    _pool.MaxPool,
-    _pool.AveragePool,
-    _pool_grad.MaxPoolGrad,
-    _pool_grad.MaxPoolPick,
-    _pool_grad.AveragePoolGrad,
-    _reduce.Reduce,
-    _reduce.ArgReduce,
-    _reduce.Count,
-    _reduce.CumSum,
-    _resize.Upsample,
-    _sort.TopK,
-    _unary.Function,
-    _unary.IsNaN,
-    _unary.IsInf,
-)
-"""Every operator class."""
 
 __all__ = [
     "ALL",
