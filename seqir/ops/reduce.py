@@ -95,8 +95,12 @@ class Reduce(Op):
         if target != "cpu" or self.kind not in ("sum", "mean") or not across:
             return None
         # ONNX Runtime works on the samples in parallel, on one long sum it does not.
-        each = apply(replace(self, axes=tuple(axes[1:])), x)
-        return apply(replace(self, axes=(0,)), each)
+        # The axes go last, so that a mean is shared whether it keeps them or not.
+        from seqir.ops.movement import squeeze
+
+        each = apply(replace(self, axes=tuple(axes[1:]), keepdims=True), x)
+        y = apply(replace(self, axes=(0,), keepdims=True), each)
+        return y if self.keepdims else squeeze(y, axes)
 
     def simplified(self, x: Value) -> Value | None:
         return None if self.axes else x
