@@ -331,7 +331,7 @@ def reductions() -> Iterator[Sample]:
             yield Sample(CumSum(-1, exclusive, reverse), (i(2, 4),))
     for axes in ((0,), (-1, 0), (1, 2), ()):
         yield Sample(Count(axes), (x(BATCH, 3, 4),))
-    yield Sample(Count((0,)), (x(BATCH, dtype="float64"),))
+    yield Sample(Count((0,), "float64"), (i(BATCH),))
     yield Sample(CumSum(), (x(4, dtype="float64"),))
     key = [x(dtype="int64", values=(v,)) for v in (2**62 + 99, 7)]
     for sizes in ((BATCH, 7, 3), (BATCH,), (4, 6), (), (2, 0, 3)):

@@ -338,6 +338,15 @@ def test_one_graph_for_every_batch(size: int, engine: Any) -> None:
     np.testing.assert_allclose(engine(graph, {"x0": x})["d0"], wanted, 1e-5, 1e-7)
 
 
+@pytest.mark.parametrize("shape", [(70000,), ("n",)])
+def test_a_mean_of_more_than_half_precision_can_count(shape: Any) -> None:
+    x = np.ones(70000, np.float16)
+    graph = graph_of(lambda x: ops.mean(x) * 700.0, x, shapes=[shape])
+    d = evaluate(graph, {"x0": x})["d0"]
+    assert d.dtype == np.float16
+    np.testing.assert_allclose(d, 0.01, 1e-3)
+
+
 # Whole functions, against JAX.
 
 

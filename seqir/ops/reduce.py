@@ -139,6 +139,12 @@ def _other_factors(g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
     return g * (others * coerce(alone, x.dtype))
 
 
+def _mean(g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """The gradient of a mean; narrow types cannot hold the number of elements."""
+    dtype = x.dtype if dtypes.itemsize(x.dtype) > 2 else "float32"
+    return coerce(coerce(g, dtype) / count(x, axes, dtype), x.dtype)
+
+
 def _softmax(g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
     from seqir.ops.unary import exp
 
@@ -147,7 +153,7 @@ def _softmax(g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
 
 _GRADIENTS: Final[dict[str, Callable[[Any, Any, Any, tuple[int, ...]], Any]]] = {
     "sum": lambda g, y, x, axes: g,
-    "mean": lambda g, y, x, axes: g / count(x, axes),
+    "mean": _mean,
     "max": _shared,
     "min": _shared,
     "prod": _other_factors,
@@ -159,39 +165,41 @@ _GRADIENTS: Final[dict[str, Callable[[Any, Any, Any, tuple[int, ...]], Any]]] = 
 
 @dataclass(frozen=True)
 class Count(Op):
-    """y = how many elements x has along the axes: one number of x's element type.
+    """y = how many elements x has along the axes, as one floating-point number.
 
     Source: ONNX ``Shape`` (opset 15), where a size is unknown.
     """
 
     name: ClassVar[str] = "count"
     axes: tuple[int, ...]
+    dtype: str = "float32"
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         for axis in self.axes:
             shapes.normalize_axis(axis, x.rank)
-        return (x.with_shape(()),)
+        return (TensorType(self.dtype, ()),)
 
     def evaluate(self, x: Array) -> tuple[Array]:
-        return (np.asarray(math.prod(x.shape[a] for a in self.axes), x.dtype),)
+        size = math.prod(x.shape[a] for a in self.axes)
+        return (np.asarray(size, dtypes.to_numpy(self.dtype)),)
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        type = node.operands[0].type
-        size = shapes.volume(type.shape[a] for a in self.axes)
+        sizes = node.operands[0].type.shape
+        size = shapes.volume(sizes[a] for a in self.axes)
         if isinstance(size, int):
-            return (emit.scalar(size, type.dtype),)
-        sizes = emit("Gather", emit("Shape", x), emit.ints(*self.axes))
-        total = emit("ReduceProd", sizes, keepdims=0)
-        return (emit("Cast", total, to=ONNX_CODE[type.dtype]),)
+            return (emit.scalar(size, self.dtype),)
+        counted = emit("Gather", emit("Shape", x), emit.ints(*self.axes))
+        total = emit("ReduceProd", counted, keepdims=0)
+        return (emit("Cast", total, to=ONNX_CODE[self.dtype]),)
 
     def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         return (None,)
 
 
-def count(x: Any, axes: tuple[int, ...]) -> Any:
+def count(x: Any, axes: tuple[int, ...], dtype: str) -> Any:
     """How many elements x has along the axes: a number, or a tensor of one."""
     size = shapes.volume(x.type.shape[a] for a in axes)
-    return float(size) if isinstance(size, int) else apply(Count(axes), x)
+    return float(size) if isinstance(size, int) else apply(Count(axes, dtype), x)
 
 
 @dataclass(frozen=True)
