@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Mapping
 from typing import Any
 
 from seqir import ops
-from seqir.errors import ArgumentError, did_you_mean
+from seqir.errors import ArgumentError, ShapeError, did_you_mean
 
 
 class Regularizer:
@@ -65,23 +65,68 @@ class L2(Regularizer):
         return self.l2 * ops.sum(ops.square(x))
 
 
-_TABLE: dict[str, Callable[[], Regularizer]] = {
+class OrthogonalRegularizer(Regularizer):
+    """penalty = factor * mean(|cosine|) over the pairs of different rows (or columns).
+
+    Shapes: x[m, n] with two or more rows (columns, for mode "columns").
+    Raises: ArgumentError for another mode, ShapeError for another rank.
+    Source: ``keras.regularizers.OrthogonalRegularizer``.
+    """
+
+    def __init__(self, factor: float = 0.01, mode: str = "rows") -> None:
+        self.factor = _penalty("factor", factor)
+        if mode not in ("rows", "columns"):
+            raise ArgumentError(f"mode must be 'rows' or 'columns', got {mode!r}")
+        self.mode = mode
+
+    def __call__(self, x: Any) -> Any:
+        """The penalty of a matrix."""
+        if len(x.shape) != 2:
+            raise ShapeError(
+                f"OrthogonalRegularizer takes a matrix, got shape {tuple(x.shape)}"
+            )
+        rows = x if self.mode == "rows" else ops.transpose(x)
+        rows = ops.normalize(rows, axis=1)
+        cosines = ops.matmul(rows, ops.transpose(rows))
+        count = x.shape[0 if self.mode == "rows" else 1]
+        others = ops.cast(1 - ops.eye(count), cosines.dtype)
+        total = ops.sum(ops.absolute(cosines) * others)
+        return total * (self.factor / (count * (count - 1)))
+
+
+l1 = L1
+l2 = L2
+l1_l2 = L1L2
+orthogonal_regularizer = OrthogonalRegularizer
+
+_TABLE: dict[str, type[Regularizer]] = {
     "l1": L1,
     "l2": L2,
-    "l1_l2": lambda: L1L2(0.01, 0.01),
+    "orthogonal_regularizer": OrthogonalRegularizer,
     "L1": L1,
     "L2": L2,
-    "L1L2": lambda: L1L2(0.01, 0.01),
+    "L1L2": L1L2,
+    "OrthogonalRegularizer": OrthogonalRegularizer,
 }
 
 
 def get(identifier: Any) -> Any:
-    """The regularizer for a name, a function of a tensor, or None.
+    """The regularizer for a name, a class, a config, a function of a tensor, or None.
 
-    Raises: ArgumentError for an unknown name.
+    Raises: ArgumentError for an unknown name, and for the name of the two penalties
+        together: with the defaults of `L1L2` it would be no penalty.
     """
+    if isinstance(identifier, type) and issubclass(identifier, Regularizer):
+        return identifier()
     if identifier is None or callable(identifier):
         return identifier
+    if isinstance(identifier, Mapping) and identifier.get("class_name") in _TABLE:
+        return _TABLE[identifier["class_name"]].from_config(identifier["config"])
+    if identifier in ("l1l2", "l1_l2", "L1L2"):
+        raise ArgumentError(
+            f"regularizer {identifier!r} does not say how much: pass "
+            "regularizers.L1L2(l1=0.01, l2=0.01), or 'l1' or 'l2' for one of them"
+        )
     if isinstance(identifier, str) and identifier in _TABLE:
         return _TABLE[identifier]()
     raise ArgumentError(
