@@ -15,12 +15,12 @@ import seqir
 
 ROOT = Path(seqir.__file__).parent
 FLOORS = (
-    "errors dtypes shapes tensortype naming nest config files version",
+    "errors dtypes shapes tensortype naming nest config files tensorfile version",
     "ir",
     "ops",
     "passes initializers activations regularizers constraints autodiff losses "
-    "optimizers data",
-    "lower metrics callbacks random",
+    "data",
+    "lower optimizers metrics callbacks random",
     "runtime",
     "layers",
     "train",

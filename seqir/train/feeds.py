@@ -11,6 +11,7 @@ from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import SEED, STEP, Array
 from seqir.ops.tensor import Variable
 from seqir.tensortype import TensorType
+from seqir.train.objective import Labels
 from seqir.train.outputs import Outputs
 from seqir.train.steps import BatchTypes, Step
 
@@ -31,7 +32,7 @@ class Feeder:
         self._outputs: Outputs
         self._key: Any = None
         self._step: Step | None = None
-        self._classes: list[int | None] = []
+        self._labels: list[Labels | None] = []
 
     def step_of(self, batch: Batch) -> tuple[Step, dict[str, Array]]:
         """The compiled step that takes this batch, and the batch as its feeds.
@@ -52,12 +53,12 @@ class Feeder:
             types = BatchTypes(tuple(map(_type, ys)), tuple(map(_type, ws)))
             self._step = model.compiled.step(types, training=self.training)
             self._key = key
-            self._classes = model.compiled.objective.label_counts()
+            self._labels = model.compiled.objective.labels
         step = self._step
         assert step is not None
-        for i, classes in enumerate(self._classes):
-            if classes is not None:
-                _check_labels(ys[i], classes, self._outputs.labels[i])
+        for i, labels in enumerate(self._labels):
+            if labels is not None:
+                _check_labels(ys[i], labels, self._outputs.labels[i])
         feeds = model.batch_feeds(batch.x)
         traced = step.traced
         for name, array in zip(
@@ -89,11 +90,14 @@ class Feeder:
         return [None if w is None else np.asarray(w, kind) for w in found]
 
 
-def _check_labels(y: Array | None, classes: int, output: str) -> None:
-    """ArgumentError unless all labels are class numbers."""
-    if y is None or (y.dtype.kind == "i" and y.min() >= 0 and y.max() < classes):
-        return  # the usual case, without the care that an error message needs
-    data.check_labels(y, classes, f"targets of output {output!r}")
+def _check_labels(y: Array | None, labels: Labels, output: str) -> None:
+    """ArgumentError unless all targets are class numbers."""
+    usual = y is None or (
+        y.dtype.kind == "i" and y.min() >= 0 and y.max() < labels.classes
+    )
+    if not usual:  # now with the care that a good message needs
+        what = f"targets of output {output!r}"
+        data.check_labels(y, labels.classes, what, labels.ignored)
 
 
 def _numeric(y: Any) -> Array:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, NamedTuple
 
 from seqir import losses, nest, ops
 from seqir import metrics as metrics_room
@@ -42,7 +42,7 @@ class Objective:
         self.tracker = metrics_room.Mean(name="loss")
         self._losses: list[Any] | None = None
         self._weights: list[Any] = []
-        self._classes: list[int | None] = []
+        self._labels: list[Labels | None] = []
         self._loss_trackers: list[Any] = []
         self._metrics: dict[str, tuple[int, Any, bool]] = {}
 
@@ -80,9 +80,10 @@ class Objective:
         found.update((n, m.direction) for n, (_, m, _) in self._metrics.items())
         return found
 
-    def label_counts(self) -> list[int | None]:
-        """For each output whose targets are class numbers, how many classes it has."""
-        return self._classes
+    @property
+    def labels(self) -> list[Labels | None]:
+        """For each output whose targets are class numbers, which ones there are."""
+        return self._labels
 
     def reset(self) -> None:
         """Start all metrics anew."""
@@ -99,7 +100,7 @@ class Objective:
             None if loss is None else _loss_of(loss, y, p)
             for loss, y, p in zip(found, targets, predicted, strict=True)
         ]
-        self._classes = list(map(_classes, self._losses, predicted))
+        self._labels = list(map(_labels, self._losses, predicted))
         several = sum(loss is not None for loss in self._losses) > 1
         self._loss_trackers = [
             metrics_room.Mean(name=f"{label}_loss") if several and loss else None
@@ -201,13 +202,21 @@ def _batch_size(predicted: list[Any]) -> Any:
     return ops.sum(ones)
 
 
-def _classes(loss: Any, p: Any) -> int | None:
-    """How many classes a loss of class numbers knows; None for other losses."""
-    if not isinstance(loss, losses.SparseCategoricalCrossentropy) and (
-        getattr(loss, "fn", None) is not losses.sparse_categorical_crossentropy
-    ):
+class Labels(NamedTuple):
+    """What the targets of an output can be, if they are class numbers."""
+
+    classes: int
+    ignored: int | None
+    """A number that stands for no class."""
+
+
+def _labels(loss: Any, p: Any) -> Labels | None:
+    """The class numbers that a loss takes as targets; None for other losses."""
+    if not getattr(loss, "class_numbers", False):
         return None
-    return None if getattr(loss, "ignore_class", None) is not None else p.shape[-1]
+    return Labels(
+        p.shape[getattr(loss, "axis", -1)], getattr(loss, "ignore_class", None)
+    )
 
 
 def _loss_of(identifier: Any, y: Any, p: Any) -> Any:
