@@ -7,10 +7,11 @@ from typing import Any, ClassVar, NamedTuple
 
 import numpy as np
 
-from seqir import config, dtypes, losses, ops
+from seqir import config, dtypes, losses, ops, shapes
 from seqir.errors import ArgumentError, ShapeError
 from seqir.metrics.base import Direction, Metric, read
-from seqir.ops.apply import apply
+from seqir.metrics.reduction import spread
+from seqir.ops.apply import apply, type_of_operand
 from seqir.ops.reduce import CumSum
 from seqir.ops.tensor import Variable
 
@@ -65,11 +66,11 @@ class ConfusionMetric(Metric):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Count the decisions on one batch.
 
-        Raises: ShapeError if labels or weights do not broadcast to the scores.
+        Raises: ShapeError unless there is a label for each score, and weights broadcast
+            to them.
         """
         y_true, y_pred, weight = self._operands(y_true, y_pred, sample_weight)
-        positive = ops.expand_like(y_true, y_pred)
-        negative = 1.0 - positive
+        positive, negative = y_true, 1.0 - y_true
         if weight is not None:
             weight = ops.expand_like(weight, y_pred)
             positive, negative = positive * weight, negative * weight
@@ -85,16 +86,21 @@ class ConfusionMetric(Metric):
         """What each decision counts, so that it broadcasts to the labels."""
         if sample_weight is None:
             return None
-        weight = ops.cast(sample_weight, y_true.dtype)
-        missing = ops.ndim(y_true) - ops.ndim(weight)
-        return ops.expand_dims(weight, tuple(range(-missing, 0))) if missing else weight
+        return spread(ops.cast(sample_weight, y_true.dtype), y_true)
 
     def _operands(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+        """Labels, scores and weights of the decisions that count."""
         dtype = config.floatx()
         y_pred, y_true = losses.same_rank(
             ops.cast(y_pred, dtype), ops.cast(y_true, dtype)
         )
         y_true = ops.cast(ops.cast(y_true, "bool"), dtype)
+        labels, scores = type_of_operand(y_true), type_of_operand(y_pred)
+        if not shapes.agree(labels.shape, scores.shape):
+            raise ShapeError(
+                f"{self.name!r} needs a label for each score, got labels {labels} and "
+                f"scores {scores}"
+            )
         weight = self.weights_of(y_true, sample_weight)
         if self.top_k is not None:
             y_pred = _only_top(y_pred, self.top_k)

@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqir import activations, config, dtypes, ops
-from seqir.errors import ArgumentError, ShapeError, did_you_mean
+from seqir.errors import ArgumentError, NotBuiltError, ShapeError, did_you_mean
 from seqir.metrics.base import Direction
 from seqir.metrics.confusion import ConfusionMetric, Counts, parse_thresholds, share
 
@@ -96,7 +96,12 @@ class AUC(ConfusionMetric):
         return by_label if weight is None else weight * by_label
 
     def result(self) -> Any:
-        """The area so far."""
+        """The area so far.
+
+        Raises: NotBuiltError before the first batch, if the labels were not counted.
+        """
+        if not self._counters:
+            raise NotBuiltError(f"{self.name!r} has no result before its first batch")
         area = self._pr_area() if self._interpolates_precision() else self._area()
         by_label = ops.sum(area, 0)
         if not self.multi_label:
@@ -104,7 +109,7 @@ class AUC(ConfusionMetric):
         if self.label_weights is None:
             return ops.mean(by_label)
         weights = self._label_weights(by_label.dtype)
-        return ops.sum(by_label * weights) / float(np.sum(weights))
+        return ops.divide_no_nan(ops.sum(by_label * weights), ops.sum(weights))
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal metric."""

@@ -107,7 +107,13 @@ def _masked(sample_weight: Any, mask: Any) -> Any:
     if sample_weight is None:
         return mask
     mask, weight = losses.same_rank(mask, ops.cast(sample_weight, mask.dtype))
-    return weight * mask
+    return spread(weight, mask) * mask
+
+
+def spread(weight: Any, values: Any) -> Any:
+    """The weights with axes of size 1 at the end for what else the values have."""
+    missing = ops.ndim(values) - ops.ndim(weight)
+    return ops.expand_dims(weight, tuple(range(-missing, 0))) if missing > 0 else weight
 
 
 def _per_sample(
