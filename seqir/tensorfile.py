@@ -35,7 +35,7 @@ def write(
     """
     from safetensors.numpy import save_file
 
-    flat = {name: np.ascontiguousarray(array) for name, array in arrays.items()}
+    flat = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     metadata = {NOTE: json.dumps(note), DIGEST: _digest(flat)}
     with staged(path) as scratch:
         save_file(flat, scratch, metadata=metadata)
@@ -70,7 +70,7 @@ def _digest(arrays: Mapping[str, Array]) -> str:
     """A hash of names, types, shapes and bytes."""
     total = hashlib.sha256()
     for name in sorted(arrays):
-        array = np.ascontiguousarray(arrays[name])
+        array = np.asarray(arrays[name], order="C")
         total.update(f"{name} {array.dtype.name} {array.shape}\n".encode())
         total.update(array.reshape(-1).view(np.uint8).data)
     return total.hexdigest()

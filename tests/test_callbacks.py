@@ -518,7 +518,7 @@ class Cell:
 def averaging_model() -> tuple[FakeModel, Cell, Cell]:
     model, weight, average = FakeModel(), Cell(1.0), Cell(9.0)
     model.optimizer = SimpleNamespace(
-        use_ema=True, _trainable_variables=[weight], _averages=[average]
+        use_ema=True, trainable_variables=[weight], _averages=[average]
     )
     return model, weight, average
 

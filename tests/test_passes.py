@@ -205,6 +205,11 @@ def test_a_shift_along_another_axis_does_not_fold() -> None:
     assert passes.fold_affine(graph) is graph
 
 
+def test_scalars_have_no_channels_to_fold() -> None:
+    graph = trace((), lambda x: x * np.float32(2) + np.float32(1))
+    assert passes.fold_affine(graph) is graph
+
+
 def test_a_rank_3_product_keeps_its_bias() -> None:
     graph = trace(("n", 4, 3), lambda x: ops.matmul(x, ones(3, 2)) + ones(2))
     assert passes.fold_affine(graph) is graph

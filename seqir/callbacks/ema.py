@@ -94,5 +94,5 @@ class SwapEMAWeights(Callback):
                 "SwapEMAWeights needs an optimizer that averages: pass use_ema=True to "
                 f"{type(optimizer).__name__}"
             )
-        averages = optimizer._averages
-        return list(zip(optimizer._trainable_variables, averages, strict=True))
+        weights, averages = optimizer.trainable_variables, optimizer._averages
+        return list(zip(weights, averages, strict=True))

@@ -120,7 +120,7 @@ class ReduceLROnPlateau(MonitorCallback):
                 self._reduce(epoch, rate)
 
     def _reduce(self, epoch: int, rate: float) -> None:
-        lower = max(rate * self.factor, self.min_lr)
+        lower = float(max(rate * self.factor, self.min_lr))
         self.model.optimizer.learning_rate = lower
         self.cooldown_counter = self.cooldown
         self.wait = 0

@@ -96,7 +96,7 @@ def _match(
         return None
     if any(v not in known for v in before.operands[1:]):
         return None
-    if node.results[0].type.shape != x.type.shape:
+    if not x.type.rank or node.results[0].type.shape != x.type.shape:
         return None
     axis = before.op.channel_axis
     affine = node.op.channelwise(x.type.rank, axis % x.type.rank, *arrays)
