@@ -1,8 +1,10 @@
 """Metrics against Keras: at once on arrays, and as graphs run by ONNX Runtime."""
 
+import copy
 import functools
 import inspect
 import json
+import pickle
 import re
 import warnings
 from collections.abc import Callable
@@ -323,7 +325,7 @@ def close(found: Any, wanted: Any) -> None:
 
 
 def of_keras(metric: Any, batch: Batch) -> Any:
-    with warnings.catch_warnings():  # its own: fewer samples than regressors
+    with warnings.catch_warnings():  # its own: 0 / 0, fewer samples than regressors
         warnings.simplefilter("ignore")
         metric.update_state(*batch)
         return metric.result()
@@ -767,3 +769,26 @@ def test_more_thresholds_cost_no_more_nodes() -> None:
             metrics.AUC(num_thresholds=number).update_state(y, p)
         counts.append(len(b.nodes))
     assert counts[0] == counts[1]
+
+
+@pytest.mark.parametrize("case", CASES)
+def test_python_lists_are_batches(case: str) -> None:
+    metric, other = made(case)
+    y, p = batches(case, False)[0]
+    wanted = of_keras(other, (y, p))
+    np.testing.assert_allclose(metric(y.tolist(), p.tolist()), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize("case", ["auc_flat", "auc_multi", "mse", "f1", "iou"])
+def test_copies_count_on_their_own(case: str) -> None:
+    metric, _ = made(case)
+    first, second, _ = batches(case, False)
+    metric(*first)
+    for again in (copy.deepcopy(metric), pickle.loads(pickle.dumps(metric))):
+        before = [v.numpy() for v in metric.variables]
+        wanted = copy.deepcopy(metric)(*second)
+        close(again(*second), wanted)
+        for variable, array in zip(metric.variables, before, strict=True):
+            np.testing.assert_array_equal(variable.array, array)
+        again.reset_state()
+        assert not any(np.any(v.array) for v in again.variables)

@@ -23,7 +23,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
     Shapes: [...], [...] -> [...]. Source: ``keras.metrics.binary_accuracy``.
     """
     y_true, y_pred = losses.same_rank(y_true, y_pred)
-    return _matches(y_true, ops.cast(y_pred > threshold, ops.dtype(y_true)))
+    return _matches(y_true, ops.cast(ops.greater(y_pred, threshold), ops.dtype(y_true)))
 
 
 def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
