@@ -186,7 +186,7 @@ def test_a_damaged_checkpoint_is_passed_over(tmp_path: Path) -> None:
         file.write_bytes(b"nothing")
     with (
         pytest.warns(UserWarning, match="is passed over"),
-        pytest.raises(LoadError, match="no checkpoint in .* is whole"),
+        pytest.raises(LoadError, match=r"no checkpoint in .* is whole"),
     ):
         small().fit(x, y, epochs=4, verbose=0, resume=folder)
 

@@ -42,7 +42,7 @@ class Position:
         epoch: the epoch, from 0.
         batch: the batch of that epoch, from 0.
         shuffle: what the order of the samples is a function of, with the epoch.
-        ended: the last epoch is over.
+        ended: a callback has ended the training.
     """
 
     epoch: int = 0

@@ -10,8 +10,10 @@ from dataclasses import dataclass
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+import numpy as np
+
 from seqir import callbacks as callbacks_room
-from seqir import data
+from seqir import data, nest
 from seqir.data import Batch, Batches
 from seqir.errors import ArgumentError
 from seqir.ir import Array
@@ -201,7 +203,7 @@ class _Fit:
                     callbacks.set_state(self._known.states, self._known.arrays)
                 if not self.position.ended:
                     self._epochs(batches, validation)
-                if self.position.ended:
+                if self.position.ended or self.position.epoch >= options.epochs:
                     trained = model.trainable_weights
                     model.optimizer.finalize_variable_values(trained)
                 callbacks.on_train_end()
@@ -212,11 +214,15 @@ class _Fit:
         return callbacks.history
 
     def _prepare(self, batches: Batches) -> None:
-        """Build and trace for the first batch, so that there is state to restore."""
-        first = next(iter(batches.epoch(self.position.epoch)), None)
-        if first is None:
-            raise ArgumentError("there is no batch to train on: the data is empty")
-        self.feeder.step_of(first)
+        """Build and trace for such batches, so that there is state to restore."""
+
+        def stand_in(spec: Any) -> Any:
+            return None if spec is None else np.zeros((1, *spec.shape), spec.dtype)
+
+        found = batches.signature
+        parts = (found.x, found.y, found.sample_weight)
+        arrays = (nest.map_structure(stand_in, part) for part in parts)
+        self.feeder.step_of(Batch(*arrays, size=1))
 
     def _batches(self, source: tuple[Any, Any, Any]) -> Batches:
         options = self.options
@@ -263,11 +269,12 @@ class _Fit:
                 logs.update({f"val_{name}": value for name, value in found.items()})
             position.epoch, position.batch = epoch + 1, 0
             self.callbacks.on_epoch_end(epoch, logs)
-            position.ended = model.stop_training or epoch + 1 == options.epochs
+            position.ended = model.stop_training
             interrupted = self.interrupts.asked is not None
-            if options.checkpoint_freq == "epoch" or position.ended or interrupted:
+            last = position.ended or interrupted or epoch + 1 == options.epochs
+            if options.checkpoint_freq == "epoch" or last:
                 self._save()
-            if model.stop_training or interrupted:
+            if last:
                 return
 
     def _epoch(self, batches: Batches, epoch: int) -> dict[str, Any] | None:

@@ -9,6 +9,8 @@ from seqir import losses, nest, ops
 from seqir import metrics as metrics_room
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Builder
+from seqir.ops.apply import value_of
+from seqir.ops.tensor import Traced
 from seqir.train.outputs import Outputs
 
 
@@ -191,8 +193,13 @@ class Objective:
             with b.source(name, type(metric).__name__):
                 w = weights[place] if weighted else None
                 metric.update_state(targets[place], predicted[place], sample_weight=w)
-                reported[name] = metric.result()
+                reported[name] = _traced(b, metric.result())
         return total, reported
+
+
+def _traced(b: Builder, result: Any) -> Any:
+    """The result of a metric, which may be a variable or a number."""
+    return result if isinstance(result, Traced) else Traced(b, value_of(b, result))
 
 
 def _batch_size(predicted: list[Any]) -> Any:
