@@ -159,3 +159,20 @@ def test_a_graph_updates_a_shared_layer_once_more_for_each_call() -> None:
     np.testing.assert_allclose(
         found[b.bindings[layer.moving_mean]], first * 0.5 + 1.5, rtol=1e-5
     )
+
+
+def test_groups_of_images_of_any_size() -> None:
+    x = seqir.Input((None, None, 6))
+    model = seqir.Model(x, layers.GroupNormalization(3)(x))
+    theirs = keras.layers.GroupNormalization(3)
+    for size in (4, 7):
+        image = noise(size, 2, size, size + 1, 6)
+        wanted = np.asarray(theirs(image))
+        np.testing.assert_allclose(model(image), wanted, rtol=1e-5, atol=1e-5)
+
+
+def test_root_mean_squares_along_any_axis() -> None:
+    x = noise(5, 2, 3, 4)
+    y = layers.RMSNormalization(1, epsilon=0.1)(x)
+    wanted = x / np.sqrt((x**2).mean(1, keepdims=True) + 0.1)
+    np.testing.assert_allclose(y, wanted, rtol=1e-5)

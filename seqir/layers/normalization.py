@@ -68,22 +68,7 @@ class BatchNormalization(Layer):
                 f"{self.axis}, got {format_shape(input_shape)}"
             )
         self._size = size
-        if self.scale:
-            self.gamma = self.add_weight(
-                (size,),
-                self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                (size,),
-                self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-            )
+        self.gamma, self.beta = _affine(self, (size,))
         self.moving_mean = self.add_weight(
             (size,),
             self.moving_mean_initializer,
@@ -173,32 +158,13 @@ class LayerNormalization(Layer):
         integers("axis", self.axis)
         number("epsilon", self.epsilon, least=0)
 
-    def _axes(self, rank: int) -> tuple[int, ...]:
-        axes = integers("axis", self.axis)
-        return tuple(sorted({shapes.normalize_axis(a, rank) for a in axes}))
-
     def build(self, input_shape: Any) -> None:
-        shape = tuple(input_shape[a] for a in self._axes(len(input_shape)))
-        if self.scale:
-            self.gamma = self.add_weight(
-                shape,
-                self.gamma_initializer,
-                regularizer=self.gamma_regularizer,
-                constraint=self.gamma_constraint,
-                name="gamma",
-            )
-        if self.center:
-            self.beta = self.add_weight(
-                shape,
-                self.beta_initializer,
-                regularizer=self.beta_regularizer,
-                constraint=self.beta_constraint,
-                name="beta",
-            )
+        shape = tuple(input_shape[a] for a in _axes(self.axis, len(input_shape)))
+        self.gamma, self.beta = _affine(self, shape)
 
     def call(self, x: Any) -> Any:
         x = as_float(x, self.compute_dtype)
-        axes = self._axes(x.ndim)
+        axes = _axes(self.axis, x.ndim)
         if self.scale or self.center:
             given = self.gamma if self.scale else self.beta
             for axis, size in zip(axes, given.shape, strict=True):
@@ -221,6 +187,155 @@ class LayerNormalization(Layer):
         if self.center:
             y = y + ops.cast(ops.reshape(self.beta, column), x.dtype)
         return y
+
+
+class GroupNormalization(Layer):
+    """y = (x - mean) / √(variance + epsilon) * gamma + beta, per sample and group.
+
+    The channels lie on `axis` and are cut into `groups` groups of neighbours; -1 makes
+    every channel a group.
+
+    Shapes: x[N, ..., C, ...] -> y as x.
+    Weights: gamma, beta[C].
+    Raises: ArgumentError if the groups do not divide the channels.
+    Source: Keras 3 ``layers.GroupNormalization``; arXiv:1803.08494.
+    """
+
+    groups: int = 32
+    axis: int = -1
+    epsilon: float = 0.001
+    center: bool = True
+    scale: bool = True
+    beta_initializer: Initializer = "zeros"
+    gamma_initializer: Initializer = "ones"
+    beta_regularizer: Any = None
+    gamma_regularizer: Any = None
+    beta_constraint: Any = None
+    gamma_constraint: Any = None
+
+    supports_masking = True
+    single_input = True
+    min_ndim = 2
+
+    def setup(self) -> None:
+        (groups,) = integers("groups", self.groups)
+        if groups < 1 and groups != -1:
+            raise ArgumentError(
+                f"groups must be a positive integer or -1, got {self.groups!r}"
+            )
+        if not isinstance(self.axis, int):
+            raise ArgumentError(f"axis must be one integer, got {self.axis!r}")
+        number("epsilon", self.epsilon, least=0)
+
+    def build(self, input_shape: Any) -> None:
+        axis = shapes.normalize_axis(self.axis, len(input_shape))
+        size = input_shape[axis]
+        if size is None:
+            raise ShapeError(
+                "GroupNormalization needs to know the size of its axis "
+                f"{self.axis}, got {format_shape(input_shape)}"
+            )
+        self._size, self._count = size, size if self.groups == -1 else self.groups
+        if size % self._count:
+            raise ArgumentError(
+                f"{size} channels cannot be cut into {self._count} equal groups"
+            )
+        self.gamma, self.beta = _affine(self, (size,), autocast=False)
+
+    def call(self, x: Any) -> Any:
+        x = as_float(x, self.compute_dtype)
+        self.check_axis(x.shape, self.axis, self._size)
+        axis = shapes.normalize_axis(self.axis, x.ndim)
+        half = x.dtype in ("float16", "bfloat16")
+        wide = ops.cast(x, "float32") if half else x
+        groups = (self._count, self._size // self._count)
+        sizes = ops.shape(x)
+        grouped = ops.reshape(wide, (*sizes[:axis], *groups, *sizes[axis + 1 :]))
+        others = tuple(i for i in range(1, x.ndim + 1) if i != axis)
+        mean, variance = ops.moments(grouped, others, keepdims=True)
+        column = [1] * grouped.ndim
+        column[axis : axis + 2] = groups
+        factor: Any = ops.rsqrt(variance + self.epsilon)
+        if self.scale:
+            factor = factor * ops.cast(ops.reshape(self.gamma, column), wide.dtype)
+        shift = -mean * factor
+        if self.center:
+            shift = shift + ops.cast(ops.reshape(self.beta, column), wide.dtype)
+        return ops.cast(ops.reshape(grouped * factor + shift, sizes), x.dtype)
+
+
+class RMSNormalization(Layer):
+    """y = x / √(mean(x²) + epsilon) * scale.
+
+    Shapes: x -> y as x; the mean is taken over `axis` (one or several).
+    Weights: scale, of the sizes of those axes.
+    Source: Keras 3 ``layers.RMSNormalization``; arXiv:1910.07467.
+    """
+
+    axis: Any = -1
+    epsilon: float = 1e-6
+
+    single_input = True
+
+    def setup(self) -> None:
+        integers("axis", self.axis)
+        number("epsilon", self.epsilon, least=0)
+
+    def build(self, input_shape: Any) -> None:
+        axes = _axes(self.axis, len(input_shape))
+        shape = tuple(input_shape[a] for a in axes)
+        self.scale = self.add_weight(shape, "ones", name="scale")
+
+    def call(self, x: Any) -> Any:
+        x = as_float(x, self.compute_dtype)
+        axes = _axes(self.axis, x.ndim)
+        for axis, size in zip(axes, self.scale.array.shape, strict=True):
+            self.check_axis(x.shape, axis, size)
+        return ops.rms_normalization(x, self.scale, axes, self.epsilon)
+
+
+class UnitNormalization(Layer):
+    """y = x / √sum(x²): of length 1 along `axis` (one or several).
+
+    Source: Keras 3 ``layers.UnitNormalization``.
+    """
+
+    axis: Any = -1
+
+    supports_masking = True
+    single_input = True
+
+    def setup(self) -> None:
+        integers("axis", self.axis)
+
+    def call(self, x: Any) -> Any:
+        x = as_float(x, self.compute_dtype)
+        return ops.normalize(x, _axes(self.axis, x.ndim), epsilon=1e-12)
+
+
+def _axes(axis: Any, rank: int) -> tuple[int, ...]:
+    """One axis or several, in order, counted from the front."""
+    axes = integers("axis", axis)
+    return tuple(sorted({shapes.normalize_axis(a, rank) for a in axes}))
+
+
+def _affine(
+    layer: Any, shape: tuple[int | None, ...], **options: Any
+) -> tuple[Any, Any]:
+    """Gamma and beta of a layer, None for what it does without."""
+
+    def weight(name: str) -> Any:
+        return layer.add_weight(
+            shape,
+            getattr(layer, f"{name}_initializer"),
+            regularizer=getattr(layer, f"{name}_regularizer"),
+            constraint=getattr(layer, f"{name}_constraint"),
+            name=name,
+            **options,
+        )
+
+    gamma = weight("gamma") if layer.scale else None
+    return gamma, weight("beta") if layer.center else None
 
 
 def _constant(value: float, sizes: Any, dtype: str) -> Any:
