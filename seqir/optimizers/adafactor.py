@@ -1,0 +1,91 @@
+"""Adafactor: squares of gradients kept as a row and a column."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Unpack
+
+from seqir import ops
+from seqir.ops.tensor import Variable
+from seqir.optimizers.base import Optimizer
+from seqir.optimizers.options import Options
+
+
+class Adafactor(Optimizer):
+    """``w -= alpha * u``, u the gradient over √v, held to a root mean square of 1.
+
+    Of a matrix, v is the product of the moving means of g² by row and by column, over
+    the mean of the first. ``alpha = max(epsilon_2, rms(w)) * min(lr, 1 / √t)``.
+
+    Source: ``keras.optimizers.Adafactor``; arXiv:1804.04235.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = (
+        "beta_2_decay",
+        "epsilon_1",
+        "epsilon_2",
+        "clip_threshold",
+        "relative_step",
+    )
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_2_decay: float = -0.8,
+        epsilon_1: float = 1e-30,
+        epsilon_2: float = 1e-3,
+        clip_threshold: float = 1.0,
+        relative_step: bool = True,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.beta_2_decay = beta_2_decay
+        self.epsilon_1 = epsilon_1
+        self.epsilon_2 = epsilon_2
+        self.clip_threshold = clip_threshold
+        self.relative_step = relative_step
+        self._rows: list[Variable] = []
+        self._columns: list[Variable] = []
+        self._velocities: list[Variable] = []
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        for variable in variables:
+            shape, dtype = variable.numpy().shape, variable.stored_type.dtype
+            matrix = len(shape) >= 2  # others have a place holder, as in Keras
+            row = shape[:-1] if matrix else ()
+            column = (*shape[:-2], shape[-1]) if matrix else ()
+            for slots, size in ((self._rows, row), (self._columns, column)):
+                slots.append(self.add_variable(size, "zeros", dtype, variable.name))
+            self._velocities.append(
+                self.add_variable_from_reference(variable, "velocity")
+            )
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        i, dtype = self._get_variable_index(variable), variable.dtype
+        row, column, v = self._rows[i], self._columns[i], self._velocities[i]
+        rate, keep = self.once(("rates", dtype), self._rates, dtype, learning_rate)
+        square = gradient * gradient + self.epsilon_1
+        fresh = 1.0 - keep
+        if variable.ndim >= 2:
+            self.assign(row, row * keep + ops.mean(square, -1) * fresh)
+            self.assign(column, column * keep + ops.mean(square, -2) * fresh)
+            part = row / ops.mean(row, -1, keepdims=True)
+            self.assign(v, ops.expand_dims(part, -1) * ops.expand_dims(column, -2))
+        else:
+            self.assign(v, v * keep + square * fresh)
+        step = gradient / ops.sqrt(v)
+        excess = ops.maximum(_rms(step) / self.clip_threshold, 1.0)
+        alpha = ops.maximum(_rms(variable), self.epsilon_2) * rate
+        self.assign_sub(variable, step * (alpha / excess))
+
+    def _rates(self, dtype: str, learning_rate: Any) -> tuple[Any, Any]:
+        """The relative step, and the share of the averages that is kept."""
+        step = self.step_number(dtype)
+        bound = ops.minimum(learning_rate, 1.0 / ops.sqrt(step))
+        return bound, 1.0 - ops.power(step, self.beta_2_decay)
+
+
+def _rms(x: Any) -> Any:
+    return ops.sqrt(ops.mean(ops.multiply(x, x)))

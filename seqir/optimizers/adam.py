@@ -1,0 +1,259 @@
+"""Optimizers with moving averages of the gradient and of its squares."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Unpack
+
+from seqir import ops
+from seqir.errors import ArgumentError
+from seqir.ops.tensor import Variable
+from seqir.optimizers.base import Optimizer
+from seqir.optimizers.options import Options, OtherOptions
+from seqir.optimizers.state import moved
+
+
+class Moments(Optimizer):
+    """What optimizers with two moving averages, of rates beta_1 and beta_2, share."""
+
+    arguments: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon")
+    names: ClassVar[tuple[str, str]] = ("momentum", "velocity")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self.epsilon = epsilon
+        self._slots: tuple[list[Variable], ...] = ([], [])
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        self._slots = self.add_optimizer_variables(variables, list(self.names))
+
+    def slots_of(self, variable: Variable) -> tuple[Variable, ...]:
+        """The slots of a variable, in the order of their names."""
+        i = self._get_variable_index(variable)
+        return tuple(slot[i] for slot in self._slots)
+
+    def move(self, gradient: Any, m: Variable, v: Variable) -> None:
+        """``m += (g - m)(1 - beta_1)``, ``v += (g² - v)(1 - beta_2)``."""
+        self.assign(m, moved(m, gradient, 1.0 - self.beta_1))
+        self.assign(v, moved(v, gradient * gradient, 1.0 - self.beta_2))
+
+    def left(self, beta: float, dtype: str) -> Any:
+        """``1 - betaᵗ``: what share of an average is no longer its zero start."""
+        return self.once(
+            ("left", beta, dtype),
+            lambda: ops.subtract(1.0, ops.power(beta, self.step_number(dtype))),
+        )
+
+
+class Adam(Moments):
+    """``w -= m * alpha / (√v + epsilon)``, alpha = lr * √(1 - β₂ᵗ) / (1 - β₁ᵗ).
+
+    m and v are moving averages of the gradient and of its squares. With `amsgrad` the
+    largest v so far takes the place of v.
+
+    Source: ``keras.optimizers.Adam``; arXiv:1412.6980, before section 2.1.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = (*Moments.arguments, "amsgrad")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
+        self.amsgrad = amsgrad
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        super().add_slots(variables)
+        if self.amsgrad:
+            largest = self.add_optimizer_variables(variables, "velocity_hat")
+            self._slots = (*self._slots, largest)
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        m, v, *largest = self.slots_of(variable)
+        self.move(gradient, m, v)
+        if largest:
+            self.assign(largest[0], ops.maximum(largest[0], v))
+            v = largest[0]
+        alpha = self.once(
+            ("alpha", variable.dtype), self._alpha, variable, learning_rate
+        )
+        self.assign_sub(variable, m * alpha / (ops.sqrt(v) + self.epsilon))
+
+    def _alpha(self, variable: Variable, learning_rate: Any) -> Any:
+        first = self.left(self.beta_1, variable.dtype)
+        second = self.left(self.beta_2, variable.dtype)
+        return learning_rate * ops.sqrt(second) / first
+
+
+class AdamW(Adam):
+    """Adam with decay of the weights beside the gradient.
+
+    Raises: ArgumentError without a weight decay.
+    Source: ``keras.optimizers.AdamW``; arXiv:1711.05101.
+    """
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        weight_decay: float | None = 0.004,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-7,
+        amsgrad: bool = False,
+        **options: Unpack[OtherOptions],
+    ) -> None:
+        if weight_decay is None:
+            raise ArgumentError(
+                "weight_decay of AdamW must be a float, got None: Adam has none"
+            )
+        decay = Options(weight_decay=weight_decay, **options)
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **decay)
+
+
+class Adamax(Moments):
+    """``w -= lr * m / ((1 - β₁ᵗ)(u + epsilon))``, u = max(β₂ u, |g|).
+
+    Source: ``keras.optimizers.Adamax``; arXiv:1412.6980, section 7.1.
+    """
+
+    names: ClassVar[tuple[str, str]] = ("momentum", "norm")
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        m, u = self.slots_of(variable)
+        self.assign(m, moved(m, gradient, 1.0 - self.beta_1))
+        self.assign(u, ops.maximum(u * self.beta_2, ops.absolute(gradient)))
+        dtype = variable.dtype
+        rate = self.once(
+            ("rate of m", dtype), lambda: learning_rate / self.left(self.beta_1, dtype)
+        )
+        self.assign_sub(variable, m * rate / (u + self.epsilon))
+
+
+class Nadam(Moments):
+    """Adam with Nesterov's momentum, whose schedule is ``u = β₁ (1 - 0.96ᵗ / 2)``.
+
+    Source: ``keras.optimizers.Nadam``; Dozat 2016.
+    """
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        super().add_slots(variables)
+        dtype = variables[0].stored_type.dtype if variables else None
+        self._u_product = self.add_variable((), "ones", dtype, "u_product")
+
+    def update_variables(
+        self, grads: Sequence[Any], variables: Sequence[Variable], learning_rate: Any
+    ) -> None:
+        product = self._u_product
+        self.assign(product, product * self._momentum(0.0, product.dtype))
+        super().update_variables(grads, variables, learning_rate)
+
+    def _momentum(self, ahead: float, dtype: str) -> Any:
+        """The momentum of this update, or of one ahead."""
+        step = self.step_number(dtype) + ahead
+        return self.once(
+            ("momentum", ahead, dtype),
+            lambda: (1.0 - ops.power(0.96, step) * 0.5) * self.beta_1,
+        )
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        m, v = self.slots_of(variable)
+        dtype = variable.dtype
+        self.move(gradient, m, v)
+        of_m, of_g = self.once(("shares", dtype), self._shares, dtype, learning_rate)
+        spread = ops.sqrt(v / self.left(self.beta_2, dtype)) + self.epsilon
+        self.assign_sub(variable, (m * of_m + gradient * of_g) / spread)
+
+    def _shares(self, dtype: str, learning_rate: Any) -> tuple[Any, Any]:
+        """How much the average and the gradient have of the step."""
+        now, next_ = self._momentum(0.0, dtype), self._momentum(1.0, dtype)
+        product = ops.cast(self._u_product, dtype)
+        of_m = learning_rate * next_ / (1.0 - product * next_)
+        return of_m, learning_rate * (1.0 - now) / (1.0 - product)
+
+
+class Lamb(Moments):
+    """Adam's step, as long as the weights: ``w -= lr * ‖w‖ / ‖u‖ * u``.
+
+    Source: ``keras.optimizers.Lamb``; arXiv:1904.00962.
+    """
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        m, v = self.slots_of(variable)
+        dtype = variable.dtype
+        self.move(gradient, m, v)
+        spread = ops.sqrt(v / self.left(self.beta_2, dtype)) + self.epsilon
+        step = m / self.left(self.beta_1, dtype) / spread
+        weight, length = ops.norm(variable), ops.norm(step)
+        both = ops.logical_and(ops.greater(weight, 0), ops.greater(length, 0))
+        ratio = ops.where(both, weight / ops.where(both, length, 1.0), 1.0)
+        self.assign_sub(variable, step * (ratio * learning_rate))
+
+
+class ScheduleFreeAdamW(Moments):
+    """Adam's steps, and weights between them and their average: no schedule needed.
+
+    ``z -= lr * g / (√(v / (1 - β₂ᵗ)) + epsilon)``, ``x += (z - x) / t``,
+    ``w = (1 - β₁) z + β₁ x``; x is not stored, it follows from w and z.
+
+    Units: `warmup_steps`: steps in which the learning rate grows from 0.
+    Source: ``keras.optimizers.ScheduleFreeAdamW``; arXiv:2405.15682.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = (*Moments.arguments, "warmup_steps")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.0025,
+        beta_1: float = 0.9,
+        beta_2: float = 0.999,
+        epsilon: float = 1e-8,
+        warmup_steps: int = 0,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
+        self.warmup_steps = warmup_steps
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        super().add_slots(variables)
+        for z, variable in zip(self._slots[0], variables, strict=True):
+            z.assign(variable.array)
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        z, v = self.slots_of(variable)
+        dtype, beta = variable.dtype, self.beta_1
+        step = self.step_number(dtype)
+        if self.warmup_steps > 0:
+            grown = ops.minimum(step / float(self.warmup_steps), 1.0)
+            learning_rate = learning_rate * grown
+        self.assign(v, moved(v, gradient * gradient, 1.0 - self.beta_2))
+        spread = ops.sqrt(v / self.left(self.beta_2, dtype)) + self.epsilon
+        x = (variable - z * (1.0 - beta)) / beta
+        self.assign_sub(z, gradient * learning_rate / spread)
+        share = 1.0 / step
+        x = x * (1.0 - share) + z * share
+        self.assign(variable, z * (1.0 - beta) + x * beta)

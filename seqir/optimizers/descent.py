@@ -1,0 +1,299 @@
+"""Optimizers whose step is the gradient, a sum of gradients, or only its sign."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, ClassVar, Unpack
+
+from seqir import ops
+from seqir.errors import ArgumentError
+from seqir.ops.tensor import Variable
+from seqir.optimizers.base import Optimizer
+from seqir.optimizers.options import Options
+
+
+class SGD(Optimizer):
+    """Gradient descent, with momentum if wanted.
+
+    ``w -= lr * g``; with momentum ``m = momentum * m - lr * g`` and ``w += m``, with
+    Nesterov ``w += momentum * m - lr * g``.
+
+    Units: momentum: share of the last step kept.
+    Raises: ArgumentError for a momentum outside of 0 to 1.
+    Source: ``keras.optimizers.SGD``.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = ("momentum", "nesterov")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.01,
+        momentum: float = 0.0,
+        nesterov: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        if not 0 <= momentum <= 1:
+            raise ArgumentError(f"momentum must be from 0 to 1, got {momentum!r}")
+        super().__init__(learning_rate, **options)
+        self.momentum = momentum
+        self.nesterov = nesterov
+        self._momentums: list[Variable] = []
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        if self.momentum:
+            self._momentums = self.add_optimizer_variables(variables, "momentum")
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        step = gradient * learning_rate
+        if not self.momentum:
+            self.assign_sub(variable, step)
+            return
+        m = self._momentums[self._get_variable_index(variable)]
+        self.assign(m, m * self.momentum - step)
+        self.assign_add(variable, m * self.momentum - step if self.nesterov else m)
+
+
+class Lion(Optimizer):
+    """The sign of a moving average: ``w -= lr * sign(beta_1*m + (1 - beta_1)*g)``.
+
+    Then ``m = beta_2 * m + (1 - beta_2) * g``.
+
+    Raises: ArgumentError for a beta_1 outside of (0, 1].
+    Source: ``keras.optimizers.Lion``; arXiv:2302.06675.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        beta_1: float = 0.9,
+        beta_2: float = 0.99,
+        **options: Unpack[Options],
+    ) -> None:
+        if not 0 < beta_1 <= 1:
+            raise ArgumentError(
+                f"beta_1 must be above 0 and at most 1 (0 is SignSGD), got {beta_1!r}"
+            )
+        super().__init__(learning_rate, **options)
+        self.beta_1 = beta_1
+        self.beta_2 = beta_2
+        self._momentums: list[Variable] = []
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        self._momentums = self.add_optimizer_variables(variables, "momentum")
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        m = self._momentums[self._get_variable_index(variable)]
+        direction = ops.sign(m * self.beta_1 + gradient * (1.0 - self.beta_1))
+        self.assign_sub(variable, direction * learning_rate)
+        self.assign(m, m * self.beta_2 + gradient * (1.0 - self.beta_2))
+
+
+class RMSprop(Optimizer):
+    """The gradient over a moving root of its squares.
+
+    ``v = rho * v + (1 - rho) * g²``, ``w -= lr * g / √(v + epsilon)``; centered, the
+    squared moving mean is taken off v.
+
+    Source: ``keras.optimizers.RMSprop``.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = ("rho", "momentum", "epsilon", "centered")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.9,
+        momentum: float = 0.0,
+        epsilon: float = 1e-7,
+        centered: bool = False,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.rho = rho
+        self.momentum = momentum
+        self.epsilon = epsilon
+        self.centered = centered
+        self._velocities: list[Variable] = []
+        self._momentums: list[Variable] = []
+        self._means: list[Variable] = []
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        self._velocities = self.add_optimizer_variables(variables, "velocity")
+        if self.momentum > 0:
+            self._momentums = self.add_optimizer_variables(variables, "momentum")
+        if self.centered:
+            self._means = self.add_optimizer_variables(variables, "average_gradient")
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        i, keep = self._get_variable_index(variable), 1.0 - self.rho
+        v = self._velocities[i]
+        self.assign(v, v * self.rho + gradient * gradient * keep)
+        spread: Any = v + self.epsilon
+        if self.centered:
+            mean = self._means[i]
+            self.assign(mean, mean * self.rho + gradient * keep)
+            spread = v - ops.multiply(mean, mean) + self.epsilon
+        step = gradient * learning_rate / ops.sqrt(spread)
+        if self.momentum > 0:
+            m = self._momentums[i]
+            self.assign(m, m * self.momentum + step)
+            step = m
+        self.assign_sub(variable, step)
+
+
+class Adagrad(Optimizer):
+    """The gradient over the root of all its squares so far.
+
+    ``a += g²``, ``w -= lr * g / √(a + epsilon)``.
+
+    Source: ``keras.optimizers.Adagrad``; Duchi et al. 2011.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = ("initial_accumulator_value", "epsilon")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        initial_accumulator_value: float = 0.1,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.initial_accumulator_value = initial_accumulator_value
+        self.epsilon = epsilon
+        self._sums: list[Variable] = []
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        from seqir.initializers import Constant
+
+        start = Constant(self.initial_accumulator_value)
+        self._sums = self.add_optimizer_variables(variables, "accumulator", start)
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        total = self._sums[self._get_variable_index(variable)]
+        self.assign_add(total, gradient * gradient)
+        root = ops.sqrt(total + self.epsilon)
+        self.assign_sub(variable, gradient * learning_rate / root)
+
+
+class Adadelta(Optimizer):
+    """Steps as long as the last ones, measured by the gradient.
+
+    ``a = rho*a + (1 - rho)*g²``, ``d = -g * √(s + epsilon) / √(a + epsilon)``,
+    ``s = rho*s + (1 - rho)*d²``, ``w += lr * d``.
+
+    Source: ``keras.optimizers.Adadelta``; arXiv:1212.5701.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = ("rho", "epsilon")
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        rho: float = 0.95,
+        epsilon: float = 1e-7,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.rho = rho
+        self.epsilon = epsilon
+        self._slots: tuple[list[Variable], list[Variable]] = ([], [])
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        names = ["accumulated_grad", "accumulated_delta_var"]
+        self._slots = self.add_optimizer_variables(variables, names)
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        i, keep = self._get_variable_index(variable), 1.0 - self.rho
+        squares, steps = self._slots[0][i], self._slots[1][i]
+        self.assign(squares, squares * self.rho + gradient * gradient * keep)
+        reach = ops.sqrt(steps + self.epsilon) * gradient
+        step = reach / ops.sqrt(squares + self.epsilon)
+        self.assign(steps, steps * self.rho + step * step * keep)
+        self.assign_sub(variable, step * learning_rate)
+
+
+class Ftrl(Optimizer):
+    """Follow the regularized leader: weights that stay exactly 0 under an L1 penalty.
+
+    ``a' = a + g²``, ``z += g - (a'^-p - a^-p) / lr * w``,
+    ``w = (clip(z, -l1, l1) - z) / (a'^-p / lr + 2*(l2 + beta / (2*lr)))``, p the
+    power.
+
+    Raises: ArgumentError for a positive power or a negative strength.
+    Source: ``keras.optimizers.Ftrl``; McMahan et al. 2013.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = (
+        "learning_rate_power",
+        "initial_accumulator_value",
+        "l1_regularization_strength",
+        "l2_regularization_strength",
+        "l2_shrinkage_regularization_strength",
+        "beta",
+    )
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        learning_rate_power: float = -0.5,
+        initial_accumulator_value: float = 0.1,
+        l1_regularization_strength: float = 0.0,
+        l2_regularization_strength: float = 0.0,
+        l2_shrinkage_regularization_strength: float = 0.0,
+        beta: float = 0.0,
+        **options: Unpack[Options],
+    ) -> None:
+        super().__init__(learning_rate, **options)
+        self.learning_rate_power = learning_rate_power
+        self.initial_accumulator_value = initial_accumulator_value
+        self.l1_regularization_strength = l1_regularization_strength
+        self.l2_regularization_strength = l2_regularization_strength
+        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
+        self.beta = beta
+        if learning_rate_power > 0:
+            raise ArgumentError(
+                f"learning_rate_power must be at most 0, got {learning_rate_power!r}"
+            )
+        for name in self.arguments[1:5]:
+            if getattr(self, name) < 0:
+                raise ArgumentError(
+                    f"{name} must not be negative, got {getattr(self, name)!r}"
+                )
+        self._slots: tuple[list[Variable], list[Variable]] = ([], [])
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        from seqir.initializers import Constant
+
+        start = Constant(self.initial_accumulator_value)
+        self._slots = self.add_optimizer_variables(
+            variables, ["accumulator", "linear"], [start, "zeros"]
+        )
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        i, power = self._get_variable_index(variable), -self.learning_rate_power
+        squares, linear = self._slots[0][i], self._slots[1][i]
+        l1 = self.l1_regularization_strength
+        shrink = 2.0 * self.l2_shrinkage_regularization_strength
+        pulled = gradient + variable * shrink if shrink else gradient
+        total = squares + gradient * gradient
+        root, old = ops.power(total, power), ops.power(squares, power)
+        self.assign_add(linear, pulled - (root - old) / learning_rate * variable)
+        l2 = self.l2_regularization_strength + self.beta / (learning_rate * 2.0)
+        curve = root / learning_rate + l2 * 2.0
+        self.assign(variable, (ops.clip(linear, -l1, l1) - linear) / curve)
+        self.assign(squares, total)

@@ -1,0 +1,146 @@
+"""Muon: momentum made orthogonal, for matrices; Adam for the rest."""
+
+from __future__ import annotations
+
+import math
+import re
+from collections.abc import Sequence
+from typing import Any, ClassVar, Unpack
+
+from seqir import ops
+from seqir.ops.tensor import Variable
+from seqir.optimizers.base import Optimizer
+from seqir.optimizers.options import Options, OtherOptions
+from seqir.optimizers.state import moved
+
+
+class Muon(Optimizer):
+    """``w -= lr * rms_rate * √max(n, m) * o``, o the momentum, nearly orthogonal.
+
+    The momentum ``m = momentum * m + g`` of a matrix is made so by `ns_steps` of
+    ``x = a x + (b x xᵀ + c (x xᵀ)²) x``. What is no matrix, embeddings (unless told
+    otherwise), and layers whose path one of `exclude_layers` matches get Adam's step,
+    with `adam_lr_ratio` of the learning rate.
+
+    Source: ``keras.optimizers.Muon``; arXiv:2502.16982.
+    """
+
+    arguments: ClassVar[tuple[str, ...]] = (
+        "adam_beta_1",
+        "adam_beta_2",
+        "adam_weight_decay",
+        "epsilon",
+        "exclude_layers",
+        "exclude_embeddings",
+        "muon_a",
+        "muon_b",
+        "muon_c",
+        "adam_lr_ratio",
+        "momentum",
+        "ns_steps",
+        "nesterov",
+        "rms_rate",
+    )
+
+    def __init__(
+        self,
+        learning_rate: Any = 0.001,
+        adam_beta_1: float = 0.9,
+        adam_beta_2: float = 0.999,
+        adam_weight_decay: float | None = 0.004,
+        epsilon: float = 1e-7,
+        weight_decay: float | None = 0.004,
+        exclude_layers: Sequence[str] | None = None,
+        exclude_embeddings: bool = True,
+        muon_a: float = 3.4445,
+        muon_b: float = -4.7750,
+        muon_c: float = 2.0315,
+        adam_lr_ratio: float = 1,
+        momentum: float = 0.95,
+        ns_steps: int = 5,
+        nesterov: bool = True,
+        rms_rate: float | None = 0.2,
+        **options: Unpack[OtherOptions],
+    ) -> None:
+        decay = Options(weight_decay=weight_decay, **options)
+        super().__init__(learning_rate, **decay)
+        self.adam_beta_1 = adam_beta_1
+        self.adam_beta_2 = adam_beta_2
+        self.adam_weight_decay = adam_weight_decay
+        self.epsilon = epsilon
+        self.exclude_layers = list(exclude_layers or ())
+        self.exclude_embeddings = exclude_embeddings
+        self.muon_a = muon_a
+        self.muon_b = muon_b
+        self.muon_c = muon_c
+        self.adam_lr_ratio = adam_lr_ratio
+        self.momentum = momentum
+        self.ns_steps = ns_steps
+        self.nesterov = nesterov
+        self.rms_rate = rms_rate
+        self._momentums: list[Variable] = []
+        self._velocities: dict[Variable, Variable] = {}
+
+    def takes_adam(self, variable: Variable) -> bool:
+        """Whether a variable gets Adam's step."""
+        path = variable.path
+        return (
+            variable.ndim != 2
+            or (self.exclude_embeddings and "embedding" in path.lower())
+            or any(re.search(pattern, path) for pattern in self.exclude_layers)
+        )
+
+    def add_slots(self, variables: Sequence[Variable]) -> None:
+        for variable in variables:
+            self._momentums.append(
+                self.add_variable_from_reference(variable, "momentum")
+            )
+            if self.takes_adam(variable):
+                slot = self.add_variable_from_reference(variable, "velocity")
+                self._velocities[variable] = slot
+
+    def decay_of(self, variable: Variable) -> float | None:
+        adam = self.takes_adam(variable)
+        return self.adam_weight_decay if adam else self.weight_decay
+
+    def update_step(
+        self, gradient: Any, variable: Variable, learning_rate: Any
+    ) -> None:
+        m = self._momentums[self._get_variable_index(variable)]
+        v = self._velocities.get(variable)
+        if v is not None:
+            self._adam_step(gradient, variable, learning_rate, m, v)
+            return
+        self.assign(m, m * self.momentum + gradient)
+        push = m * self.momentum + gradient if self.nesterov else m
+        scale = 1.0
+        if self.rms_rate is not None:
+            scale = math.sqrt(max(variable.numpy().shape)) * self.rms_rate
+        step = self.orthogonal(push)
+        self.assign_sub(variable, step * (learning_rate * scale))
+
+    def orthogonal(self, x: Any) -> Any:
+        """A matrix with singular values near 1 and the directions of x."""
+        rows, columns = ops.shape(x)
+        tall = rows > columns
+        x = ops.transpose(x) if tall else ops.multiply(x, 1.0)
+        x = x / (ops.norm(x) + 1e-7)
+        for _ in range(self.ns_steps):
+            square = x @ ops.transpose(x)
+            mixed = square * self.muon_b + (square * self.muon_c) @ square
+            x = x * self.muon_a + mixed @ x
+        return ops.transpose(x) if tall else x
+
+    def _adam_step(
+        self, gradient: Any, w: Variable, learning_rate: Any, m: Variable, v: Variable
+    ) -> None:
+        self.assign(m, moved(m, gradient, 1.0 - self.adam_beta_1))
+        self.assign(v, moved(v, gradient * gradient, 1.0 - self.adam_beta_2))
+        alpha = self.once(("alpha", w.dtype), self._alpha, w.dtype, learning_rate)
+        self.assign_sub(w, m * alpha / (ops.sqrt(v) + self.epsilon))
+
+    def _alpha(self, dtype: str, learning_rate: Any) -> Any:
+        step = self.step_number(dtype)
+        first = ops.subtract(1.0, ops.power(self.adam_beta_1, step))
+        second = ops.subtract(1.0, ops.power(self.adam_beta_2, step))
+        return learning_rate * float(self.adam_lr_ratio) * ops.sqrt(second) / first
