@@ -79,7 +79,7 @@ def arrays(path: Path) -> list[Any]:
 def test_a_storm_of_kills_changes_nothing(tmp_path: Path) -> None:
     script = tmp_path / "training.py"
     script.write_text(TRAINING)
-    epochs = 40
+    epochs = 20
     whole = tmp_path / "whole.npz"
     began = time.monotonic()
     wanted = finish(start(script, tmp_path / "whole", whole, epochs))

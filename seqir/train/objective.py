@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
+import numpy as np
+
 from seqir import losses, nest, ops
 from seqir import metrics as metrics_room
 from seqir.errors import ArgumentError, GraphError
@@ -66,9 +68,10 @@ class Objective:
 
     def results(self) -> dict[str, Any]:
         """What is reported, from the accumulators as they are."""
-        trackers = {t.name: t.result() for t in self._loss_trackers if t}
-        own = {name: m.result() for name, (_, m, _) in self._metrics.items()}
-        return {self.tracker.name: self.tracker.result(), **trackers, **own}
+        found = {tracker.name: tracker for tracker in self._loss_trackers if tracker}
+        found.update((name, metric) for name, (_, metric, _) in self._metrics.items())
+        found = {self.tracker.name: self.tracker, **found}
+        return {name: plain(metric.result()) for name, metric in found.items()}
 
     @property
     def names(self) -> list[str]:
@@ -195,6 +198,12 @@ class Objective:
                 metric.update_state(targets[place], predicted[place], sample_weight=w)
                 reported[name] = _traced(b, metric.result())
         return total, reported
+
+
+def plain(value: Any) -> Any:
+    """A reported value as a float, or as an array of its own if it is several."""
+    array = np.asarray(value)
+    return array.copy() if array.ndim else float(array)
 
 
 def _traced(b: Builder, result: Any) -> Any:

@@ -21,9 +21,9 @@ from seqir.layers.base import Layer
 from seqir.layers.penalties import penalties
 from seqir.ops.tensor import Traced, Variable
 from seqir.tensortype import TensorType
+from seqir.train.objective import Objective, plain
 
 if TYPE_CHECKING:
-    from seqir.train.objective import Objective
     from seqir.train.trainer import Trainer
 
 OPSET: Final = 18
@@ -191,10 +191,8 @@ class Step:
 
     def logs(self, values: Sequence[Array]) -> dict[str, Any]:
         """The reported values by name: floats, or arrays where they are several."""
-        return {
-            name: float(value) if not value.ndim else value.copy()
-            for name, value in zip(self._names, values, strict=True)
-        }
+        pairs = zip(self._names, values, strict=True)
+        return {name: plain(value) for name, value in pairs}
 
 
 @dataclass(frozen=True)
