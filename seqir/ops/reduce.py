@@ -357,16 +357,16 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
 
     Source: ``keras.ops.norm`` (for matrices: ``None`` and ``"fro"``).
     """
+    from seqir.ops.arith import not_equal, power
+    from seqir.ops.unary import absolute
+
     x, axes = floating(x), axes_of(x, axis)
     if ord in (None, "fro") or (ord == 2 and len(axes) == 1):
-        return _reduce("l2", x, axis, keepdims)
+        return _reduce("l2", x, axis, keepdims) if axes else absolute(x)
     if len(axes) != 1 or not isinstance(ord, int | float):
         raise ArgumentError(
             f"norm of order {ord!r} is along one axis, got {len(axes)} axes"
         )
-    from seqir.ops.arith import not_equal, power
-    from seqir.ops.unary import absolute
-
     if ord == 0:
         return sum(coerce(not_equal(x, 0), x.dtype), axis, keepdims)
     size = absolute(x)

@@ -13,6 +13,7 @@ from seqir.optimizers.adam import (
 from seqir.optimizers.base import Optimizer
 from seqir.optimizers.descent import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
 from seqir.optimizers.loss_scale import LossScaleOptimizer
+from seqir.optimizers.multi import MultiOptimizer, OptimizerMap
 from seqir.optimizers.muon import Muon
 from seqir.optimizers.registry import deserialize, get, serialize
 
@@ -28,9 +29,11 @@ __all__ = [
     "Lamb",
     "Lion",
     "LossScaleOptimizer",
+    "MultiOptimizer",
     "Muon",
     "Nadam",
     "Optimizer",
+    "OptimizerMap",
     "RMSprop",
     "ScheduleFreeAdamW",
     "deserialize",

@@ -50,12 +50,13 @@ class Adafactor(Optimizer):
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
         for variable in variables:
-            shape, dtype = variable.numpy().shape, variable.stored_type.dtype
-            matrix = len(shape) >= 2  # others have a place holder, as in Keras
-            row = shape[:-1] if matrix else ()
-            column = (*shape[:-2], shape[-1]) if matrix else ()
-            for slots, size in ((self._rows, row), (self._columns, column)):
-                slots.append(self.add_variable(size, "zeros", dtype, variable.name))
+            name, shape, dtype = variable.name, variable.shape, variable.dtype
+            rows: tuple[Any, ...] = shape[:-1]
+            columns: tuple[Any, ...] = (*shape[:-2], *shape[-1:])
+            if len(shape) < 2:  # Keras keeps a number in their place
+                rows, columns, dtype = (), (), "int32"
+            self._rows.append(self.add_variable(rows, "zeros", dtype, name))
+            self._columns.append(self.add_variable(columns, "zeros", dtype, name))
             self._velocities.append(
                 self.add_variable_from_reference(variable, "velocity")
             )

@@ -245,15 +245,20 @@ class ScheduleFreeAdamW(Moments):
         self, gradient: Any, variable: Variable, learning_rate: Any
     ) -> None:
         z, v = self.slots_of(variable)
-        dtype, beta = variable.dtype, self.beta_1
+        dtype, aside = variable.dtype, 1.0 - self.beta_1
+        rate, share = self.once(
+            ("rate, share", dtype), self._rate_and_share, dtype, learning_rate
+        )
+        self.assign(v, moved(v, gradient * gradient, 1.0 - self.beta_2))
+        spread = ops.sqrt(v / self.left(self.beta_2, dtype)) + self.epsilon
+        kept = (variable - z * aside) * (1.0 - share)  # of x, times beta_1
+        self.assign_sub(z, gradient * rate / spread)
+        self.assign(variable, kept + z * (share * self.beta_1 + aside))
+
+    def _rate_and_share(self, dtype: str, learning_rate: Any) -> tuple[Any, Any]:
+        """The learning rate after warmup, and what x takes from z."""
         step = self.step_number(dtype)
         if self.warmup_steps > 0:
             grown = ops.minimum(step / float(self.warmup_steps), 1.0)
             learning_rate = learning_rate * grown
-        self.assign(v, moved(v, gradient * gradient, 1.0 - self.beta_2))
-        spread = ops.sqrt(v / self.left(self.beta_2, dtype)) + self.epsilon
-        x = (variable - z * (1.0 - beta)) / beta
-        self.assign_sub(z, gradient * learning_rate / spread)
-        share = 1.0 / step
-        x = x * (1.0 - share) + z * share
-        self.assign(variable, z * (1.0 - beta) + x * beta)
+        return learning_rate, 1.0 / step

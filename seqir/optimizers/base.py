@@ -7,16 +7,16 @@ import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
 from typing import Any, ClassVar, Self
 
-from seqir import config, dtypes, initializers, naming, ops
+from seqir import initializers, naming, ops
 from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from seqir.ops.tensor import Variable
 from seqir.optimizers import schedules
 from seqir.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from seqir.optimizers.options import Options, check_options, refuse_unknown
-from seqir.optimizers.state import only_if, write
+from seqir.optimizers.state import Stateful, only_if
 
 
-class Optimizer:
+class Optimizer(Stateful):
     """Turns gradients into new weights; a subclass has `update_step`.
 
     A step is written with `seqir.ops` and assignments to variables. Traced, it
@@ -69,7 +69,7 @@ class Optimizer:
         name: str | None = None,
         **unknown: Any,
     ) -> None:
-        self.name = name or naming.auto_name(type(self).__name__)
+        super().__init__(name or naming.auto_name(type(self).__name__))
         self.weight_decay = weight_decay
         self.clipnorm = clipnorm
         self.clipvalue = clipvalue
@@ -82,7 +82,6 @@ class Optimizer:
         known = [*self.arguments, "learning_rate", *Options.__annotations__]
         refuse_unknown(unknown, known)
         check_options(vars(self))
-        self._variables: list[Variable] = []
         self._trainable_variables: list[Variable] = []
         self._index: dict[Variable, int] = {}
         self._averages: list[Variable] = []
@@ -175,71 +174,6 @@ class Optimizer:
     def add_slots(self, variables: Sequence[Variable]) -> None:
         """Make what `update_step` remembers about each variable; `build` calls it."""
 
-    def add_variable(
-        self,
-        shape: Sequence[int],
-        initializer: Any = "zeros",
-        dtype: Any = None,
-        name: str | None = None,
-    ) -> Variable:
-        """A new variable of the state, of the default type if none is given."""
-        dtype = dtypes.canonical(dtype or config.floatx())
-        make = initializers.get(initializer) or initializers.Zeros()
-        variable = Variable(
-            make(tuple(shape), dtype),
-            name=name or "variable",
-            trainable=False,
-            dtype=dtype,
-        )
-        variable.path = f"{self.name}/{variable.name}"
-        variable.autocast = False
-        self._variables.append(variable)
-        return variable
-
-    def add_variable_from_reference(
-        self,
-        reference_variable: Variable,
-        name: str | None = None,
-        initializer: Any = "zeros",
-    ) -> Variable:
-        """A new variable of the state: of that variable's shape and type.
-
-        It is called ``<path of the variable with underscores>_<name>``.
-        """
-        stored = reference_variable.stored_type
-        path = reference_variable.path.replace("/", "_")
-        return self.add_variable(
-            reference_variable.numpy().shape,
-            initializer,
-            stored.dtype,
-            f"{path}_{name or 'var'}",
-        )
-
-    def add_optimizer_variables(
-        self,
-        trainable_variables: Iterable[Variable],
-        name: Any,
-        initializer: Any = "zeros",
-    ) -> Any:
-        """A slot of that name for each variable, as a list.
-
-        For a list of names (and one initializer, or a list of them) it is a tuple of
-        lists, made variable by variable.
-        """
-        names = [name] if isinstance(name, str) else list(name)
-        several = isinstance(initializer, list | tuple)
-        makers = list(initializer) if several else [initializer] * len(names)
-        if len(makers) != len(names):
-            raise ArgumentError(
-                f"{len(names)} slots need one initializer or {len(names)}, "
-                f"got {len(makers)}"
-            )
-        slots: tuple[list[Variable], ...] = tuple([] for _ in names)
-        for variable in trainable_variables:
-            for slot, each, maker in zip(slots, names, makers, strict=True):
-                slot.append(self.add_variable_from_reference(variable, each, maker))
-        return slots[0] if isinstance(name, str) else slots
-
     def _get_variable_index(self, variable: Variable) -> int:
         """Where a variable stands in the list that the optimizer was built for.
 
@@ -251,18 +185,6 @@ class Optimizer:
                 f"{variable.path!r}: make a new optimizer for other variables"
             )
         return self._index[variable]
-
-    def assign(self, variable: Variable, value: Any) -> None:
-        """``variable = value``."""
-        write(variable, value)
-
-    def assign_add(self, variable: Variable, value: Any) -> None:
-        """``variable += value``."""
-        write(variable, variable + value)
-
-    def assign_sub(self, variable: Variable, value: Any) -> None:
-        """``variable -= value``."""
-        write(variable, variable - value)
 
     # One step
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
-from seqir import ops
+from seqir import initializers, ops
 from seqir.errors import ArgumentError
 from seqir.ops.tensor import Variable
 from seqir.optimizers.base import Optimizer
@@ -172,9 +172,7 @@ class Adagrad(Optimizer):
         self._sums: list[Variable] = []
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
-        from seqir.initializers import Constant
-
-        start = Constant(self.initial_accumulator_value)
+        start = initializers.Constant(self.initial_accumulator_value)
         self._sums = self.add_optimizer_variables(variables, "accumulator", start)
 
     def update_step(
@@ -275,9 +273,7 @@ class Ftrl(Optimizer):
         self._slots: tuple[list[Variable], list[Variable]] = ([], [])
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
-        from seqir.initializers import Constant
-
-        start = Constant(self.initial_accumulator_value)
+        start = initializers.Constant(self.initial_accumulator_value)
         self._slots = self.add_optimizer_variables(
             variables, ["accumulator", "linear"], [start, "zeros"]
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Self
 
 from seqir import initializers, ops
@@ -76,11 +76,14 @@ class LossScaleOptimizer(Optimizer):
     ) -> None:
         """One step of the inner optimizer, if all gradients are finite."""
         grads = list(grads)
+        if not grads:
+            return
         variables = self._variables_of(grads, trainable_variables)
-        found = [ops.all(ops.isfinite(g)) for g in grads if g is not None]
-        finite = ops.all(ops.stack(found))
-        unscaled = [None if g is None else g / self.dynamic_scale for g in grads]
-        with only_if(finite, [*variables, *self.inner_optimizer.variables]):
+        grads, variables = self._present(grads, variables)
+        finite = all_finite(grads)
+        unscaled = [ops.divide(g, self.dynamic_scale) for g in grads]
+        trained = self._trainable_variables
+        with only_if(finite, [*trained, *self.inner_optimizer.variables]):
             self.inner_optimizer.apply(unscaled, variables)
         counter, scale = self.step_counter, self.dynamic_scale
         grow = ops.logical_and(
@@ -118,3 +121,9 @@ class LossScaleOptimizer(Optimizer):
 
         found = dict(config)
         return cls(deserialize(found.pop("inner_optimizer")), **found)
+
+
+def all_finite(gradients: Sequence[Any]) -> Any:
+    """Whether no number in them is NaN or infinite: ``sum(g - g)`` is 0 then."""
+    rests = [ops.cast(ops.sum(ops.subtract(g, g)), "float32") for g in gradients]
+    return ops.equal(ops.sum(ops.stack(rests)), 0.0)

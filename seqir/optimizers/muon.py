@@ -9,12 +9,11 @@ from typing import Any, ClassVar, Unpack
 
 from seqir import ops
 from seqir.ops.tensor import Variable
-from seqir.optimizers.base import Optimizer
+from seqir.optimizers.adam import Adam
 from seqir.optimizers.options import Options, OtherOptions
-from seqir.optimizers.state import moved
 
 
-class Muon(Optimizer):
+class Muon(Adam):
     """``w -= lr * rms_rate * √max(n, m) * o``, o the momentum, nearly orthogonal.
 
     The momentum ``m = momentum * m + g`` of a matrix is made so by `ns_steps` of
@@ -63,11 +62,10 @@ class Muon(Optimizer):
         **options: Unpack[OtherOptions],
     ) -> None:
         decay = Options(weight_decay=weight_decay, **options)
-        super().__init__(learning_rate, **decay)
+        super().__init__(learning_rate, adam_beta_1, adam_beta_2, epsilon, **decay)
         self.adam_beta_1 = adam_beta_1
         self.adam_beta_2 = adam_beta_2
         self.adam_weight_decay = adam_weight_decay
-        self.epsilon = epsilon
         self.exclude_layers = list(exclude_layers or ())
         self.exclude_embeddings = exclude_embeddings
         self.muon_a = muon_a
@@ -99,6 +97,10 @@ class Muon(Optimizer):
                 slot = self.add_variable_from_reference(variable, "velocity")
                 self._velocities[variable] = slot
 
+    def slots_of(self, variable: Variable) -> tuple[Variable, ...]:
+        index = self._get_variable_index(variable)
+        return self._momentums[index], self._velocities[variable]
+
     def decay_of(self, variable: Variable) -> float | None:
         adam = self.takes_adam(variable)
         return self.adam_weight_decay if adam else self.weight_decay
@@ -106,18 +108,18 @@ class Muon(Optimizer):
     def update_step(
         self, gradient: Any, variable: Variable, learning_rate: Any
     ) -> None:
-        m = self._momentums[self._get_variable_index(variable)]
-        v = self._velocities.get(variable)
-        if v is not None:
-            self._adam_step(gradient, variable, learning_rate, m, v)
+        if self.takes_adam(variable):
+            ratio = float(self.adam_lr_ratio)
+            super().update_step(gradient, variable, learning_rate * ratio)
             return
+        m = self._momentums[self._get_variable_index(variable)]
         self.assign(m, m * self.momentum + gradient)
         push = m * self.momentum + gradient if self.nesterov else m
         scale = 1.0
         if self.rms_rate is not None:
-            scale = math.sqrt(max(variable.numpy().shape)) * self.rms_rate
-        step = self.orthogonal(push)
-        self.assign_sub(variable, step * (learning_rate * scale))
+            rows, columns = variable.shape
+            scale = math.sqrt(max(rows or 0, columns or 0)) * self.rms_rate
+        self.assign_sub(variable, self.orthogonal(push) * (learning_rate * scale))
 
     def orthogonal(self, x: Any) -> Any:
         """A matrix with singular values near 1 and the directions of x."""
@@ -130,17 +132,3 @@ class Muon(Optimizer):
             mixed = square * self.muon_b + (square * self.muon_c) @ square
             x = x * self.muon_a + mixed @ x
         return ops.transpose(x) if tall else x
-
-    def _adam_step(
-        self, gradient: Any, w: Variable, learning_rate: Any, m: Variable, v: Variable
-    ) -> None:
-        self.assign(m, moved(m, gradient, 1.0 - self.adam_beta_1))
-        self.assign(v, moved(v, gradient * gradient, 1.0 - self.adam_beta_2))
-        alpha = self.once(("alpha", w.dtype), self._alpha, w.dtype, learning_rate)
-        self.assign_sub(w, m * alpha / (ops.sqrt(v) + self.epsilon))
-
-    def _alpha(self, dtype: str, learning_rate: Any) -> Any:
-        step = self.step_number(dtype)
-        first = ops.subtract(1.0, ops.power(self.adam_beta_1, step))
-        second = ops.subtract(1.0, ops.power(self.adam_beta_2, step))
-        return learning_rate * float(self.adam_lr_ratio) * ops.sqrt(second) / first

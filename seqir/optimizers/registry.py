@@ -18,6 +18,7 @@ from seqir.optimizers.adam import (
 from seqir.optimizers.base import Optimizer
 from seqir.optimizers.descent import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
 from seqir.optimizers.loss_scale import LossScaleOptimizer
+from seqir.optimizers.multi import MultiOptimizer
 from seqir.optimizers.muon import Muon
 from seqir.optimizers.serialization import find, restore, store
 
@@ -26,7 +27,7 @@ _KNOWN: Final[dict[str, type[Optimizer]]] = {
     cls.__name__.lower(): cls
     for cls in (
         SGD, Adadelta, Adafactor, Adagrad, Adam, AdamW, Adamax, Ftrl, Lamb, Lion,
-        LossScaleOptimizer, Muon, Nadam, RMSprop, ScheduleFreeAdamW,
+        LossScaleOptimizer, MultiOptimizer, Muon, Nadam, RMSprop, ScheduleFreeAdamW,
     )
 }  # fmt: skip
 

@@ -1,12 +1,13 @@
-"""Reading and writing variables: the same in a trace and on arrays."""
+"""Variables that remember something between steps, in a trace and on arrays."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable
+from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from seqir import ops
+from seqir import config, dtypes, initializers, ops
+from seqir.errors import ArgumentError
 from seqir.ir import current_builder
 from seqir.ops.apply import value_of
 from seqir.ops.tensor import Traced, Variable
@@ -49,3 +50,97 @@ def _same(a: Any, b: Any) -> bool:
 def moved(average: Any, value: Any, rate: Any) -> Any:
     """The average, moved to the value: ``average + (value - average) * rate``."""
     return average + (value - average) * rate
+
+
+class Stateful:
+    """What has variables of its own, and assigns to them and to others.
+
+    Attributes:
+        name: the first part of their paths.
+    """
+
+    def __init__(self, name: str) -> None:
+        self.name = name
+        self._variables: list[Variable] = []
+
+    @property
+    def variables(self) -> list[Variable]:
+        """The state, in the order in which it was made."""
+        return list(self._variables)
+
+    def add_variable(
+        self,
+        shape: Sequence[Any],
+        initializer: Any = "zeros",
+        dtype: Any = None,
+        name: str | None = None,
+    ) -> Variable:
+        """A new variable of the state, of the default type if none is given."""
+        dtype = dtypes.canonical(dtype or config.floatx())
+        make = initializers.get(initializer) or initializers.Zeros()
+        variable = Variable(
+            make(tuple(shape), dtype),
+            name=name or "variable",
+            trainable=False,
+            dtype=dtype,
+        )
+        variable.path = f"{self.name}/{variable.name}"
+        variable.autocast = False
+        self._variables.append(variable)
+        return variable
+
+    def add_variable_from_reference(
+        self,
+        reference_variable: Variable,
+        name: str | None = None,
+        initializer: Any = "zeros",
+    ) -> Variable:
+        """A new variable of the state: of that variable's shape and type.
+
+        It is called ``<path of the variable with underscores>_<name>``.
+        """
+        stored = reference_variable.stored_type
+        path = reference_variable.path.replace("/", "_")
+        return self.add_variable(
+            stored.shape,
+            initializer,
+            stored.dtype,
+            f"{path}_{name or 'var'}",
+        )
+
+    def add_optimizer_variables(
+        self,
+        trainable_variables: Iterable[Variable],
+        name: Any,
+        initializer: Any = "zeros",
+    ) -> Any:
+        """A slot of that name for each variable, as a list.
+
+        For a list of names (and one initializer, or a list of them) it is a tuple of
+        lists, made variable by variable.
+        """
+        names = [name] if isinstance(name, str) else list(name)
+        several = isinstance(initializer, list | tuple)
+        makers = list(initializer) if several else [initializer] * len(names)
+        if len(makers) != len(names):
+            raise ArgumentError(
+                f"{len(names)} slots need one initializer or {len(names)}, "
+                f"got {len(makers)}"
+            )
+        slots: tuple[list[Variable], ...] = tuple([] for _ in names)
+        for variable in trainable_variables:
+            for slot, each, maker in zip(slots, names, makers, strict=True):
+                slot.append(self.add_variable_from_reference(variable, each, maker))
+        return slots[0] if isinstance(name, str) else slots
+
+    def assign(self, variable: Variable, value: Any) -> None:
+        """``variable = value``."""
+        write(variable, value)
+
+    def assign_add(self, variable: Variable, value: Any) -> None:
+        """``variable += value``."""
+        write(variable, variable + value)
+
+    def assign_sub(self, variable: Variable, value: Any) -> None:
+        """``variable -= value``."""
+        write(variable, variable - value)
