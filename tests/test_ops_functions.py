@@ -334,6 +334,44 @@ def test_updates_of_variables_are_part_of_the_graph() -> None:
     np.testing.assert_array_equal(found["total"], np.ones(3))
 
 
+def test_variables_count_up_and_down_in_a_graph() -> None:
+    total = Variable(np.array([1, 2], np.float32), name="total")
+    count = Variable(np.int32(7), name="count")
+    b = Builder()
+    x = Traced(b, b.input("x", TensorType("float32", (2,))))
+    with b.active():
+        total.assign_add(x)
+        total.assign_sub(x * total)  # reads what was assigned before
+        count.assign_add(1)
+        count.assign_sub(np.int32(5))
+    graph = verify(b.finish({}))
+    state = {"total": total.numpy(), "count": count.numpy()}
+    found = evaluate(graph, {"x": np.array([3, -1], np.float32)}, state)
+    np.testing.assert_array_equal(found["total"], [4 - 3 * 4, 1 + 1])
+    assert found["count"] == 3
+    assert found["count"].dtype == np.int32
+    np.testing.assert_array_equal(total.array, [1, 2])  # not before it has run
+
+
+def test_variables_count_up_and_down_at_once() -> None:
+    total = Variable(np.array([1, 2], np.float32), name="total")
+    assert total.assign_add([0.5, 1]) is total
+    total.assign_sub(total)
+    np.testing.assert_array_equal(total.array, [0, 0])
+    total.assign_sub(1)
+    np.testing.assert_array_equal(total.array, [-1, -1])
+    assert total.array.dtype == np.float32
+    count = Variable(np.int32(7), name="count")
+    count.assign_add(1)
+    assert count.array == 8
+    assert count.array.dtype == np.int32
+    match = "variable 'total' has shape (2,), a value of shape (3, 2)"
+    with pytest.raises(ShapeError, match=re.escape(match)):
+        total.assign_add(np.ones((3, 2)))
+    with pytest.raises(ShapeError, match=re.escape(match)):
+        total.assign_sub(np.ones((3, 2)))
+
+
 def test_variables_keep_their_shape_and_refuse_objects() -> None:
     v = Variable(np.zeros((2, 3)), name="v", dtype="float32")
     with pytest.raises(ShapeError, match=r"has shape \(2, 3\), a value of shape"):

@@ -407,6 +407,14 @@ class Variable(Tensor):
             self._slot.write(fresh)
         return self
 
+    def assign_add(self, value: Any) -> Any:
+        """``variable = variable + value``; raises what `assign` raises."""
+        return self.assign(self + value)
+
+    def assign_sub(self, value: Any) -> Any:
+        """``variable = variable - value``; raises what `assign` raises."""
+        return self.assign(self - value)
+
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
         array = self.array if dtype is None else self.array.astype(dtype)
         return array.copy() if copy else array
