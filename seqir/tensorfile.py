@@ -38,7 +38,10 @@ def write(
     flat = {name: np.asarray(array, order="C") for name, array in arrays.items()}
     metadata = {NOTE: json.dumps(note), DIGEST: _digest(flat)}
     with staged(path) as scratch:
+        scratch.touch()
+        mode = scratch.stat().st_mode  # safetensors would make it private
         save_file(flat, scratch, metadata=metadata)
+        scratch.chmod(mode)
 
 
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
