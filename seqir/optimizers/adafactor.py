@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
@@ -89,4 +90,5 @@ class Adafactor(Optimizer):
 
 
 def _rms(x: Any) -> Any:
-    return ops.sqrt(ops.mean(ops.multiply(x, x)))
+    """The root of the mean square, in one pass."""
+    return ops.norm(x) / math.sqrt(math.prod(x.shape))

@@ -205,11 +205,12 @@ class Lamb(Moments):
         dtype = variable.dtype
         self.move(gradient, m, v)
         spread = ops.sqrt(v / self.left(self.beta_2, dtype)) + self.epsilon
-        step = m / self.left(self.beta_1, dtype) / spread
-        weight, length = ops.norm(variable), ops.norm(step)
+        left = self.left(self.beta_1, dtype)
+        step = m / spread  # times left: a division of numbers instead of tensors
+        weight, length = ops.norm(variable), ops.norm(step) / left
         both = ops.logical_and(ops.greater(weight, 0), ops.greater(length, 0))
         ratio = ops.where(both, weight / ops.where(both, length, 1.0), 1.0)
-        self.assign_sub(variable, step * (ratio * learning_rate))
+        self.assign_sub(variable, step * (ratio * learning_rate / left))
 
 
 class ScheduleFreeAdamW(Moments):

@@ -125,7 +125,7 @@ class Muon(Adam):
         """A matrix with singular values near 1 and the directions of x."""
         rows, columns = ops.shape(x)
         tall = rows > columns
-        x = ops.transpose(x) if tall else ops.multiply(x, 1.0)
+        x = ops.transpose(x) if tall else x
         x = x / (ops.norm(x) + 1e-7)
         for _ in range(self.ns_steps):
             square = x @ ops.transpose(x)
