@@ -444,3 +444,17 @@ def test_ten_thousand_layers_take_no_time():
     model.summary(print_fn=pages.append)
     assert time.perf_counter() - start < 5
     assert pages[0].count("Identity") == 10_000
+
+
+def test_the_optimizer_of_a_model_in_training_counts() -> None:
+    model = seqir.Sequential([seqir.Input((4,)), layers.Dense(2)])
+    model.compile("adam", "mse")
+    lines: list[str] = []
+    model.summary(print_fn=lines.append)
+    assert "Optimizer params" not in lines[0]
+    model.train_on_batch(np.ones((2, 4)), np.ones((2, 2)))
+    model.summary(print_fn=lines.append)
+    # As in Keras: the total has the optimizer's numbers, iteration and rate included.
+    assert "Total params: 32 (" in lines[1]
+    assert "Trainable params: 10 (" in lines[1]
+    assert "Optimizer params: 22 (" in lines[1]

@@ -164,11 +164,16 @@ def readable_count(count: float) -> str:
 def totals_of(summary: Summary) -> list[tuple[str, str, str]]:
     """The lines below the table: what, how many, in brackets how large."""
     s = summary
+    every, size = s.total_params + s.optimizer_params, s.total_bytes + s.optimizer_bytes
     lines = [
-        ("Total params:", f"{s.total_params:,}", s.total_bytes),
+        ("Total params:", f"{every:,}", size),
         ("Trainable params:", f"{s.trainable_params:,}", s.trainable_bytes),
         ("Non-trainable params:", f"{s.non_trainable_params:,}", s.non_trainable_bytes),
     ]
+    if s.optimizer_params:
+        lines.append(
+            ("Optimizer params:", f"{s.optimizer_params:,}", s.optimizer_bytes)
+        )
     shown = [(what, n, f" ({readable_bytes(size)})") for what, n, size in lines]
     if s.show_cost and s.total_macs is not None:
         shown.append(("Multiply-accumulates:", f"{s.total_macs:,}", ""))

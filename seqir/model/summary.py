@@ -65,6 +65,9 @@ class Summary:
     non_trainable_params: int
     trainable_bytes: int
     non_trainable_bytes: int
+    optimizer_params: int = 0
+    """Elements that the optimizer of a model in training keeps."""
+    optimizer_bytes: int = 0
     total_macs: int | None = None
     show_trainable: bool = False
     show_cost: bool = False
@@ -166,6 +169,8 @@ def summary_of(
     start, stop = _bounds(layers, layer_range)
     collector = _Collector(model, expand_nested, show_cost)
     trainable, frozen = model.trainable_weights, model.non_trainable_weights
+    optimizer = model.optimizer
+    kept = optimizer.variables if optimizer is not None and optimizer.built else []
     return Summary(
         name=model.name,
         rows=tuple(collector.rows(layers[start:stop])),
@@ -174,6 +179,8 @@ def summary_of(
         non_trainable_params=sum(w.size for w in frozen),
         trainable_bytes=sum(w.nbytes for w in trainable),
         non_trainable_bytes=sum(w.nbytes for w in frozen),
+        optimizer_params=sum(v.size for v in kept),
+        optimizer_bytes=sum(v.nbytes for v in kept),
         total_macs=collector.total_macs,
         show_trainable=show_trainable,
         show_cost=show_cost,
