@@ -252,6 +252,7 @@ CASES: dict[str, list[Case]] = {
     "norm": [
         case(x(5, 3)),
         case(x(5, 3), axis=1),
+        case(x(), keepdims=True),
         case(x(5, 3), ord="fro", axis=(0, 1), keepdims=True),
         *(case(x(5, 3), ord=p, axis=-1) for p in (1, 2, 3, 0, np.inf, -np.inf)),
     ],

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from collections.abc import Sequence
 from typing import Any, ClassVar, Unpack
 
@@ -90,5 +89,4 @@ class Adafactor(Optimizer):
 
 
 def _rms(x: Any) -> Any:
-    """The root of the mean square, in one pass."""
-    return ops.norm(x) / math.sqrt(math.prod(x.shape))
+    return ops.sqrt(ops.mean(ops.multiply(x, x)))

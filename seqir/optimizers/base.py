@@ -270,7 +270,8 @@ class Optimizer(Stateful):
                 "trainable_variables, or call build(variables) before"
             )
         variables = self._trainable_variables if given is None else list(given)
-        self.build(variables)
+        if not self.built:  # a `build` of users need not ask
+            self.build(variables)
         for variable in variables:
             self._get_variable_index(variable)
         if len(variables) != len(grads):

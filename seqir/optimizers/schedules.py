@@ -263,16 +263,17 @@ class CosineDecayRestarts(LearningRateSchedule):
     def _period(self, done: Any) -> tuple[Any, Any]:
         """Restarts so far, and how much of the present period is done.
 
-        `done` counts in first periods. The restarts are a rounded logarithm, and one
-        more where a rounding error has put the start of a period before its end.
+        `done` counts in first periods. Restarts are a logarithm rounded down; it is
+        rounded to the nearest start of a period first, so that its own error, just
+        before and at a start, does not count.
         """
         if self.t_mul == 1.0:
             restarts = ops.floor(done)
             return restarts, done - restarts
         grown = ops.log(1.0 - done * (1.0 - self.t_mul)) / math.log(self.t_mul)
-        guess = ops.floor(grown)
-        late = ops.greater_equal(self._done_in(guess, done), 1.0)
-        restarts = guess + ops.cast(late, "float32")
+        nearest = ops.floor(grown + 0.5)
+        ahead = ops.less(self._done_in(nearest, done), 0.0)
+        restarts = nearest - ops.cast(ahead, "float32")
         return restarts, self._done_in(restarts, done)
 
     def _done_in(self, restarts: Any, done: Any) -> Any:

@@ -46,7 +46,6 @@ def find(name: str, room: str, known: Mapping[str, Any]) -> Any:
     Raises: ArgumentError for an unknown name.
     """
     if name.lower() not in known:
-        names = {cls.__name__: cls for cls in known.values()}
-        near = did_you_mean(name, names) or did_you_mean(name.lower(), known)
+        near = did_you_mean(name.lower(), known)
         raise ArgumentError(f"seqir has no {name!r} in {room}.{near}")
     return known[name.lower()]
