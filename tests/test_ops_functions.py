@@ -365,6 +365,8 @@ def test_variables_count_up_and_down_at_once() -> None:
     count.assign_add(1)
     assert count.array == 8
     assert count.array.dtype == np.int32
+    assert int(count) == 8
+    assert float(Variable(np.float32(0.5))) == 0.5
     match = "variable 'total' has shape (2,), a value of shape (3, 2)"
     with pytest.raises(ShapeError, match=re.escape(match)):
         total.assign_add(np.ones((3, 2)))

@@ -419,6 +419,12 @@ class Variable(Tensor):
         array = self.array if dtype is None else self.array.astype(dtype)
         return array.copy() if copy else array
 
+    def __float__(self) -> float:
+        return float(self.array)
+
+    def __int__(self) -> int:
+        return int(self.array)
+
     def __getstate__(self) -> Any:
         """What a copy takes along: the numbers, not the device that holds them."""
         self.move_to(None)
