@@ -73,8 +73,6 @@ class Op(ABC):
     """
 
     name: ClassVar[str]
-    stochastic: ClassVar[bool] = False
-    """Never folded, never merged: two nodes may give different numbers."""
     elementwise: ClassVar[bool] = False
     """Each result element depends only on the operand elements it broadcasts from."""
 

@@ -14,8 +14,6 @@ def eliminate_common(graph: Graph) -> Graph:
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
-        if node.op.stochastic:
-            return None
         key = (node.op, operands)
         if key in seen:
             return seen[key]

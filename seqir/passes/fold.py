@@ -24,7 +24,7 @@ def fold_constants(graph: Graph) -> Graph:
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
-        if not operands or node.op.stochastic:
+        if not operands:
             return None
         frozen = [known.get(v) for v in operands]
         if any(f is None for f in frozen):

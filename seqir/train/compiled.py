@@ -74,7 +74,7 @@ class Compiled:
 
     def step(self, types: BatchTypes, *, training: bool) -> Step:
         """The step for batches of these types, traced if there is none yet."""
-        key = (training, types, self._state_of_model())
+        key = (training, types, self._state_of_model(), self.optimizer.revision)
         found = self._steps.get(key)
         if found is None or found.stale:
             traced = trace_step(self.model, types, training=training)

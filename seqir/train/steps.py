@@ -19,6 +19,7 @@ from seqir.errors import GraphError, ShapeError
 from seqir.ir import Array, Builder, Graph
 from seqir.layers.base import Layer
 from seqir.layers.penalties import penalties
+from seqir.lower import opsets
 from seqir.ops.tensor import Traced, Variable
 from seqir.tensortype import TensorType
 from seqir.train.objective import Objective, plain
@@ -26,8 +27,8 @@ from seqir.train.objective import Objective, plain
 if TYPE_CHECKING:
     from seqir.train.trainer import Trainer
 
-OPSET: Final = 18
-"""The lowest that has the integer operators random numbers are made of."""
+OPSET: Final = opsets.LOWEST
+"""What steps are lowered to."""
 
 LOSS: Final = "batch_loss"
 """Output: the loss of the batch."""

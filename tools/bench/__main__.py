@@ -13,23 +13,15 @@ import platform
 import subprocess
 import sys
 import tempfile
-from dataclasses import asdict, dataclass
+from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
 from tools.bench.measure import median_seconds
-
-
-@dataclass
-class Row:
-    """One target and what was measured."""
-
-    what: str
-    measured: str
-    target: str
-    met: bool
+from tools.bench.rows import Row
+from tools.bench.training import frozen_backbone, training
 
 
 def fresh(code: str) -> float:
@@ -199,22 +191,29 @@ def export_memory(folder: Path) -> list[Row]:
     return rows
 
 
+def basics(folder: Path, repeat: int) -> list[Row]:
+    """Everything but training."""
+    return [
+        import_time(repeat),
+        layers_import_time(repeat),
+        *scaling(folder),
+        *predict_overhead(folder, repeat),
+        *export_memory(folder),
+    ]
+
+
 def main() -> None:
     """Measure everything and print the table."""
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument("--json", action="store_true", help="rows as JSON on stdout")
+    parser.add_argument("--only", choices=("basics", "training"), help="half of it")
     options = parser.parse_args()
     repeat = 3 if options.quick else 9
     with tempfile.TemporaryDirectory() as name:
-        folder = Path(name)
-        rows = [
-            import_time(repeat),
-            layers_import_time(repeat),
-            *scaling(folder),
-            *predict_overhead(folder, repeat),
-            *export_memory(folder),
-        ]
+        rows = basics(Path(name), repeat) if options.only != "training" else []
+    if options.only != "basics":
+        rows += [*training(1 if options.quick else 3), frozen_backbone(repeat)]
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
         return

@@ -18,7 +18,9 @@ import numpy as np
 
 from tools.bench.workloads import WORKLOADS, data_for
 
-PEERS = ("seqir", "keras-tensorflow", "keras-jax", "keras-torch", "torch")
+PEERS = (
+    "seqir", "keras-tensorflow", "keras-jax", "keras-torch", "torch", "onnxsim",
+)  # fmt: skip
 STEPS = 40
 
 
@@ -107,6 +109,50 @@ def measure_torch(workload: str) -> dict[str, float]:
     return {"first": first * 1e3, "step": median, "fit": median}
 
 
+def measure_onnxsim(workload: str) -> dict[str, float]:
+    """onnxsim's training loop over the forward pass that seqir exports.
+
+    It takes models of fixed sizes without batch statistics or dropout, so the loss of
+    one-hot targets is part of the model, and dropout is left out.
+    """
+    import onnxsim
+
+    import seqir
+    from seqir import lower, ops, passes
+    from seqir.model.base import arrays_of
+
+    make, shape, batch, _ = WORKLOADS[workload]
+    stack = [layer for layer in make(seqir).layers if "dropout" not in layer.name]
+    image = seqir.Input(shape, batch_size=batch, name="x")
+    target = seqir.Input((10,), batch_size=batch, name="target")
+    y = image
+    for layer in stack:
+        y = layer(y)
+    loss = ops.mean(ops.sum(ops.negative(target * ops.log(y + 1e-7)), -1))
+    model = seqir.Model([image, target], loss, name="loss")
+    graph, variables = model.trace_graph()
+    graph = passes.bind(graph, arrays_of(variables))
+    proto = lower.to_proto(lower.lower(passes.run(graph, passes.STRUCTURE)))
+    images, labels = data_for(shape, batch * STEPS)
+    hot = np.eye(10, dtype=np.float32)[labels]
+    start = time.perf_counter()
+    loop = onnxsim.compile_training_loop(proto, model.output_names[0], list(variables))
+
+    def step(i: int) -> None:
+        part = slice(i * batch, (i + 1) * batch)
+        loop({"x": images[part], "target": hot[part]}, lr=1e-3)
+
+    step(0)
+    first = time.perf_counter() - start
+    times: list[float] = []
+    for i in [0] * 5 + list(range(STEPS)):
+        start = time.perf_counter()
+        step(i)
+        times.append(time.perf_counter() - start)
+    median = statistics.median(times[5:]) * 1e3
+    return {"first": first * 1e3, "step": median, "fit": median}
+
+
 def main() -> None:
     """Measure and print."""
     name, workload = sys.argv[1:3]
@@ -114,6 +160,8 @@ def main() -> None:
     try:
         if name == "torch":
             found: dict[str, Any] = measure_torch(workload)
+        elif name == "onnxsim":
+            found = measure_onnxsim(workload)
         elif name == "seqir":
             found = measure_keras(importlib.import_module("seqir"), workload)
         else:
@@ -123,6 +171,8 @@ def main() -> None:
             found = measure_keras(importlib.import_module("keras"), workload)
     except ModuleNotFoundError as error:
         found = {"absent": f"{error.name} is not installed"}
+    except Exception as error:  # what a peer cannot do is a row of the table
+        found = {"absent": f"{type(error).__name__}: {str(error)[:60]}"}
     print(json.dumps(found))
 
 
