@@ -565,6 +565,25 @@ def test_an_optimizer_of_users(run: Any) -> None:
 
 
 @WAYS
+def test_a_build_of_users_is_asked_once(run: Any) -> None:
+    class Careless(Momentum):
+        def build(self, variables: Any) -> None:
+            optimizers.Optimizer.build(self, variables)
+            self.momentums = self.add_optimizer_variables(variables, "momentum")
+
+    check(run(lambda _: Careless()), in_keras(CASES["sgd momentum"]))
+
+
+def test_an_update_by_itself() -> None:
+    w = vector(1.0, 2.0)
+    optimizer = optimizers.Adam()
+    optimizer.build([w])
+    optimizer.update_step(array(100.0, -200.0), w, 0.25)
+    np.testing.assert_allclose(w.array, [0.75, 2.25], rtol=1e-5)
+    assert optimizer.iterations.array == 0
+
+
+@WAYS
 def test_numbers_and_variables_can_be_assigned(run: Any) -> None:
     class Odd(optimizers.Optimizer):
         def add_slots(self, variables: Any) -> None:
@@ -594,9 +613,26 @@ def test_scalars_are_computed_once_for_all_variables() -> None:
     assert powers(1) == powers(5)
 
 
-@pytest.mark.parametrize(
-    ("name", "passes_"), [("sgd", 2), ("sgd momentum", 4), ("adam", 12), ("lion", 9)]
-)
+PASSES = {
+    "sgd": 2,
+    "sgd momentum": 4,
+    "sgd nesterov": 6,
+    "rmsprop": 9,
+    "adam": 12,
+    "adamw": 14,
+    "adamax": 10,
+    "adagrad": 7,
+    "ftrl": 12,
+    "lion": 9,
+    "lamb": 13,
+    "clipnorm": 13,
+    "global_clipnorm": 13,
+    "ema": 5,
+    "loss scale": 17,  # Adam's, 1 to look for infinities, 1 to unscale, 3 to choose
+}
+
+
+@pytest.mark.parametrize(("name", "passes_"), PASSES.items())
 def test_passes_over_the_weights(name: str, passes_: int) -> None:
     w = vector(1.0, 2.0)
     graph = Graph(CASES[name](optimizers), [w]).graph
@@ -762,6 +798,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ArgumentError,
         "only one of clipnorm, clipvalue, global_clipnorm can be set, got "
         "clipnorm=1.0 and clipvalue=0.5",
+    ),
+    "negative clipping": (
+        lambda: optimizers.Adam(global_clipnorm=-1.0),
+        ArgumentError,
+        "global_clipnorm must not be negative, got -1.0",
     ),
     "steps": (
         lambda: optimizers.Adam(gradient_accumulation_steps=1),

@@ -351,6 +351,26 @@ def test_assigning_during_a_training_takes_effect() -> None:
     np.testing.assert_allclose(model.predict(x, verbose=0), 1 / 3, rtol=1e-6)
 
 
+@pytest.mark.parametrize("kind", ["alone", "scaled", "several"])
+def test_a_schedule_that_is_set_later_takes_effect(kind: str) -> None:
+    inner = seqir.optimizers.SGD(0.5)
+    optimizer = {
+        "alone": lambda: inner,
+        "scaled": lambda: seqir.optimizers.LossScaleOptimizer(inner),
+        "several": lambda: seqir.optimizers.MultiOptimizer(lambda _: inner),
+    }[kind]()
+    model = classifier(optimizer=optimizer)
+    model.fit(*blobs(12), epochs=1, verbose=0)
+    before = model.get_weights()
+    inner.learning_rate = seqir.optimizers.schedules.ExponentialDecay(0.0, 1, 0.5)
+    model.fit(*blobs(12), epochs=1, verbose=0)
+    for old, new in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(old, new)
+    inner.learning_rate = lambda: 0.5
+    model.fit(*blobs(12), epochs=1, verbose=0)
+    assert not np.array_equal(before[0], model.get_weights()[0])
+
+
 def test_freezing_after_compile_takes_effect_and_thawing_says_what_to_do() -> None:
     x, y = blobs()
     model = classifier()

@@ -89,6 +89,7 @@ class Optimizer(Stateful):
         self._excluded: set[Variable] = set()
         self._excluded_names: list[str] = []
         self._once: dict[Hashable, Any] | None = None
+        self._revision = 0
         self._iterations = self.add_variable((), dtype="int32", name="iteration")
         self._learning_rate = learning_rate
         if not callable(learning_rate):
@@ -138,6 +139,7 @@ class Optimizer(Stateful):
         old = self._learning_rate
         if callable(value):
             self._learning_rate = value
+            self._revision += 1
             self._variables = [v for v in self._variables if v is not old]
         elif isinstance(old, Variable):
             old.assign(value)
@@ -146,6 +148,11 @@ class Optimizer(Stateful):
                 f"the learning rate of {self.name!r} is {type(old).__name__}, it "
                 f"cannot be set to {value!r}: make the optimizer with a float"
             )
+
+    @property
+    def revision(self) -> int:
+        """Another number when a step traced before is no longer what it computes."""
+        return self._revision
 
     def build(self, variables: Iterable[Variable]) -> None:
         """Make the slots for these variables; the second time nothing happens.

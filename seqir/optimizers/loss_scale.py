@@ -69,6 +69,11 @@ class LossScaleOptimizer(Optimizer):
     def learning_rate(self, value: Any) -> None:
         self.inner_optimizer.learning_rate = value
 
+    @property
+    def revision(self) -> int:
+        """That of the inner optimizer."""
+        return self.inner_optimizer.revision
+
     def apply(
         self,
         grads: Iterable[Any],

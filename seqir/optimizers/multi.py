@@ -132,6 +132,11 @@ class MultiOptimizer(Optimizer):
     def learning_rate(self, value: Any) -> None:
         _ = self.learning_rate
 
+    @property
+    def revision(self) -> int:
+        """How often one of the optimizers inside has changed."""
+        return sum(optimizer.revision for optimizer in self._groups)
+
     def build(self, variables: Iterable[Variable]) -> None:
         """Share the variables out, and make the slots of each optimizer."""
         if self.built:

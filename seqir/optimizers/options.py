@@ -39,6 +39,9 @@ def check_options(given: Mapping[str, Any]) -> None:
         raise ArgumentError(
             f"only one of {', '.join(CLIPPING)} can be set, got {found}"
         )
+    for name, value in clipping.items():
+        if value < 0:
+            raise ArgumentError(f"{name} must not be negative, got {value!r}")
     _check_count("gradient_accumulation_steps", given, 2)
     if not given["use_ema"]:
         return

@@ -66,11 +66,6 @@ class Stateful:
         self.name = name
         self._variables: list[Variable] = []
 
-    @property
-    def variables(self) -> list[Variable]:
-        """The state, in the order in which it was made."""
-        return list(self._variables)
-
     def add_variable(
         self,
         shape: Sequence[Any],
