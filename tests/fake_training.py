@@ -30,11 +30,11 @@ class FakeModel:
     def __init__(self) -> None:
         self.stop_training = False
         self.optimizer: Any = FakeOptimizer()
-        self.metrics = [
-            SimpleNamespace(name="accuracy", direction="up"),
-            SimpleNamespace(name="mae", direction="down"),
-            SimpleNamespace(name="mystery", direction=None),
-        ]
+        self.directions = {
+            "accuracy": "up",
+            "mae": "down",
+            "mystery": None,
+        }
         self.weight = np.zeros(3, np.float32)
         self.epoch = self.batch = 0
         self.callbacks: CallbackList | None = None

@@ -190,6 +190,32 @@ def test_a_metric_with_several_numbers_is_reported_whole() -> None:
     assert logs["f1_score"].shape == (3,)
 
 
+def test_a_metric_may_report_several_names() -> None:
+    class Range(metrics.Metric):
+        def __init__(self, name: str = "range", **kwargs: Any) -> None:
+            super().__init__(name=name, **kwargs)
+            self.low = self.add_variable((), "zeros", name="low")
+            self.high = self.add_variable((), "zeros", name="high")
+
+        def update_state(
+            self, y_true: Any, y_pred: Any, sample_weight: Any = None
+        ) -> None:
+            self.low.assign(ops.minimum(self.low, ops.min(y_true)))
+            self.high.assign(ops.maximum(self.high, ops.max(y_true)))
+
+        def result(self) -> Any:
+            return {"lowest": self.low, "highest": self.high}
+
+    x = np.array([[-2.0], [5.0]], np.float32)
+    model = linear(metrics=[Range(), "mae"])
+    logs = model.evaluate(x, x, verbose=0, return_dict=True)
+    assert logs == pytest.approx(
+        {"loss": 14.5, "lowest": -2.0, "highest": 5.0, "mae": 3.5}
+    )
+    assert model.metrics_names == list(logs)
+    assert model.directions["mae"] == "down"
+
+
 # Several inputs and outputs.
 
 
@@ -311,6 +337,28 @@ def test_a_model_with_a_call_of_its_own_is_trained() -> None:
     net.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
     history = net.fit(x, y, epochs=20, batch_size=16, verbose=0)
     assert history.history["accuracy"][-1] > 0.8
+
+
+def test_the_loss_of_a_model_in_half_precision_is_scaled() -> None:
+    x, y = blobs()
+    seqir.utils.set_random_seed(0)
+    model = seqir.Sequential(
+        [
+            seqir.Input((4,)),
+            layers.Dense(16, activation="relu", dtype="mixed_float16"),
+            layers.Dense(3, activation="softmax", dtype="float32"),
+        ]
+    )
+    model.compile(
+        "adam", "sparse_categorical_crossentropy", metrics=["accuracy"],
+        auto_scale_loss=False,
+    )  # fmt: skip
+    assert isinstance(model.optimizer, seqir.optimizers.Adam)
+    model.compile("adam", "sparse_categorical_crossentropy", metrics=["accuracy"])
+    assert isinstance(model.optimizer, seqir.optimizers.LossScaleOptimizer)
+    history = model.fit(x, y, epochs=25, batch_size=16, verbose=0)
+    assert history.history["accuracy"][-1] > 0.9
+    assert model.optimizer.inner_optimizer.iterations.array == 25 * 8
 
 
 # State.

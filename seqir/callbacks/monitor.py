@@ -87,8 +87,7 @@ class MonitorCallback(Callback):
         name = self.monitor.removeprefix("val_")
         if name == "loss" or name.endswith("_loss"):
             return False
-        metrics = getattr(self.model, "metrics", None) or ()
-        direction = next((m.direction for m in metrics if m.name == name), None)
+        direction = self.model.directions.get(name)
         if direction is None:
             raise ArgumentError(
                 f"{type(self).__name__} does not know whether {self.monitor!r} should "

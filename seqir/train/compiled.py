@@ -29,15 +29,20 @@ class Compiled:
         run: the `fit` that is under way.
     """
 
-    def __init__(self, model: Trainer, optimizer: Any, objective: Objective) -> None:
+    def __init__(
+        self, model: Trainer, optimizer: Any, objective: Objective, scale_loss: bool
+    ) -> None:
         self.model = model
         self.optimizer = optimizers.get(optimizer)
+        if scale_loss and _in_half_precision(model):
+            self.optimizer = _scaled(self.optimizer)
         self.objective = objective
         self.seed = draw_seed() % 2**31
         self.steps = 0
         self.fits = 0
         self.device = "auto"
         self.run: Run | None = None
+        self._state: tuple[int, ...] = ()
         self._steps: dict[Any, Step] = {}
         self._feeders: dict[bool, Feeder] = {}
 
@@ -50,7 +55,7 @@ class Compiled:
         """Run on this device from now on; None keeps the present one."""
         if device is None and self.device != "auto":
             return
-        name = runtime.resolve(device or "auto").name
+        name = runtime.resolve("auto" if device is None else device).name
         if name != self.device:
             self._steps.clear()
             self.device = name
@@ -68,17 +73,22 @@ class Compiled:
             if weight not in known:
                 raise GraphError(
                     f"weight {weight.path!r} of model {self.model.name!r} was not "
-                    "trainable, or not there, when the training began: call "
-                    "compile() again"
+                    "trainable, or not there, when the optimizer was built: call "
+                    "compile() again, with a new optimizer"
                 )
 
     def step(self, types: BatchTypes, *, training: bool) -> Step:
         """The step for batches of these types, traced if there is none yet."""
-        key = (training, types, self._state_of_model(), self.optimizer.revision)
+        state = (*self._state_of_model(), self.optimizer.revision)
+        if state != self._state:  # which never comes back: revisions count up
+            self._steps.clear()
+            self._state = state
+        key = (training, types)
         found = self._steps.get(key)
         if found is None or found.stale:
             traced = trace_step(self.model, types, training=training)
             found = self._steps[key] = Step(traced, self.model, self.device)
+        found.attach()
         return found
 
     def _state_of_model(self) -> tuple[int, ...]:
@@ -110,3 +120,17 @@ class Compiled:
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: everything but compiled steps."""
         return {**self.__dict__, "run": None, "_steps": {}, "_feeders": {}}
+
+
+def _in_half_precision(model: Trainer) -> bool:
+    """Whether a layer computes in float16, where small gradients vanish."""
+    return any(layer.compute_dtype == "float16" for layer in model._walk())  # pyright: ignore[reportPrivateUsage]
+
+
+def _scaled(optimizer: Any) -> Any:
+    """The optimizer with a scaled loss, unless it has one already."""
+    if isinstance(optimizer, optimizers.LossScaleOptimizer):
+        return optimizer
+    if getattr(optimizer, "loss_scale_factor", None) is not None:
+        return optimizer
+    return optimizers.LossScaleOptimizer(optimizer)

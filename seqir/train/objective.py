@@ -68,21 +68,25 @@ class Objective:
 
     def results(self) -> dict[str, Any]:
         """What is reported, from the accumulators as they are."""
-        found = {tracker.name: tracker for tracker in self._loss_trackers if tracker}
-        found.update((name, metric) for name, (_, metric, _) in self._metrics.items())
-        found = {self.tracker.name: self.tracker, **found}
-        return {name: plain(metric.result()) for name, metric in found.items()}
+        found = self.tracker.results()
+        for tracker in filter(None, self._loss_trackers):
+            found |= tracker.results()
+        for name, (_, metric, _) in self._metrics.items():
+            found |= _named(name, metric)
+        return {name: plain(value) for name, value in found.items()}
 
     @property
     def names(self) -> list[str]:
         """Names of what is reported, in order."""
-        trackers = [t.name for t in self._loss_trackers if t]
-        return [self.tracker.name, *trackers, *self._metrics]
+        return list(self.directions)
 
+    @property
     def directions(self) -> dict[str, str | None]:
         """For each reported name, whether "up" or "down" is better."""
-        found: dict[str, str | None] = dict.fromkeys(self.names, "down")
-        found.update((n, m.direction) for n, (_, m, _) in self._metrics.items())
+        trackers = [self.tracker, *filter(None, self._loss_trackers)]
+        found: dict[str, str | None] = dict.fromkeys((t.name for t in trackers), "down")
+        for name, (_, metric, _) in self._metrics.items():
+            found |= dict.fromkeys(_named(name, metric), metric.direction)
         return found
 
     @property
@@ -196,7 +200,10 @@ class Objective:
             with b.source(name, type(metric).__name__):
                 w = weights[place] if weighted else None
                 metric.update_state(targets[place], predicted[place], sample_weight=w)
-                reported[name] = _traced(b, metric.result())
+                reported |= {
+                    key: _traced(b, value)
+                    for key, value in _named(name, metric).items()
+                }
         return total, reported
 
 
@@ -206,8 +213,14 @@ def plain(value: Any) -> Any:
     return array.copy() if array.ndim else float(array)
 
 
+def _named(name: str, metric: Any) -> dict[str, Any]:
+    """The result of a metric under this name; a dictionary keeps its own names."""
+    found = metric.results()
+    return {name: found[metric.name]} if list(found) == [metric.name] else found
+
+
 def _traced(b: Builder, result: Any) -> Any:
-    """The result of a metric, which may be a variable or a number."""
+    """The result of a metric, which may be a number."""
     return result if isinstance(result, Traced) else Traced(b, value_of(b, result))
 
 

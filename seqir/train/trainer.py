@@ -79,13 +79,15 @@ class Trainer(Layer):
         Loss, metrics and optimizer are names, objects or functions of
         ``(y_true, y_pred)`` written with `seqir.ops`; for several outputs they are
         lists or dicts. `run_eagerly`, `steps_per_execution` and `jit_compile` are
-        accepted and change nothing: a step is always one compiled graph.
+        accepted and change nothing: a step is always one compiled graph. With
+        `auto_scale_loss`, the optimizer of a model that computes in float16 is wrapped
+        in a LossScaleOptimizer.
 
         Raises: ArgumentError for an unknown name or a wrong structure.
         """
-        del run_eagerly, steps_per_execution, jit_compile, auto_scale_loss
+        del run_eagerly, steps_per_execution, jit_compile
         objective = Objective(loss, loss_weights, metrics, weighted_metrics)
-        compiled = Compiled(self, optimizer, objective)
+        compiled = Compiled(self, optimizer, objective, auto_scale_loss)
         if (before := self.__dict__.get("_compiled")) is not None:
             before.release()
         self.__dict__["_compiled"] = compiled
@@ -125,6 +127,11 @@ class Trainer(Layer):
     def metrics_names(self) -> list[str]:
         """What `evaluate` returns, in order, once a batch has been seen."""
         return self.compiled.objective.names
+
+    @property
+    def directions(self) -> dict[str, str | None]:
+        """For each name in the logs, whether "up" or "down" is better."""
+        return self.compiled.objective.directions
 
     def reset_metrics(self) -> None:
         """Start all metrics anew."""
