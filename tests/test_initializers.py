@@ -621,9 +621,9 @@ def test_own_initializer():
         (int, "<class 'int'> is no initializer"),
         (np.ones(2), r"is no initializer; pass Constant\(array\)"),
         ([1, 2], r"pass Constant\(array\)"),
-        ({}, "a stored initializer is"),
-        ({"class_name": 3}, "a stored initializer is"),
-        ({"class_name": "Zeros", "config": 3}, "a stored initializer is"),
+        ({}, "what is stored for initializers is"),
+        ({"class_name": 3}, "what is stored for initializers is"),
+        ({"class_name": "Zeros", "config": 3}, "what is stored for initializers is"),
         ({"class_name": "Zero", "config": {}}, "Did you mean 'Zeros'"),
         ({"class_name": "Ones", "module": "os"}, "os.Ones is not one of seqir's"),
         (

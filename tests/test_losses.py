@@ -761,7 +761,7 @@ UNKNOWN = TensorType("float32", ("batch", "classes"))
         (
             lambda: losses.deserialize({"config": {}}),
             ArgumentError,
-            "a stored loss is",
+            "what is stored for losses is",
         ),
         (
             lambda: losses.deserialize({"class_name": "Mine", "module": "mine"}),

@@ -683,7 +683,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
      "MeanIoU cannot be made by its name alone"),
     (lambda: metrics.resolve(None, ONE, ONE), ArgumentError, "None is no metric"),
     (lambda: metrics.deserialize({"name": "AUC"}), ArgumentError,
-     "a stored metric is {'class_name'"),
+     "what is stored for metrics is {'class_name'"),
     (lambda: metrics.deserialize({"class_name": "X", "module": "mine"}), ArgumentError,
      "mine.X is not one of seqir's metrics"),
     (lambda: metrics.serialize(metrics.get(lambda a, b: a)), ArgumentError,

@@ -15,7 +15,8 @@ import seqir
 
 ROOT = Path(seqir.__file__).parent
 FLOORS = (
-    "errors dtypes shapes tensortype naming nest config files tensorfile version",
+    "errors dtypes shapes tensortype naming nest config files tensorfile stored "
+    "version",
     "ir",
     "ops",
     "passes initializers activations regularizers constraints autodiff losses "

@@ -28,6 +28,7 @@ from seqir.initializers.scaling import (
     VarianceScaling,
 )
 from seqir.initializers.stft import STFT
+from seqir.stored import store, unstore
 
 _CLASSES: Final[dict[str, type[Initializer]]] = {
     cls.__name__: cls
@@ -82,13 +83,8 @@ def serialize(initializer: Any) -> dict[str, Any] | None:
     if not isinstance(initializer, Initializer):
         raise ArgumentError(f"{initializer!r} has no config, so it cannot be stored")
     cls = type(initializer)
-    known = _CLASSES.get(cls.__name__) is cls
-    return {
-        "module": "keras.initializers" if known else cls.__module__,
-        "class_name": cls.__name__,
-        "config": initializer.get_config(),
-        "registered_name": None if known else cls.__name__,
-    }
+    own = _CLASSES.get(cls.__name__) is cls
+    return store(initializer, initializer.get_config(), "initializers", own=own)
 
 
 def _find(name: str) -> type[Initializer]:
@@ -100,15 +96,5 @@ def _find(name: str) -> type[Initializer]:
 
 
 def _deserialize(stored: Mapping[str, Any]) -> Initializer:
-    name, config = stored.get("class_name"), stored.get("config", {})
-    if not isinstance(name, str) or not isinstance(config, Mapping):
-        raise ArgumentError(
-            "a stored initializer is {'class_name': ..., 'config': {...}}, "
-            f"got {dict(stored)}"
-        )
-    if stored.get("module") not in (None, "keras.initializers", "seqir.initializers"):
-        raise ArgumentError(
-            f"{stored['module']}.{name} is not one of seqir's initializers: "
-            "pass the object itself"
-        )
+    name, config = unstore(stored, "initializers")
     return _find(name).from_config(config)

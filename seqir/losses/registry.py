@@ -18,6 +18,7 @@ from seqir.losses import (
     sequence,
 )
 from seqir.losses.base import Loss, LossFunctionWrapper
+from seqir.stored import store, unstore
 
 _CLASSES: Final[dict[str, type[Loss]]] = {
     cls.__name__: cls
@@ -131,15 +132,10 @@ def serialize(loss: Any) -> dict[str, Any]:
             "registered_name": "function",
         }
     cls, config = type(loss), loss.get_config()
-    known = _CLASSES.get(cls.__name__) is cls
     if "fn" in config:
         config["fn"] = serialize(config["fn"])
-    return {
-        "module": "keras.losses" if known else cls.__module__,
-        "class_name": cls.__name__,
-        "config": config,
-        "registered_name": None if known else cls.__name__,
-    }
+    own = _CLASSES.get(cls.__name__) is cls
+    return store(loss, config, "losses", own=own)
 
 
 def deserialize(stored: Mapping[str, Any]) -> Any:
@@ -148,20 +144,11 @@ def deserialize(stored: Mapping[str, Any]) -> Any:
     Raises: ArgumentError for a dictionary of another form, and for losses that are
         not seqir's: they have to be made by whoever has them.
     """
-    name, config = stored.get("class_name"), stored.get("config", {})
-    if name == "function" and isinstance(config, str):
-        return _find(config)
-    if not isinstance(name, str) or not isinstance(config, Mapping):
-        raise ArgumentError(
-            "a stored loss is {'class_name': ..., 'config': {...}}, "
-            f"got {dict(stored)}"
-        )
-    if stored.get("module") not in (None, "keras.losses", "seqir.losses"):
-        raise ArgumentError(
-            f"{stored['module']}.{name} is not one of seqir's losses: pass the object "
-            "itself"
-        )
-    cls, config = _find(name, _CLASSES), dict(config)
+    function = stored.get("config")
+    if stored.get("class_name") == "function" and isinstance(function, str):
+        return _find(function)
+    name, config = unstore(stored, "losses")
+    cls = _find(name, _CLASSES)
     if "fn" in config:
         config["fn"] = deserialize(config["fn"])
     return cls.from_config(config)

@@ -20,6 +20,7 @@ from seqir.metrics import (
     regression,
 )
 from seqir.metrics.base import Metric
+from seqir.stored import store, unstore
 
 _CLASSES: Final[dict[str, type[Metric]]] = {
     cls.__name__: cls
@@ -170,15 +171,10 @@ def serialize(metric: Metric) -> dict[str, Any]:
     Raises: ArgumentError for the mean of a function that is not one of seqir's.
     """
     cls, config = type(metric), metric.get_config()
-    known = _CLASSES.get(cls.__name__) is cls
     if "fn" in config:
         config["fn"] = losses.serialize(config["fn"])
-    return {
-        "module": "keras.metrics" if known else cls.__module__,
-        "class_name": cls.__name__,
-        "config": config,
-        "registered_name": None if known else cls.__name__,
-    }
+    own = _CLASSES.get(cls.__name__) is cls
+    return store(metric, config, "metrics", own=own)
 
 
 def deserialize(stored: Mapping[str, Any]) -> Metric:
@@ -187,18 +183,7 @@ def deserialize(stored: Mapping[str, Any]) -> Metric:
     Raises: ArgumentError for a dictionary of another form, and for metrics that are
         not seqir's: they have to be made by whoever has them.
     """
-    name, config = stored.get("class_name"), stored.get("config", {})
-    if not isinstance(name, str) or not isinstance(config, Mapping):
-        raise ArgumentError(
-            "a stored metric is {'class_name': ..., 'config': {...}}, "
-            f"got {dict(stored)}"
-        )
-    if stored.get("module") not in (None, "keras.metrics", "seqir.metrics"):
-        raise ArgumentError(
-            f"{stored['module']}.{name} is not one of seqir's metrics: pass the object "
-            "itself"
-        )
-    config = dict(config)
+    name, config = unstore(stored, "metrics")
     if "fn" in config:
         config["fn"] = losses.deserialize(config["fn"])
     return _find(name).from_config(config)

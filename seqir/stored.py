@@ -1,0 +1,43 @@
+"""Losses, optimizers and their kind as dictionaries, in the form that Keras stores.
+
+A dictionary names a class; which class that is, the room that it belongs to decides.
+No name in it is ever looked up anywhere else.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from seqir.errors import ArgumentError
+
+
+def store(thing: Any, config: Any, room: str, *, own: bool) -> dict[str, Any]:
+    """The dictionary that stands for an object; `own` if its class is seqir's."""
+    cls = type(thing)
+    return {
+        "module": f"keras.{room}" if own else cls.__module__,
+        "class_name": cls.__name__,
+        "config": config,
+        "registered_name": None if own else cls.__name__,
+    }
+
+
+def unstore(stored: Mapping[str, Any], room: str) -> tuple[str, dict[str, Any]]:
+    """The name of the class and its configuration.
+
+    Raises: ArgumentError for a dictionary of another form, and for classes that are
+        not seqir's: they have to be made by whoever has them.
+    """
+    name, config = stored.get("class_name"), stored.get("config", {})
+    if not isinstance(name, str) or not isinstance(config, Mapping):
+        raise ArgumentError(
+            f"what is stored for {room} is {{'class_name': ..., 'config': {{...}}}}, "
+            f"got {dict(stored)}"
+        )
+    if stored.get("module") not in (None, f"keras.{room}", f"seqir.{room}"):
+        raise ArgumentError(
+            f"{stored['module']}.{name} is not one of seqir's {room}: pass the object "
+            "itself"
+        )
+    return name, dict(config)
