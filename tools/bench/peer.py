@@ -12,6 +12,7 @@ import os
 import statistics
 import sys
 import time
+from collections.abc import Callable
 from typing import Any
 
 import numpy as np
@@ -51,6 +52,19 @@ def measure_keras(keras: Any, workload: str) -> dict[str, float]:
     per_step = (time.perf_counter() - start) / (2 * STEPS)
     found = {"first": first, "step": statistics.median(times), "fit": per_step}
     return {name: value * 1e3 for name, value in found.items()}
+
+
+def timed(start: float, step: Callable[[int], object]) -> dict[str, float]:
+    """The times of a peer that has steps only: `fit` is a loop over them."""
+    step(0)
+    first = time.perf_counter() - start
+    times: list[float] = []
+    for i in [0] * 5 + list(range(STEPS)):
+        begun = time.perf_counter()
+        step(i)
+        times.append(time.perf_counter() - begun)
+    median = statistics.median(times[5:]) * 1e3
+    return {"first": first * 1e3, "step": median, "fit": median}
 
 
 def measure_torch(workload: str) -> dict[str, float]:
@@ -98,15 +112,7 @@ def measure_torch(workload: str) -> dict[str, float]:
         chosen.step()
         return float(loss)
 
-    step(0)
-    first = time.perf_counter() - start
-    times: list[float] = []
-    for i in [0] * 5 + list(range(STEPS)):
-        start = time.perf_counter()
-        step(i)
-        times.append(time.perf_counter() - start)
-    median = statistics.median(times[5:]) * 1e3
-    return {"first": first * 1e3, "step": median, "fit": median}
+    return timed(start, step)
 
 
 def measure_onnxsim(workload: str) -> dict[str, float]:
@@ -142,15 +148,7 @@ def measure_onnxsim(workload: str) -> dict[str, float]:
         part = slice(i * batch, (i + 1) * batch)
         loop({"x": images[part], "target": hot[part]}, lr=1e-3)
 
-    step(0)
-    first = time.perf_counter() - start
-    times: list[float] = []
-    for i in [0] * 5 + list(range(STEPS)):
-        start = time.perf_counter()
-        step(i)
-        times.append(time.perf_counter() - start)
-    median = statistics.median(times[5:]) * 1e3
-    return {"first": first * 1e3, "step": median, "fit": median}
+    return timed(start, step)
 
 
 def main() -> None:
