@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Iterator
 from dataclasses import dataclass
 from functools import reduce
 from typing import Any, ClassVar
@@ -91,8 +92,24 @@ class MaxPool(Pool):
         (x,) = operands
         if target == "cuda" or not shared or not self.unrolls(type_of_operand(x)):
             return None
-        parts = self.taps.cut(channels_last(x), -np.inf)
-        return channels_first(reduce(maximum, parts))
+        return channels_first(self.maxima(channels_last(x))[-1])
+
+    def by_axis(self) -> Iterator[MaxPool]:
+        """The pools along one axis each that come to this one, the last axis first."""
+        rank = len(self.window)
+        for axis in reversed(range(rank)):
+            window, strides = [1] * rank, [1] * rank
+            pads = [(0, 0)] * rank
+            window[axis], strides[axis] = self.window[axis], self.strides[axis]
+            pads[axis] = self.pads[axis]
+            yield MaxPool(tuple(window), tuple(strides), tuple(pads), self.same)
+
+    def maxima(self, x: Any) -> list[Any]:
+        """x[N, *size, C], and what it is after each pool `by_axis`."""
+        found = [x]
+        for pool in self.by_axis():
+            found.append(reduce(maximum, pool.taps.cut(found[-1], -np.inf)))
+        return found
 
 
 @dataclass(frozen=True)

@@ -70,17 +70,25 @@ class MaxPoolGrad(Op):
         return self.pool
 
     def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
-        type = type_of_operand(operands[0])
-        if target == "cuda" or not self.pool.unrolls(type):
+        if target == "cuda" or not self.pool.unrolls(type_of_operand(operands[0])):
             return None
-        x, y, rest = map(channels_last, operands)
-        taps = self.pool.taps
-        parts: list[Any] = []
-        for part in taps.cut(x, -np.inf)[:-1]:
-            parts.append(rest * cast(equal(part, y), type.dtype))
-            rest = rest - parts[-1]
-        # Where no tap before it was the maximum, the last one is.
-        return channels_first(taps.spread([*parts, rest], type.shape[2:]))
+        x, _, g = map(channels_last, operands)
+        # The first maximum of a window is the first one of the first row that has it.
+        maxima = self.pool.maxima(x)
+        steps = list(zip(self.pool.by_axis(), maxima, maxima[1:], strict=False))
+        for pool, before, after in reversed(steps):
+            g = _to_first(pool, before, after, g)
+        return channels_first(g)
+
+
+def _to_first(pool: MaxPool, x: Any, y: Any, rest: Any) -> Any:
+    """A cotangent of maxima y of x, given to the first tap that has each maximum."""
+    parts: list[Any] = []
+    for part in pool.taps.cut(x, -np.inf)[:-1]:
+        parts.append(rest * cast(equal(part, y), x.dtype))
+        rest = rest - parts[-1]
+    # Where no tap before it was the maximum, the last one is.
+    return pool.taps.spread([*parts, rest], type_of_operand(x).shape[1:-1])
 
 
 @dataclass(frozen=True)

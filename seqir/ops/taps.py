@@ -7,6 +7,7 @@ tap gives back to the places it saw.
 
 from __future__ import annotations
 
+import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any
@@ -17,7 +18,8 @@ from numpy.lib.stride_tricks import sliding_window_view
 from seqir import shapes
 from seqir.ir import Array, Emit
 from seqir.ops.apply import apply, type_of_operand
-from seqir.ops.convert import zeros_like
+from seqir.ops.convert import known_shape, zeros_like
+from seqir.ops.gather import Gather
 from seqir.ops.movement import Concat, Pad, Slice, moveaxis, reshape, shape
 
 Ints = tuple[int, ...]
@@ -25,6 +27,9 @@ Pairs = tuple[tuple[int, int], ...]
 
 _BLOCK = 2**21
 """Bytes that a block of `Taps.columns` may have per sample."""
+
+_PIXEL = 64
+"""Bytes from which the channels of one place are copied one place at a time."""
 
 
 @dataclass(frozen=True)
@@ -122,9 +127,7 @@ class Taps:
     def cut(self, x: Any, fill: float = 0.0) -> list[Any]:
         """What each tap sees: one [N, *positions, C] for each."""
         size = type_of_operand(x).shape[1:-1]
-        pads = self.known_padding(size)
-        before, after = zip((0, 0), *pads, (0, 0), strict=True)
-        padded = apply(Pad(before, after, value=fill), x)
+        padded = self._padded(x, fill)
         axes = tuple(range(1, len(size) + 1))
         positions = self.positions(size)
         parts: list[Any] = []
@@ -145,16 +148,43 @@ class Taps:
     def columns(self, x: Any) -> list[Any]:
         """What the taps see side by side, in blocks of a bounded size (im2col).
 
-        Each block is [N, *positions, taps*C]; `cut` says in which order.
+        Each block is [N, *positions, taps*C]; `places` says in which order. Long
+        pixels are gathered, which runtimes do in parallel; short ones cost more to
+        look up than to cut and join.
         """
-        parts = self.cut(x)
-        type = type_of_operand(parts[0])
-        sample = type.with_shape(type.shape[1:]).nbytes
-        together = len(parts) if sample is None else max(_BLOCK // sample, 1)
-        return [
-            apply(Concat(type.rank - 1), *parts[i : i + together])
-            for i in range(0, len(parts), together)
-        ]
+        type = type_of_operand(x)
+        pixel = type.with_shape(type.shape[-1:]).nbytes or 0
+        positions = known_shape(self.positions(type.shape[1:-1]))
+        taps = together = math.prod(self.kernel)
+        if positions is not None:
+            together = max(_BLOCK // max(math.prod(positions) * pixel, 1), 1)
+        blocks = [slice(i, i + together) for i in range(0, taps, together)]
+        if positions is None or pixel < _PIXEL or taps == 1:
+            parts = self.cut(x)
+            return [apply(Concat(type.rank - 1), *parts[block]) for block in blocks]
+        return self._gathered(self._padded(x), positions, blocks)
+
+    def _gathered(self, padded: Any, positions: Ints, blocks: list[slice]) -> list[Any]:
+        """Columns of a padded image, each place looked up in the flattened image."""
+        *size, c = type_of_operand(padded).shape[1:]
+        whole = known_shape(tuple(size))
+        assert whole is not None, "windows of known number in an image of unknown size"
+        corners = np.indices(positions).reshape(len(whole), -1, 1)
+        starts = corners * np.reshape(self.strides, (-1, 1, 1))
+        offsets = np.transpose(list(self.places()))[:, None, :]
+        seen = np.array(np.ravel_multi_index(tuple(starts + offsets), whole), np.int32)
+        flat = reshape(padded, (-1, math.prod(whole), c))
+        columns: list[Any] = []
+        for block in blocks:
+            places = seen[:, block]
+            pixels = apply(Gather(1), flat, places.reshape(-1))
+            columns.append(reshape(pixels, (-1, *positions, places.shape[1] * c)))
+        return columns
+
+    def _padded(self, x: Any, fill: float = 0.0) -> Any:
+        pads = self.known_padding(type_of_operand(x).shape[1:-1])
+        before, after = zip((0, 0), *pads, (0, 0), strict=True)
+        return apply(Pad(before, after, value=fill), x)
 
     def spread(self, parts: Sequence[Any], size: shapes.Shape) -> Any:
         """The adjoint of `cut`: parts[N, *positions, C] -> [N, *size, C].

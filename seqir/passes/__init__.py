@@ -13,6 +13,7 @@ from seqir.passes.fold import bind, fold_constants
 from seqir.passes.layout import move_transposes
 from seqir.passes.order import absorb_order
 from seqir.passes.pipeline import Pass, rewrite, run
+from seqir.passes.rows import lengthen_rows
 from seqir.passes.simplify import simplify
 
 STRUCTURE: tuple[Pass, ...] = (
@@ -39,7 +40,15 @@ INFERENCE: tuple[Pass, ...] = (
 
 def training(target: str) -> tuple[Pass, ...]:
     """For the graph of a training step, what is trained in params, the rest bound."""
-    return (eliminate_dead, expand(target), simplify, eliminate_common, *INFERENCE)
+    last = (lengthen_rows,) if target == "cpu" else ()
+    return (
+        eliminate_dead,
+        expand(target),
+        simplify,
+        eliminate_common,
+        *INFERENCE,
+        *last,
+    )
 
 
 __all__ = [
@@ -54,6 +63,7 @@ __all__ = [
     "expand",
     "fold_affine",
     "fold_constants",
+    "lengthen_rows",
     "move_transposes",
     "pool_early",
     "rewrite",
