@@ -6,6 +6,8 @@ import sys
 from collections.abc import Mapping
 from typing import Any
 
+import numpy as np
+
 from seqir.errors import ArgumentError
 from seqir.ir import Array
 
@@ -140,13 +142,14 @@ def say(text: str) -> None:
 
 
 def check_count(name: str, value: Any, least: int = 0) -> int:
-    """The value, if it is an integer that is large enough.
+    """The value as an int, if it is an integer that is large enough.
 
     Raises: ArgumentError if it is not.
     """
-    if not isinstance(value, int) or isinstance(value, bool) or value < least:
+    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    if not integer or value < least:
         raise ArgumentError(f"{name} must be an integer >= {least}, got {value!r}")
-    return value
+    return int(value)
 
 
 def numbered(arrays: list[Array] | None) -> dict[str, Array]:

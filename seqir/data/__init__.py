@@ -6,8 +6,8 @@ views, and a shuffled epoch is a pure function of the seed and the number of the
 so that training can be resumed in the middle of it.
 """
 
-from seqir.data.adapt import adapt, split
-from seqir.data.batch import Batch, Signature, Spec, signature_of, unpack
+from seqir.data.adapt import adapt, split, whole
+from seqir.data.batch import Batch, Signature, Spec, noting, signature_of, unpack
 from seqir.data.batches import Batches
 from seqir.data.dataset import PyDataset
 from seqir.data.labels import check_labels
@@ -21,8 +21,10 @@ __all__ = [
     "Spec",
     "adapt",
     "check_labels",
+    "noting",
     "prefetch",
     "signature_of",
     "split",
     "unpack",
+    "whole",
 ]

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqir.data.arrays import ArrayBatches
-from seqir.data.batch import make_batch, noting, take
+from seqir.data.batch import Batch, make_batch, noting, take
 from seqir.data.batches import Batches
 from seqir.data.convert import is_array
 from seqir.data.dataset import DatasetBatches, is_dataset
@@ -47,9 +47,9 @@ def adapt(
                 f"shuffle must be True, False or 'batch', got {shuffle!r}"
             )
         if not _makes_batches(x):
-            whole = make_batch(x, y, sample_weight, class_weight)
-            size = batch_size or (math.ceil(whole.size / steps) if steps else 32)
-            return ArrayBatches(whole, size, shuffle, steps, seed)
+            every = make_batch(x, y, sample_weight, class_weight)
+            size = batch_size or (math.ceil(every.size / steps) if steps else 32)
+            return ArrayBatches(every, size, shuffle, steps, seed)
         for name, given in (("y", y), ("sample_weight", sample_weight)):
             if given is not None:
                 raise ArgumentError(
@@ -78,22 +78,39 @@ def split(
         without samples, or x has no arrays.
     Source: ``validation_split`` of ``keras.Model.fit``.
     """
-    if isinstance(fraction, bool) or not 0 < fraction < 1:
-        raise ArgumentError(f"validation_split must be between 0 and 1, got {fraction}")
+    number = isinstance(fraction, float | np.floating)
+    if not number or not 0 < fraction < 1:
+        raise ArgumentError(
+            f"validation_split must be between 0 and 1, got {fraction!r}"
+        )
     if _makes_batches(x):
         raise ArgumentError(
             f"validation_split needs arrays, x is a {type(x).__name__}; "
             "pass validation_data"
         )
-    whole = make_batch(x, y, sample_weight)
-    first = math.floor(whole.size * (1 - fraction))
-    if not 0 < first < whole.size:
+    every = make_batch(x, y, sample_weight)
+    first = math.floor(every.size * (1 - fraction))
+    if not 0 < first < every.size:
         raise ArgumentError(
-            f"validation_split={fraction} of {whole.size} samples leaves {first} for "
-            f"training and {whole.size - first} for validation"
+            f"validation_split={fraction} of {every.size} samples leaves {first} for "
+            f"training and {every.size - first} for validation"
         )
-    training, validation = (take(whole, s) for s in (slice(first), slice(first, None)))
+    training, validation = (take(every, s) for s in (slice(first), slice(first, None)))
     return training[:3], validation[:3]
+
+
+def whole(x: Any, y: Any, sample_weight: Any, class_weight: Any, what: str) -> Batch:
+    """All samples of arrays as one batch; `what` is where they were passed.
+
+    Raises: ArgumentError for what makes batches itself, and what `adapt` raises.
+    """
+    with noting(f"in the data of {what}"):
+        if _makes_batches(x):
+            raise ArgumentError(
+                f"x takes the arrays of one batch, got a {type(x).__name__}, which "
+                "makes batches: pass it to fit or evaluate"
+            )
+        return make_batch(x, y, sample_weight, class_weight)
 
 
 def _makes_batches(x: Any) -> bool:

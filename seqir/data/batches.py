@@ -25,6 +25,8 @@ class Batches(ABC):
     """Samples of a batch, the last one excepted; None if the source decides."""
     replayable: bool = True
     """Whether an epoch can be had without having taken those before it."""
+    seed: int = 0
+    """What the order of shuffled samples is a function of, with the pass."""
     ready: bool = False
     """Whether a batch costs nothing, so that preparing it ahead gains nothing."""
 

@@ -47,11 +47,13 @@ def class_weights(y: Any, class_weight: Any) -> Array:
     """
     numbers = int | float | np.integer | np.floating
     if not isinstance(class_weight, dict) or not all(
-        isinstance(key, int | np.integer) and isinstance(value, numbers)
+        isinstance(key, int | np.integer)
+        and isinstance(value, numbers)
+        and np.isfinite(value)
         for key, value in class_weight.items()
     ):
         raise ArgumentError(
-            "class_weight has to be a dict from class numbers to numbers, "
+            "class_weight has to be a dict from class numbers to finite numbers, "
             f"got {class_weight!r}"
         )
     if not isinstance(y, np.ndarray):

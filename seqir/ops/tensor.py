@@ -362,6 +362,7 @@ class Variable(Tensor):
         """Let a slot hold the numbers from now on; None brings them back."""
         array, self._version = self.array, self.version
         self._slot = slot
+        Variable.clock += 1
         if slot is None:
             return
         self._version -= slot.generation
@@ -391,8 +392,9 @@ class Variable(Tensor):
 
             return update(self, value)
         array = value.array if isinstance(value, Variable) else np.asarray(value)
-        if array.dtype == object:
-            raise DTypeError(f"variable {self.path!r} cannot hold Python objects")
+        if array.dtype.name not in dtypes.ALL:
+            found = "Python objects" if array.dtype == object else f"{value!r}"
+            raise DTypeError(f"variable {self.path!r} cannot hold {found}")
         if array.shape != self._array.shape:
             raise ShapeError(
                 f"variable {self.path!r} has shape {self._array.shape}, "
@@ -427,8 +429,9 @@ class Variable(Tensor):
 
     def __getstate__(self) -> Any:
         """What a copy takes along: the numbers, not the device that holds them."""
-        self.move_to(None)
-        return None, {name: getattr(self, name) for name in self.__slots__}
+        own = {name: getattr(self, name) for name in self.__slots__}
+        own.update(_array=self.array, _slot=None, _version=self.version)
+        return None, own
 
     def __repr__(self) -> str:
         shape = shapes.format_shape(self.shape)

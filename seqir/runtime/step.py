@@ -124,9 +124,9 @@ class StepSession:
         Raises: what `Session` raises.
         """
         self.session = Session(model, initializers, device=device, threads=threads)
-        self.slots = dict(slots)
         ort = engine.load()
-        self._changing = [(self.slots[name], out) for name, out in updates.items()]
+        self._updates = dict(updates)
+        self._use(slots)
         self._fed = [n for n in self.session.input_names if n not in self.slots]
         self._results: list[Array] = []
         self._result_values: list[tuple[str, Any]] = []
@@ -135,8 +135,17 @@ class StepSession:
             array = np.zeros(shape, dtypes.to_numpy(type.dtype))
             self._results.append(array)
             self._result_values.append((name, to_ort(ort, array)))
-        self._bindings: dict[tuple[int, ...], Any] = {}
         self._remote = resolve(device).kind not in _HOST
+
+    def place(self, slots: Mapping[str, DeviceSlot]) -> None:
+        """Work on the state in these slots from now on."""
+        if slots != self.slots:
+            self._use(slots)
+
+    def _use(self, slots: Mapping[str, DeviceSlot]) -> None:
+        self.slots = dict(slots)
+        self._changing = [(slots[name], out) for name, out in self._updates.items()]
+        self._bindings: dict[tuple[int, ...], Any] = {}
 
     @property
     def fed(self) -> Sequence[str]:

@@ -24,14 +24,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seqir import lower, passes, tensorfile
+from seqir import data, lower, passes, tensorfile
 from seqir.errors import ExportError
 from seqir.files import staged
 from seqir.ir import SEED, STEP, Array, Graph
 from seqir.lower.write import write
 from seqir.ops.tensor import Variable
 from seqir.tensortype import TensorType
-from seqir.train.feeds import Feeder, one_batch
+from seqir.train.feeds import Feeder
 from seqir.train.steps import LOSS, OPSET, Step, bind_frozen
 from seqir.train.weights import keys_of
 from seqir.version import VERSION
@@ -77,7 +77,7 @@ def export_training(
     folder = Path(path)
     compiled = model.compiled
     compiled.use(None)
-    batch = one_batch(x, y, sample_weight, None)
+    batch = data.whole(x, y, sample_weight, None, "export_training")
     train, _ = Feeder(model, training=True).step_of(batch)
     test, _ = Feeder(model, training=False).step_of(batch)
     infer, weights = _inference(model)

@@ -58,7 +58,8 @@ def explain(
 
 
 def _bad_batch(batch: Batch) -> str | None:
-    for name, part in (("x", batch.x), ("y", batch.y), ("w", batch.sample_weight)):
+    for name in ("x", "y", "sample_weight"):
+        part = getattr(batch, name)
         for array in nest.flatten(part):
             if array is None or array.dtype.kind != "f":
                 continue

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqir import config, data, dtypes, nest
-from seqir.errors import ArgumentError, ShapeError
+from seqir.errors import ShapeError
 from seqir.ir import SEED, STEP, Array
 from seqir.ops.tensor import Variable
 from seqir.tensortype import TensorType
@@ -32,7 +32,6 @@ class Feeder:
         self._outputs: Outputs
         self._key: Any = None
         self._step: Step | None = None
-        self._labels: list[Labels | None] = []
 
     def step_of(self, batch: Batch) -> tuple[Step, dict[str, Array]]:
         """The compiled step that takes this batch, and the batch as its feeds.
@@ -53,12 +52,13 @@ class Feeder:
             types = BatchTypes(tuple(map(_type, ys)), tuple(map(_type, ws)))
             self._step = model.compiled.step(types, training=self.training)
             self._key = key
-            self._labels = model.compiled.objective.labels
         step = self._step
         assert step is not None
-        for i, labels in enumerate(self._labels):
+        for i, labels in enumerate(step.traced.labels):
             if labels is not None:
-                _check_labels(ys[i], labels, self._outputs.labels[i])
+                several = len(self._outputs) > 1
+                what = f"y[{self._outputs.labels[i]!r}]" if several else "y"
+                _check_labels(ys[i], labels, what)
         feeds = model.batch_feeds(batch.x)
         traced = step.traced
         for name, array in zip(
@@ -90,13 +90,12 @@ class Feeder:
         return [None if w is None else np.asarray(w, kind) for w in found]
 
 
-def _check_labels(y: Array | None, labels: Labels, output: str) -> None:
+def _check_labels(y: Array | None, labels: Labels, what: str) -> None:
     """ArgumentError unless all targets are class numbers."""
     usual = y is None or (
         y.dtype.kind == "i" and y.min() >= 0 and y.max() < labels.classes
     )
     if not usual:  # now with the care that a good message needs
-        what = f"targets of output {output!r}"
         data.check_labels(y, labels.classes, what, labels.ignored)
 
 
@@ -120,22 +119,3 @@ def _type(array: Array | None) -> TensorType | None:
     if not array.ndim:
         raise ShapeError("targets and sample weights need a batch axis, got a number")
     return TensorType(dtypes.canonical(array.dtype), ("batch", *array.shape[1:]))
-
-
-def one_batch(x: Any, y: Any, sample_weight: Any, class_weight: Any) -> Any:
-    """All the arrays as one batch.
-
-    Raises: ArgumentError unless they are arrays of one length.
-    """
-    if x is None:
-        raise ArgumentError("a batch needs x, got None")
-    size = len(nest.flatten(x)[0])
-    batches = data.adapt(
-        x,
-        y,
-        sample_weight,
-        batch_size=max(size, 1),
-        class_weight=class_weight,
-        what="a batch",
-    )
-    return next(iter(batches.epoch(0)))

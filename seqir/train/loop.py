@@ -6,20 +6,21 @@ import math
 import signal
 import sys
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass
-from os import PathLike
+from dataclasses import dataclass, replace
+from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqir import callbacks as callbacks_room
 from seqir import data, nest
-from seqir.data import Batch, Batches
+from seqir.callbacks.base import check_count
+from seqir.data import Batch, Batches, noting
 from seqir.errors import ArgumentError
 from seqir.ir import Array
 from seqir.train import failure
 from seqir.train.checkpoint import Checkpoints, Notes, Position
-from seqir.train.feeds import Feeder, one_batch
+from seqir.train.feeds import Feeder
 from seqir.train.interrupts import Interrupts, listening
 from seqir.train.steps import Step
 
@@ -53,12 +54,11 @@ class FitOptions:
     checkpoint_freq: str | int
     on_nan: str
 
-    def check(self) -> None:
-        """ArgumentError for numbers and words that make no sense."""
-        for name in ("epochs", "initial_epoch"):
-            value = getattr(self, name)
-            if not isinstance(value, int) or isinstance(value, bool) or value < 0:
-                raise ArgumentError(f"{name} must be an integer >= 0, got {value!r}")
+    def checked(self) -> FitOptions:
+        """The same with plain integers.
+
+        Raises: ArgumentError for numbers and words that make no sense.
+        """
         if self.verbose not in ("auto", 0, 1, 2):
             raise ArgumentError(
                 f"verbose must be 'auto', 0, 1 or 2, got {self.verbose!r}"
@@ -68,29 +68,44 @@ class FitOptions:
                 f"on_nan must be 'raise', 'stop' or 'ignore', got {self.on_nan!r}"
             )
         every = self.checkpoint_freq
-        if every != "epoch" and (not isinstance(every, int) or every < 1):
+        if every != "epoch" and not _positive(every):
             raise ArgumentError(
                 "checkpoint_freq must be 'epoch' or a positive number of batches, "
                 f"got {every!r}"
             )
         when = self.validation_freq
-        single = isinstance(when, int) and not isinstance(when, bool) and when > 0
-        if not single and not isinstance(when, list | tuple | set | range):
+        several = isinstance(when, list | tuple | set | range)
+        if not all(map(_positive, when if several else [when])):
             raise ArgumentError(
                 "validation_freq must be a positive integer or a list of epochs, "
                 f"got {when!r}"
             )
+        folder = self.resume
+        if folder is not None and not (
+            isinstance(folder, str | PathLike) and fspath(folder)
+        ):
+            raise ArgumentError(f"resume must name a folder, got {folder!r}")
+        return replace(
+            self,
+            epochs=check_count("epochs", self.epochs),
+            initial_epoch=check_count("initial_epoch", self.initial_epoch),
+        )
 
     def validates(self, epoch: int) -> bool:
         """Whether there is a validation after this epoch (from 0)."""
-        if isinstance(self.validation_freq, int):
-            return (epoch + 1) % self.validation_freq == 0
-        return (epoch + 1) in self.validation_freq
+        if isinstance(self.validation_freq, list | tuple | set | range):
+            return (epoch + 1) in self.validation_freq
+        return (epoch + 1) % self.validation_freq == 0
+
+
+def _positive(value: Any) -> bool:
+    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
+    return integer and bool(value > 0)
 
 
 def fit(model: Trainer, options: FitOptions) -> History:
     """See `Trainer.fit`."""
-    options.check()
+    options = options.checked()
     compiled = model.compiled
     compiled.use(options.device)
     training, validation = _split(options)
@@ -164,6 +179,7 @@ class _Fit:
         self.training = training
         self.validation = validation
         self.feeder = Feeder(model, training=True)
+        self.tester = Feeder(model, training=False)
         self.interrupts = Interrupts()
         self.store: Checkpoints | None = None
         self.callbacks: CallbackList
@@ -180,7 +196,7 @@ class _Fit:
     def _run(self) -> History:
         model, options = self.model, self.options
         batches = self._batches(self.training)
-        self._prepare(batches)
+        self._prepare(batches, self.feeder)
         self.callbacks = callbacks = callbacks_room.CallbackList(
             options.callbacks,
             add_history=True,
@@ -191,10 +207,10 @@ class _Fit:
             steps=batches.count,
         )
         model.stop_training = False
-        model.compiled.run = self
+        around, model.compiled.run = model.compiled.run, self
         try:
             if self._restore():
-                batches = self._batches(self.training)  # in the order of the first run
+                batches.seed = self.position.shuffle  # in the order of the first run
                 self._skip(batches)
             validation = self._validation()
             with listening(terminate=self.store is not None) as self.interrupts:
@@ -208,13 +224,16 @@ class _Fit:
                     model.optimizer.finalize_variable_values(trained)
                 callbacks.on_train_end()
         finally:
-            model.compiled.run = None
+            model.compiled.run = around  # a callback may have called fit
             callbacks.close()
         self._finish()
         return callbacks.history
 
-    def _prepare(self, batches: Batches) -> None:
-        """Build and trace for such batches, so that there is state to restore."""
+    def _prepare(self, batches: Batches, feeder: Feeder) -> None:
+        """Build and trace for such batches.
+
+        So there is state to restore, and mistakes come before the training.
+        """
 
         def stand_in(spec: Any) -> Any:
             return None if spec is None else np.zeros((1, *spec.shape), spec.dtype)
@@ -222,7 +241,7 @@ class _Fit:
         found = batches.signature
         parts = (found.x, found.y, found.sample_weight)
         arrays = (nest.map_structure(stand_in, part) for part in parts)
-        self.feeder.step_of(Batch(*arrays, size=1))
+        feeder.step_of(Batch(*arrays, size=1))
 
     def _batches(self, source: tuple[Any, Any, Any]) -> Batches:
         options = self.options
@@ -245,8 +264,9 @@ class _Fit:
         options = self.options
         x, y, weight = self.validation
         arrays = y is not None
-        size = options.validation_batch_size or options.batch_size
-        return data.adapt(
+        size = options.validation_batch_size
+        size = options.batch_size if size is None else size
+        batches = data.adapt(
             x,
             y,
             weight,
@@ -254,18 +274,22 @@ class _Fit:
             steps=options.validation_steps,
             what="the validation",
         )
+        with noting("in the data of the validation"):
+            self._prepare(batches, self.tester)
+        return batches
 
     # Epochs and batches.
 
     def _epochs(self, batches: Batches, validation: Batches | None) -> None:
         options, model, position = self.options, self.model, self.position
-        tester = Feeder(model, training=False)
         for epoch in range(position.epoch, options.epochs):
             logs = self._epoch(batches, epoch)
             if logs is None:
                 return
             if validation is not None and options.validates(epoch):
-                found = run_batches(model, validation, self.callbacks, tester)
+                found = run_batches(
+                    model, validation, self.callbacks, self.tester, "the validation"
+                )
                 logs.update({f"val_{name}": value for name, value in found.items()})
             position.epoch, position.batch = epoch + 1, 0
             self.callbacks.on_epoch_end(epoch, logs)
@@ -319,8 +343,9 @@ class _Fit:
     def _train(self, batch: Batch, epoch: int, number: int) -> Logs | None:
         """One step; None if its loss is not finite and the training is to stop."""
         compiled = self.model.compiled
-        step, feeds = self.feeder.step_of(batch)
-        loss, values = step.run(feeds)
+        with noting(f"in batch {number + 1} of epoch {epoch + 1}"):
+            step, feeds = self.feeder.step_of(batch)
+            loss, values = step.run(feeds)
         if math.isfinite(loss) or self.options.on_nan == "ignore":
             compiled.steps += 1
             return Logs(step, values)
@@ -394,7 +419,11 @@ class _Plain(Iterator[Batch]):
 
 
 def run_batches(
-    model: Trainer, batches: Batches, callbacks: CallbackList, feeder: Feeder
+    model: Trainer,
+    batches: Batches,
+    callbacks: CallbackList,
+    feeder: Feeder,
+    what: str = "evaluate",
 ) -> dict[str, Any]:
     """Loss and metrics over the batches, with the weights as they are."""
     model.reset_metrics()
@@ -404,8 +433,9 @@ def run_batches(
     with _ahead(batches, 0, 0) as found:
         for number, batch in enumerate(found):
             callbacks.on_test_batch_begin(number)
-            step, feeds = feeder.step_of(batch)
-            _, values = step.run(feeds)
+            with noting(f"in batch {number + 1} of {what}"):
+                step, feeds = feeder.step_of(batch)
+                _, values = step.run(feeds)
             last = Logs(step, values)
             callbacks.on_test_batch_end(number, last)
     if last is None:
@@ -454,7 +484,7 @@ def run_batch(
     """One step on its own."""
     compiled = model.compiled
     compiled.use(None)
-    batch = one_batch(x, y, sample_weight, class_weight)
+    batch = data.whole(x, y, sample_weight, class_weight, "a batch")
     step, feeds = compiled.feeder(training).step_of(batch)
     model.reset_metrics()
     _, values = step.run(feeds)

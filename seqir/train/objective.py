@@ -2,18 +2,22 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import Any, Final, NamedTuple
 
 import numpy as np
 
 from seqir import losses, nest, ops
 from seqir import metrics as metrics_room
+from seqir.data import noting
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Builder
 from seqir.ops.apply import value_of
 from seqir.ops.tensor import Traced
 from seqir.train.outputs import Outputs
+
+_NUMBERS: Final = int | float | np.integer | np.floating
 
 
 class Objective:
@@ -46,7 +50,7 @@ class Objective:
         self.tracker = metrics_room.Mean(name="loss")
         self._losses: list[Any] | None = None
         self._weights: list[Any] = []
-        self._labels: list[Labels | None] = []
+        self._names: tuple[str, ...] = ()
         self._loss_trackers: list[Any] = []
         self._metrics: dict[str, tuple[int, Any, bool]] = {}
 
@@ -89,10 +93,9 @@ class Objective:
             found |= dict.fromkeys(_named(name, metric), metric.direction)
         return found
 
-    @property
-    def labels(self) -> list[Labels | None]:
+    def labels(self, predicted: list[Any]) -> tuple[Labels | None, ...]:
         """For each output whose targets are class numbers, which ones there are."""
-        return self._labels
+        return tuple(map(_labels, self._losses or (), predicted))
 
     def reset(self) -> None:
         """Start all metrics anew."""
@@ -105,21 +108,26 @@ class Objective:
             return
         found = outputs.spread("loss", self.loss)
         self._weights = outputs.spread("loss_weights", self.loss_weights)
-        self._losses = [
+        for factor in self._weights:
+            if factor is not None and not isinstance(factor, _NUMBERS):
+                raise ArgumentError(f"loss_weights must be numbers, got {factor!r}")
+        made = [
             None if loss is None else _loss_of(loss, y, p)
             for loss, y, p in zip(found, targets, predicted, strict=True)
         ]
-        self._labels = list(map(_labels, self._losses, predicted))
-        several = sum(loss is not None for loss in self._losses) > 1
+        several = sum(loss is not None for loss in made) > 1
         self._loss_trackers = [
             metrics_room.Mean(name=f"{label}_loss") if several and loss else None
-            for label, loss in zip(outputs.labels, self._losses, strict=True)
+            for label, loss in zip(outputs.labels, made, strict=True)
         ]
+        self._metrics = {}
         for given, weighted in (
             (self.given_metrics, False),
             (self.given_weighted, True),
         ):
             self._add_metrics(outputs, given, targets, predicted, weighted)
+        self._names = outputs.labels
+        self._losses = made  # now all is there
 
     def _add_metrics(
         self,
@@ -134,14 +142,12 @@ class Objective:
             for item in nest.flatten(items):
                 if item is None:
                     continue
-                y, p = targets[place], predicted[place]
+                label, y, p = outputs.labels[place], targets[place], predicted[place]
                 if y is None:
-                    raise ArgumentError(
-                        f"{what} of the output {outputs.labels[place]!r} need targets, "
-                        "but y has none for it"
-                    )
+                    raise _no_targets(f"{what} argument for", label)
                 metric = metrics_room.resolve(item, y, p)
-                prefix = f"{outputs.labels[place]}_" if len(outputs) > 1 else ""
+                _check_metric(metric)
+                prefix = f"{label}_" if len(outputs) > 1 else ""
                 name = self._free_name(f"{prefix}{metric.name}", weighted)
                 self._metrics[name] = (place, metric, weighted)
 
@@ -174,13 +180,18 @@ class Objective:
         parts: list[Any] = []
         reported: dict[str, Any] = {}
         rows = zip(
-            self._losses, self._weights, self._loss_trackers, targets, predicted,
-            weights, strict=True,
+            self._losses, self._weights, self._loss_trackers, self._names, targets,
+            predicted, weights, strict=True,
         )  # fmt: skip
-        for loss, factor, tracker, y, p, w in rows:
+        for loss, factor, tracker, label, y, p, w in rows:
             if loss is None:
                 continue
-            with b.source(loss.name, type(loss).__name__):
+            if y is None:
+                raise _no_targets(f"loss {loss.name!r} of", label)
+            with (
+                b.source(loss.name, type(loss).__name__),
+                noting(f"in the loss {loss.name!r} of output {label!r}"),
+            ):
                 value = ops.cast(loss(y, p, w), "float32")
                 if tracker is not None:
                     tracker.update_state(value, sample_weight=size)
@@ -197,14 +208,41 @@ class Objective:
             self.tracker.update_state(total, sample_weight=size)
             reported = {self.tracker.name: self.tracker.result(), **reported}
         for name, (place, metric, weighted) in self._metrics.items():
-            with b.source(name, type(metric).__name__):
-                w = weights[place] if weighted else None
-                metric.update_state(targets[place], predicted[place], sample_weight=w)
+            y, p = targets[place], predicted[place]
+            if y is None:
+                raise _no_targets(f"metric {name!r} of", self._names[place])
+            with (
+                b.source(name, type(metric).__name__),
+                noting(f"in the metric {name!r} of output {self._names[place]!r}"),
+            ):
+                metric.update_state(*((y, p, weights[place]) if weighted else (y, p)))
                 reported |= {
                     key: _traced(b, value)
                     for key, value in _named(name, metric).items()
                 }
         return total, reported
+
+
+def _check_metric(metric: Any) -> None:
+    signature = inspect.signature(metric.update_state)
+    taken = list(signature.parameters)
+    try:
+        signature.bind(None, None)
+        fits = taken[1:2] != ["sample_weight"]
+    except TypeError:
+        fits = False
+    if not fits:
+        raise ArgumentError(
+            f"metric {metric.name!r} ({type(metric).__name__}) cannot be used in "
+            f"compile: its update_state takes ({', '.join(taken)}), it must take "
+            "(y_true, y_pred)"
+        )
+
+
+def _no_targets(what: str, output: str) -> ArgumentError:
+    return ArgumentError(
+        f"the {what} output {output!r} needs targets, but y has none for it"
+    )
 
 
 def plain(value: Any) -> Any:

@@ -22,7 +22,7 @@ from seqir.layers.penalties import penalties
 from seqir.lower import opsets
 from seqir.ops.tensor import Traced, Variable
 from seqir.tensortype import TensorType
-from seqir.train.objective import Objective, plain
+from seqir.train.objective import Labels, Objective, plain
 
 if TYPE_CHECKING:
     from seqir.train.trainer import Trainer
@@ -64,6 +64,8 @@ class StepGraph:
     """Names of the inputs for the sample weights of each output."""
     reported: Mapping[str, str]
     """Output of the graph for each name in the logs."""
+    labels: tuple[Labels | None, ...]
+    """For each output whose targets are class numbers, which ones there are."""
 
 
 def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGraph:
@@ -78,6 +80,7 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
         inputs = tuple(n for n in b.inputs if n in model.input_names)
         targets = _batch_inputs(b, TARGET, types.targets, model)
         weights = _batch_inputs(b, SAMPLE_WEIGHT, types.weights, model)
+        _check_outputs(predicted, model)
         objective: Objective = compiled.objective
         ys = [None if t is None else Traced(b, b.inputs[t]) for t in targets]
         ws = [None if w is None else Traced(b, b.inputs[w]) for w in weights]
@@ -101,7 +104,24 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
         names[name] = _free(f"metrics/{name}", b)
         outputs[names[name]] = value.value
     variables = {name: variable for variable, name in b.bindings.items()}
-    return StepGraph(b.finish(outputs), variables, inputs, targets, weights, names)
+    return StepGraph(
+        b.finish(outputs),
+        variables,
+        inputs,
+        targets,
+        weights,
+        names,
+        objective.labels(predicted),
+    )
+
+
+def _check_outputs(predicted: Sequence[Traced], model: Trainer) -> None:
+    for p, label in zip(predicted, model.compiled.outputs.labels, strict=True):
+        if not p.ndim:
+            raise ShapeError(
+                f"output {label!r} of model {model.name!r} is one number for the whole "
+                "batch: a model that is trained or evaluated gives one for each sample"
+            )
 
 
 def _trace_update(b: Builder, model: Trainer, loss: Any) -> None:
@@ -151,15 +171,12 @@ class Step:
         self._versions = [(v, v.version) for v in self.program.constants]
         graph = self.program.graph
         file, arrays = lower.split(lower.lower(graph, opset=OPSET))
-        variables = {name: traced.variables[name] for name in graph.params}
-        for variable in variables.values():
-            slot = variable.slot
-            if not isinstance(slot, runtime.DeviceSlot) or slot.device != device:
-                variable.move_to(runtime.DeviceSlot(variable.stored_type, device))
+        self._device = device
+        self._state = {name: traced.variables[name] for name in graph.params}
         self.session = runtime.StepSession(
             file,
             arrays,
-            {name: v.slot for name, v in variables.items()},  # type: ignore[misc]
+            self._slots(),
             {u.param: f"{u.param}:new" for u in graph.updates},
             {name: value.type for name, value in graph.outputs.items()},
             device=device,
@@ -169,6 +186,21 @@ class Step:
         self.clock = -1
         """`Variable.clock` after the last run: nobody else has changed anything since
         while it stands there."""
+
+    def _slots(self) -> dict[str, runtime.DeviceSlot]:
+        """Where the state lies on the device; what is elsewhere is moved there."""
+        found: dict[str, runtime.DeviceSlot] = {}
+        for name, variable in self._state.items():
+            slot = variable.slot
+            if not isinstance(slot, runtime.DeviceSlot) or slot.device != self._device:
+                slot = runtime.DeviceSlot(variable.stored_type, self._device)
+                variable.move_to(slot)
+            found[name] = slot
+        return found
+
+    def attach(self) -> None:
+        """Work on the state where it lies now: others may have moved it."""
+        self.session.place(self._slots())
 
     @property
     def stale(self) -> bool:

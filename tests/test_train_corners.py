@@ -1,0 +1,296 @@
+"""Trainings as nobody plans them: odd arguments, odd data, odd moments."""
+
+from __future__ import annotations
+
+import copy
+import pickle
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+
+import seqir
+from seqir import callbacks, layers, metrics, ops
+from seqir.errors import (
+    ArgumentError,
+    DTypeError,
+    GraphError,
+    ShapeError,
+)
+
+RNG = np.random.default_rng(0)
+X = RNG.normal(size=(20, 4)).astype(np.float32)
+Y = RNG.integers(0, 3, 20)
+SUMS = X.sum(1, keepdims=True)
+
+
+def linear(units: int = 1, **options: Any) -> seqir.Sequential:
+    seqir.utils.set_random_seed(0)
+    model = seqir.Sequential([seqir.Input((4,)), layers.Dense(units, name="out")])
+    model.compile(**{"optimizer": "sgd", "loss": "mse", **options})
+    return model
+
+
+def classifier(**options: Any) -> seqir.Sequential:
+    seqir.utils.set_random_seed(0)
+    model = seqir.Sequential(
+        [
+            seqir.Input((4,)),
+            layers.Dense(8, activation="relu", name="hidden"),
+            layers.Dense(3, activation="softmax", name="scores"),
+        ]
+    )
+    loss = "sparse_categorical_crossentropy"
+    model.compile(**{"optimizer": "adam", "loss": loss, **options})
+    return model
+
+
+def two_headed(**options: Any) -> seqir.Model:
+    x = seqir.Input((4,))
+    kind = layers.Dense(3, activation="softmax", name="kind")(x)
+    model = seqir.Model(x, [kind, layers.Dense(1, name="size")(x)])
+    loss = ["sparse_categorical_crossentropy", "mse"]
+    model.compile("sgd", **{"loss": loss, **options})
+    return model
+
+
+def same(a: list[Any], b: list[Any]) -> bool:
+    return all(np.array_equal(x, y) for x, y in zip(a, b, strict=True))
+
+
+class Once(callbacks.Callback):
+    """Does something after one batch."""
+
+    def __init__(self, batch: int, action: Any) -> None:
+        self.batch, self.action, self.seen = batch, action, 0
+
+    def on_train_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.seen += 1
+        if self.seen == self.batch:
+            self.action(self.model)
+
+
+def fail(model: Any) -> None:
+    raise OSError("the power is gone")
+
+
+# Where the state lies.
+
+
+@pytest.mark.parametrize("moves", ["copies", "pickles", "compiles"])
+def test_others_may_move_the_state(moves: str) -> None:
+    shared = layers.Dense(3, name="shared")
+    x = seqir.Input((4,))
+    first = seqir.Model(x, layers.Dense(1)(shared(x)))
+    second = seqir.Model(x, layers.Dense(1)(shared(x)))
+    for model in (first, second):
+        model.compile(seqir.optimizers.SGD(0.01), "mse")
+        model.train_on_batch(X, SUMS)
+    before = shared.get_weights()[0]
+    if moves == "copies":
+        copy.deepcopy(first)
+    elif moves == "pickles":
+        pickle.dumps(first)
+    else:
+        first.compile(seqir.optimizers.SGD(0.01), "mse")
+    second.train_on_batch(X, SUMS)
+    after = shared.get_weights()[0]
+    assert not np.array_equal(before, after)
+    first.train_on_batch(X, SUMS)
+    assert not np.array_equal(after, shared.get_weights()[0])
+    shared.set_weights([np.zeros_like(w) for w in shared.get_weights()])
+    for model in (first, second):
+        model.layers[-1].set_weights([np.ones((3, 1)), np.ones(1)])
+        assert model.test_on_batch(X, SUMS) == pytest.approx(((SUMS - 1) ** 2).mean())
+
+
+def test_steps_of_a_model_that_has_changed_are_dropped() -> None:
+    model = classifier()
+    model.fit(X, Y, verbose=0)
+    for i in range(4):
+        model.get_layer("hidden").trainable = bool(i % 2)
+        model.fit(X, Y, verbose=0, validation_data=(X, Y))
+    assert len(model.compiled._steps) == 2
+
+
+def test_a_metric_that_failed_is_made_the_next_time() -> None:
+    model = classifier(metrics=["accuracy", metrics.Precision()])
+    with pytest.raises(ShapeError):
+        model.fit(X, Y, verbose=0)
+    onehot = np.eye(3, dtype=np.float32)[Y]
+    model.compile("adam", "categorical_crossentropy", metrics=["accuracy", "precision"])
+    with pytest.raises(ArgumentError, match="metrics argument for output 'scores'"):
+        model.fit(X, verbose=0)
+    logs = model.fit(X, onehot, verbose=0).history
+    assert list(logs) == ["loss", "accuracy", "precision"]
+
+
+def test_labels_are_held_against_the_present_classes() -> None:
+    model = classifier()
+    model.evaluate(X, Y, verbose=0)
+    model.pop()
+    model.add(layers.Dense(5, activation="softmax"))
+    model.evaluate(X, Y + 2, verbose=0)
+    with pytest.raises(ArgumentError, match=r"y holds the label 5 at y\[\d+\]; 5 clas"):
+        model.evaluate(X, Y + 3, verbose=0)
+
+
+# Going on.
+
+
+def test_a_source_that_is_walked_over_once_loses_no_batch(tmp_path: Path) -> None:
+    def endless() -> Any:
+        number = 0
+        while True:
+            number = number % 17 + 1
+            yield X[number : number + 3], SUMS[number : number + 3]
+
+    def train(resume: Any, *extra: Any) -> Any:
+        model = linear(optimizer="adam")
+        history = model.fit(
+            endless(), steps_per_epoch=4, epochs=3, verbose=0, resume=resume,
+            checkpoint_freq=2, callbacks=list(extra),
+        )  # fmt: skip
+        return history.history, model.get_weights()
+
+    wanted, weights = train(None)
+    for batch in (3, 7):
+        folder = tmp_path / str(batch)
+        with pytest.raises(OSError, match="power is gone"):
+            train(folder, Once(batch, fail))
+        found, resumed = train(folder)
+        assert found == wanted
+        assert same(weights, resumed)
+
+
+def test_a_fit_in_a_callback_leaves_the_outer_one_its_place(tmp_path: Path) -> None:
+    def train(resume: Any, *extra: Any) -> Any:
+        model = linear(optimizer="adam")
+        inner = Once(2, lambda m: m.fit(X, SUMS, verbose=0))
+        return model.fit(
+            X, SUMS, batch_size=5, epochs=3, verbose=0, resume=resume,
+            checkpoint_freq=3, callbacks=[inner, *extra],
+        )  # fmt: skip
+
+    with pytest.raises(OSError, match="power is gone"):
+        train(tmp_path, Once(7, fail))
+    assert train(tmp_path).epoch == [0, 1, 2]
+
+
+# Wrong uses.
+
+
+def wrong(match: str, kind: type[Exception], **arguments: Any) -> Any:
+    return pytest.param(match, kind, arguments, id=match)
+
+
+@pytest.mark.parametrize(
+    ("match", "kind", "arguments"),
+    [
+        wrong("validation_split must be between 0 and 1, got 'x'", ArgumentError,
+              validation_split="x"),
+        wrong("validation_freq must be a positive integer or a list of epochs, "
+              "got (1, 'a')", ArgumentError, validation_freq=(1, "a")),
+        wrong("checkpoint_freq must be 'epoch' or a positive number of batches, "
+              "got True", ArgumentError, checkpoint_freq=True),
+        wrong("resume must name a folder, got ''", ArgumentError, resume=""),
+        wrong("resume must name a folder, got True", ArgumentError, resume=True),
+        wrong("batch_size must be a positive integer, got 0", ArgumentError,
+              validation_data=(X, Y), validation_batch_size=0),
+        wrong("'' is not a device", ArgumentError, device=""),
+        wrong("loss 'sparse_categorical_crossentropy' of output 'scores' needs "
+              "targets, but y has none", ArgumentError, y=None),
+        wrong("loss 'sparse_categorical_crossentropy' of output 'scores' needs "
+              "targets", ArgumentError, validation_data=X),
+        wrong("y holds the label 1.5 at y[", ArgumentError, y=Y + 0.5),
+        wrong("in batch 1 of epoch 1", ArgumentError, y=Y + 1),
+        wrong("finite numbers, got {0: nan}", ArgumentError,
+              class_weight={0: float("nan")}),
+        wrong("sample_weight of that batch has 20 NaN", Exception,
+              sample_weight=np.full(20, np.nan)),
+    ],
+)  # fmt: skip
+def test_wrong_arguments(match: str, kind: Any, arguments: Any) -> None:
+    model = classifier()
+    before = model.get_weights()
+    with pytest.raises(kind) as caught:
+        model.fit(**{"x": X, "y": Y, "verbose": 0, **arguments})
+    notes = " ".join(getattr(caught.value, "__notes__", ()))
+    assert match in f"{caught.value} {notes}"
+    assert same(before, model.get_weights())
+
+
+def test_integers_of_numpy_are_integers(tmp_path: Path) -> None:
+    two: Any = np.int64(2)
+    history = linear().fit(
+        X, SUMS, batch_size=two, epochs=two, validation_data=(X, SUMS),
+        validation_freq=two, steps_per_epoch=two, initial_epoch=two - 2,
+        checkpoint_freq=two, resume=tmp_path, verbose=0,
+    )  # fmt: skip
+    assert history.epoch == [0, 1]
+    assert len(history.history["val_loss"]) == 1
+
+
+def test_a_batch_takes_arrays() -> None:
+    model = classifier()
+    with pytest.raises(ArgumentError, match="arrays of one batch, got a list_iterator"):
+        model.train_on_batch(iter([(X, Y)]))
+    with pytest.raises(ArgumentError, match="x holds no array"):
+        model.train_on_batch([], Y)
+    with pytest.raises(ArgumentError, match="x takes an array, got 3"):
+        model.test_on_batch(3, Y)
+    with pytest.raises(ArgumentError, match=r"x\[0\]\[0\] takes an array, got"):
+        model.train_on_batch(X.tolist(), Y)
+
+
+def test_targets_and_labels_of_several_outputs() -> None:
+    model = two_headed()
+    with pytest.raises(ArgumentError, match="loss 'mse' of output 'size' needs targ"):
+        model.fit(X, {"kind": Y}, verbose=0)
+    with pytest.raises(ArgumentError, match=r"y\['kind'\] holds the label"):
+        model.fit(X, [SUMS, Y], verbose=0)
+    with pytest.raises(ArgumentError, match="loss_weights must be numbers, got 'a'"):
+        two_headed(loss_weights=["a", 1]).fit(X, [Y, SUMS], verbose=0)
+    with pytest.raises(ShapeError) as caught:
+        two_headed(loss="mse").fit(X, [np.ones((20, 2)), SUMS], verbose=0)
+    assert "in the loss 'mse' of output 'kind'" in caught.value.__notes__
+
+
+def test_metrics_of_users_need_no_sample_weight() -> None:
+    class Count(metrics.Metric):
+        def __init__(self) -> None:
+            super().__init__(name="count")
+            self.total = self.add_weight(name="total")
+
+        def update_state(self, y_true: Any, y_pred: Any) -> None:
+            self.total.assign(self.total + ops.sum(ops.ones_like(y_pred)))
+
+        def result(self) -> Any:
+            return self.total
+
+    logs = linear(metrics=[Count()]).fit(X, SUMS, batch_size=8, verbose=0)
+    assert logs.history["count"] == [20.0]
+    with pytest.raises(ArgumentError, match="'mean' \\(Mean\\) cannot be used in comp"):
+        linear(metrics=[metrics.Mean()]).fit(X, SUMS, verbose=0)
+
+
+def test_outputs_need_a_batch_axis() -> None:
+    x = seqir.Input((4,))
+    model = seqir.Model(x, ops.mean(layers.Dense(1)(x)), name="net")
+    model.compile("sgd", "mse")
+    with pytest.raises(ShapeError, match="model 'net' is one number for the whole bat"):
+        model.fit(X, SUMS, verbose=0)
+
+
+def test_an_optimizer_of_another_model_is_refused() -> None:
+    optimizer = seqir.optimizers.Adam()
+    linear(optimizer=optimizer).fit(X, SUMS, verbose=0)
+    with pytest.raises(GraphError, match=r"compile\(\) again, with a new optimizer"):
+        linear(optimizer=optimizer).fit(X, SUMS, verbose=0)
+
+
+def test_a_variable_holds_numbers() -> None:
+    model = linear()
+    with pytest.raises(DTypeError, match="learning_rate' cannot hold 'x'"):
+        model.optimizer.learning_rate = "x"
