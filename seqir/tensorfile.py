@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqir.errors import LoadError
+from seqir.errors import ExportError, LoadError
 from seqir.files import staged
 
 NOTE: Final = "seqir"
@@ -33,6 +33,7 @@ def write(
 
     Raises: ExportError if it cannot be written.
     """
+    from safetensors import SafetensorError
     from safetensors.numpy import save_file
 
     flat = {name: np.asarray(array, order="C") for name, array in arrays.items()}
@@ -40,7 +41,10 @@ def write(
     with staged(path) as scratch:
         scratch.touch()
         mode = scratch.stat().st_mode  # safetensors would make it private
-        save_file(flat, scratch, metadata=metadata)
+        try:
+            save_file(flat, scratch, metadata=metadata)
+        except SafetensorError as error:  # it has no OSError, even for a full disk
+            raise ExportError(f"cannot write {path}: {error}") from error
         scratch.chmod(mode)
 
 

@@ -81,7 +81,7 @@ CASES: list[Case] = [
     (lambda: data.adapt(rows(2), rows(2), np.ones(2), class_weight={}), ArgumentError,
      "both class_weight and sample_weight are given"),
     (lambda: data.adapt(rows(2), rows(2), class_weight=[1, 2]), ArgumentError,
-     r"class_weight has to be a dict from class numbers to finite numbers, got \[1, 2\]"),
+     "class_weight has to be a dict from class numbers to finite numbers, got"),
     (lambda: data.adapt(rows(2), rows(2), class_weight={"a": 1}), ArgumentError,
      "class_weight has to be a dict"),
     (lambda: data.adapt(rows(2), [rows(2)], class_weight={0: 1}), ArgumentError,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+import signal
 from pathlib import Path
 from typing import Any
 
@@ -11,12 +12,15 @@ import numpy as np
 import pytest
 
 import seqir
-from seqir import callbacks, layers, metrics, ops
+from seqir import callbacks, layers, metrics, ops, tensorfile
 from seqir.errors import (
     ArgumentError,
     DTypeError,
+    ExportError,
     GraphError,
+    LoadError,
     ShapeError,
+    UnsupportedError,
 )
 
 RNG = np.random.default_rng(0)
@@ -294,3 +298,114 @@ def test_a_variable_holds_numbers() -> None:
     model = linear()
     with pytest.raises(DTypeError, match="learning_rate' cannot hold 'x'"):
         model.optimizer.learning_rate = "x"
+
+
+def test_a_model_with_a_step_of_its_own_is_refused() -> None:
+    class Own(seqir.Model):
+        def train_step(self, data: Any) -> Any:
+            return {"loss": 0.0}
+
+    with pytest.raises(
+        UnsupportedError, match=r"Own\.train_step would never be called"
+    ):
+        Own().compile("sgd", "mse")
+
+
+def test_compiling_waits_for_the_end_of_fit() -> None:
+    model = linear()
+    again = Once(1, lambda m: m.compile("sgd", "mae"))
+    with pytest.raises(
+        GraphError, match="is being trained: compile it before or after"
+    ):
+        model.fit(X, SUMS, verbose=0, callbacks=[again])
+    model.compile("sgd", "mae")
+
+
+# Folders and files.
+
+
+def test_a_checkpoint_of_another_compile_is_refused(tmp_path: Path) -> None:
+    linear(metrics=["mae"]).fit(X, SUMS, verbose=0, resume=tmp_path)
+    with pytest.raises(
+        LoadError, match=r"its metrics are not those of model .* has 4 ar"
+    ):
+        linear().fit(X, SUMS, epochs=2, verbose=0, resume=tmp_path)
+    averaged = seqir.optimizers.SGD(0.01, use_ema=True)
+    with pytest.raises(LoadError, match="compiled in another way; its optimizer are"):
+        linear(optimizer=averaged, metrics=["mae"]).fit(
+            X, SUMS, epochs=2, verbose=0, resume=tmp_path
+        )
+
+
+def test_foreign_files_in_the_folder_are_passed_over(tmp_path: Path) -> None:
+    model = linear()
+    model.fit(X, SUMS, verbose=0, resume=tmp_path)
+    (whole,) = tmp_path.glob("step-*")
+    arrays, note = tensorfile.read(whole)
+    del note["order"]
+    tensorfile.write(tmp_path / "step-7.safetensors", arrays, note)
+    (tmp_path / "step-8.safetensors").mkdir()
+    (tmp_path / "step-9.safetensors").symlink_to(tmp_path / "nothing")
+    with pytest.warns(UserWarning, match="is passed over") as caught:
+        history = linear().fit(X, SUMS, epochs=2, verbose=0, resume=tmp_path)
+    assert "another version of seqir: it lacks order" in str(caught[2].message)
+    assert history.epoch == [0, 1]
+
+
+def test_a_folder_that_cannot_be_used_is_said(tmp_path: Path) -> None:
+    (tmp_path / ".lock").mkdir()
+    with pytest.raises(ExportError, match=r"cannot write .*\.lock: "):
+        linear().fit(X, SUMS, verbose=0, resume=tmp_path)
+    (tmp_path / "file").touch()
+    with pytest.raises(
+        ExportError, match=r"cannot make the folder .*file: File exists"
+    ):
+        linear().fit(X, SUMS, verbose=0, resume=tmp_path / "file")
+    (tmp_path / "link").symlink_to(tmp_path / "nowhere")
+    with pytest.raises(ExportError, match="cannot make the folder"):
+        linear().fit(X, SUMS, verbose=0, resume=tmp_path / "link")
+    (tmp_path / "real").mkdir()
+    (tmp_path / "good").symlink_to(tmp_path / "real")
+    linear().fit(X, SUMS, verbose=0, resume=tmp_path / "good")
+    assert list((tmp_path / "real").glob("step-*"))
+
+
+def test_a_full_disk_keeps_the_last_checkpoint(tmp_path: Path) -> None:
+    resource = pytest.importorskip("resource")
+    many = np.repeat(SUMS, 300, 1)
+    model = linear(300)
+    model.fit(X, many, verbose=0, resume=tmp_path)
+    kept = {p.name: p.read_bytes() for p in tmp_path.glob("step-*")}
+    ignored = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    try:
+        resource.setrlimit(resource.RLIMIT_FSIZE, (2000, limits[1]))
+        with pytest.raises(ExportError, match=r"cannot write .*step-"):
+            model.fit(X, many, epochs=2, verbose=0, resume=tmp_path)
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, ignored)
+    assert {
+        p.name: p.read_bytes() for p in tmp_path.iterdir() if p.stat().st_size
+    } == kept
+    resumed = linear(300)
+    assert resumed.fit(X, many, epochs=2, verbose=0, resume=tmp_path).epoch == [0, 1]
+
+
+def test_memory_stays_flat() -> None:
+    def resident() -> int:
+        return int(Path("/proc/self/statm").read_text().split()[1])
+
+    if not Path("/proc/self/statm").exists():
+        pytest.skip("needs /proc")
+
+    def sizes() -> Any:
+        while True:
+            for n in range(1, 20):
+                yield X[:n], Y[:n]
+
+    model, batches = classifier(), sizes()
+    model.fit(batches, steps_per_epoch=300, verbose=0)
+    before = resident()
+    model.fit(batches, steps_per_epoch=1000, epochs=3, verbose=0)
+    assert resident() - before < 512  # pages: 2 MB

@@ -12,7 +12,7 @@ import os
 import re
 import shutil
 import warnings
-from collections.abc import Generator
+from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
@@ -21,7 +21,13 @@ from typing import TYPE_CHECKING, Any, Final, Protocol
 import numpy as np
 
 from seqir import dtypes, tensorfile
-from seqir.errors import ArgumentError, ExportError, LoadError, NonFiniteLossError
+from seqir.errors import (
+    ArgumentError,
+    ExportError,
+    LoadError,
+    NonFiniteLossError,
+    ShapeError,
+)
 from seqir.ir import Array
 from seqir.ops.tensor import Variable
 from seqir.train.weights import check_fit, check_suffix, keys_of
@@ -31,6 +37,7 @@ if TYPE_CHECKING:
     from seqir.train.trainer import Trainer
 
 KIND: Final = "seqir checkpoint"
+_NOTED: Final = {"order", "model", "seed", "steps", "fits", "position", "callbacks"}
 _NAME: Final = re.compile(r"step-(\d+)\.safetensors")
 
 
@@ -117,9 +124,38 @@ def load_checkpoint(model: Trainer, path: str | os.PathLike[str]) -> None:
 
     Raises: LoadError if it is damaged or of another model.
     """
+    take_over(model, path, *read_checkpoint(path))
+
+
+def read_checkpoint(
+    path: str | os.PathLike[str],
+) -> tuple[dict[str, Array], dict[str, Any]]:
+    """The arrays and the note of a checkpoint.
+
+    Raises: LoadError if it is damaged, or no checkpoint.
+    """
     arrays, note = tensorfile.read(path)
     if note.get("kind") != KIND:
         raise LoadError(f"{path} holds a {note.get('kind')}, not a checkpoint")
+    missing = sorted(_NOTED - note.keys())
+    if missing:
+        raise LoadError(
+            f"{path} was written by another version of seqir: it lacks "
+            f"{', '.join(missing)}"
+        )
+    return arrays, note
+
+
+def take_over(
+    model: Trainer,
+    path: str | os.PathLike[str],
+    arrays: Mapping[str, Array],
+    note: Mapping[str, Any],
+) -> None:
+    """Take over the state that was read from `path`, all of it or nothing.
+
+    Raises: LoadError if it is of another model.
+    """
     if note["model"] != model_hash(model):
         raise LoadError(
             f"{path} is a checkpoint of another model: its layers, weights, optimizer "
@@ -134,7 +170,13 @@ def load_checkpoint(model: Trainer, path: str | os.PathLike[str]) -> None:
     pairs: list[tuple[Variable, Array]] = []
     for part, variables in parts.items():
         values = [arrays[key] for key in note["order"][part]]
-        check_fit(f"{path}", variables, values)
+        try:
+            check_fit(f"{path}", variables, values)
+        except ShapeError as error:
+            raise LoadError(
+                f"{path} is a checkpoint of a model that was compiled in another way; "
+                f"its {part} are not those of model {model.name!r}: {error}"
+            ) from error
         pairs += zip(variables, values, strict=True)
     for variable, value in pairs:
         variable.assign(value)
@@ -214,9 +256,14 @@ class Checkpoints:
     def locked(self) -> Generator[None]:
         """No other training uses the folder while the block runs.
 
-        Raises: ArgumentError if one does.
+        Raises: ArgumentError if one does, ExportError if it cannot be written to.
         """
-        handle = os.open(self.folder / ".lock", os.O_RDWR | os.O_CREAT, 0o644)
+        path = self.folder / ".lock"
+        try:
+            handle = os.open(path, os.O_RDWR | os.O_CREAT, 0o644)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise ExportError(f"cannot write {path}: {reason}") from error
         try:
             _lock(handle, self.folder)
             self._sweep()
@@ -235,19 +282,20 @@ class Checkpoints:
     def load(self, model: Trainer) -> bool:
         """Take over the newest checkpoint that is whole; False if there is none.
 
-        Raises: LoadError if there are some and not one is whole.
+        Raises: LoadError if there are some and not one is whole, or it is of another
+            model.
         """
         found = self._found()
         for step, path in found:
             try:
-                load_checkpoint(model, path)
-                return True
+                whole = read_checkpoint(path)
             except LoadError as error:
-                if "another model" in str(error):
-                    raise
                 warnings.warn(
                     f"checkpoint of step {step} is passed over: {error}", stacklevel=4
                 )
+                continue
+            take_over(model, path, *whole)
+            return True
         if found:
             raise LoadError(f"no checkpoint in {self.folder} is whole")
         return False

@@ -5,7 +5,12 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
-from seqir.errors import ArgumentError, NotBuiltError
+from seqir.errors import (
+    ArgumentError,
+    GraphError,
+    NotBuiltError,
+    UnsupportedError,
+)
 from seqir.ir import Builder
 from seqir.layers.base import Layer
 from seqir.train.compiled import Compiled
@@ -83,9 +88,21 @@ class Trainer(Layer):
         `auto_scale_loss`, the optimizer of a model that computes in float16 is wrapped
         in a LossScaleOptimizer.
 
-        Raises: ArgumentError for an unknown name or a wrong structure.
+        Raises: ArgumentError for an unknown name or a wrong structure; GraphError
+            while the model is trained; UnsupportedError for a model with a step of
+            its own.
         """
         del run_eagerly, steps_per_execution, jit_compile
+        for name in ("train_step", "test_step", "compute_loss", "compute_metrics"):
+            if hasattr(self, name):
+                raise UnsupportedError(
+                    f"{type(self).__name__}.{name} would never be called: write a "
+                    "loss, a metric, an optimizer or a layer with add_loss of your own"
+                )
+        if self.__dict__.get("_compiled") and self.compiled.run:
+            raise GraphError(
+                f"model {self.name!r} is being trained: compile it before or after fit"
+            )
         objective = Objective(loss, loss_weights, metrics, weighted_metrics)
         compiled = Compiled(self, optimizer, objective, auto_scale_loss)
         if (before := self.__dict__.get("_compiled")) is not None:
