@@ -79,7 +79,7 @@ from seqir.ops.movement import (
     Tile,
     Transpose,
 )
-from seqir.ops.norm import BatchNorm, LayerNorm
+from seqir.ops.norm import BatchNorm, LayerNorm, TrainingBatchNorm
 from seqir.ops.pool import AveragePool, MaxPool
 from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
 from seqir.ops.random import RandomBits
@@ -591,6 +591,7 @@ def images() -> Iterator[Sample]:
     for shape in ((BATCH, 3), (BATCH, 3, 4), (2, 3, 4, 6)):
         vectors = (x(3), x(3), x(3), x(3, low=0.1))
         yield Sample(BatchNorm(1e-3), (x(*shape), *vectors))
+        yield Sample(TrainingBatchNorm(1e-3), (x(*shape), *vectors[:2]))
     yield Sample(LayerNorm(-1, 1e-3), (x(BATCH, 3, 4), x(4), x(4)))
     yield Sample(LayerNorm(-2, 1e-5), (x(BATCH, 3, 4), x(3, 4), x(3, 4)))
     yield Sample(LayerNorm(1, 1e-5), (x(BATCH, 3, 4), x(3, 4), x(3, 4)))
@@ -755,6 +756,7 @@ def bad() -> Iterator[BadSample]:
         MaxPool((9,), (2,), same(2)), (f(1, 1, 3),), "size of 3 padded by (2, 2)"
     )
     yield BadSample(BatchNorm(1e-3), (image, f(4), f(3), f(3), f(3)), "a vector f32[4]")
+    yield BadSample(TrainingBatchNorm(1e-3), (image, f(4), f(3)), "a vector f32[4]")
     yield BadSample(LayerNorm(-1, 1e-3), (image, f(3), f(3)), "from axis -1 got f32[3]")
     yield BadSample(LayerNorm(-5, 1e-3), (image, f(8), f(8)), "axis -5 is out of range")
     yield BadSample(Upsample((2,)), (image,), "upsample by (2,) got f32[1, 3, 8, 8]")

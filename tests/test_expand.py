@@ -15,6 +15,7 @@ from seqir.lower import lower, to_proto
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.ops.movement import Expand
+from seqir.ops.norm import TrainingBatchNorm
 from seqir.ops.pool import AveragePool, MaxPool
 from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
 from seqir.ops.reduce import Reduce
@@ -317,6 +318,23 @@ def test_sums_over_samples_and_places_take_two_steps(op: Reduce) -> None:
     axes = [node.op.axes for node in graph.nodes if isinstance(node.op, Reduce)]
     assert len(axes) == 2
     assert axes[1] == (0,)
+    feed = numbers(whole, batch=3)
+    assert_equal(run_ort(graph, feed), evaluate(whole, feed))
+
+
+def test_batch_normalization_takes_few_passes_over_the_image() -> None:
+    types = (TensorType("float32", ("batch", 4, 3, 2)), *[Operand((4,)).type] * 2)
+    whole = gradients_of(TrainingBatchNorm(1e-3), types)
+    graph = passes.run(whole, passes.training("cpu"), check=True)
+    image = [
+        node for node in graph.nodes if node.result.type.shape == ("batch", 4, 3, 2)
+    ]
+    # Forward: centred, squared, scaled, shifted; five more for the gradient.
+    assert len(image) == 9
+    # The spelling of a sum inside of a spelling.
+    axes = [node.op.axes for node in graph.nodes if isinstance(node.op, Reduce)]
+    assert axes.count((0,)) == axes.count((2, 3)) == 4
+    assert len(axes) == 8
     feed = numbers(whole, batch=3)
     assert_equal(run_ort(graph, feed), evaluate(whole, feed))
 

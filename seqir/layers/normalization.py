@@ -6,11 +6,12 @@ from typing import Any
 
 from seqir import ops, shapes
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.ir import Op
 from seqir.layers.base import Initializer, Layer
 from seqir.layers.casting import as_float
 from seqir.layers.checks import integers, number
 from seqir.ops.apply import apply
-from seqir.ops.norm import BatchNorm, LayerNorm
+from seqir.ops.norm import BatchNorm, LayerNorm, TrainingBatchNorm
 from seqir.shapes import format_shape
 
 
@@ -91,45 +92,59 @@ class BatchNormalization(Layer):
         if training and self.trainable:
             half = x.dtype in ("float16", "bfloat16")
             wide = ops.cast(x, "float32") if half else x
-            return ops.cast(self._normalize_batch(wide, axis, mask), x.dtype)
-        mean = ops.cast(self.moving_mean, x.dtype)
-        variance = ops.cast(self.moving_variance, x.dtype)
-        gamma = ops.cast(self.gamma, x.dtype) if self.scale else ops.ones_like(mean)
-        beta = ops.cast(self.beta, x.dtype) if self.center else ops.zeros_like(mean)
-        order = (0, axis, *(i for i in range(1, x.ndim) if i != axis))
-        moved = ops.transpose(x, order) if axis > 1 else x
-        y = apply(BatchNorm(self.epsilon), moved, gamma, beta, mean, variance)
-        if axis == 1:
-            return y
-        back = [order.index(i) for i in range(x.ndim)]
-        return ops.transpose(y, back)
+            if mask is not None:
+                return ops.cast(self._normalize_masked(wide, axis, mask), x.dtype)
+            return ops.cast(self._normalize_batch(wide, axis), x.dtype)
+        moving = (self.moving_mean, self.moving_variance)
+        vectors = *self._scale_and_shift(x), *(ops.cast(v, x.dtype) for v in moving)
+        return _per_channel(BatchNorm(self.epsilon), x, axis, *vectors)
 
-    def _normalize_batch(self, x: Any, axis: int, mask: Any) -> Any:
+    def _scale_and_shift(self, x: Any) -> tuple[Any, Any]:
+        """Scale and shift of the normalized x, whether there are weights or not."""
+        sizes = (self._size,)
+        gamma = self.gamma if self.scale else _constant(1.0, sizes, x.dtype)
+        beta = self.beta if self.center else _constant(0.0, sizes, x.dtype)
+        return ops.cast(gamma, x.dtype), ops.cast(beta, x.dtype)
+
+    def _normalize_batch(self, x: Any, axis: int) -> Any:
+        self._move(*ops.moments(x, tuple(i for i in range(x.ndim) if i != axis)))
+        return _per_channel(
+            TrainingBatchNorm(self.epsilon), x, axis, *self._scale_and_shift(x)
+        )
+
+    def _normalize_masked(self, x: Any, axis: int, mask: Any) -> Any:
+        """The same, where only what the mask keeps counts in the statistics."""
         others = tuple(i for i in range(x.ndim) if i != axis)
         column = [1] * x.ndim
         column[axis] = self._size
-        if mask is None:
-            mean, variance = ops.moments(x, others)
-        else:
-            weights = ops.cast(mask, x.dtype)
-            weights = ops.expand_dims(weights, tuple(range(weights.ndim, x.ndim)))
-            total = ops.sum(weights * ops.ones_like(x), others)
-            mean = ops.sum(x * weights, others) / total
-            centred = x - ops.reshape(mean, column)
-            variance = ops.sum(weights * centred * centred, others) / total
+        weights = ops.cast(mask, x.dtype)
+        weights = ops.expand_dims(weights, tuple(range(weights.ndim, x.ndim)))
+        total = ops.sum(weights * ops.ones_like(x), others)
+        mean = ops.sum(x * weights, others) / total
+        centred = x - ops.reshape(mean, column)
+        variance = ops.sum(weights * centred * centred, others) / total
+        self._move(mean, variance)
+        gamma, beta = self._scale_and_shift(x)
+        factor = ops.rsqrt(variance + self.epsilon) * gamma
+        return centred * ops.reshape(factor, column) + ops.reshape(beta, column)
+
+    def _move(self, mean: Any, variance: Any) -> None:
+        """Move the moving statistics towards those of a batch."""
         m = self.momentum
         for moving, new in (
             (self.moving_mean, mean),
             (self.moving_variance, variance),
         ):
-            moving.assign(ops.cast(moving, x.dtype) * m + new * (1.0 - m))
-        factor = ops.rsqrt(variance + self.epsilon)
-        if self.scale:
-            factor = factor * ops.cast(self.gamma, x.dtype)
-        shift = -mean * factor
-        if self.center:
-            shift = shift + ops.cast(self.beta, x.dtype)
-        return x * ops.reshape(factor, column) + ops.reshape(shift, column)
+            moving.assign(ops.cast(moving, new.dtype) * m + new * (1.0 - m))
+
+
+def _per_channel(op: Op, x: Any, axis: int, *vectors: Any) -> Any:
+    """An operator that has the channels on axis 1, where they lie on another."""
+    if axis == 1:
+        return apply(op, x, *vectors)
+    order = (0, axis, *(i for i in range(1, x.ndim) if i != axis))
+    y = apply(op, ops.transpose(x, order), *vectors)
+    return ops.transpose(y, [order.index(i) for i in range(x.ndim)])
 
 
 class LayerNormalization(Layer):

@@ -63,7 +63,7 @@ from seqir.ops.movement import (
     Tile,
     Transpose,
 )
-from seqir.ops.norm import BatchNorm, LayerNorm
+from seqir.ops.norm import BatchNorm, LayerNorm, TrainingBatchNorm
 from seqir.ops.pool import AveragePool, MaxPool
 from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
 from seqir.ops.random import RandomBits
@@ -136,6 +136,7 @@ ALL: tuple[type[Op], ...] = (
     Concat,
     Tile,
     BatchNorm,
+    TrainingBatchNorm,
     LayerNorm,
     MaxPool,
     AveragePool,

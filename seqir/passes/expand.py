@@ -45,6 +45,8 @@ def expand(target: str) -> Pass:
             y = node.op.expanded(target, *traced, shared=both)
             return None if y is None else [y.value]
 
-        return replay(graph, visit)
+        spelled = replay(graph, visit)
+        # A spelling may hold operators that have one themselves.
+        return graph if spelled is graph else expand_operators(spelled)
 
     return expand_operators
