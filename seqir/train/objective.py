@@ -148,13 +148,14 @@ class Objective:
                 metric = metrics_room.resolve(item, y, p)
                 _check_metric(metric)
                 prefix = f"{label}_" if len(outputs) > 1 else ""
-                name = self._free_name(f"{prefix}{metric.name}", weighted)
+                name = self._free_name(prefix, metric.name, weighted)
                 self._metrics[name] = (place, metric, weighted)
 
-    def _free_name(self, name: str, weighted: bool) -> str:
+    def _free_name(self, prefix: str, own: str, weighted: bool) -> str:
         taken = {self.tracker.name, *self._metrics}
+        name = f"{prefix}{own}"
         if name in taken and weighted:
-            name = f"weighted_{name}"
+            name = f"{prefix}weighted_{own}"
         free, count = name, 0
         while free in taken:
             count += 1
