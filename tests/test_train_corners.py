@@ -409,3 +409,8 @@ def test_memory_stays_flat() -> None:
     before = resident()
     model.fit(batches, steps_per_epoch=1000, epochs=3, verbose=0)
     assert resident() - before < 512  # pages: 2 MB
+
+
+def test_more_targets_than_predictions_are_refused() -> None:
+    with pytest.raises(ShapeError, match="2 labels for 1 predictions along an axis"):
+        linear().fit(X, np.ones((20, 2)), verbose=0)

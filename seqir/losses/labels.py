@@ -50,7 +50,8 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
     """Labels and predictions in the type of the predictions and of one rank.
 
     Raises: ShapeError if their ranks differ by more than a last axis of size 1:
-        broadcasting would compare every sample with every other one.
+        broadcasting would compare every sample with every other one; or if a sample
+        has more labels than predictions.
     """
     y_pred = floating(y_pred)
     y_true, y_pred = same_rank(coerce(y_true, y_pred.dtype), y_pred)
@@ -59,6 +60,13 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
         raise ShapeError(
             f"y_true {labels} and y_pred {found} must have as many axes as each other"
         )
+    for wanted, given in zip(labels.shape[1:], found.shape[1:], strict=False):
+        known = isinstance(wanted, int) and isinstance(given, int)
+        if known and wanted not in (1, given):
+            raise ShapeError(
+                f"y_true {labels} does not fit y_pred {found}: {wanted} labels for "
+                f"{given} predictions along an axis"
+            )
     return y_true, y_pred
 
 
