@@ -683,6 +683,18 @@ def test_weights_are_loaded_whole_or_not_at_all(tmp_path: Path) -> None:
         model.load_weights(path)
 
 
+def test_keras_files_are_refused_with_what_there_is(tmp_path: Path) -> None:
+    model = classifier()
+    with pytest.raises(UnsupportedError, match="Keras's files are not written yet"):
+        model.save(tmp_path / "m.keras")
+    keep = callbacks.ModelCheckpoint(str(tmp_path / "m.keras"))
+    with pytest.raises(UnsupportedError, match="save_weights"):
+        model.fit(X, Y, verbose=0, callbacks=[keep])
+    keep = callbacks.ModelCheckpoint(str(tmp_path / "m{epoch}.safetensors"))
+    model.fit(X, Y, verbose=0, callbacks=[keep])
+    assert [p.name for p in tmp_path.iterdir()] == ["m1.safetensors"]
+
+
 # Wrong uses.
 
 

@@ -6,7 +6,6 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
 from seqir.errors import (
-    ArgumentError,
     GraphError,
     NotBuiltError,
     UnsupportedError,
@@ -332,6 +331,18 @@ class Trainer(Layer):
 
         load_weights(self, filepath)
 
+    def save(self, filepath: str | PathLike[str], overwrite: bool = True) -> None:
+        """Refuse: Keras's own files are not written yet.
+
+        Raises: UnsupportedError that says what there is instead.
+        """
+        raise UnsupportedError(
+            f"cannot save model {self.name!r} as {str(filepath)!r}: Keras's files are "
+            "not written yet. Keep weights with save_weights('name.safetensors'), a "
+            "training with save_checkpoint('name.safetensors'), the model as it runs "
+            "with export('name.onnx')"
+        )
+
     def save_checkpoint(self, filepath: str | PathLike[str]) -> None:
         """Write the whole state of the training to one file, whole or not at all.
 
@@ -373,10 +384,3 @@ def shaped(logs: dict[str, Any], as_dict: bool) -> Any:
         return logs
     values = list(logs.values())
     return values[0] if len(values) == 1 else values
-
-
-def check_choice(name: str, value: Any, known: tuple[Any, ...]) -> None:
-    """ArgumentError unless the value is one of those known."""
-    if not any(value is k or value == k for k in known):
-        shown = ", ".join(map(repr, known))
-        raise ArgumentError(f"{name} must be one of {shown}, got {value!r}")

@@ -110,7 +110,7 @@ def measure_torch(workload: str) -> dict[str, float]:
         loss = loss_of(model(images[part]), labels[part])
         loss.backward()
         chosen.step()
-        return float(loss)
+        return float(loss.detach())
 
     return timed(start, step)
 
