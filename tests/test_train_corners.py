@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from safetensors.numpy import save_file
 
 import seqir
 from seqir import callbacks, layers, metrics, ops, tensorfile
@@ -414,3 +415,33 @@ def test_memory_stays_flat() -> None:
 def test_more_targets_than_predictions_are_refused() -> None:
     with pytest.raises(ShapeError, match="2 labels for 1 predictions along an axis"):
         linear().fit(X, np.ones((20, 2)), verbose=0)
+
+
+def test_an_evaluation_says_what_is_wrong() -> None:
+    with pytest.raises(ArgumentError, match="verbose must be 'auto', 0, 1 or 2, got 7"):
+        linear().evaluate(X, SUMS, verbose=7)
+    model = two_headed(loss={"size": "mse"}, metrics={"kind": ["accuracy"]})
+    model.evaluate(X, {"kind": Y, "size": SUMS}, verbose=0)
+    with pytest.raises(ArgumentError, match="metric 'kind_accuracy' of output 'kind'"):
+        ArgumentError, match="metric 'kind_accuracy' of output 'kind' n"
+    ):
+        model.evaluate(X, {"size": SUMS}, verbose=0)
+
+
+def test_metrics_have_results_of_known_sizes() -> None:
+    class Last(metrics.Metric):
+        def update_state(self, y_true: Any, y_pred: Any) -> None:
+            self.last = y_pred
+
+        def result(self) -> Any:
+            return self.last
+
+    model = linear(metrics=[Last(name="last")])
+    with pytest.raises(ShapeError, match="metric 'last' has a result of shape"):
+        model.fit(X, SUMS, verbose=0)
+
+
+def test_files_of_others_are_no_weights(tmp_path: Path) -> None:
+    save_file({"a": X}, tmp_path / "a.safetensors")
+    with pytest.raises(LoadError, match="was not written by seqir: it has no 'seqir'"):
+        linear().load_weights(tmp_path / "a.safetensors")

@@ -7,7 +7,6 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqir import config, data, dtypes, nest
-from seqir.errors import ShapeError
 from seqir.ir import SEED, STEP, Array
 from seqir.ops.tensor import Variable
 from seqir.tensortype import TensorType
@@ -116,6 +115,4 @@ def _type(array: Array | None) -> TensorType | None:
     """The type of a batch's array, whatever its batch size."""
     if array is None:
         return None
-    if not array.ndim:
-        raise ShapeError("targets and sample weights need a batch axis, got a number")
     return TensorType(dtypes.canonical(array.dtype), ("batch", *array.shape[1:]))

@@ -329,11 +329,9 @@ class _Fit:
                     return None
                 if model.stop_training:
                     break
-        if logs is not None:
-            return dict(logs)
-        if begun:  # it was saved after its last batch
+        if logs is None:  # it was saved after its last batch
             return model.compiled.objective.results()
-        raise ArgumentError(f"epoch {epoch + 1} has no batch: the data is over")
+        return dict(logs)
 
     def _due(self) -> bool:
         """Whether it is time for a checkpoint between batches."""
@@ -428,8 +426,7 @@ def run_batches(
     """Loss and metrics over the batches, with the weights as they are."""
     model.reset_metrics()
     callbacks.on_test_begin()
-    logs: dict[str, Any] = {}
-    last: Logs | None = None
+    last: Mapping[str, Any] = {}
     with _ahead(batches, 0, 0) as found:
         for number, batch in enumerate(found):
             callbacks.on_test_batch_begin(number)
@@ -438,8 +435,6 @@ def run_batches(
                 _, values = step.run(feeds)
             last = Logs(step, values)
             callbacks.on_test_batch_end(number, last)
-    if last is None:
-        raise ArgumentError("there is no batch to evaluate: the data is empty")
     logs = dict(last)
     callbacks.on_test_end(logs)
     return logs
