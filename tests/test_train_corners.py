@@ -422,9 +422,7 @@ def test_an_evaluation_says_what_is_wrong() -> None:
         linear().evaluate(X, SUMS, verbose=7)
     model = two_headed(loss={"size": "mse"}, metrics={"kind": ["accuracy"]})
     model.evaluate(X, {"kind": Y, "size": SUMS}, verbose=0)
-    with pytest.raises(ArgumentError, match="metric 'kind_accuracy' of output 'kind'"):
-        ArgumentError, match="metric 'kind_accuracy' of output 'kind' n"
-    ):
+    with pytest.raises(ArgumentError, match="metric 'kind_accuracy' of output 'ki"):
         model.evaluate(X, {"size": SUMS}, verbose=0)
 
 
