@@ -183,6 +183,55 @@ def test_a_fit_in_a_callback_leaves_the_outer_one_its_place(tmp_path: Path) -> N
     assert train(tmp_path).epoch == [0, 1, 2]
 
 
+# Predictions.
+
+
+class Heard(callbacks.Callback):
+    def __init__(self) -> None:
+        self.seen: list[Any] = []
+
+    def on_predict_begin(self, logs: Any = None) -> None:
+        self.seen.append("begin")
+
+    def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+        self.seen.append((batch, logs["outputs"][0].shape))
+
+    def on_predict_end(self, logs: Any = None) -> None:
+        self.seen.append("end")
+
+
+@pytest.mark.parametrize("kind", ["arrays", "generator", "dataset", "unbuilt"])
+def test_predictions_for_whatever_makes_batches(kind: str) -> None:
+    class Parts(seqir.data.PyDataset):
+        def __len__(self) -> int:
+            return 3
+
+        def __getitem__(self, i: int) -> Any:
+            return X[8 * i : 8 * i + 8], Y[8 * i : 8 * i + 8]
+
+    model = classifier()
+    wanted = model.predict(X, verbose=0)
+    source: Any = iter(Parts()) if kind in ("generator", "unbuilt") else Parts()
+    if kind == "arrays":
+        source = X
+    if kind == "unbuilt":
+        model = seqir.Sequential(model.layers)
+    heard = Heard()
+    size = 8 if kind == "arrays" else None
+    found = model.predict(source, batch_size=size, callbacks=[heard], verbose=0)
+    np.testing.assert_array_equal(found, wanted)
+    each = [(0, (8, 3)), (1, (8, 3)), (2, (4, 3))]
+    assert heard.seen == ["begin", *each, "end"]
+    assert model.predict(Parts(), steps=2, verbose=0).shape == (16, 3)
+
+
+def test_predictions_of_batches_need_a_batch_axis() -> None:
+    x = seqir.Input((4,))
+    model = seqir.Model(x, ops.mean(layers.Dense(1)(x)))
+    with pytest.raises(ShapeError, match="for 20 samples has no batch axis"):
+        model.predict(iter([X]), verbose=0)
+
+
 # Wrong uses.
 
 

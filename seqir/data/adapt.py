@@ -46,7 +46,7 @@ def adapt(
             raise ArgumentError(
                 f"shuffle must be True, False or 'batch', got {shuffle!r}"
             )
-        if not _makes_batches(x):
+        if not makes_batches(x):
             every = make_batch(x, y, sample_weight, class_weight)
             size = batch_size or (math.ceil(every.size / steps) if steps else 32)
             return ArrayBatches(every, size, shuffle, steps, seed)
@@ -83,7 +83,7 @@ def split(
         raise ArgumentError(
             f"validation_split must be between 0 and 1, got {fraction!r}"
         )
-    if _makes_batches(x):
+    if makes_batches(x):
         raise ArgumentError(
             f"validation_split needs arrays, x is a {type(x).__name__}; "
             "pass validation_data"
@@ -105,7 +105,7 @@ def whole(x: Any, y: Any, sample_weight: Any, class_weight: Any, what: str) -> B
     Raises: ArgumentError for what makes batches itself, and what `adapt` raises.
     """
     with noting(f"in the data of {what}"):
-        if _makes_batches(x):
+        if makes_batches(x):
             raise ArgumentError(
                 f"x takes the arrays of one batch, got a {type(x).__name__}, which "
                 "makes batches: pass it to fit or evaluate"
@@ -113,7 +113,7 @@ def whole(x: Any, y: Any, sample_weight: Any, class_weight: Any, what: str) -> B
         return make_batch(x, y, sample_weight, class_weight)
 
 
-def _makes_batches(x: Any) -> bool:
+def makes_batches(x: Any) -> bool:
     """Whether x is a source of batches, not of arrays."""
     if is_dataset(x):
         return True

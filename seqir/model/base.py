@@ -251,10 +251,13 @@ class Model(Trainer):
         batch_size: int | None = None,
         verbose: Any = "auto",
         steps: int | None = None,
+        callbacks: Any = None,
         *,
         device: str | None = None,
     ) -> Any:
         """Outputs for many inputs, batch by batch.
+
+        `x` is arrays, or what makes batches, as for `fit`; only their x is used.
 
         `verbose`: 0 silent, 1 a progress bar on stderr, "auto" a bar on a terminal.
         `device`: where to run; "auto" is the best that works.
@@ -265,7 +268,13 @@ class Model(Trainer):
         from seqir.model.predict import predict
 
         return predict(
-            self, x, batch_size=batch_size, verbose=verbose, steps=steps, device=device
+            self,
+            x,
+            batch_size=batch_size,
+            verbose=verbose,
+            steps=steps,
+            callbacks=callbacks,
+            device=device,
         )
 
     def predict_on_batch(self, x: Any) -> Any:

@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
+import itertools
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
-from seqir import nest
+from seqir import data, nest
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.layers.checks import check_arrays
@@ -19,6 +20,9 @@ if TYPE_CHECKING:
     from seqir.model.base import Model
 
 
+Run: TypeAlias = Callable[[dict[str, Array]], list[Array]]
+
+
 def predict(
     model: Model,
     x: Any,
@@ -26,16 +30,52 @@ def predict(
     batch_size: int | None,
     verbose: Any,
     steps: int | None,
+    callbacks: Any,
     device: str | None,
 ) -> Any:
     """See `Model.predict`."""
+    if verbose not in ("auto", 0, 1, 2):
+        raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
+    runner = model._runner  # pyright: ignore[reportPrivateUsage]
+
+    def run(feeds: dict[str, Array]) -> list[Array]:
+        return runner.outputs(feeds, device)
+
+    with _telling(callbacks, model, run) as told:
+        if data.makes_batches(x):
+            results = _of_batches(model, x, batch_size, steps, verbose, told)
+        else:
+            results = _of_arrays(model, x, batch_size, steps, verbose, told)
+    return nest.pack(runner.structure_of(), results)
+
+
+def _of_batches(
+    model: Model, x: Any, batch_size: Any, steps: Any, verbose: Any, run: Run
+) -> list[Array]:
+    """The outputs of all batches that something makes."""
+    batches = data.adapt(x, batch_size=batch_size, steps=steps, what="predict")
+    parts: list[list[Array]] = []
+    with progress(verbose, batches.count, "predict") as advance:
+        for batch in batches.epoch(0):
+            if not model.built:
+                model.build_from_arrays(batch.x)
+            found = run(standardize(model, batch.x))
+            for part in found:
+                _check_batch_axis(part, batch.size)
+            parts.append(found)
+            advance()
+    return [np.concatenate(each) for each in zip(*parts, strict=True)]
+
+
+def _of_arrays(
+    model: Model, x: Any, batch_size: Any, steps: Any, verbose: Any, run: Run
+) -> list[Array]:
+    """The outputs for arrays."""
     size = 32 if batch_size is None else batch_size
     if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
         raise ArgumentError(
             f"batch_size must be a positive integer, got {batch_size!r}"
         )
-    if verbose not in ("auto", 0, 1, 2):
-        raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
     if not model.built:
         check_arrays(model, (x,), {})
         model.build_from_arrays(nest.map_structure(lambda a: a[:size], x))
@@ -48,16 +88,15 @@ def predict(
     total = next(iter(lengths.values()), 0)
     if steps is not None:
         total = min(total, steps * size)
-    runner = model._runner  # pyright: ignore[reportPrivateUsage]
     if total <= size:
         feeds = {n: a[:total] for n, a in feeds.items()} if steps is not None else feeds
-        return nest.pack(runner.structure_of(), runner.outputs(feeds, device))
+        return run(feeds)
     results: list[Array] = []
     with progress(verbose, -(-total // size), "predict") as advance:
         for begin in range(0, total, size):
             end = min(begin + size, total)
             batch = {n: a[begin:end] for n, a in feeds.items()}
-            parts = runner.outputs(batch, device)
+            parts = run(batch)
             if not results:
                 results = [_room(p, end - begin, total) for p in parts]
             for whole, part in zip(results, parts, strict=True):
@@ -69,20 +108,49 @@ def predict(
                     )
                 whole[begin:end] = part
             advance()
-    return nest.pack(runner.structure_of(), results)
+    return results
 
 
-def _room(part: Array, batch: int, total: int) -> Array:
+@contextmanager
+def _telling(callbacks: Any, model: Model, run: Run) -> Generator[Run]:
+    """A run that callbacks are told of, batch by batch."""
+    if callbacks is None:
+        yield run
+        return
+    from seqir.callbacks import CallbackList
+
+    listed = callbacks
+    if not isinstance(callbacks, CallbackList):
+        listed = CallbackList(callbacks, model=model)
+    numbers = itertools.count()
+
+    def told(feeds: dict[str, Array]) -> list[Array]:
+        number = next(numbers)
+        listed.on_predict_batch_begin(number)
+        results = run(feeds)
+        listed.on_predict_batch_end(number, {"outputs": results})
+        return results
+
+    listed.on_predict_begin()
+    yield told
+    listed.on_predict_end()
+
+
+def _check_batch_axis(part: Array, batch: int) -> None:
     if not part.ndim or len(part) != batch:
         raise ShapeError(
             f"an output of shape {part.shape} for {batch} samples has no batch axis to "
             "be joined on; use predict_on_batch"
         )
+
+
+def _room(part: Array, batch: int, total: int) -> Array:
+    _check_batch_axis(part, batch)
     return np.empty((total, *part.shape[1:]), part.dtype)
 
 
 @contextmanager
-def progress(verbose: Any, total: int, what: str) -> Generator[Callable[[], None]]:
+def progress(verbose: Any, total: Any, what: str) -> Generator[Callable[[], None]]:
     """A bar with ETA on stderr; plain silence unless asked for or on a terminal."""
     if verbose == 0 or (verbose == "auto" and not sys.stderr.isatty()):
         yield lambda: None
