@@ -20,6 +20,7 @@ from seqir.errors import (
     ExportError,
     GraphError,
     LoadError,
+    RunError,
     ShapeError,
     UnsupportedError,
 )
@@ -492,3 +493,13 @@ def test_files_of_others_are_no_weights(tmp_path: Path) -> None:
     save_file({"a": X}, tmp_path / "a.safetensors")
     with pytest.raises(LoadError, match="was not written by seqir: it has no 'seqir'"):
         linear().load_weights(tmp_path / "a.safetensors")
+
+
+def test_sizes_that_only_a_run_knows_are_said() -> None:
+    x = seqir.Input((None, 4), name="steps")
+    model = seqir.Model(x, layers.Dense(1)(x))
+    model.compile("sgd", "mse")
+    with pytest.raises(RunError) as caught:
+        model.fit(np.ones((2, 3, 4)), np.ones((2, 5, 1)), verbose=0)
+    assert "with steps (2, 3, 4), target (2, 5, 1): " in str(caught.value)
+    assert "in batch 1 of epoch 1" in caught.value.__notes__

@@ -14,6 +14,7 @@ from seqir.runtime import engine
 from seqir.runtime.device import Device, resolve
 from seqir.runtime.refusal import clean, find_fault, numpy_name
 from seqir.runtime.values import to_array, to_ort
+from seqir.shapes import format_shape
 
 _NOWHERE: Final = os.path.join(os.devnull, "external data is given as arrays")
 """A folder that cannot exist, so that no file is read in place of a missing array."""
@@ -206,7 +207,12 @@ class Session:
         if fed is not None:
             inputs = [x for x in inputs if x.name in fed]
         found = find_fault(inputs, optional, feeds)
-        return found or f"onnxruntime could not run the model: {clean(error)}"
+        if found:
+            return found
+        fed_with = ", ".join(
+            f"{x.name} {format_shape(np.shape(feeds[x.name]))}" for x in inputs
+        )
+        return f"onnxruntime could not run the model with {fed_with}: {clean(error)}"
 
 
 def _checked(threads: int | None) -> int | None:
