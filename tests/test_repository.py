@@ -19,8 +19,7 @@ FLOORS = (
     "version",
     "ir",
     "ops",
-    "passes initializers activations regularizers constraints autodiff losses "
-    "data",
+    "passes initializers activations regularizers constraints autodiff losses data",
     "lower optimizers metrics callbacks random",
     "runtime",
     "layers",
