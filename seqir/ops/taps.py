@@ -149,8 +149,7 @@ class Taps:
         """What the taps see side by side, in blocks of a bounded size (im2col).
 
         Each block is [N, *positions, taps*C]; `places` says in which order. Long
-        pixels are gathered, which runtimes do in parallel; short ones cost more to
-        look up than to cut and join.
+        pixels are gathered; short ones cost more to look up than to cut and join.
         """
         type = type_of_operand(x)
         pixel = type.with_shape(type.shape[-1:]).nbytes or 0
