@@ -155,8 +155,8 @@ def convnet() -> Graph:
     x = ops.conv(image, traced(b, "kernel", 2, 2, 1, 3))
     x = ops.max_pool(ops.relu(x + traced(b, "bias", 3)), 2)
     y = ops.conv(x, traced(b, "kernel_2", 2, 1, 3, 2))
-    (value,) = passes.rewrite(b, passes.pool_early, [y.value])
     names = ["bias", "kernel", "kernel_2"]
+    (value,) = passes.rewrite(b, passes.pool_early(names), [y.value])
     return autodiff.gradient_graph(b.finish({"y": value}), names)
 
 
@@ -350,7 +350,9 @@ def test_pooling_comes_before_bias_and_activation() -> None:
     y = ops.max_pool(ops.relu(ops.conv(x, traced(b, "kernel", 2, 2, 3, 4))
                               + traced(b, "bias", 4)), 3)  # fmt: skip
     graph = b.finish({"y": y.value})
-    early = passes.run(graph, (passes.pool_early, *passes.STRUCTURE), check=True)
+    early = passes.pool_early(["kernel"])
+    assert passes.pool_early(["other"])(graph) is graph  # frozen: left as it is
+    early = passes.run(graph, (early, *passes.STRUCTURE), check=True)
     names = [node.op.name for node in early.nodes]
     assert names.index("max_pool") < names.index("add") < names.index("relu")
     feed = numbers(graph, batch=2)
@@ -373,7 +375,7 @@ def test_pooling_stays_where_something_else_reads_or_differs_within_a_window() -
         "y3": ops.max_pool(x, 2),
     }
     graph = b.finish({name: y.value for name, y in outputs.items()})
-    assert passes.pool_early(graph) is graph
+    assert passes.pool_early(["image"])(graph) is graph
 
 
 def test_monotone_operators_never_fall() -> None:

@@ -6,17 +6,19 @@ result is the same number for number. Where a function maps several numbers of a
 window to one largest, the gradient goes to the largest of them instead of the first:
 the pass is for a forward graph, before it is differentiated.
 
-Not for inference: a runtime joins an activation to the convolution before it.
+Not for inference, nor for the frozen part of a model in training: a runtime joins an
+activation to the convolution before it.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from seqir.ir import Builder, Graph, Node, Value, replay
 from seqir.ops.movement import Transpose, compose, inverse
-from seqir.passes.facts import reader_counts
+from seqir.passes.facts import dependent, reader_counts
+from seqir.passes.pipeline import Pass
 
 
 class _Step(NamedTuple):
@@ -26,8 +28,23 @@ class _Step(NamedTuple):
     operands: tuple[Value, ...]
 
 
-def pool_early(graph: Graph) -> Graph:
-    """Take maxima first, and apply functions that never fall to the maxima."""
+def pool_early(trained: Iterable[str]) -> Pass:
+    """The pass for a graph that is differentiated by these inputs and params.
+
+    It takes maxima first, and applies functions that never fall to the maxima, where
+    the result depends on one of them.
+    """
+    names = set(trained)
+
+    def take_maxima_first(graph: Graph) -> Graph:
+        known = {**graph.inputs, **graph.params}
+        found = dependent(graph, (v for n, v in known.items() if n in names))
+        return _pool_early(graph, found)
+
+    return take_maxima_first
+
+
+def _pool_early(graph: Graph, changing: set[Value]) -> Graph:
     readers = reader_counts(graph)
     seen: dict[Value, _Step] = {}
 
@@ -36,7 +53,7 @@ def pool_early(graph: Graph) -> Graph:
     ) -> Sequence[Value] | None:
         if node.operands:
             seen[node.results[0]] = _Step(node, operands)
-        if not node.op.takes_maxima:
+        if not node.op.takes_maxima or node.operands[0] not in changing:
             return None
         steps = _chain(node, seen, readers)
         if not steps:

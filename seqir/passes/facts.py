@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
+
 from seqir.ir import Graph, Value, constant_of
 from seqir.ops.constant import FrozenArray
 
@@ -21,3 +23,12 @@ def reader_counts(graph: Graph) -> dict[Value, int]:
     for value in graph.roots:
         counts[value] += 1
     return counts
+
+
+def dependent(graph: Graph, values: Iterable[Value]) -> set[Value]:
+    """The values, and all that are computed from them."""
+    found = set(values)
+    for node in graph.nodes:
+        if not found.isdisjoint(node.operands):
+            found.update(node.results)
+    return found

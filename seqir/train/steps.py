@@ -89,7 +89,8 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
         loss, reported = objective.trace(b, ys, predicted, ws, extra)
         if training:
             values = [loss.value, *(value.value for value in reported.values())]
-            values = passes.rewrite(b, passes.pool_early, values)
+            trained = [b.bindings.get(w, "") for w in model.trainable_weights]
+            values = passes.rewrite(b, passes.pool_early(trained), values)
             loss, *others = (Traced(b, value) for value in values)
             reported = dict(zip(reported, others, strict=True))
             _trace_update(b, model, loss)
