@@ -196,3 +196,11 @@ def random_feeds(graph: Any, seed: int = 1, batch: int = 3) -> dict[str, Any]:
         else:
             feeds[name] = rng.integers(0, 5, shape).astype(value.type.dtype)
     return feeds
+
+
+def blobs(n: int = 120, classes: int = 3) -> tuple[Any, Any]:
+    """Points around as many centres as there are classes."""
+    rng = np.random.default_rng(0)
+    y = rng.integers(0, classes, n).astype(np.int32)
+    centres = rng.normal(0, 2, (classes, 4))
+    return (centres[y] + rng.normal(0, 0.4, (n, 4))).astype(np.float32), y

@@ -6,6 +6,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from corpus import blobs
 
 import seqir as keras
 from seqir import layers
@@ -263,6 +264,98 @@ def test_g16_features_of_one_layer_hold_nothing_else(tmp_path: Path) -> None:
         "conv2d/kernel", "conv2d/bias",
         "my_intermediate_layer/kernel", "my_intermediate_layer/bias",
     }  # fmt: skip
+
+
+def test_g17_frozen_layers_stay_the_same_to_the_last_bit(tmp_path: Path) -> None:
+    def network() -> keras.Sequential:
+        return keras.Sequential(
+            [
+                keras.Input((784,)),
+                layers.Dense(32, activation="relu"),
+                layers.Dense(32, activation="relu"),
+                layers.Dense(32, activation="relu"),
+                layers.Dense(10),
+            ]
+        )
+
+    pretrained = network()
+    pretrained.save_weights(tmp_path / "pretrained.safetensors")
+    model = network()
+    model.load_weights(tmp_path / "pretrained.safetensors")
+    for a, b in zip(model.get_weights(), pretrained.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for layer in model.layers[:-1]:
+        layer.trainable = False
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    before = model.get_weights()
+    rng = np.random.default_rng(0)
+    x = rng.normal(size=(64, 784)).astype(np.float32)
+    model.fit(x, rng.integers(0, 10, 64), epochs=2, verbose=0)
+    same = [np.array_equal(a, b) for a, b in zip(before, model.get_weights(),
+                                                 strict=True)]  # fmt: skip
+    assert same == [True] * 6 + [False] * 2
+    lines: list[str] = []
+    model.summary(print_fn=lines.append)
+    text = "\n".join(lines)
+    assert "Trainable params: 330" in text
+    assert "Non-trainable params: 27,232" in text
+
+
+def classifier() -> keras.Sequential:
+    keras.utils.set_random_seed(0)
+    model = keras.Sequential(
+        [
+            keras.Input((4,)),
+            layers.Dense(16, activation="relu"),
+            layers.Dropout(0.1),
+            layers.Dense(3, activation="softmax"),
+        ]
+    )
+    model.compile(
+        keras.optimizers.Adam(0.02),
+        "sparse_categorical_crossentropy",
+        metrics=["accuracy"],
+    )
+    return model
+
+
+def test_g19_a_model_learns_is_evaluated_and_predicts() -> None:
+    x, y = blobs()
+    model = classifier()
+    history = model.fit(x, y, batch_size=16, epochs=15, validation_split=0.25,
+                        verbose=0)  # fmt: skip
+    assert list(history.history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
+    assert history.epoch == list(range(15))
+    assert history is model.history
+    assert history.history["loss"][-1] < 0.3 * history.history["loss"][0]
+    assert history.history["val_accuracy"][-1] > 0.95
+    loss, accuracy = model.evaluate(x, y, verbose=0)
+    predicted = model.predict(x, verbose=0)
+    assert accuracy == pytest.approx((predicted.argmax(1) == y).mean())
+    wanted = -np.log(predicted[np.arange(len(y)), y]).mean()
+    assert loss == pytest.approx(wanted, rel=1e-4)
+    assert model.metrics_names == ["loss", "accuracy"]
+    as_dict = model.evaluate(x, y, verbose=0, return_dict=True)
+    assert as_dict == {"loss": loss, "accuracy": accuracy}
+
+
+def test_g20_weights_are_restored_and_a_training_goes_on(tmp_path: Path) -> None:
+    x, y = blobs()
+    whole = classifier()
+    history = whole.fit(x, y, epochs=6, verbose=0).history
+    first = classifier()
+    first.fit(x, y, epochs=3, verbose=0, resume=tmp_path)
+    again = classifier()  # as in another process
+    resumed = again.fit(x, y, epochs=6, verbose=0, resume=tmp_path)
+    assert resumed.history == history
+    for a, b in zip(whole.get_weights(), again.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    again.save_weights(tmp_path / "weights.safetensors")
+    other = classifier()
+    other.load_weights(tmp_path / "weights.safetensors")
+    np.testing.assert_array_equal(
+        other.predict(x, verbose=0), whole.predict(x, verbose=0)
+    )
 
 
 class Two(layers.Layer):

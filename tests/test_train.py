@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from corpus import blobs
 
 import seqir
 from seqir import callbacks, layers, losses, metrics, ops
@@ -22,14 +23,6 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.train.steps import BatchTypes
-
-
-def blobs(n: int = 120, classes: int = 3) -> tuple[Any, Any]:
-    """Points around as many centres as there are classes."""
-    rng = np.random.default_rng(0)
-    y = rng.integers(0, classes, n).astype(np.int32)
-    centres = rng.normal(0, 2, (classes, 4))
-    return (centres[y] + rng.normal(0, 0.4, (n, 4))).astype(np.float32), y
 
 
 def classifier(**options: Any) -> seqir.Sequential:
@@ -55,64 +48,6 @@ def linear(*, loss: Any = "mse", **options: Any) -> seqir.Sequential:
     )
     model.compile(seqir.optimizers.SGD(0.0), loss, **options)
     return model
-
-
-# G19: train, evaluate, predict.
-
-
-def test_g19_a_model_learns_is_evaluated_and_predicts() -> None:
-    x, y = blobs()
-    model = classifier(optimizer=seqir.optimizers.Adam(0.02), metrics=["accuracy"])
-    history = model.fit(x, y, batch_size=16, epochs=15, validation_split=0.25,
-                        verbose=0)  # fmt: skip
-    assert list(history.history) == ["loss", "accuracy", "val_loss", "val_accuracy"]
-    assert history.epoch == list(range(15))
-    assert history is model.history
-    assert history.history["loss"][-1] < 0.3 * history.history["loss"][0]
-    assert history.history["val_accuracy"][-1] > 0.95
-    loss, accuracy = model.evaluate(x, y, verbose=0)
-    predicted = model.predict(x, verbose=0)
-    assert accuracy == pytest.approx((predicted.argmax(1) == y).mean())
-    wanted = -np.log(predicted[np.arange(len(y)), y]).mean()
-    assert loss == pytest.approx(wanted, rel=1e-4)
-    assert model.metrics_names == ["loss", "accuracy"]
-    as_dict = model.evaluate(x, y, verbose=0, return_dict=True)
-    assert as_dict == {"loss": loss, "accuracy": accuracy}
-
-
-def test_g17_frozen_layers_stay_the_same_to_the_last_bit(tmp_path: Path) -> None:
-    def network() -> seqir.Sequential:
-        return seqir.Sequential(
-            [
-                seqir.Input((784,)),
-                layers.Dense(32, activation="relu"),
-                layers.Dense(32, activation="relu"),
-                layers.Dense(32, activation="relu"),
-                layers.Dense(10),
-            ]
-        )
-
-    network_before = network()
-    network_before.save_weights(tmp_path / "pretrained.safetensors")
-    model = network()
-    model.load_weights(tmp_path / "pretrained.safetensors")
-    for a, b in zip(model.get_weights(), network_before.get_weights(), strict=True):
-        np.testing.assert_array_equal(a, b)
-    for layer in model.layers[:-1]:
-        layer.trainable = False
-    model.compile("adam", losses.SparseCategoricalCrossentropy(from_logits=True))
-    before = model.get_weights()
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(64, 784)).astype(np.float32)
-    model.fit(x, rng.integers(0, 10, 64), epochs=2, verbose=0)
-    same = [np.array_equal(a, b) for a, b in zip(before, model.get_weights(),
-                                                 strict=True)]  # fmt: skip
-    assert same == [True] * 6 + [False] * 2
-    lines: list[str] = []
-    model.summary(print_fn=lines.append)
-    text = "\n".join(lines)
-    assert "Trainable params: 330" in text
-    assert "Non-trainable params: 27,232" in text
 
 
 # What is reported.
