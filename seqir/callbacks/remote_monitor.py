@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import json
-import urllib.error
-import urllib.parse
-import urllib.request
 import warnings
 from collections.abc import Mapping
 from typing import Any
@@ -50,15 +47,17 @@ class RemoteMonitor(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Send the values."""
+        from urllib import parse, request
+
         values = {name: np.asarray(v).tolist() for name, v in (logs or {}).items()}
         body = json.dumps({"epoch": epoch, **values})
         headers = dict(self.headers)
         if self.send_as_json:
             headers["Content-Type"] = "application/json"
         else:
-            body = urllib.parse.urlencode({self.field: body})
-        request = urllib.request.Request(self.url, body.encode(), headers)
+            body = parse.urlencode({self.field: body})
+        message = request.Request(self.url, body.encode(), headers)
         try:
-            urllib.request.urlopen(request, timeout=PATIENCE).close()
-        except (urllib.error.URLError, OSError) as error:
+            request.urlopen(message, timeout=PATIENCE).close()
+        except OSError as error:
             warnings.warn(f"{self.url} cannot be reached: {error}", stacklevel=2)

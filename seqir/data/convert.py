@@ -73,7 +73,7 @@ _ALLOWED: Final = "bool, integers of 8 to 64 bits, floats of 16 to 64 bits"
 
 
 def _of_array(value: Any, name: str) -> Array:
-    if isinstance(value, np.ma.MaskedArray):
+    if hasattr(value, "filled"):  # naming the class imports numpy.ma
         raise DTypeError(f"{name} is a masked array; fill its holes with .filled(...)")
     try:
         if hasattr(value, "detach"):
