@@ -6,6 +6,7 @@ from typing import Any
 
 from seqir import config, ops
 from seqir.errors import ArgumentError, did_you_mean
+from seqir.stored import from_arguments
 
 
 class Constraint:
@@ -21,8 +22,11 @@ class Constraint:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Constraint:
-        """The constraint that `get_config` describes."""
-        return cls(**config)
+        """The constraint that `get_config` describes.
+
+        Raises: ArgumentError if a name in `config` is no argument of the class.
+        """
+        return from_arguments(cls, config)
 
 
 class NonNeg(Constraint):

@@ -7,6 +7,7 @@ from typing import Any
 
 from seqir import ops
 from seqir.errors import ArgumentError, ShapeError, did_you_mean
+from seqir.stored import from_arguments
 
 
 class Regularizer:
@@ -22,8 +23,11 @@ class Regularizer:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Regularizer:
-        """The regularizer that `get_config` describes."""
-        return cls(**config)
+        """The regularizer that `get_config` describes.
+
+        Raises: ArgumentError if a name in `config` is no argument of the class.
+        """
+        return from_arguments(cls, config)
 
 
 class L1L2(Regularizer):

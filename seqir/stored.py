@@ -6,10 +6,13 @@ No name in it is ever looked up anywhere else.
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from seqir.errors import ArgumentError
+
+_T = TypeVar("_T")
 
 
 def store(thing: Any, config: Any, room: str, *, own: bool) -> dict[str, Any]:
@@ -41,3 +44,18 @@ def unstore(stored: Mapping[str, Any], room: str) -> tuple[str, dict[str, Any]]:
             "itself"
         )
     return name, dict(config)
+
+
+def from_arguments(cls: type[_T], config: Mapping[str, Any]) -> _T:
+    """An object of the class, from the arguments in its configuration.
+
+    Raises: ArgumentError if a name in `config` is no argument of the class, or one
+        that it needs is not there.
+    """
+    try:
+        inspect.signature(cls).bind(**config)
+    except TypeError as error:
+        raise ArgumentError(
+            f"config {dict(config)} does not fit {cls.__name__}: {error}"
+        ) from None
+    return cls(**config)

@@ -134,6 +134,7 @@ def test_prefetch_computes_under_the_callers_settings() -> None:
 def test_an_interrupt_reaches_a_consumer_that_waits() -> None:
     code = (
         "import os, signal, threading, time\n"
+        "signal.signal(signal.SIGINT, signal.default_int_handler)  # jobs ignore it\n"
         "from seqir import data\n"
         "awake = threading.Event()\n"
         "def slow():\n"

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 import math
 import operator
 from collections.abc import Iterable, Mapping
@@ -13,6 +12,7 @@ from numpy.typing import NDArray
 
 from seqir import dtypes
 from seqir.errors import ArgumentError, DTypeError, ShapeError, did_you_mean
+from seqir.stored import from_arguments
 
 Array: TypeAlias = NDArray[Any]
 Sizes: TypeAlias = tuple[int, ...]
@@ -37,13 +37,7 @@ class Initializer:
 
         Raises: ArgumentError if a name in `config` is no argument of the class.
         """
-        try:
-            inspect.signature(cls).bind(**config)
-        except TypeError as error:
-            raise ArgumentError(
-                f"config {dict(config)} does not fit {cls.__name__}: {error}"
-            ) from None
-        return cls(**config)
+        return from_arguments(cls, config)
 
     def clone(self) -> Self:
         """A new initializer with the same config (seed None draws a new seed)."""

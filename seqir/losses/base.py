@@ -9,6 +9,7 @@ from seqir import config, dtypes, naming, ops
 from seqir.errors import ArgumentError, ShapeError, did_you_mean
 from seqir.losses.labels import same_rank
 from seqir.ops.apply import coerce, type_of_operand
+from seqir.stored import from_arguments
 
 REDUCTIONS: Final = (
     "sum_over_batch_size",
@@ -79,8 +80,11 @@ class Loss:
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Self:
-        """The loss that `get_config` describes."""
-        return cls(**config)
+        """The loss that `get_config` describes.
+
+        Raises: ArgumentError if a name in `config` is no argument of the class.
+        """
+        return from_arguments(cls, config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

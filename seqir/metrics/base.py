@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Iterable, Mapping
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from seqir import config, dtypes, initializers, naming
-from seqir.errors import ArgumentError, NotBuiltError
+from seqir.errors import NotBuiltError
 from seqir.ir import Array, current_builder
 from seqir.ops.apply import value_of
 from seqir.ops.tensor import Traced, Variable
+from seqir.stored import from_arguments
 
 Direction: TypeAlias = Literal["up", "down"]
 
@@ -144,13 +144,7 @@ class Metric:
 
         Raises: ArgumentError if a name in `config` is no argument of the class.
         """
-        try:
-            inspect.signature(cls).bind(**config)
-        except TypeError as error:
-            raise ArgumentError(
-                f"config {dict(config)} does not fit {cls.__name__}: {error}"
-            ) from None
-        return cls(**config)
+        return from_arguments(cls, config)
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"

@@ -11,6 +11,7 @@ import numpy as np
 from seqir import ops
 from seqir.errors import ArgumentError
 from seqir.optimizers.serialization import restore, store
+from seqir.stored import from_arguments
 
 
 class LearningRateSchedule:
@@ -33,8 +34,11 @@ class LearningRateSchedule:
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
-        """The schedule that `get_config` describes."""
-        return cls(**config)
+        """The schedule that `get_config` describes.
+
+        Raises: ArgumentError if a name in `config` is no argument of the class.
+        """
+        return from_arguments(cls, config)
 
 
 class ExponentialDecay(LearningRateSchedule):

@@ -14,6 +14,7 @@ from seqir.data import noting
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Builder
 from seqir.ops.apply import value_of
+from seqir.ops.reduce import count
 from seqir.ops.tensor import Traced
 from seqir.train.outputs import Outputs
 
@@ -264,10 +265,8 @@ def _traced(b: Builder, result: Any) -> Any:
 
 
 def _batch_size(predicted: list[Any]) -> Any:
-    """How many samples the batch has, as a float32 scalar."""
-    first = predicted[0]
-    ones = ops.ones_like(first[(slice(None), *(0,) * (first.ndim - 1))], "float32")
-    return ops.sum(ones)
+    """How many samples the batch has, a number or a float32 scalar."""
+    return count(predicted[0], (0,), "float32")
 
 
 class Labels(NamedTuple):
