@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import warnings
 from abc import ABC, abstractmethod
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 
 from seqir.data.batch import Batch, Signature
 
@@ -36,7 +36,7 @@ class Batches(ABC):
         """Structure, element types and shapes of the first batch, which is not lost."""
 
     @abstractmethod
-    def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
+    def epoch(self, index: int, start: int = 0) -> Generator[Batch]:
         """The batches of an epoch, without its first `start` ones."""
 
 
@@ -53,7 +53,7 @@ class IndexedBatches(Batches):
     def take(self, turn: int, begin: int, end: int) -> Iterator[Batch]:
         """The batches `begin` to `end` of pass number `turn`."""
 
-    def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
+    def epoch(self, index: int, start: int = 0) -> Generator[Batch]:
         turn, begin, end = self._place(index)
         yield from self.take(turn, begin + start, end)
         if self.steps is not None:

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any
 
 from seqir.data.arrays import permutation
@@ -109,7 +109,7 @@ class DatasetBatches(IndexedBatches):
         assert self.reader.first is not None
         return self.reader.first
 
-    def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
+    def epoch(self, index: int, start: int = 0) -> Generator[Batch]:
         self.dataset.on_epoch_begin()
         yield from super().epoch(index, start)
         self.dataset.on_epoch_end()

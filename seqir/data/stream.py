@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from typing import Any, Final
 
 from seqir.data.batch import Batch, Reader, Signature, noting
@@ -44,7 +44,7 @@ class StreamBatches(Batches):
         assert self.reader.first is not None
         return self.reader.first
 
-    def epoch(self, index: int, start: int = 0) -> Iterator[Batch]:
+    def epoch(self, index: int, start: int = 0) -> Generator[Batch]:
         if self._iterator is None or (self.steps is None and not self._ahead):
             self._iterator = iter(self.source)
         self._ahead = False

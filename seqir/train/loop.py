@@ -6,6 +6,7 @@ import math
 import signal
 import sys
 from collections.abc import Iterator, Mapping
+from contextlib import closing
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
@@ -395,25 +396,7 @@ class _Fit:
 def _ahead(batches: Batches, epoch: int, start: int) -> Any:
     """The batches of an epoch, prepared ahead where that costs something."""
     found = batches.epoch(epoch, start)
-    return _Plain(found) if batches.ready else data.prefetch(found)
-
-
-class _Plain(Iterator[Batch]):
-    """An iterator that can be used in a with block."""
-
-    def __init__(self, items: Iterator[Batch]) -> None:
-        self._items = items
-
-    def __next__(self) -> Batch:
-        return next(self._items)
-
-    def __enter__(self) -> _Plain:
-        return self
-
-    def __exit__(self, *_: object) -> None:
-        close = getattr(self._items, "close", None)
-        if close is not None:
-            close()
+    return closing(found) if batches.ready else data.prefetch(found)
 
 
 def run_batches(
