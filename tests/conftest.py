@@ -21,3 +21,11 @@ def fresh_names() -> None:
 
     naming.reset()
     initializers.set_random_seed(0)
+
+
+@pytest.fixture(autouse=True)
+def fresh_numbers(request: pytest.FixtureRequest) -> None:
+    """A test's data is the same whichever tests of its module ran before."""
+    rng = getattr(request.module, "RNG", None)
+    if rng is not None:
+        rng.bit_generator.state = type(rng.bit_generator)(0).state

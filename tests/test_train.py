@@ -685,9 +685,12 @@ def test_what_is_missing_is_said() -> None:
         model.fit(X, Y, verbose=0)
     with pytest.raises(ArgumentError, match="Did you mean"):
         model.compile("adan", "mse")
-    model.compile("adam", "msee")
-    with pytest.raises(ArgumentError, match="Did you mean"):
-        model.fit(X, Y, verbose=0)
+    for loss in ("msee", ["msee"], {"dense": "msee"}):
+        with pytest.raises(ArgumentError, match=r"'msee' is no loss\. Did you mean"):
+            model.compile("adam", loss)
+    for given in (["acuracy"], [["mae", "acuracy"]], {"dense": ["acuracy"]}):
+        with pytest.raises(ArgumentError, match=r"'acuracy' is no metric\. Did"):
+            model.compile("adam", "mse", metrics=given)
     with pytest.raises(ArgumentError, match=r"write metrics=\['mae'\]"):
         model.compile("adam", "mse", metrics="mae")
     model.compile("adam", "mse")

@@ -94,6 +94,7 @@ from seqir.metrics.reduction import (
     Sum,
 )
 from seqir.metrics.registry import (
+    check_name,
     deserialize,
     get,
     resolve,
@@ -165,6 +166,7 @@ __all__ = [
     "categorical_crossentropy",
     "categorical_focal_crossentropy",
     "categorical_hinge",
+    "check_name",
     "concordance_correlation",
     "deserialize",
     "get",

@@ -152,6 +152,12 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
     return metric
 
 
+def check_name(name: str) -> None:
+    """ArgumentError unless `resolve` knows a metric of this name."""
+    if name.lower() not in _FAMILIES:
+        _find(name)
+
+
 def task_of(y_true: Any, y_pred: Any) -> Task:
     """What labels and predictions of these shapes say about each other.
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -19,6 +19,10 @@ from seqir.ops.tensor import Traced
 from seqir.train.outputs import Outputs
 
 _NUMBERS: Final = int | float | np.integer | np.floating
+
+
+_BY_TASK: Final = ("crossentropy", "ce")
+"""Losses whose kind depends on targets and predictions."""
 
 
 class Objective:
@@ -44,6 +48,11 @@ class Objective:
                     f"{name} must be a list, a tuple or a dict, got {given!r}: write "
                     f"{name}=[{given!r}]"
                 )
+        for name in _names_in(loss):
+            if name.lower() not in _BY_TASK:
+                losses.get(name)
+        for name in (*_names_in(metrics), *_names_in(weighted_metrics)):
+            metrics_room.check_name(name)
         self.loss = loss
         self.loss_weights = loss_weights
         self.given_metrics = metrics
@@ -225,6 +234,16 @@ class Objective:
         return total, reported
 
 
+def _names_in(given: Any) -> list[str]:
+    """The names among losses or metrics, however they are arranged by output."""
+    if isinstance(given, str):
+        return [given]
+    if isinstance(given, Mapping) and "class_name" not in given:
+        given = list(given.values())
+    nested = given if isinstance(given, list | tuple) else ()
+    return [name for item in nested for name in _names_in(item)]
+
+
 def _check_metric(metric: Any) -> None:
     signature = inspect.signature(metric.update_state)
     taken = list(signature.parameters)
@@ -288,7 +307,7 @@ def _labels(loss: Any, p: Any) -> Labels | None:
 
 def _loss_of(identifier: Any, y: Any, p: Any) -> Any:
     """The loss object for a name, a function or a loss."""
-    if isinstance(identifier, str) and identifier.lower() in ("crossentropy", "ce"):
+    if isinstance(identifier, str) and identifier.lower() in _BY_TASK:
         kind = metrics_room.task_of(y, p)
         found = losses.get(f"{kind}_crossentropy")
     else:
