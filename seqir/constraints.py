@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Any
 
-from seqir import config, ops
+from seqir import config as settings
+from seqir import ops
 from seqir.errors import ArgumentError, did_you_mean
-from seqir.stored import from_arguments
+from seqir.stored import from_arguments, store, unstore
 
 
 class Constraint:
@@ -48,7 +50,7 @@ class MaxNorm(Constraint):
         """The tensor that satisfies the constraint."""
         norms = ops.sqrt(ops.sum(ops.square(w), self.axis, keepdims=True))
         desired = ops.clip(norms, 0.0, float(self.max_value))
-        return w * (desired / (config.epsilon() + norms))
+        return w * (desired / (settings.epsilon() + norms))
 
 
 class UnitNorm(Constraint):
@@ -60,7 +62,7 @@ class UnitNorm(Constraint):
     def __call__(self, w: Any) -> Any:
         """The tensor that satisfies the constraint."""
         norms = ops.sqrt(ops.sum(ops.square(w), self.axis, keepdims=True))
-        return w / (config.epsilon() + norms)
+        return w / (settings.epsilon() + norms)
 
 
 class MinMaxNorm(Constraint):
@@ -83,10 +85,10 @@ class MinMaxNorm(Constraint):
         norms = ops.sqrt(ops.sum(ops.square(w), self.axis, keepdims=True))
         clipped = ops.clip(norms, float(self.min_value), float(self.max_value))
         desired = self.rate * clipped + (1 - self.rate) * norms
-        return w * (desired / (config.epsilon() + norms))
+        return w * (desired / (settings.epsilon() + norms))
 
 
-_TABLE = {
+_TABLE: dict[str, type[Constraint]] = {
     "non_neg": NonNeg,
     "max_norm": MaxNorm,
     "unit_norm": UnitNorm,
@@ -99,14 +101,24 @@ _TABLE = {
 
 
 def get(identifier: Any) -> Any:
-    """The constraint for a name, a function of a tensor, or None.
+    """The constraint for a name, a config, a function of a tensor, or None.
 
     Raises: ArgumentError for an unknown name.
     """
     if identifier is None or callable(identifier):
         return identifier
+    if isinstance(identifier, Mapping):
+        identifier, config = unstore(identifier, "constraints")
+        if identifier in _TABLE:
+            return _TABLE[identifier].from_config(config)
     if isinstance(identifier, str) and identifier in _TABLE:
         return _TABLE[identifier]()
     raise ArgumentError(
         f"unknown constraint {identifier!r}.{did_you_mean(str(identifier), _TABLE)}"
     )
+
+
+def serialize(constraint: Constraint) -> dict[str, Any]:
+    """The dictionary that `get` (and Keras) turns back into the constraint."""
+    own = _TABLE.get(type(constraint).__name__) is type(constraint)
+    return store(constraint, constraint.get_config(), "constraints", own=own)

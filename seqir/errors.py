@@ -12,6 +12,8 @@
     ├── ExportError                 the file could not be made or written
     │   └── VerificationError       it was written, and it computes something else
     ├── LoadError                   a file is missing, damaged or of something else
+    │   ├── CorruptFileError        it is damaged, or not what its name says
+    │   └── UnsafeFileError         it asks for what no file may ask for
     ├── NonFiniteLossError          a training's loss became NaN or infinite
     ├── MissingPackageError (ImportError)  an optional package is needed; says which
     ├── DeviceError                 the requested device is not there or does not work
@@ -66,6 +68,14 @@ class VerificationError(ExportError):
 
 class LoadError(SeqirError):
     """A file is missing, damaged, or holds something else than was asked for."""
+
+
+class CorruptFileError(LoadError):
+    """A file is damaged, or it is not what its name says."""
+
+
+class UnsafeFileError(LoadError):
+    """A file asks for what no file may: code, another file, far too much memory."""
 
 
 class NonFiniteLossError(SeqirError):

@@ -1,15 +1,46 @@
-"""Writing files so that a reader sees the old ones or the new ones, never a part."""
+"""Opening files that are files, and writing them whole or not at all."""
 
 from __future__ import annotations
 
 import os
 import shutil
+import stat
 import tempfile
 from collections.abc import Generator
 from contextlib import contextmanager, suppress
 from pathlib import Path
+from typing import BinaryIO, Final
 
-from seqir.errors import ExportError
+from seqir.errors import ExportError, LoadError
+
+_KINDS: Final = (
+    (stat.S_ISDIR, "folder"),
+    (stat.S_ISFIFO, "named pipe"),
+    (stat.S_ISCHR, "device"),
+    (stat.S_ISBLK, "device"),
+    (stat.S_ISSOCK, "socket"),
+)
+
+
+def open_file(path: str | os.PathLike[str]) -> BinaryIO:
+    """A file, opened for reading.
+
+    What it is is asked before it is opened: a pipe would wait for a writer for ever,
+    a device has no end.
+
+    Raises: LoadError if there is none, it cannot be read, or it is no regular file.
+    """
+    try:
+        mode = os.stat(path).st_mode
+        if stat.S_ISREG(mode):
+            return open(path, "rb")
+    except FileNotFoundError as error:
+        raise LoadError(f"there is no file {os.fspath(path)}") from error
+    except (OSError, ValueError) as error:  # a name can be too long or hold a NUL
+        reason = getattr(error, "strerror", None) or error
+        raise LoadError(f"cannot read {os.fspath(path)!r}: {reason}") from error
+    kind = next((name for is_kind, name in _KINDS if is_kind(mode)), "special file")
+    raise LoadError(f"cannot read {os.fspath(path)}: it is a {kind}, not a file")
 
 
 @contextmanager

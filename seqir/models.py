@@ -1,5 +1,14 @@
 """``seqir.models``, as Keras has it."""
 
 from seqir.model import Functional, Model, Sequential
+from seqir.model.saving import clone_model, load_model, model_from_json, save_model
 
-__all__ = ["Functional", "Model", "Sequential"]
+__all__ = [
+    "Functional",
+    "Model",
+    "Sequential",
+    "clone_model",
+    "load_model",
+    "model_from_json",
+    "save_model",
+]

@@ -7,7 +7,7 @@ from typing import Any
 
 from seqir import ops
 from seqir.errors import ArgumentError, ShapeError, did_you_mean
-from seqir.stored import from_arguments
+from seqir.stored import from_arguments, store, unstore
 
 
 class Regularizer:
@@ -124,8 +124,10 @@ def get(identifier: Any) -> Any:
         return identifier()
     if identifier is None or callable(identifier):
         return identifier
-    if isinstance(identifier, Mapping) and identifier.get("class_name") in _TABLE:
-        return _TABLE[identifier["class_name"]].from_config(identifier["config"])
+    if isinstance(identifier, Mapping):
+        identifier, config = unstore(identifier, "regularizers")
+        if identifier in _TABLE:
+            return _TABLE[identifier].from_config(config)
     if identifier in ("l1l2", "l1_l2", "L1L2"):
         raise ArgumentError(
             f"regularizer {identifier!r} does not say how much: pass "
@@ -136,6 +138,12 @@ def get(identifier: Any) -> Any:
     raise ArgumentError(
         f"unknown regularizer {identifier!r}.{did_you_mean(str(identifier), _TABLE)}"
     )
+
+
+def serialize(regularizer: Regularizer) -> dict[str, Any]:
+    """The dictionary that `get` (and Keras) turns back into the regularizer."""
+    own = _TABLE.get(type(regularizer).__name__) is type(regularizer)
+    return store(regularizer, regularizer.get_config(), "regularizers", own=own)
 
 
 def _penalty(name: str, value: Any) -> float:

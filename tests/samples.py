@@ -84,7 +84,7 @@ from seqir.ops.pool import AveragePool, MaxPool
 from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
 from seqir.ops.random import RandomBits
 from seqir.ops.reduce import ArgReduce, Count, CumSum, Reduce
-from seqir.ops.resize import Upsample
+from seqir.ops.resize import Resize, Upsample
 from seqir.ops.sort import TopK
 from seqir.ops.unary import Function, IsInf, IsNaN
 from seqir.tensortype import TensorType
@@ -602,6 +602,8 @@ def images() -> Iterator[Sample]:
     yield Sample(Upsample((3, 1), "linear"), (x(2, 2, 3, 4),))
     yield Sample(Upsample((2, 2), "cubic"), (x(BATCH, 2, 4, 4),))
     yield Sample(Upsample((2, 3), "cubic"), (x(2, 2, 6, 7),))
+    yield Sample(Resize((5, 2)), (x(BATCH, 2, 3, 7),))
+    yield Sample(Resize((7, 9)), (x(2, 2, 6, 4),))
 
 
 SAMPLES: tuple[Sample, ...] = (
@@ -760,6 +762,7 @@ def bad() -> Iterator[BadSample]:
     yield BadSample(LayerNorm(-1, 1e-3), (image, f(3), f(3)), "from axis -1 got f32[3]")
     yield BadSample(LayerNorm(-5, 1e-3), (image, f(8), f(8)), "axis -5 is out of range")
     yield BadSample(Upsample((2,)), (image,), "upsample by (2,) got f32[1, 3, 8, 8]")
+    yield BadSample(Resize((2,)), (image,), "resize to (2,) got f32[1, 3, 8, 8]")
 
 
 BAD_SAMPLES: tuple[BadSample, ...] = tuple(bad())

@@ -52,6 +52,8 @@ class Pair:
             self.wanted_layer.build(np.shape(feed))
             randomize(self.mine)
             self.wanted_layer.set_weights(self.mine.get_weights())
+            # Normalization keeps a copy of its weights, which only this renews.
+            getattr(self.wanted_layer, "finalize_state", lambda: None)()
         self.found = self.mine(self.x)
         self.wanted = np.asarray(self.wanted_layer(feed))
         if "Average" in sample.layer or "sparsemax" in sample.id:

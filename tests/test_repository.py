@@ -16,7 +16,7 @@ import seqir
 ROOT = Path(seqir.__file__).parent
 FLOORS = (
     "errors dtypes shapes tensortype naming nest config files tensorfile stored "
-    "version",
+    "downloads version",
     "ir",
     "ops",
     "passes initializers activations regularizers constraints autodiff losses data",
@@ -24,8 +24,9 @@ FLOORS = (
     "runtime",
     "layers",
     "train",
+    "saving",
     "model",
-    "models utils plot",
+    "models utils images plot applications datasets",
     "cli",
 )
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}

@@ -32,6 +32,8 @@ class PyDataset:
     workers: int = 1
     use_multiprocessing: bool = False
     max_queue_size: int = 10
+    turn: int = 0
+    """Which pass over the data is being made: for those that shuffle themselves."""
 
     def __init__(
         self,
@@ -115,6 +117,7 @@ class DatasetBatches(IndexedBatches):
         self.dataset.on_epoch_end()
 
     def take(self, turn: int, begin: int, end: int) -> Iterator[Batch]:
+        self.dataset.turn = turn
         numbers = list(range(begin, end))
         if self.shuffle and self.length is not None:
             order = permutation(self.length, self.seed, turn)

@@ -60,6 +60,7 @@ from seqir.layers.pooling import (
     MaxPooling2D,
     MaxPooling3D,
 )
+from seqir.layers.preprocessing import Normalization, Rescaling
 from seqir.layers.regularization import (
     ActivityRegularization,
     AlphaDropout,
@@ -77,7 +78,6 @@ from seqir.layers.reshaping import (
     Flatten,
     Permute,
     RepeatVector,
-    Rescaling,
     Reshape,
     UpSampling1D,
     UpSampling2D,
@@ -86,6 +86,7 @@ from seqir.layers.reshaping import (
     ZeroPadding2D,
     ZeroPadding3D,
 )
+from seqir.layers.resizing import CenterCrop, Resizing
 
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
@@ -117,6 +118,7 @@ __all__ = [
     "AvgPool2D",
     "AvgPool3D",
     "BatchNormalization",
+    "CenterCrop",
     "Concatenate",
     "Conv1D",
     "Conv1DTranspose",
@@ -166,6 +168,7 @@ __all__ = [
     "Maximum",
     "Minimum",
     "Multiply",
+    "Normalization",
     "PReLU",
     "Permute",
     "RMSNormalization",
@@ -173,6 +176,7 @@ __all__ = [
     "RepeatVector",
     "Rescaling",
     "Reshape",
+    "Resizing",
     "SeparableConv1D",
     "SeparableConv2D",
     "Softmax",

@@ -82,6 +82,7 @@ class PReLU(Layer):
         axes = self.shared_axes
         given = axes is not None and axes != []
         self._shared = integers("shared_axes", axes) if given else ()
+        self.shared_axes = list(self._shared) if given else axes
 
     def build(self, input_shape: Any) -> None:
         shape = list(input_shape[1:])

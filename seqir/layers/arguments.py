@@ -1,7 +1,9 @@
-"""Arguments that all layers share: element types, input shapes, configurations."""
+"""Arguments that all layers share: element types, input shapes, activations."""
 
 from __future__ import annotations
 
+import inspect
+from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -9,7 +11,9 @@ import numpy as np
 from seqir import activations, config, dtypes
 from seqir.errors import ArgumentError, DTypeError
 from seqir.ir import Array
+from seqir.layers.configuration import policy_name
 from seqir.ops.tensor import KerasTensor, Variable
+from seqir.stored import unstore
 from seqir.tensortype import TensorType
 
 
@@ -17,6 +21,8 @@ def policy(dtype: Any) -> tuple[str, str]:
     """Element types of weights and of computation."""
     if dtype is None:
         return config.floatx(), config.floatx()
+    if isinstance(dtype, Mapping):
+        dtype = policy_name(dtype)
     name = dtype if isinstance(dtype, str) else getattr(dtype, "name", dtype)
     if isinstance(name, str) and name.startswith("mixed_"):
         return "float32", dtypes.canonical(name.removeprefix("mixed_"))
@@ -54,12 +60,27 @@ def activation(identifier: Any) -> Any:
 
     Raises: ArgumentError if it is unknown, or needs more than its input.
     """
+    if isinstance(identifier, Mapping):
+        return _stored_activation(identifier)
     if identifier in ("threshold", activations.threshold):
         raise ArgumentError(
             "activation 'threshold' needs two more arguments: pass a function such as "
             "lambda x: ops.threshold(x, 0.5, 0.0)"
         )
     return activations.get(identifier)
+
+
+def _stored_activation(found: Mapping[str, Any]) -> Any:
+    """The activation that a dictionary stands for: a layer, or a function of seqir."""
+    if found.get("class_name") == "function":
+        return activation(found.get("config"))
+    from seqir import layers
+
+    name, config = unstore(found, "layers")
+    cls = getattr(layers, name, None) if name in layers.__all__ else None
+    if not inspect.isclass(cls):
+        raise ArgumentError(f"activation {name!r} is no layer of seqir")
+    return cls.from_config(config)
 
 
 def numeric_array(value: Any, path: str) -> Array:
@@ -89,12 +110,3 @@ def stand_ins(shape: Any, dtype: str) -> Any:
         return [stand_ins(s, dtype) for s in shape]
     dims = tuple(f"size_{i}" if d is None else d for i, d in enumerate(shape))
     return KerasTensor(TensorType(dtype, dims), "input")
-
-
-def plain(value: Any) -> Any:
-    """A field as get_config has it: names instead of functions."""
-    if hasattr(value, "get_config"):
-        return {"class_name": type(value).__name__, "config": value.get_config()}
-    if callable(value):
-        return activations.serialize(value)
-    return list(value) if isinstance(value, tuple) else value

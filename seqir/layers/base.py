@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
+from contextlib import contextmanager
 from functools import cached_property
 from typing import Any, ClassVar, dataclass_transform
 
@@ -25,7 +26,7 @@ from seqir.errors import (
     ShapeError,
 )
 from seqir.ir import current_builder
-from seqir.layers import arguments, checks, eager, fields, penalties
+from seqir.layers import arguments, checks, configuration, eager, fields, penalties
 from seqir.layers.scope import Snapshot, name_scope, once, outer_names
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.convert import cast
@@ -33,6 +34,16 @@ from seqir.ops.tensor import Tensor, Traced, Variable, check_name
 from seqir.shapes import format_shape
 
 _abstract: list[bool] = []
+
+
+@contextmanager
+def without_values() -> Generator[None]:
+    """Weights that are made inside take no memory, until they are assigned."""
+    _abstract.append(True)
+    try:
+        yield
+    finally:
+        _abstract.pop()
 
 
 @dataclass_transform(kw_only_default=False)
@@ -474,11 +485,10 @@ class Layer:
         """Output tensors for symbolic inputs; nothing is built or recorded."""
         before = Snapshot(self)
         counters = naming.snapshot()
-        _abstract.append(True)
         try:
-            return record(self, args, kwargs)
+            with without_values():
+                return record(self, args, kwargs)
         finally:
-            _abstract.pop()
             naming.restore(counters)
             before.restore()
 
@@ -541,24 +551,21 @@ class Layer:
         base = {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": self._policy_name,
+            "dtype": configuration.policy(self.variable_dtype, self.compute_dtype),
         }
         return base | self._config_of(type(self)._fields)
 
     def _config_of(self, names: Iterable[str]) -> dict[str, Any]:
         """These arguments as plain data."""
-        return {name: arguments.plain(getattr(self, name)) for name in names}
+        return {name: configuration.plain(name, getattr(self, name)) for name in names}
 
     @classmethod
     def from_config(cls, config: dict[str, Any]) -> Any:
-        """The layer that `get_config` describes."""
-        return cls(**config)
+        """The layer that `get_config` (or that of Keras) describes.
 
-    @property
-    def _policy_name(self) -> str:
-        if self.compute_dtype == self.variable_dtype:
-            return self.variable_dtype
-        return f"mixed_{self.compute_dtype}"
+        Raises: UnsupportedError for what only Keras's layer of that name can be.
+        """
+        return cls(**configuration.arguments(cls, config))
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: everything but sessions."""

@@ -101,9 +101,14 @@ class InputLayer(Layer):
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal input."""
         return {
-            "batch_shape": self.batch_shape,
+            "batch_shape": tuple(
+                None if isinstance(d, str) else d for d in self.batch_shape
+            ),
             "dtype": self.dtype,
+            "sparse": False,
+            "ragged": False,
             "name": self.name,
+            "optional": False,
         }
 
 

@@ -66,6 +66,12 @@ class _SpatialDropout(_Dropping):
         shape = [1 if i in pixels else None for i in range(x.ndim)]
         return random.dropout(x, self.rate, shape, self.seed_generator)
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments; Keras's layer has no `trainable`, and nothing to train."""
+        config = super().get_config()
+        del config["trainable"]
+        return config
+
 
 class SpatialDropout1D(_SpatialDropout):
     """Dropout of whole channels of sequences: one mask for all steps.

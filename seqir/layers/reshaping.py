@@ -4,8 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
 from seqir import dtypes, ops, shapes
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError
@@ -167,6 +165,10 @@ class ZeroPadding1D(_ZeroPadding):
 
     ndim = 3
 
+    def get_config(self) -> dict[str, Any]:
+        """The arguments; the one axis has a pair of its own."""
+        return super().get_config() | {"padding": self.padding[0]}
+
 
 class ZeroPadding2D(_ZeroPadding):
     """Zeros around images. Source: Keras 3 ``layers.ZeroPadding2D``."""
@@ -213,6 +215,10 @@ class Cropping1D(_Cropping):
     ndim = 3
 
     cropping: Any = (1, 1)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments; the one axis has a pair of its own."""
+        return super().get_config() | {"cropping": self.cropping[0]}
 
 
 class Cropping2D(_Cropping):
@@ -307,44 +313,6 @@ class UpSampling3D(Layer):
         x = to_channels_first(x, self.data_format)
         y = _enlarge(x, self.size)
         return from_channels_first(y, self.data_format)
-
-
-class Rescaling(Layer):
-    """y = x * scale + offset. Source: Keras 3 ``layers.Rescaling``."""
-
-    scale: Any
-    offset: Any = 0.0
-
-    supports_masking = True
-    single_input = True
-
-    def setup(self) -> None:
-        self._factors = _factor("scale", self.scale), _factor("offset", self.offset)
-
-    def call(self, x: Any) -> Any:
-        scale, offset = self._factors
-        x = ops.cast(x, self.compute_dtype)
-        y = x * scale if _differs(scale, 1) else x
-        return y + offset if _differs(offset, 0) else y
-
-
-def _factor(name: str, value: Any) -> Any:
-    """A Python number, or an array of numbers."""
-    if isinstance(value, int | float):
-        return float(value)
-    try:
-        array = np.asarray(value, np.float32)
-    except (TypeError, ValueError):
-        array = np.asarray(np.nan)
-    if value is None or np.isnan(array).any():
-        raise ArgumentError(
-            f"{name} must be a number or an array of numbers, got {value!r}"
-        )
-    return array
-
-
-def _differs(value: Any, from_: float) -> bool:
-    return not isinstance(value, float) or value != from_
 
 
 def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:

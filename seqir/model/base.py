@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -22,6 +22,7 @@ from seqir.model.inputs import standardize
 from seqir.model.runner import Runner
 from seqir.ops.call import Call, record
 from seqir.ops.tensor import KerasTensor, Traced, Variable
+from seqir.tensortype import TensorType
 from seqir.train import Trainer
 
 if TYPE_CHECKING:
@@ -29,6 +30,13 @@ if TYPE_CHECKING:
 
     from seqir.model.export import ExportReport
     from seqir.model.functional import Functional
+
+Enter = Callable[[Builder, str, TensorType], Traced]
+"""How an input of a model, its name and its type given, enters a graph."""
+
+
+def _enter(b: Builder, name: str, type_: TensorType) -> Traced:
+    return Traced(b, b.input(name, type_))
 
 
 class Model(Trainer):
@@ -189,13 +197,19 @@ class Model(Trainer):
         return graph
 
     def trace_graph(
-        self, *, training: bool = False, batch: int | str | None = None
+        self,
+        *,
+        training: bool = False,
+        batch: int | str | None = None,
+        enter: Enter | None = None,
     ) -> tuple[Graph, dict[str, Variable]]:
-        """The graph and the variable behind each param."""
+        """The graph and the variable behind each param; see `trace_outputs`."""
         self.require_built("graph")
         b = Builder(self.name, training=training)
         with b.active():
-            results = self.trace_outputs(b, training=training, batch=batch)
+            results = self.trace_outputs(
+                b, training=training, batch=batch, enter=enter or _enter
+            )
         outputs = dict(zip(self.output_names, (y.value for y in results), strict=True))
         if not training:
             b.updates.clear()  # running a model leaves its weights alone
@@ -203,14 +217,22 @@ class Model(Trainer):
         return b.finish(outputs), variables
 
     def trace_outputs(
-        self, b: Builder, *, training: bool, batch: int | str | None = "batch"
+        self,
+        b: Builder,
+        *,
+        training: bool,
+        batch: int | str | None = "batch",
+        enter: Enter = _enter,
     ) -> list[Traced]:
-        """Trace the model onto inputs that this makes; the outputs as a flat list."""
+        """Trace the model onto inputs that `enter` makes; the outputs as a flat list.
+
+        `enter` gets the name and the type of each input of the model.
+        """
         tensors = self.inputs
         values: list[Traced] = []
         for name, tensor in zip(self.input_names, tensors, strict=True):
             prefix = "-" if len(tensors) == 1 else f"{name}_"
-            values.append(Traced(b, b.input(name, _input_type(tensor, batch, prefix))))
+            values.append(enter(b, name, _input_type(tensor, batch, prefix)))
         inputs = nest.pack(self.input_structure, values)
         return nest.flatten(self.call(inputs, **self._flags(training)))
 
@@ -294,6 +316,54 @@ class Model(Trainer):
 
         summarize(self, *args, **options)
 
+    def save(
+        self,
+        filepath: str | PathLike[str],
+        overwrite: bool = True,
+        include_optimizer: bool = True,
+    ) -> None:
+        """Write the model as Keras's ``.keras`` (or older ``.h5``) file.
+
+        See `seqir.model.saving.save_model`.
+        """
+        from seqir.model.saving import save_model
+
+        save_model(self, filepath, overwrite, include_optimizer)
+
+    def save_weights(
+        self,
+        filepath: str | PathLike[str],
+        overwrite: bool = True,
+        max_shard_size: float | None = None,
+    ) -> None:
+        """Write all weights to one file, or in shards, whole or not at all.
+
+        See `seqir.model.saving.save_weights` for the kinds of files.
+        """
+        from seqir.model.saving import save_weights
+
+        save_weights(self, filepath, overwrite, max_shard_size)
+
+    def load_weights(
+        self,
+        filepath: str | PathLike[str],
+        skip_mismatch: bool = False,
+        by_name: bool = False,
+    ) -> None:
+        """Read all weights from a file; all of them are replaced, or none.
+
+        See `seqir.model.saving.load_weights` for the kinds of files.
+        """
+        from seqir.model.saving import load_weights
+
+        load_weights(self, filepath, skip_mismatch, by_name)
+
+    def to_json(self, **json_kwargs: Any) -> str:
+        """The architecture as JSON text, for `seqir.models.model_from_json`."""
+        from seqir.model.saving import to_json
+
+        return to_json(self, **json_kwargs)
+
     def export(self, path: str | PathLike[str], **options: Any) -> ExportReport:
         """Write the model as a verified ONNX file.
 
@@ -335,6 +405,18 @@ class Model(Trainer):
     def get_config(self) -> dict[str, Any]:
         """The arguments that describe the model."""
         return {"name": self.name, "trainable": self.trainable}
+
+    @classmethod
+    def from_config(
+        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+    ) -> Any:
+        """The model that `get_config` (or that of Keras) describes, with new weights.
+
+        Raises: UnsafeFileError, UnsupportedError or CorruptFileError, with all reasons.
+        """
+        from seqir.model.configuration import model_of
+
+        return model_of(cls, config, custom_objects)
 
 
 def _input_name(tensor: KerasTensor) -> str:

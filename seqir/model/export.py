@@ -17,6 +17,7 @@ from seqir.lower import opsets
 from seqir.lower.lowering import check_names
 from seqir.lower.write import write
 from seqir.model.base import arrays_of
+from seqir.model.preprocess import entering, entry, preprocessing
 from seqir.model.verify import OutputError, verify_file
 from seqir.ops.movement import Transpose, inverse
 
@@ -87,6 +88,7 @@ def export(
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     layout: Literal["channels_last", "channels_first"] | None = None,
+    preprocess: Any = None,
     external_data: bool | None = None,
     metadata: Mapping[str, str] | None = None,
     verify: Verify = True,
@@ -103,6 +105,12 @@ def export(
         output_names: names of the outputs, in order; default: those of the layers.
         layout: where image inputs (rank 3 to 5 with channels) have their channels;
             default: where the model has them.
+        preprocess: what raw data passes before it enters the model, as part of the
+            file: a layer, a function of tensors, "tf", "torch" or "caffe" (how the
+            models of ImageNet were trained), or a list of them; a dictionary of these
+            for a model of several inputs. Images then enter as bytes, of any size
+            where a layer resizes them; a list that starts with an `Input` says
+            something else.
         external_data: True puts weights into a file beside the model; None only where
             one file would be too large.
         metadata: text entries for the file.
@@ -123,18 +131,24 @@ def export(
         raise ArgumentError(f"the file must end in .onnx, got {str(path)!r}")
     _check_batch(batch)
     opset = opsets.resolve(opset)
-    naive, variables = model.trace_graph(batch=batch)
+    chains = preprocessing(model, preprocess)
+    enter = entering(chains, model)
+    naive, variables = model.trace_graph(batch=batch, enter=enter)
+    raw = [name in chains for name in naive.inputs]
     naive = _renamed(naive, input_names, output_names)
+    pixels = {n for n, is_raw in zip(naive.inputs, raw, strict=True) if is_raw}
     naive = _with_layout(naive, model, layout)
     naive = passes.bind(naive, arrays_of(variables))
     graph = passes.run(naive, passes.INFERENCE)
-    lowered = lower.lower(graph, opset=opset, metadata=metadata)
+    entries = {**entry(chains), **(metadata or {})}
+    lowered = lower.lower(graph, opset=opset, metadata=entries)
     errors: list[OutputError] = []
     with staged(target) as draft:
         # What is wrong must not take the place of what is right: verify first.
         written = write(lowered, draft, external_data)
         if verify:
-            errors = verify_file(draft, naive, reference=verify == "reference")
+            exact = verify == "reference"
+            errors = verify_file(draft, naive, reference=exact, pixels=pixels)
     files = [target.with_name(f.name) for f in written]
     return ExportReport(
         path=str(target),

@@ -66,6 +66,16 @@ class Functional(Model):
         return self._output_structure
 
     @property
+    def input(self) -> Any:
+        """The inputs as they were given, whatever the model was called on since."""
+        return self._input_structure
+
+    @property
+    def output(self) -> Any:
+        """The outputs as they were given."""
+        return self._output_structure
+
+    @property
     def operations(self) -> list[Any]:
         """Layers and functions, in Keras's order; a copy."""
         return list(self._operations)
@@ -97,6 +107,12 @@ class Functional(Model):
             ):
                 env[tensor] = value
         return nest.map_structure(lambda t: env[t], self._output_structure)
+
+    def get_config(self) -> dict[str, Any]:
+        """Layers and their calls, in the form of Keras."""
+        from seqir.model.configuration import of_functional
+
+        return of_functional(self)
 
     def _with_mask(self, args: Any, mask: Any, outputs: Any) -> Any:
         return outputs  # the layers inside have set it

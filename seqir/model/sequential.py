@@ -262,6 +262,12 @@ class Sequential(Model):
                 raise
         return shape
 
+    def get_config(self) -> dict[str, Any]:
+        """The layers, in the form of Keras."""
+        from seqir.model.configuration import of_sequential
+
+        return of_sequential(self)
+
     def __len__(self) -> int:
         return len(self._layers)
 

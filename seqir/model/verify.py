@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -31,13 +31,17 @@ class OutputError:
     """The absolute error over the largest magnitude of the output."""
 
 
-def verify_file(path: Path, naive: Graph, *, reference: bool) -> list[OutputError]:
+def verify_file(
+    path: Path, naive: Graph, *, reference: bool, pixels: Collection[str] = ()
+) -> list[OutputError]:
     """Compare a written file with the graph before any pass, on random inputs.
+
+    Bytes for the inputs in `pixels` have all values that there are.
 
     Raises: VerificationError naming the first output that differs, or a weight that
         makes the outputs meaningless.
     """
-    feeds = random_inputs(naive)
+    feeds = random_inputs(naive, pixels)
     found_session = runtime.Session.from_file(path, device="cpu")
     found = dict(zip(found_session.output_names, found_session.run(feeds), strict=True))
     del found_session
@@ -50,21 +54,27 @@ def verify_file(path: Path, naive: Graph, *, reference: bool) -> list[OutputErro
     return [_compare(name, found[name], wanted[name], naive) for name in wanted]
 
 
-def random_inputs(graph: Graph) -> dict[str, Array]:
-    """Arrays for the inputs: uniform in [-1, 1), integers 0 or 1, always the same."""
+def random_inputs(graph: Graph, pixels: Collection[str] = ()) -> dict[str, Array]:
+    """Arrays for the inputs, always the same.
+
+    Fractions are uniform in [-1, 1), integers 0 or 1, bytes of `pixels` 0 to 255.
+    """
     rng = np.random.Generator(np.random.Philox(0))
     sizes = _sizes(graph)
-    return {name: _random(v.type, sizes, rng) for name, v in graph.inputs.items()}
+    return {
+        name: _random(v.type, sizes, rng, name in pixels)
+        for name, v in graph.inputs.items()
+    }
 
 
 def _random(
-    type_: TensorType, sizes: Mapping[str, int], rng: np.random.Generator
+    type_: TensorType, sizes: Mapping[str, int], rng: np.random.Generator, pixels: bool
 ) -> Array:
     shape = [shapes.evaluate(d, sizes) for d in type_.shape]
     if dtypes.is_float(type_.dtype):
         values: Array = rng.uniform(-1, 1, shape)
     else:
-        values = rng.integers(0, 2, shape)
+        values = rng.integers(0, 256 if pixels and type_.dtype == "uint8" else 2, shape)
     return values.astype(dtypes.to_numpy(type_.dtype))
 
 

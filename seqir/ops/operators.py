@@ -68,7 +68,7 @@ from seqir.ops.pool import AveragePool, MaxPool
 from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
 from seqir.ops.random import RandomBits
 from seqir.ops.reduce import ArgReduce, Count, CumSum, Reduce
-from seqir.ops.resize import Upsample
+from seqir.ops.resize import Resize, Upsample
 from seqir.ops.sort import TopK
 from seqir.ops.unary import Function, IsInf, IsNaN
 
@@ -149,6 +149,7 @@ ALL: tuple[type[Op], ...] = (
     CumSum,
     RandomBits,
     Upsample,
+    Resize,
     TopK,
     Function,
     IsNaN,

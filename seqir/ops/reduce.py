@@ -192,6 +192,9 @@ class Count(Op):
         total = emit("ReduceProd", counted, keepdims=0)
         return (emit("Cast", total, to=ONNX_CODE[self.dtype]),)
 
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        return Permuted(Count(tuple(perm[a] for a in self.axes), self.dtype), ())
+
     def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         return (None,)
 

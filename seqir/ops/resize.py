@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
 import numpy as np
 
 from seqir import dtypes, shapes
-from seqir.errors import ShapeError
+from seqir.errors import ShapeError, UnsupportedError
 from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import apply
 from seqir.ops.elementwise import check_kind
+from seqir.ops.linalg import matmul
 from seqir.ops.movement import moveaxis
 from seqir.ops.pool import AveragePool
 from seqir.tensortype import TensorType
+
+_HALF_PIXEL: dict[str, dict[str, Any]] = {
+    "linear": {"coordinate_transformation_mode": "half_pixel"},
+    "cubic": {
+        "coordinate_transformation_mode": "half_pixel",
+        "cubic_coeff_a": -0.5,
+        "exclude_outside": 1,
+    },
+}
+"""How ONNX is told to interpolate between pixel centres, without pixels outside."""
 
 
 @dataclass(frozen=True)
@@ -42,71 +54,159 @@ class Upsample(Op):
         return (x.with_shape((*x.shape[:2], *(shapes.mul(d, f) for d, f in sizes))),)
 
     def evaluate(self, x: Array) -> tuple[Array]:
+        if self.mode != "nearest":
+            sizes = (d * f for d, f in zip(x.shape[2:], self.factors, strict=True))
+            return (_interpolated(x, tuple(sizes), self.mode),)
         y = x
         for axis, factor in enumerate(self.factors, start=2):
-            if self.mode == "nearest":
-                y = np.repeat(y, factor, axis)
-                continue
-            weights = interpolation(x.shape[axis], factor, self.mode)
-            y = np.moveaxis(np.moveaxis(y, axis, -1) @ weights.T, -1, axis)
-        return (np.asarray(y.astype(x.dtype, copy=False), order="C"),)
+            y = np.repeat(y, factor, axis)
+        return (np.asarray(y, order="C"),)
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         scales = emit.constant(np.array((1, 1, *self.factors), np.float32))
-        table: dict[str, dict[str, Any]] = {
-            "nearest": {
-                "coordinate_transformation_mode": "asymmetric",
-                "nearest_mode": "floor",
-            },
-            "linear": {"coordinate_transformation_mode": "half_pixel"},
-            "cubic": {
-                "coordinate_transformation_mode": "half_pixel",
-                "cubic_coeff_a": -0.5,
-                "exclude_outside": 1,
-            },
+        nearest = {
+            "coordinate_transformation_mode": "asymmetric",
+            "nearest_mode": "floor",
         }
-        return (emit("Resize", x, "", scales, mode=self.mode, **table[self.mode]),)
+        given = _HALF_PIXEL.get(self.mode, nearest)
+        return (emit("Resize", x, "", scales, mode=self.mode, **given),)
 
     def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         if self.mode == "nearest":
             no_pads = ((0, 0),) * len(self.factors)
             mean = apply(AveragePool(self.factors, self.factors, no_pads), g)
             return (mean * float(math.prod(self.factors)),)
-        for axis, factor in enumerate(self.factors, start=2):
-            size = x.shape[axis]
-            if size is None:
-                raise ShapeError(
-                    f"the gradient of {self.mode} interpolation needs a known size, "
-                    f"got {x.type}"
-                )
-            weights = interpolation(size, factor, self.mode)
-            weights = weights.astype(dtypes.to_numpy(x.dtype))
-            g = moveaxis(moveaxis(g, axis, -1) @ weights, -1, axis)
-        return (g,)
+        return (_interpolation_vjp(g, x, self.mode),)
 
 
-def interpolation(size: int, factor: int, mode: str) -> Array:
-    """The matrix that interpolates along one axis: rows are output pixels."""
-    centres = (np.arange(size * factor) + 0.5) / factor - 0.5
-    first = np.floor(centres).astype(int)
-    reach = {"linear": (0, 1), "cubic": (-1, 0, 1, 2)}[mode]
-    weights = np.zeros((size * factor, size))
-    for offset in reach:
-        source = first + offset
-        distance = np.abs(centres - source)
-        if mode == "linear":
-            weight = 1 - distance
-            source = np.clip(source, 0, size - 1)
-        else:
-            weight = np.where((source >= 0) & (source < size), _cubic(distance), 0)
-            source = np.clip(source, 0, size - 1)
-        np.add.at(weights, (np.arange(size * factor), source), weight)
+@dataclass(frozen=True)
+class Resize(Op):
+    """y is x interpolated linearly between pixel centres, to `sizes` on spatial axes.
+
+    Shapes: x[N, C, *size] -> y[N, C, *sizes].
+    Source: ONNX ``Resize`` (opset 13).
+    """
+
+    name: ClassVar[str] = "resize"
+    sizes: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        check_kind(self.name, x.dtype, "float")
+        if x.rank != len(self.sizes) + 2:
+            raise ShapeError(f"resize to {self.sizes} got {x}")
+        return (x.with_shape((*x.shape[:2], *self.sizes)),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (_interpolated(x, self.sizes, "linear"),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        given = dict(_HALF_PIXEL["linear"])
+        before = node.operands[0].type.shape[2:]
+        known = [d for d in before if isinstance(d, int)]
+        if len(known) == len(before):
+            scales = map(_scale, known, self.sizes)
+            factors = emit.constant(np.array((1, 1, *scales), np.float32))
+            return (emit("Resize", x, "", factors, mode="linear", **given),)
+        # Opset 18 has `axes`, which onnxruntime forgets when it moves transposes.
+        others = emit("Shape", x, end=2)
+        sizes = emit("Concat", others, emit.ints(*self.sizes), axis=0)
+        return (emit("Resize", x, "", "", sizes, mode="linear", **given),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (_interpolation_vjp(g, x, "linear"),)
+
+
+def resize(x: Any, sizes: Sequence[int], mode: str, *, antialias: bool = False) -> Any:
+    """Channels-first x interpolated to `sizes`, in any mode of `KERNELS`.
+
+    With `antialias` each result is a mean of all the pixels that it covers.
+
+    Raises: UnsupportedError for all but plain linear interpolation if a size of x is
+        not known: only then is it a product with a constant matrix.
+    """
+    before = x.shape[2:]
+    if before == tuple(sizes):
+        return x
+    if mode == "linear" and not antialias:
+        return apply(Resize(tuple(sizes)), x)
+    if None in before:
+        # onnxruntime refuses to shrink channels-last images by cubic interpolation,
+        # and has none of the rest.
+        how = "antialias=True" if antialias else f"{mode} interpolation"
+        raise UnsupportedError(
+            f"{how} needs images of a known size, got {shapes.format_shape(x.shape)}: "
+            "give the Input a height and a width"
+        )
+    for axis, (old, new) in enumerate(zip(before, sizes, strict=True), start=2):
+        if old != new:
+            weights = interpolation(old, new, mode, antialias=antialias)
+            x = _along(x, weights, axis)
+    return x
+
+
+def interpolation(size: int, new: int, mode: str, *, antialias: bool = False) -> Array:
+    """The matrix that resizes one axis: a row for each new pixel."""
+    centres = (np.arange(new) + 0.5) * size / new - 0.5
+    reach = max(size / new, 1.0) if antialias else 1.0
+    distance = np.abs(centres[:, None] - np.arange(size)) / reach
+    weights = KERNELS[mode](distance)
     return weights / weights.sum(1, keepdims=True)
 
 
-def _cubic(distance: Array) -> Array:
+def _linear(d: Array) -> Array:
+    return np.maximum(0, 1 - d)
+
+
+def _cubic(d: Array) -> Array:
     """Keys's kernel with a = -1/2. Source: doi:10.1109/TASSP.1981.1163711, eq. 15."""
-    d = distance
     near = 1.5 * d**3 - 2.5 * d**2 + 1
     far = -0.5 * d**3 + 2.5 * d**2 - 4 * d + 2
     return np.where(d <= 1, near, np.where(d < 2, far, 0))
+
+
+def _lanczos(lobes: int) -> Callable[[Array], Array]:
+    """sinc(d) * sinc(d / lobes). Source: Duchon, J. Appl. Meteor. 18 (1979) 1016."""
+    return lambda d: np.where(d <= lobes, np.sinc(d) * np.sinc(d / lobes), 0)
+
+
+KERNELS: dict[str, Callable[[Array], Array]] = {
+    "linear": _linear,
+    "cubic": _cubic,
+    "lanczos3": _lanczos(3),
+    "lanczos5": _lanczos(5),
+}
+"""The weight of a pixel by its distance, counted in pixels."""
+
+
+def _interpolated(x: Array, sizes: Sequence[int], mode: str) -> Array:
+    y = x
+    for axis, new in enumerate(sizes, start=2):
+        weights = interpolation(x.shape[axis], new, mode)
+        y = np.moveaxis(np.moveaxis(y, axis, -1) @ weights.T, -1, axis)
+    return np.asarray(y.astype(x.dtype, copy=False), order="C")
+
+
+def _interpolation_vjp(g: Any, x: Any, mode: str) -> Any:
+    """The cotangent of x, given that of the interpolated x."""
+    for axis in range(2, x.ndim):
+        size, new = x.shape[axis], g.shape[axis]
+        if size is None:
+            raise ShapeError(
+                f"the gradient of {mode} interpolation needs a known size, got {x.type}"
+            )
+        g = _along(g, interpolation(size, new, mode).T, axis)
+    return g
+
+
+def _along(x: Any, weights: Array, axis: int) -> Any:
+    """The matrix applied to one axis of x."""
+    matrix = weights.T.astype(dtypes.to_numpy(x.dtype))
+    return moveaxis(matmul(moveaxis(x, axis, -1), matrix), -1, axis)
+
+
+def _scale(old: int, new: int) -> np.float32:
+    """The factor of a size, such that ``floor(old * factor)`` is the new size."""
+    scale = np.float32(new / old)
+    while old * float(scale) < new:
+        scale = np.nextafter(scale, np.float32(np.inf))
+    return scale

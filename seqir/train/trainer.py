@@ -5,11 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
-from seqir.errors import (
-    GraphError,
-    NotBuiltError,
-    UnsupportedError,
-)
+from seqir.errors import GraphError, NotBuiltError, UnsupportedError
 from seqir.ir import Builder
 from seqir.layers.base import Layer
 from seqir.train.compiled import Compiled
@@ -310,38 +306,6 @@ class Trainer(Layer):
         return shaped(logs, return_dict)
 
     # Files.
-
-    def save_weights(self, filepath: str | PathLike[str]) -> None:
-        """Write all weights to a ``.safetensors`` file, whole or not at all.
-
-        Raises: NotBuiltError before the model is built, UnsupportedError for another
-            kind of file, ExportError if it cannot be written.
-        """
-        from seqir.train.weights import save_weights
-
-        save_weights(self, filepath)
-
-    def load_weights(self, filepath: str | PathLike[str]) -> None:
-        """Read all weights from a file of `save_weights`; all of them or none.
-
-        Raises: ShapeError for weights that do not fit, LoadError for a file that is
-            none of ours, damaged or missing.
-        """
-        from seqir.train.weights import load_weights
-
-        load_weights(self, filepath)
-
-    def save(self, filepath: str | PathLike[str], overwrite: bool = True) -> None:
-        """Refuse: Keras's own files are not written yet.
-
-        Raises: UnsupportedError that says what there is instead.
-        """
-        raise UnsupportedError(
-            f"cannot save model {self.name!r} as {str(filepath)!r}: Keras's files are "
-            "not written yet. Keep weights with save_weights('name.safetensors'), a "
-            "training with save_checkpoint('name.safetensors'), the model as it runs "
-            "with export('name.onnx')"
-        )
 
     def save_checkpoint(self, filepath: str | PathLike[str]) -> None:
         """Write the whole state of the training to one file, whole or not at all.

@@ -1,0 +1,38 @@
+"""What the two CIFAR datasets have in common."""
+
+from __future__ import annotations
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from seqir import config
+from seqir.datasets.pickled import read_pickled
+from seqir.datasets.readers import read_tar
+from seqir.errors import CorruptFileError
+
+
+def read_batches(path: Path, names: list[str], labels: str) -> list[tuple[Any, Any]]:
+    """Images and labels of some files of the archive.
+
+    Shapes: images[n, 32, 32, 3], or [n, 3, 32, 32] if that is the image data format;
+        labels[n].
+    Raises: CorruptFileError or UnsafeFileError.
+    """
+    contents = read_tar(path, names)
+    return [_read_batch(contents[name], f"{path}: {name}", labels) for name in names]
+
+
+def _read_batch(content: bytes, what: str, labels: str) -> tuple[Any, Any]:
+    batch = read_pickled(content, what)
+    fits = isinstance(batch, dict) and {b"data", labels.encode()} <= set(batch)
+    if not fits:
+        raise CorruptFileError(f"{what} has no data and {labels}")
+    images, classes = np.asarray(batch[b"data"]), np.asarray(batch[labels.encode()])
+    if images.shape != (len(classes), 3 * 32 * 32) or classes.dtype.kind not in "iu":
+        raise CorruptFileError(f"{what} has other {labels} than images of 32 x 32 x 3")
+    images = images.reshape(-1, 3, 32, 32)
+    if config.image_data_format() == "channels_last":
+        images = images.transpose(0, 2, 3, 1)
+    return images, classes

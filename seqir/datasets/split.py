@@ -1,0 +1,36 @@
+"""How one dataset becomes two."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqir.errors import ArgumentError
+
+
+def shuffled_split(
+    x: Any, y: Any, test_split: float, seed: int
+) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    """Shuffled arrays: a part to train with, and the rest to test with."""
+    order = np.arange(len(x))
+    np.random.RandomState(seed).shuffle(order)
+    count = training_size(len(x), test_split)
+    training, test = order[:count], order[count:]
+    return (x[training], y[training]), (x[test], y[test])
+
+
+def training_size(count: int, test_split: float) -> int:
+    """How many of `count` samples come before those to test with."""
+    return int(count * (1 - test_split))
+
+
+def check_share(test_split: Any) -> None:
+    """Refuse a share of the samples that is none.
+
+    Raises: ArgumentError.
+    """
+    if not 0 <= test_split < 1:
+        raise ArgumentError(
+            f"test_split must be at least 0 and less than 1, got {test_split!r}"
+        )

@@ -1,0 +1,133 @@
+"""The configuration of a layer: its arguments as plain data, in the form of Keras."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
+
+from seqir import (
+    activations,
+    constraints,
+    dtypes,
+    initializers,
+    regularizers,
+    stored,
+)
+from seqir.errors import CorruptFileError, UnsupportedError
+from seqir.layers import fields
+
+if TYPE_CHECKING:
+    from seqir.layers.base import Layer
+
+_ROOMS: Final[dict[str, Any]] = {
+    "initializer": initializers,
+    "regularizer": regularizers,
+    "constraint": constraints,
+}
+_BASES: Final = (
+    initializers.Initializer,
+    regularizers.Regularizer,
+    constraints.Constraint,
+)
+
+_UNUSED: Final[dict[str, tuple[Any, ...]]] = {
+    "quantization_config": (None,),
+    "rms_scaling": (False,),
+    "sparse": (False, None),
+    "ragged": (False, None),
+    "optional": (False,),
+    "autocast": (True,),
+    "groups": (1,),
+    "input_length": (None,),
+    "lora_rank": (None,),
+    "build_config": (None,),
+}
+"""Arguments of Keras's layers that are not ours, and their values that say nothing."""
+
+
+def plain(name: str, value: Any) -> Any:
+    """An argument as `get_config` has it: dictionaries and names for objects.
+
+    What has no such form, a function of your own, stays what it is.
+    """
+    room = _ROOMS.get(name.rsplit("_", 1)[-1])
+    if room is not None:
+        value = room.get(value)
+        return room.serialize(value) if isinstance(value, _BASES) else value
+    if isinstance(value, np.generic | np.ndarray):
+        return value.tolist()
+    if hasattr(value, "compute_output_shape"):
+        return entry(value)
+    if callable(value):
+        known = activations.serialize(value)
+        return known if known in activations.NAMES else value
+    return value
+
+
+def policy(weights: str, computation: str) -> dict[str, Any]:
+    """The element types of a layer, as Keras stores them."""
+    name = weights if weights == computation else f"mixed_{computation}"
+    return {
+        "module": "keras",
+        "class_name": "DTypePolicy",
+        "config": {"name": name},
+        "registered_name": None,
+    }
+
+
+def policy_name(stored_policy: Mapping[str, Any]) -> str:
+    """The name of the policy that `policy` (or Keras) stored.
+
+    Raises: UnsupportedError for policies of quantized layers.
+    """
+    kind, config = stored_policy.get("class_name"), stored_policy.get("config")
+    name = config.get("name") if isinstance(config, Mapping) else None
+    if kind not in ("DTypePolicy", "Policy") or not isinstance(name, str):
+        raise UnsupportedError(
+            f"the dtype policy {kind!r} with config {config!r} is not one of seqir's: "
+            "it has DTypePolicy with the name of an element type, or mixed_float16 "
+            "and mixed_bfloat16"
+        )
+    return name
+
+
+def arguments(cls: type[Layer], config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments in a configuration, without those of Keras that say nothing.
+
+    Raises: UnsupportedError for an argument of Keras that seqir does not have.
+    """
+    known = fields.known_to(cls)
+    kept: dict[str, Any] = {}
+    for name, value in config.items():
+        if name in known or name not in _UNUSED:
+            kept[name] = array(value) if _is_array(value) else value
+        elif not any(value is v or value == v for v in _UNUSED[name]):
+            raise UnsupportedError(
+                f"{cls.__name__} of seqir has no {name!r}, which is {value!r} here"
+            )
+    return kept
+
+
+def _is_array(value: Any) -> bool:
+    kinds = ("__numpy__", "__tensor__")
+    return isinstance(value, Mapping) and value.get("class_name") in kinds
+
+
+def array(found: Mapping[str, Any]) -> Any:
+    """The array that Keras stored as a value and an element type.
+
+    Raises: CorruptFileError for another form.
+    """
+    config = found.get("config")
+    if not isinstance(config, Mapping) or not {"value", "dtype"} <= config.keys():
+        raise CorruptFileError(f"an array is stored as value and dtype, got {config!r}")
+    dtype = dtypes.to_numpy(dtypes.canonical(config["dtype"]))
+    return np.asarray(config["value"], dtype)
+
+
+def entry(layer: Layer) -> dict[str, Any]:
+    """The dictionary that stands for a layer: its class and its configuration."""
+    own = type(layer).__module__.startswith("seqir.layers.")
+    return stored.store(layer, layer.get_config(), "layers", own=own)

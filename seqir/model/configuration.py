@@ -1,0 +1,367 @@
+"""Models as configurations: the dictionaries that Keras keeps in a file, and back."""
+
+from __future__ import annotations
+
+from collections import defaultdict, deque
+from collections.abc import Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from seqir import nest
+from seqir.errors import CorruptFileError
+from seqir.layers import InputLayer, configuration
+from seqir.model.base import Model
+from seqir.model.functional import Functional
+from seqir.model.sequential import Sequential
+from seqir.ops.call import Call, FunctionCall
+from seqir.ops.tensor import KerasTensor, Variable
+from seqir.saving import functions
+from seqir.saving.objects import Decoder, class_and_config, encode_layer
+
+Config = dict[str, Any]
+Place = tuple[str, int]
+"""A call of a layer: the name of the layer, and which of its calls."""
+
+MODELS: Final[dict[str, type[Model]]] = {
+    "Sequential": Sequential,
+    "Functional": Functional,
+    "Model": Functional,
+}
+
+
+# To configurations.
+
+
+def entry(model: Model) -> Config:
+    """The dictionary that stands for a model: its class and its configuration."""
+    kind = type(model)
+    sequential = isinstance(model, Sequential)
+    own = kind in (Sequential, Functional)
+    module = "keras" if sequential else "keras.src.models.functional"
+    return {
+        "module": module if own else kind.__module__,
+        "class_name": kind.__name__,
+        "config": model.get_config(),
+        "registered_name": None if kind is Sequential else kind.__name__,
+        "build_config": {"input_shape": model.input_shape if sequential else None},
+    }
+
+
+def of_sequential(model: Sequential) -> Config:
+    """The configuration of a stack: its layers in order, an input first."""
+    layers = [layer for layer in model.operations if layer is not None]
+    config: Config = {
+        "name": model.name,
+        "trainable": model.trainable,
+        "dtype": configuration.policy(model.variable_dtype, model.compute_dtype),
+        "layers": [encode_layer(layer, entry) for layer in layers],
+    }
+    if model.built:
+        config["build_input_shape"] = model.input_shape
+    return config
+
+
+def of_functional(model: Functional) -> Config:
+    """The configuration of a graph of calls: each layer with what it is called on."""
+    return _Encoder(model).config()
+
+
+class _Encoder:
+    """A functional model, with a place for every tensor."""
+
+    def __init__(self, model: Functional) -> None:
+        self.model = model
+        self.calls: dict[Any, list[Call]] = defaultdict(list)
+        self.places: dict[KerasTensor, list[Any]] = {}
+        self.cuts = [t for t in model.inputs if not _is_input(t)]
+        for tensor in model.inputs:
+            self.places[tensor] = [self._input_name(tensor), 0, 0]
+        for call in model.connections:
+            self.calls[call.target].append(call)
+            number = len(self.calls[call.target]) - 1
+            for index, tensor in enumerate(nest.flatten(call.outputs)):
+                self.places.setdefault(tensor, [call.target.name, number, index])
+
+    def config(self) -> Config:
+        layers = [
+            *map(self._cut_entry, self.cuts),
+            *map(self._entry, self.model.operations),
+        ]
+        return {
+            "name": self.model.name,
+            "trainable": self.model.trainable,
+            "layers": layers,
+            "input_layers": self._structure(self.model.input_structure),
+            "output_layers": self._structure(self.model.output_structure),
+        }
+
+    def _input_name(self, tensor: KerasTensor) -> str:
+        if _is_input(tensor):
+            assert tensor.call is not None
+            return tensor.call.target.name
+        return f"{tensor.name}_input"
+
+    def _cut_entry(self, tensor: KerasTensor) -> Config:
+        """An input in the place of a tensor that the model is cut at."""
+        layer = InputLayer(
+            batch_shape=tensor.shape, dtype=tensor.dtype, name=self._input_name(tensor)
+        )
+        return self._entry(layer)
+
+    def _entry(self, layer: Any) -> Config:
+        calls = self.calls[layer]
+        return {
+            **encode_layer(layer, entry),
+            "name": layer.name,
+            "inbound_nodes": [self._node(call) for call in calls],
+        }
+
+    def _node(self, call: Call) -> Config:
+        if isinstance(call.target, FunctionCall):
+            args, kwargs = functions.operands(call.target), {}
+        else:
+            args, kwargs = list(call.args), call.kwargs
+        return {"args": self._argument(args), "kwargs": self._argument(kwargs)}
+
+    def _argument(self, value: Any) -> Any:
+        if isinstance(value, KerasTensor):
+            return self._tensor(value)
+        if isinstance(value, list | tuple):
+            return [self._argument(v) for v in value]
+        if isinstance(value, dict):
+            return {k: self._argument(v) for k, v in value.items()}
+        if isinstance(value, slice):
+            ends = {"start": value.start, "stop": value.stop, "step": value.step}
+            return {"class_name": "__slice__", "config": ends}
+        if value is Ellipsis:
+            return {"class_name": "__ellipsis__", "config": {}}
+        if isinstance(value, np.ndarray | Variable):
+            array = np.asarray(value)
+            kept = {"value": array.tolist(), "dtype": array.dtype.name}
+            return {"class_name": "__tensor__", "config": kept}
+        return value.item() if isinstance(value, np.generic) else value
+
+    def _tensor(self, tensor: KerasTensor) -> Config:
+        return {
+            "class_name": "__keras_tensor__",
+            "config": {
+                "shape": list(tensor.shape),
+                "dtype": tensor.dtype,
+                "keras_history": self.places[tensor],
+            },
+        }
+
+    def _structure(self, structure: Any) -> Any:
+        return nest.map_structure(lambda t: self.places[t], structure)
+
+
+def _is_input(tensor: KerasTensor) -> bool:
+    return tensor.call is not None and isinstance(tensor.call.target, InputLayer)
+
+
+# From configurations.
+
+
+def model_of(cls: type[Any], config: Mapping[str, Any], custom_objects: Any) -> Any:
+    """The model of a class that a configuration describes, with new weights.
+
+    Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.
+    """
+    decoder = Decoder(f"the configuration of a {cls.__name__}", custom_objects, MODELS)
+    model = None
+    with decoder.reasons.gather(f"model {config.get('name')!r}"):
+        model = decode(cls, config, decoder)
+    decoder.reasons.check()
+    return model
+
+
+def decode_entry(found: Any, decoder: Decoder) -> Any:
+    """The model that the dictionary of a whole model describes."""
+    return decoder.layer(found, lambda cls, config: decode(cls, config, decoder))
+
+
+def decode(cls: type[Any], config: Mapping[str, Any], decoder: Decoder) -> Any:
+    """The model of a class; None if there are reasons against it."""
+    if issubclass(cls, Sequential):
+        return _sequential(cls, config, decoder)
+    if issubclass(cls, Functional) or "input_layers" in config:
+        return _functional(cls, config, decoder)
+    return cls(**decoder.values(config))
+
+
+def _sequential(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
+    entries = _entries(config)
+    known = len(decoder.reasons)
+    layers = [decode_entry(found, decoder) for found in entries]
+    if len(decoder.reasons) > known:
+        return None
+    model = cls(layers, name=config.get("name"))
+    shape = config.get("build_input_shape")
+    if shape is not None and not model.built and layers:
+        model.build(tuple(shape))
+    model.__dict__["_trainable"] = bool(config.get("trainable", True))
+    return model
+
+
+def _functional(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
+    known = len(decoder.reasons)
+    graph = _Graph(_entries(config))
+    layers = {name: decode_entry(e, decoder) for name, e in graph.entries.items()}
+    if len(decoder.reasons) > known:
+        return None
+    graph.connect(layers)
+    model = cls(
+        graph.structure("input_layers", config),
+        graph.structure("output_layers", config),
+        name=config.get("name"),
+    )
+    # What is frozen, each layer says itself.
+    model.__dict__["_trainable"] = bool(config.get("trainable", True))
+    return model
+
+
+def _entries(config: Mapping[str, Any]) -> list[Any]:
+    entries = config.get("layers")
+    if not isinstance(entries, list | tuple):
+        raise CorruptFileError(
+            f"the configuration of model {config.get('name')!r} has no list of layers"
+        )
+    return list(entries)
+
+
+class _Graph:
+    """The calls of a functional model, connected in the order that they need."""
+
+    def __init__(self, entries: list[Any]) -> None:
+        self.entries: dict[str, Any] = {}
+        self.nodes: dict[Place, Any] = {}
+        self.tensors: dict[Place, list[KerasTensor]] = {}
+        for found in entries:
+            kind, config = class_and_config(found)
+            name = found.get("name", config.get("name"))
+            nodes = found.get("inbound_nodes", [])
+            if not isinstance(name, str) or not isinstance(nodes, list | tuple):
+                raise CorruptFileError(
+                    f"a layer of class {kind} has no name or no list of inbound_nodes"
+                )
+            if name in self.entries:
+                raise CorruptFileError(f"two layers have the name {name!r}")
+            self.entries[name] = found
+            for number, node in enumerate(nodes):
+                self.nodes[name, number] = node
+
+    def connect(self, layers: Mapping[str, Any]) -> None:
+        """Make all calls; a layer's own calls in their order.
+
+        Raises: CorruptFileError for a call that needs what is never computed.
+        """
+        for name, layer in layers.items():
+            if isinstance(layer, InputLayer):
+                self.tensors[name, 0] = nest.flatten(layer.output)
+                self.nodes.pop((name, 0), None)
+        waiting = {place: self._needs(place) for place in self.nodes}
+        waits_for: dict[Place, list[Place]] = defaultdict(list)
+        for place, needs in waiting.items():
+            for needed in needs:
+                waits_for[needed].append(place)
+        ready = deque(place for place, needs in waiting.items() if not needs)
+        while ready:
+            place = ready.popleft()
+            self._call(layers[place[0]], place)
+            for later in waits_for[place]:
+                waiting[later].discard(place)
+                if not waiting[later]:
+                    ready.append(later)
+        left = [place for place in self.nodes if place not in self.tensors]
+        if left:
+            missing = next(iter(waiting[left[0]]), left[0])
+            raise CorruptFileError(
+                f"layer {left[0][0]!r} needs call {missing[1]} of layer "
+                f"{missing[0]!r}, which is not there or needs it itself"
+            )
+
+    def _needs(self, place: Place) -> set[Place]:
+        needs = {found[:2] for found in _histories(self.nodes[place])}
+        if place[1]:
+            needs.add((place[0], place[1] - 1))
+        return {needed for needed in needs if needed not in self.tensors}
+
+    def _call(self, layer: Any, place: Place) -> None:
+        node = self.nodes[place]
+        if not isinstance(node, Mapping):
+            raise CorruptFileError(
+                f"a call of layer {place[0]!r} is stored as {node!r}"
+            )
+        args = self._value(node.get("args", []))
+        kwargs = self._value(node.get("kwargs", {}))
+        outputs = layer(*args, **{k: v for k, v in kwargs.items() if v is not None})
+        tensors = nest.flatten(outputs)
+        self.tensors[place] = tensors
+        if isinstance(layer, functions.Operation):
+            tensors[0].call.target.name = layer.name
+
+    def _value(self, value: Any) -> Any:
+        if isinstance(value, list | tuple):
+            return [self._value(v) for v in value]
+        if not isinstance(value, Mapping):
+            return value
+        kind, config = value.get("class_name"), value.get("config")
+        if kind == "__keras_tensor__":
+            return self._tensor(*next(_histories(value)))
+        if kind == "__slice__" and isinstance(config, Mapping):
+            return slice(*(config.get(k) for k in ("start", "stop", "step")))
+        if kind == "__ellipsis__":
+            return Ellipsis
+        if kind in ("__tensor__", "__numpy__"):
+            return configuration.array(value)
+        return {k: self._value(v) for k, v in value.items()}
+
+    def _tensor(self, name: str, number: int, index: int) -> KerasTensor:
+        found = self.tensors.get((name, number), [])
+        if not 0 <= index < len(found):
+            raise CorruptFileError(
+                f"there is no output {index} of call {number} of layer {name!r}"
+            )
+        return found[index]
+
+    def structure(self, what: str, config: Mapping[str, Any]) -> Any:
+        """The tensors that a model starts from or ends with."""
+        if what not in config:
+            raise CorruptFileError(f"the configuration has no {what}")
+        return self._leaves(config[what])
+
+    def _leaves(self, value: Any) -> Any:
+        if isinstance(value, Mapping):
+            return {k: self._leaves(v) for k, v in value.items()}
+        if not isinstance(value, list | tuple):
+            raise CorruptFileError(f"{value!r} is no place [layer, call, output]")
+        if value and isinstance(value[0], str):
+            return self._tensor(*_history(value))
+        return [self._leaves(v) for v in value]
+
+
+def _histories(value: Any) -> Any:
+    """All places of tensors in the arguments of a call."""
+    if isinstance(value, list | tuple):
+        for v in value:
+            yield from _histories(v)
+    elif isinstance(value, Mapping):
+        config = value.get("config")
+        if value.get("class_name") == "__keras_tensor__":
+            found = config.get("keras_history") if isinstance(config, Mapping) else None
+            yield _history(found)
+        else:
+            for v in value.values():
+                yield from _histories(v)
+
+
+def _history(found: Any) -> tuple[str, int, int]:
+    if (
+        not isinstance(found, list | tuple)
+        or len(found) != 3
+        or not isinstance(found[0], str)
+        or not all(type(i) is int and i >= 0 for i in found[1:])
+    ):
+        raise CorruptFileError(f"{found!r} is no place [layer, call, output]")
+    return found[0], found[1], found[2]

@@ -1,0 +1,368 @@
+"""Models and weights in Keras's files: written so that Keras reads them, and back."""
+
+from __future__ import annotations
+
+import contextlib
+import datetime
+import functools
+import json
+import os
+from collections.abc import Generator, Mapping
+from pathlib import Path
+from typing import Any, Final
+
+from seqir.errors import (
+    ArgumentError,
+    CorruptFileError,
+    ExportError,
+    NotBuiltError,
+    UnsupportedError,
+)
+from seqir.files import staged
+from seqir.layers.base import without_values
+from seqir.model.base import Model
+from seqir.model.configuration import MODELS, decode_entry, entry
+from seqir.saving import archive, jsontext, legacy, weights
+from seqir.saving.entries import modern, older
+from seqir.saving.fitting import Fitting
+from seqir.saving.hdf5 import H5Reader, open_hdf5
+from seqir.saving.objects import Decoder, json_value
+from seqir.saving.training import compile_arguments, compile_config
+from seqir.train.weights import load_weights as load_safetensors
+from seqir.train.weights import save_weights as save_safetensors
+
+KERAS_VERSION: Final = "3.15.1"
+"""The release of Keras whose files are written: what a reader has to understand."""
+CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
+HDF5: Final = (".h5", ".hdf5")
+
+_FOREIGN: Final = {
+    (".pt", ".pth", ".bin", ".ckpt"): "PyTorch's files hold pickled Python objects",
+    (".pkl", ".pickle", ".joblib"): "pickled objects run code when they are read",
+    (".pb", ".tf"): "a SavedModel is read by TensorFlow alone",
+    (".tflite", ".ort"): "it is a compiled model and no longer has layers",
+    (".onnx",): "an ONNX graph has operators and no Keras layers",
+}
+
+
+# Whole models.
+
+
+def save_model(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    include_optimizer: bool = True,
+) -> None:
+    """Write a model with weights, compile settings and the optimizer's state.
+
+    ``.keras`` is Keras 3's format, ``.h5`` and ``.hdf5`` are the older one.
+
+    Raises: UnsupportedError for another kind of file, or for what no file can keep;
+        ExportError if it cannot be written, or is there and `overwrite` is False.
+    Source: Keras 3 ``keras.saving.save_model``.
+    """
+    path = _target(filepath, overwrite)
+    suffix = path.suffix.lower()
+    if suffix not in (".keras", *HDF5):
+        raise UnsupportedError(
+            f"cannot save a model as {str(filepath)!r}: the name must end in .keras, "
+            "or in .h5 for the older format; weights alone go to save_weights, "
+            "what runs elsewhere to export('name.onnx')"
+        )
+    optimizer = model.optimizer if include_optimizer else None
+    if suffix == ".keras":
+        whole = {
+            **entry(model),
+            **({"compile_config": compile_config(model)} if optimizer else {}),
+        }
+        members: dict[str, archive.Content] = {
+            METADATA: _json(_metadata()),
+            CONFIG: _json(whole),
+            WEIGHTS: functools.partial(weights.write, model=model, optimizer=optimizer),
+        }
+        archive.write_archive(path, members)
+        return
+    with staged(path) as scratch, weights.hdf5().File(scratch, "w") as file:
+        file.attrs["backend"] = "numpy"
+        file.attrs["keras_version"] = KERAS_VERSION
+        file.attrs["model_config"] = _json(older(entry(model)))
+        if optimizer is not None:
+            settings = compile_config(model)
+            stored = settings.pop("optimizer")
+            kept = {k: stored[k] for k in ("class_name", "config")}
+            settings["optimizer_config"] = kept
+            file.attrs["training_config"] = _json(settings)
+        legacy.write(file, model, optimizer)
+
+
+def load_model(
+    filepath: str | os.PathLike[str],
+    custom_objects: Mapping[str, Any] | None = None,
+    compile: bool = True,
+    safe_mode: bool = True,
+) -> Any:
+    """The model in a ``.keras`` or ``.h5`` file, of Keras or of seqir.
+
+    Nothing in the file is run, whatever `safe_mode` says: classes that are not seqir's
+    come from `custom_objects` alone. The architecture is compared with the weights
+    before memory is taken for them.
+
+    Raises: LoadError if there is no such file, CorruptFileError for a damaged one,
+        UnsafeFileError for one that asks for code or for other files,
+        UnsupportedError, with all reasons, for what seqir cannot represent.
+    Source: Keras 3 ``keras.saving.load_model``.
+    """
+    del safe_mode
+    path = Path(filepath)
+    suffix = path.suffix.lower()
+    read = _load_keras if suffix == ".keras" else _load_hdf5
+    if suffix not in (".keras", *HDF5):
+        raise UnsupportedError(_no_model_in(path))
+    return read(path, custom_objects, compile)
+
+
+def _load_keras(path: Path, custom: Any, compile: bool) -> Any:
+    with archive.open_archive(path) as found:
+        where = f"{CONFIG} in {path.name}"
+        config = jsontext.parse(found.text(CONFIG), where)
+        decoder = Decoder(path.name, custom, MODELS)
+        with without_values():
+            model = _made(config, decoder, path)
+        if compile and isinstance(config, dict):
+            _compile(model, config.get("compile_config"), decoder)
+        fitting = Fitting(path.name)
+        with _weights_in(found, path) as shards:
+            weights.fit(shards, fitting, model, _built_optimizer(model))
+        fitting.finish()
+    return model
+
+
+def _load_hdf5(path: Path, custom: Any, compile: bool) -> Any:
+    with open_hdf5(path) as reader:
+        config = _json_attribute(reader, "model_config", path)
+        if config is None:
+            raise UnsupportedError(
+                f"{path.name} holds weights and no model: make the model, and call "
+                f"its load_weights({path.name!r})"
+            )
+        decoder = Decoder(path.name, custom, MODELS)
+        with without_values():
+            model = _made(modern(config), decoder, path)
+        if compile:
+            settings = _json_attribute(reader, "training_config", path)
+            _compile(model, settings, decoder)
+        fitting = Fitting(path.name)
+        legacy.fit(reader, fitting, model)
+        if (optimizer := _built_optimizer(model)) is not None:
+            legacy.fit_state(reader, fitting, optimizer)
+        fitting.finish()
+    return model
+
+
+def _made(config: Any, decoder: Decoder, path: Path) -> Any:
+    model = decode_entry(config, decoder)
+    decoder.reasons.check()
+    if not isinstance(model, Model):
+        raise CorruptFileError(f"{path.name} does not hold a model")
+    if not model.built:
+        raise UnsupportedError(
+            f"model {model.name!r} in {path.name} was saved before it was built, it "
+            "has no weights and no input shape: build it in Keras and save again"
+        )
+    return model
+
+
+def _compile(model: Any, settings: Any, decoder: Decoder) -> None:
+    if not settings:
+        return
+    arguments: dict[str, Any] = {}
+    with decoder.reasons.gather(
+        "what the model was compiled with (compile=False skips it)"
+    ):
+        arguments = compile_arguments(settings, decoder)
+        model.compile(**arguments)
+    decoder.reasons.check()
+
+
+def _built_optimizer(model: Any) -> Any:
+    """The optimizer of a compiled model, with slots for what is trained."""
+    optimizer = model.optimizer
+    if optimizer is not None and model.trainable_weights:
+        optimizer.build(model.trainable_weights)
+    return optimizer
+
+
+def _weights_in(found: archive.Archive, path: Path) -> Any:
+    return weights.open_weights(found.stream(WEIGHTS), f"{WEIGHTS} in {path.name}")
+
+
+# Weights.
+
+
+def save_weights(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    overwrite: bool = True,
+    max_shard_size: float | None = None,
+) -> None:
+    """Write weights: ``.weights.h5``, ``.weights.json`` (in shards), ``.safetensors``.
+
+    Keras's two kinds also hold the state of the optimizer.
+
+    Units: `max_shard_size`: GiB, 5 for shards unless given.
+    Raises: NotBuiltError before the model is built, UnsupportedError for another
+        kind of file, ExportError if it cannot be written.
+    Source: Keras 3 ``keras.Model.save_weights``.
+    """
+    model.require_built("weights to save")
+    path = _target(filepath, overwrite)
+    name = path.name.lower()
+    if name.endswith(".safetensors"):
+        save_safetensors(model, path)
+    elif name.endswith(".weights.json"):
+        size = 5.0 if max_shard_size is None else max_shard_size
+        weights.write_shards(path, model, model.optimizer, size)
+    elif name.endswith(".weights.h5"):
+        with staged(path) as scratch:
+            weights.write(scratch, model, model.optimizer)
+    else:
+        raise UnsupportedError(
+            f"cannot save weights as {str(filepath)!r}: the name must end in "
+            ".weights.h5, .weights.json (shards) or .safetensors"
+        )
+
+
+def load_weights(
+    model: Model,
+    filepath: str | os.PathLike[str],
+    skip_mismatch: bool = False,
+    by_name: bool = False,
+) -> None:
+    """Read weights from any file that has some; all of them are replaced, or none.
+
+    Layers of file and model belong together by place and class in Keras 3's files, by
+    order in the older ones; `by_name` (for the older ones): those of equal name alone.
+    `skip_mismatch` leaves out, with a warning, what does not fit.
+
+    Raises: ShapeError for weights that do not fit, LoadError for a file that is
+        missing, CorruptFileError or UnsafeFileError for a bad one, UnsupportedError
+        for another kind of file.
+    Source: Keras 3 ``keras.Model.load_weights``.
+    """
+    path = Path(filepath)
+    name = path.name.lower()
+    if not model.built:
+        raise NotBuiltError(
+            f"model {model.name!r} is not built yet and has no weights to load: call "
+            "it on an array, call build(input_shape), or start it with an Input"
+        )
+    older = name.endswith(HDF5) and not name.endswith(".weights.h5")
+    if by_name and not older:
+        raise ArgumentError(
+            "by_name=True is for the older .h5 files, where layers have names; in "
+            f"{path.name} they are found by their place"
+        )
+    if name.endswith(".safetensors"):
+        load_safetensors(model, path)
+        return
+    fitting = Fitting(path.name, skip_mismatch=skip_mismatch)
+    if older:
+        with open_hdf5(path) as reader:
+            if legacy.is_legacy(reader):
+                legacy.fit(reader, fitting, model, by_name=by_name)
+            else:
+                weights.fit(weights.Shards({"": reader}), fitting, model)
+            fitting.finish()
+        return
+    with _shards(path) as shards:
+        weights.fit(shards, fitting, model, _built_optimizer(model))
+        fitting.finish()
+
+
+@contextlib.contextmanager
+def _shards(path: Path) -> Generator[weights.Shards]:
+    name = path.name.lower()
+    if name.endswith(".keras"):
+        with archive.open_archive(path) as found, _weights_in(found, path) as shards:
+            yield shards
+    elif name.endswith(".weights.json"):
+        with weights.open_shards(path) as shards:
+            yield shards
+    elif name.endswith(HDF5):
+        with weights.open_weights(path) as shards:
+            yield shards
+    else:
+        raise UnsupportedError(_no_model_in(path))
+
+
+# Architectures.
+
+
+def to_json(model: Model, **json_kwargs: Any) -> str:
+    """The architecture and the compile settings as JSON text; no weights."""
+    whole = {**entry(model), "compile_config": compile_config(model)}
+    return json.dumps(whole, default=json_value, **json_kwargs)
+
+
+def model_from_json(
+    json_string: str, custom_objects: Mapping[str, Any] | None = None
+) -> Any:
+    """The model, with new weights, that `to_json` (or that of Keras) describes.
+
+    Raises: as `load_model`.
+    Source: Keras 3 ``keras.models.model_from_json``.
+    """
+    config = jsontext.parse(json_string, "the JSON text")
+    decoder = Decoder("the JSON text", custom_objects, MODELS)
+    model = decode_entry(config, decoder)
+    decoder.reasons.check()
+    return model
+
+
+def clone_model(model: Model, custom_objects: Mapping[str, Any] | None = None) -> Any:
+    """A model of the same layers, names and settings, with new weights.
+
+    Source: Keras 3 ``keras.models.clone_model``.
+    """
+    return type(model).from_config(model.get_config(), custom_objects or {})
+
+
+# Parts.
+
+
+def _metadata() -> dict[str, str]:
+    now = datetime.datetime.now().strftime("%Y-%m-%d@%H:%M:%S")
+    return {"keras_version": KERAS_VERSION, "date_saved": now}
+
+
+def _json(value: Any) -> bytes:
+    return json.dumps(value, default=json_value).encode()
+
+
+def _json_attribute(reader: H5Reader, name: str, path: Path) -> Any:
+    text = reader.attribute("", name)
+    if text is None:
+        return None
+    if not isinstance(text, str):
+        raise CorruptFileError(f"{name} in {path.name} is no text")
+    return jsontext.parse(text, f"{name} in {path.name}")
+
+
+def _target(filepath: str | os.PathLike[str], overwrite: bool) -> Path:
+    path = Path(filepath).expanduser()
+    if path.exists() and not overwrite:
+        raise ExportError(f"{path} is there already, and overwrite=False")
+    return path
+
+
+def _no_model_in(path: Path) -> str:
+    suffix = path.suffix.lower()
+    why = next((w for s, w in _FOREIGN.items() if suffix in s), None)
+    if why is None and path.is_dir():
+        why = "it is a folder: a SavedModel or an Orbax checkpoint is not read"
+    return (
+        f"{path.name} is not read{': ' + why if why else ''}. seqir reads Keras's "
+        ".keras, .h5, .weights.h5 and .weights.json, and .safetensors: save the model "
+        "as one of these"
+    )

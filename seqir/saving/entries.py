@@ -1,0 +1,135 @@
+"""Entries of layers in the forms of older releases of Keras, and of the present one."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any, Final
+
+from seqir.errors import UnsupportedError
+from seqir.saving import functions
+
+_GONE: Final = ("implementation", "input_length", "ragged", "sparse", "time_major")
+_MODELS: Final = ("Sequential", "Functional", "Model")
+Entry = dict[str, Any]
+
+
+def modern(found: Any) -> Any:
+    """The entry of a model from an older file, in the form that Keras 3 writes.
+
+    Keras 2 names no modules, calls the shape of an input ``batch_input_shape``, has the
+    axes of a normalization as a list, and keeps a call as a list of places.
+
+    Raises: UnsupportedError for a call of a TensorFlow function.
+    """
+    if not isinstance(found, Mapping) or not isinstance(found.get("config"), Mapping):
+        return found
+    kind, config = found.get("class_name"), dict(found["config"])
+    _refuse_tensorflow(kind, config)
+    result: Entry = {**found, "config": config}
+    if "inbound_nodes" in found:
+        result["inbound_nodes"] = _nodes(found["inbound_nodes"])
+    if isinstance(config.get("layers"), list) and kind in _MODELS:
+        config["layers"] = [modern(layer) for layer in config["layers"]]
+        for ends in ("input_layers", "output_layers"):
+            if ends in config:
+                config[ends] = _single(config[ends])
+        return result
+    if _is_operation(found):
+        return {**result, "module": "keras.ops"}
+    return {**result, "config": _arguments(config)}
+
+
+def _refuse_tensorflow(kind: Any, config: Mapping[str, Any]) -> None:
+    if kind in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"):
+        raise UnsupportedError(
+            f"layer {config.get('name')!r} is a call of the TensorFlow function "
+            f"{config.get('function', kind)!r}: open the model in Keras 3 with layers "
+            "in its place"
+        )
+
+
+def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The arguments of a layer under their present names."""
+    kept = {k: v for k, v in config.items() if v or k not in _GONE}
+    if "batch_input_shape" in kept:
+        kept["batch_shape"] = kept.pop("batch_input_shape")
+    axis = kept.get("axis")
+    if isinstance(axis, list) and len(axis) == 1:
+        kept["axis"] = axis[0]
+    return {
+        k: _without_dtype(v) if k.endswith("_initializer") else v
+        for k, v in kept.items()
+    }
+
+
+def older(found: Any) -> Any:
+    """The entry of a model as older files have it: without modules.
+
+    Raises: UnsupportedError for functions between layers, which that format lacks.
+    """
+    if functions.is_operation(found):
+        raise UnsupportedError(
+            f"{found['name']!r} is a function between layers, which the older .h5 "
+            "format has no place for: save the model as .keras"
+        )
+    config = found["config"]
+    kept = ("class_name", "name", "inbound_nodes")
+    entry: Entry = {k: v for k, v in found.items() if k in kept}
+    if "layers" in config:
+        config = {**config, "layers": [older(layer) for layer in config["layers"]]}
+    return {**entry, "config": config}
+
+
+def _is_operation(found: Mapping[str, Any]) -> bool:
+    """An entry without a module that says nothing of training is no layer."""
+    known = functions.is_known(found.get("class_name"))
+    config: Mapping[str, Any] = found["config"]
+    silent = "trainable" not in config and "dtype" not in config
+    return known and silent and not found.get("module")
+
+
+def _nodes(nodes: Any) -> Any:
+    """Calls of Keras 2, lists of [layer, call, output, keywords], as of Keras 3."""
+    if not isinstance(nodes, list):
+        return nodes
+    return [_node(node) if isinstance(node, list) else node for node in nodes]
+
+
+def _node(node: list[Any]) -> Any:
+    if node and isinstance(node[0], str):  # one input, not in a list
+        node = [node]
+    tensors: list[Any] = []
+    keywords: dict[str, Any] = {}
+    for place in node:
+        if not isinstance(place, list):
+            return node
+        tensors.append(_tensor(place[:3]))
+        if len(place) > 3 and isinstance(place[3], Mapping):
+            keywords |= place[3]
+    kept = {k: _keyword(v) for k, v in keywords.items()}
+    first = tensors[0] if len(tensors) == 1 else tensors
+    return {"args": [first], "kwargs": kept}
+
+
+def _keyword(value: Any) -> Any:
+    """A tensor is passed by keyword as [layer, call, output]."""
+    place = isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)
+    return _tensor(value) if place else value
+
+
+def _tensor(place: list[Any]) -> Entry:
+    return {"class_name": "__keras_tensor__", "config": {"keras_history": place}}
+
+
+def _single(ends: Any) -> Any:
+    """One input is [[layer, call, output]] in Keras 2."""
+    one = isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list)
+    return ends[0] if one else ends
+
+
+def _without_dtype(value: Any) -> Any:
+    """An initializer of Keras 2 may say an element type, which its weight says too."""
+    if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
+        config = {k: v for k, v in value["config"].items() if k != "dtype"}
+        return {**value, "config": config}
+    return value

@@ -1,0 +1,99 @@
+"""Numbers from a file for the variables of a model: all of them are taken, or none."""
+
+from __future__ import annotations
+
+import warnings
+from collections.abc import Callable, Sequence
+from typing import Any, Final
+
+import numpy as np
+
+from seqir.errors import DTypeError, SeqirError, ShapeError, explain
+from seqir.ops.tensor import Variable
+from seqir.optimizers import Optimizer
+
+Array = np.ndarray[Any, Any]
+Read = Callable[[int, Variable], Array]
+"""Reads the array with a number, for a variable; its shape is compared first."""
+
+_SHOWN: Final = 10
+
+
+class Fitting:
+    """Arrays that have been read and wait until all of them are known to fit.
+
+    Args:
+        source: the file, for messages.
+        skip_mismatch: leave out layers that do not fit, with a warning.
+    """
+
+    def __init__(self, source: str, *, skip_mismatch: bool = False) -> None:
+        self.source = source
+        self.skip_mismatch = skip_mismatch
+        self._pairs: list[tuple[Variable, Array]] = []
+        self._wrong: list[str] = []
+
+    def take(
+        self, who: str, variables: Sequence[Variable], found: int, read: Read
+    ) -> None:
+        """Read the arrays of one layer, of which the file has `found`."""
+        if found != len(variables):
+            self.refuse(
+                f"{who} has {len(variables)} weights, the file has {found} in its place"
+            )
+            return
+        try:
+            pairs = [(v, read(i, v)) for i, v in enumerate(variables)]
+        except (ShapeError, DTypeError) as error:
+            self.refuse(f"{who}: {explain(error)}")
+        else:
+            self._pairs.extend(pairs)
+
+    def take_state(self, optimizer: Optimizer, found: int, read: Read) -> None:
+        """Read the state of an optimizer; what does not fit is left, with a warning.
+
+        A file of an optimizer that made no step holds the number of steps, and the
+        learning rate, alone.
+        """
+        variables = optimizer.variables
+        if found < len(variables) and found <= 2:
+            variables = variables[:found]
+        try:
+            if found != len(variables):
+                raise ShapeError(
+                    f"it has {len(variables)} variables, the file has {found}"
+                )
+            self._pairs.extend((v, read(i, v)) for i, v in enumerate(variables))
+        except SeqirError as error:
+            warnings.warn(
+                f"the state of optimizer {optimizer.name!r} in {self.source} is of "
+                f"another optimizer, it starts anew: {explain(error)}",
+                stacklevel=5,
+            )
+
+    def refuse(self, why: str) -> None:
+        """Remember what does not fit."""
+        self._wrong.append(why)
+
+    def finish(self) -> None:
+        """Give all variables their arrays.
+
+        Raises: ShapeError if anything does not fit, and nothing has changed then.
+        """
+        if self._wrong:
+            shown = "; ".join(self._wrong[:_SHOWN])
+            more = len(self._wrong) - _SHOWN
+            text = f"{shown}; and {more} more" if more > 0 else shown
+            if not self.skip_mismatch:
+                raise ShapeError(
+                    f"the weights in {self.source} belong to another model: {text}. "
+                    "With skip_mismatch=True what fits is loaded"
+                )
+            warnings.warn(
+                f"left out of {self.source}, as skip_mismatch=True says: {text}",
+                stacklevel=4,
+            )
+        self._pairs.reverse()
+        while self._pairs:  # an array goes when its variable has it
+            variable, array = self._pairs.pop()
+            variable.assign(array)

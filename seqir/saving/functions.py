@@ -1,0 +1,149 @@
+"""Functions of `seqir.ops` in a model, as the operations that Keras stores.
+
+Keras keeps an operation by the name of its class, ``ReduceLogSum`` for
+``reduce_log_sum``, with the arguments of its ``__init__`` apart from those that it is
+called with. Ours are functions of all of them, with the same names.
+"""
+
+from __future__ import annotations
+
+import inspect
+import re
+from collections.abc import Mapping
+from typing import Any, Final
+
+from seqir import naming, ops
+from seqir.errors import UnsupportedError
+from seqir.ops.call import FunctionCall
+
+_ROOMS: Final = {
+    "nn": """
+        average_pool binary_crossentropy categorical_crossentropy celu conv
+        conv_transpose depth_to_space depthwise_conv elu gelu glu hard_shrink
+        hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid log_softmax max_pool
+        moments multi_hot normalize one_hot relu relu6 selu separable_conv sigmoid silu
+        soft_shrink softmax softplus softsign space_to_depth
+        sparse_categorical_crossentropy sparse_plus sparse_sigmoid sparsemax squareplus
+        tanh_shrink threshold dot_product_attention""",
+    "math": "erf erfc in_top_k logsumexp rsqrt segment_sum top_k",
+    "core": """
+        cast convert_to_tensor saturate_cast scatter scatter_update slice slice_update
+        stop_gradient unstack""",
+    "linalg": "norm",
+}
+_ROOM_OF: Final = {f: room for room, names in _ROOMS.items() for f in names.split()}
+"""Where Keras keeps the classes; all others are in ``numpy``."""
+
+_SPELLED: Final = {
+    "allclose": "AllClose", "getitem": "GetItem", "isin": "IsIn",
+    "searchsorted": "SearchSorted", "deg2rad": "Deg2rad", "rad2deg": "Rad2deg",
+    "log1p": "Log1p",
+}  # fmt: skip
+
+_NONE_IN_KERAS_TEXT: Final = """
+    add_n batch_normalization convert_to_numpy dtype empty expand_like eye
+    hard_swish identity is_tensor layer_normalization mish ones rms_normalization
+    shape squared_difference swish tri zeros
+"""
+_NONE_IN_KERAS: Final = frozenset(_NONE_IN_KERAS_TEXT.split())
+
+_OPERANDS_TEXT: Final = """
+    x x1 x2 xs inputs kernel depthwise_kernel pointwise_kernel target output start
+    stop step bins fill_value key targets predictions array condlist choicelist
+    default indices values updates data segment_ids start_indices variable
+    sorted_sequence condition weights query value bias mask scale operands
+    constant_values y a
+"""
+_OPERANDS: Final = frozenset(_OPERANDS_TEXT.split())
+"""Parameters that Keras's operations are called with; the others make them."""
+
+_BY_CLASS: Final = {
+    "".join(name.split("_")).lower(): name
+    for name in ops.__all__
+    if inspect.isfunction(getattr(ops, name)) and name not in _NONE_IN_KERAS
+} | {"getitem": "getitem"}
+
+
+def is_operation(entry: Mapping[str, Any]) -> bool:
+    """Whether an entry of a model is an operation and not a layer."""
+    module = entry.get("module")
+    return isinstance(module, str) and bool(
+        re.fullmatch(r"keras\.(src\.)?ops(\.\w+)?", module)
+    )
+
+
+def is_known(kind: Any) -> bool:
+    """Whether `kind` is the class of an operation."""
+    return isinstance(kind, str) and kind.lower() in _BY_CLASS
+
+
+class Operation:
+    """A function of `seqir.ops` and the arguments that are not tensors.
+
+    Raises: UnsupportedError if seqir has no such function, or it has no such argument.
+    """
+
+    def __init__(self, kind: str, config: Mapping[str, Any]) -> None:
+        name = _BY_CLASS.get(kind.lower())
+        if name is None:
+            raise UnsupportedError(
+                f"seqir.ops has no function for the operation {kind!r}"
+            )
+        self.function = getattr(ops, name)
+        self.name = config.get("name") or naming.auto_name(name)
+        parameters = inspect.signature(self.function).parameters
+        self.config = {k: v for k, v in config.items() if k != "name"}
+        for unknown in self.config.keys() - parameters.keys():
+            if (value := self.config.pop(unknown)) not in (None, False):
+                raise UnsupportedError(
+                    f"ops.{name} has no argument {unknown!r}, which is {value!r} here"
+                )
+        self._free = [p for p in parameters.values() if p.name not in self.config]
+
+    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        """Call the function: `args` take the parameters that are still free."""
+        if self._free and self._free[0].kind is inspect.Parameter.VAR_POSITIONAL:
+            first = [*self.config.values()]
+            operands = args[0] if args and isinstance(args[0], list | tuple) else args
+            return self.function(*first, *operands, **kwargs)
+        given = dict(zip((p.name for p in self._free), args, strict=False))
+        if isinstance(given.get("key"), list):  # JSON has no tuples
+            given["key"] = tuple(given["key"])
+        return self.function(**{**given, **self.config, **kwargs})
+
+
+def entry(call: FunctionCall) -> dict[str, Any]:
+    """The dictionary that stands for a function in a model.
+
+    Raises: UnsupportedError for functions that Keras has no operation for.
+    """
+    name = call.function.__name__
+    if name in _NONE_IN_KERAS or getattr(ops, name, None) is not call.function:
+        raise UnsupportedError(
+            f"{call.name!r} is a call of {name}, which Keras has no operation for: put "
+            "it into a layer of your own"
+        )
+    kind = _SPELLED.get(name) or "".join(w.capitalize() for w in name.split("_"))
+    arguments = _bound(call)
+    return {
+        "module": f"keras.src.ops.{_ROOM_OF.get(name, 'numpy')}",
+        "class_name": kind,
+        "config": {
+            "name": call.name,
+            **{k: v for k, v in arguments.items() if k not in _OPERANDS},
+        },
+        "registered_name": kind,
+    }
+
+
+def operands(call: FunctionCall) -> list[Any]:
+    """What Keras's operation is called with."""
+    return [v for k, v in _bound(call).items() if k in _OPERANDS]
+
+
+def _bound(call: FunctionCall) -> dict[str, Any]:
+    """All arguments of the one call, by name, defaults included."""
+    made = call.calls[0]
+    bound = inspect.signature(call.function).bind(*made.args, **made.kwargs)
+    bound.apply_defaults()
+    return dict(bound.arguments)

@@ -1,0 +1,154 @@
+"""The older HDF5 layout: layers in their order, weights by their names.
+
+A file has the names of layers and, for each, the names of its weights, as attributes.
+Layers of file and model belong together by their order among those that have weights,
+or, if asked for, by their names.
+"""
+
+from __future__ import annotations
+
+import itertools
+from collections.abc import Sequence
+from typing import TYPE_CHECKING, Any, Final
+
+from seqir.errors import CorruptFileError
+from seqir.layers import Layer
+from seqir.ops.tensor import Variable
+from seqir.optimizers import Optimizer
+from seqir.saving.fitting import Fitting
+from seqir.saving.hdf5 import H5Reader, join
+from seqir.train.weights import keys_of
+
+if TYPE_CHECKING:
+    import h5py
+
+MODEL: Final = "model_weights"
+STATE: Final = "optimizer_weights"
+TOP: Final = "top_level_model_weights"
+_ATTRIBUTE_LIMIT: Final = 64512
+"""Bytes of an attribute; longer lists of names are kept in parts."""
+
+
+def is_legacy(reader: H5Reader) -> bool:
+    """Whether a file has this layout."""
+    return MODEL in reader or reader.attribute("", "layer_names") is not None
+
+
+def weights_of(layer: Layer) -> list[Variable]:
+    """The weights of a layer in the order of the layout: what is trained first."""
+    return [*layer.trainable_weights, *layer.non_trainable_weights]
+
+
+def fit(
+    reader: H5Reader, fitting: Fitting, model: Any, *, by_name: bool = False
+) -> None:
+    """Read all weights of a model; `fitting` keeps them until they fit."""
+    root = MODEL if MODEL in reader else ""
+    names = _names(reader, root, "layer_names")
+    groups = {name: join(root, name) for name in names}
+    held = {n: _names(reader, g, "weight_names") for n, g in groups.items()}
+    stored = [name for name in names if held[name]]
+    layers = [layer for layer in model.layers if layer.weights]
+    if by_name:
+        pairs = [(layer, layer.name) for layer in layers if layer.name in stored]
+    elif len(stored) != len(layers):
+        fitting.refuse(
+            f"the model has {len(layers)} layers with weights "
+            f"({_few(layer.name for layer in layers)}), the file {len(stored)} "
+            f"({_few(stored)})"
+        )
+        return
+    else:
+        pairs = list(zip(layers, stored, strict=True))
+    for layer, name in pairs:
+        _take(reader, fitting, layer, name, groups[name], held[name])
+
+
+def fit_state(reader: H5Reader, fitting: Fitting, optimizer: Optimizer) -> None:
+    """Read the state of an optimizer, if the file has one."""
+    if STATE in reader:
+        names = _names(reader, STATE, "weight_names")
+        fitting.take_state(
+            optimizer, len(names), lambda i, v: _read(reader, f"{STATE}/{names[i]}", v)
+        )
+
+
+def _take(
+    reader: H5Reader,
+    fitting: Fitting,
+    layer: Layer,
+    name: str,
+    group: str,
+    held: Sequence[str],
+) -> None:
+    called = "" if name == layer.name else f", {name!r} in the file"
+    fitting.take(
+        f"layer {layer.name!r} ({type(layer).__name__}{called})",
+        weights_of(layer),
+        len(held),
+        lambda i, v: _read(reader, join(group, held[i]), v),
+    )
+
+
+def _read(reader: H5Reader, path: str, variable: Variable) -> Any:
+    return reader.read(path, variable.array.shape, variable.stored_type.dtype)
+
+
+def _names(reader: H5Reader, group: str, attribute: str) -> list[str]:
+    """A list of names, which may be kept in parts."""
+    found = reader.attribute(group, attribute)
+    if found is None:
+        parts = (reader.attribute(group, f"{attribute}{i}") for i in itertools.count())
+        found = list(
+            itertools.chain(*itertools.takewhile(lambda part: part is not None, parts))
+        )
+        if not found:
+            place = f"{group!r} in {reader.where}" if group else reader.where
+            raise CorruptFileError(f"{place} has no {attribute}")
+    names = list(found) if hasattr(found, "__len__") and len(found) else []
+    if not all(isinstance(name, str) for name in names):
+        raise CorruptFileError(f"{attribute} in {reader.where} is no list of names")
+    return names
+
+
+def _few(names: Any) -> str:
+    found = list(names)
+    rest = ", ..." if len(found) > 5 else ""
+    return ", ".join(map(repr, found[:5])) + rest
+
+
+# Writing.
+
+
+def write(file: h5py.File, model: Any, optimizer: Optimizer | None = None) -> None:
+    """Write the weights into a file that is open, as Keras does."""
+    root = file.create_group(MODEL)
+    _write_names(root, "layer_names", [layer.name for layer in model.layers])
+    for layer in model.layers:
+        _write_group(root.create_group(layer.name), weights_of(layer))
+    inside = {id(v) for layer in model.layers for v in layer.weights}
+    own = [v for v in weights_of(model) if id(v) not in inside]
+    _write_group(root.create_group(TOP), own)
+    if optimizer is not None:
+        _write_group(file.create_group(STATE), optimizer.variables)
+
+
+def _write_group(group: Any, variables: Sequence[Variable]) -> None:
+    names = keys_of(variables)
+    for name, variable in zip(names, variables, strict=True):
+        bfloat16 = variable.stored_type.dtype == "bfloat16"
+        array = variable.array
+        group[name] = array.view("V2") if bfloat16 else array
+    _write_names(group, "weight_names", names)
+
+
+def _write_names(group: Any, attribute: str, names: Sequence[str]) -> None:
+    data = [name.encode("utf-8") for name in names]
+    size = max(map(len, data), default=1) * len(data)
+    parts = -(-size // _ATTRIBUTE_LIMIT) or 1
+    if parts == 1:
+        group.attrs[attribute] = data
+        return
+    step = -(-len(data) // parts)
+    for part in range(0, len(data), step):
+        group.attrs[f"{attribute}{part // step}"] = data[part : part + step]

@@ -1,0 +1,295 @@
+"""Layers and what they are trained with, as the dictionaries that Keras stores.
+
+A dictionary names a class. Which classes there are is a closed table: seqir's own, and
+those that the caller passes as `custom_objects`. A name is never looked up anywhere
+else, so a file cannot say what is run.
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from seqir import layers
+from seqir.errors import CorruptFileError, UnsafeFileError, UnsupportedError
+from seqir.layers import Layer, configuration
+from seqir.ops.call import FunctionCall
+from seqir.saving import functions
+from seqir.saving.reasons import Reasons
+
+LAYERS: Final[dict[str, type[Layer]]] = {
+    cls.__name__: cls
+    for cls in map(layers.__dict__.get, layers.__all__)
+    if inspect.isclass(cls) and issubclass(cls, Layer)
+}
+
+_CODE: Final = {"Lambda": "runs Python code that the file holds"}
+_FOREIGN: Final = {
+    "TFSMLayer": "a TensorFlow SavedModel beside the file",
+    "TorchModuleWrapper": "a PyTorch module",
+    "JaxLayer": "a JAX function",
+    "FlaxLayer": "a Flax module",
+}
+_PATHS: Final = ("vocabulary", "filepath", "path", "weights")
+"""Arguments that Keras opens as files when they are strings."""
+
+
+class Decoder:
+    """Turns dictionaries back into objects, and gathers what cannot be turned.
+
+    Args:
+        source: the file, for messages.
+        custom_objects: classes and functions of the caller, by name.
+        models: the classes of models, by name.
+    """
+
+    def __init__(
+        self,
+        source: str,
+        custom_objects: Mapping[str, Any] | None,
+        models: Mapping[str, type[Layer]],
+    ) -> None:
+        self.reasons = Reasons(source)
+        self.custom = dict(custom_objects or {})
+        self.models = models
+        self._path: list[str] = []
+
+    def layer(self, entry: Any, decode: Callable[[Any, Any], Any]) -> Any:
+        """The layer (or operation) of an entry; None if it cannot be.
+
+        `decode(class, config)` makes models: they hold layers themselves.
+        """
+        name = _name_of(entry)
+        self._path.append(name)
+        made = None
+        kind = entry.get("class_name") if isinstance(entry, Mapping) else "?"
+        with self.reasons.gather(f"layer {'/'.join(self._path)!r} ({kind})"):
+            made = self._layer(entry, decode)
+        self._path.pop()
+        return made
+
+    def _layer(self, entry: Any, decode: Callable[[Any, Any], Any]) -> Any:
+        kind, config = class_and_config(entry)
+        custom = self._custom(entry)
+        if custom is not None:
+            return custom.from_config(self.values(config))
+        if functions.is_operation(entry):
+            return functions.Operation(kind, config)
+        _refuse_foreign(kind, entry, config)
+        if kind in self.models:
+            return decode(self.models[kind], config)
+        if kind not in LAYERS:
+            raise UnsupportedError(
+                f"seqir has no layer {kind!r}: replace it in the model, or pass a "
+                f"class of your own as custom_objects={{{kind!r}: ...}}"
+            )
+        return LAYERS[kind].from_config(self.values(config))
+
+    def _custom(self, entry: Mapping[str, Any]) -> Any:
+        """The caller's class or function for an entry, if there is one."""
+        if entry.get("class_name") == "function":
+            return self.custom.get(str(entry.get("config")))
+        for key in ("registered_name", "class_name"):
+            name = entry.get(key)
+            if isinstance(name, str) and name in self.custom:
+                return self.custom[name]
+        return None
+
+    def values(self, value: Any) -> Any:
+        """The value with custom objects in the places of their dictionaries."""
+        if isinstance(value, list | tuple):
+            return [self.values(v) for v in value]
+        if not isinstance(value, Mapping):
+            return value
+        if isinstance(value.get("class_name"), str):
+            return self._object(value)
+        return {k: self.values(v) for k, v in value.items()}
+
+    def _object(self, value: Mapping[str, Any]) -> Any:
+        kind = value["class_name"]
+        if kind == "__lambda__":
+            raise UnsafeFileError(
+                "it holds a lambda, Python code that would be run: give the function "
+                "a name, save again, and pass it in custom_objects"
+            )
+        custom = self._custom(value)
+        if kind == "function":
+            return custom if custom is not None else _known_function(value)
+        config = value.get("config")
+        if kind in ("__numpy__", "__tensor__"):
+            return configuration.array(value)
+        if kind == "slice":
+            return slice(*(config or {}).values())
+        if custom is not None:
+            return custom.from_config(self.values(config or {}))
+        _check_module(value)
+        return {**value, "config": self.values(config)} if config else dict(value)
+
+    def trained_with(self, value: Any, room: Any) -> Any:
+        """What `compile` got: names, objects or functions, in lists or by output.
+
+        `room` is `seqir.losses`, `metrics` or `optimizers`.
+        """
+        if isinstance(value, list | tuple):
+            return [self.trained_with(v, room) for v in value]
+        if not isinstance(value, Mapping):
+            return value
+        if not isinstance(value.get("class_name"), str):
+            return {k: self.trained_with(v, room) for k, v in value.items()}
+        made = self._object(value)
+        return room.deserialize(made) if isinstance(made, Mapping) else made
+
+
+def class_and_config(entry: Any) -> tuple[str, dict[str, Any]]:
+    """The name of the class and the configuration of an entry.
+
+    Raises: CorruptFileError for another form.
+    """
+    kind = entry.get("class_name") if isinstance(entry, Mapping) else None
+    config = entry.get("config", {}) if isinstance(entry, Mapping) else None
+    if not isinstance(kind, str) or not isinstance(config, Mapping):
+        raise CorruptFileError(
+            "a layer is stored as {'class_name': ..., 'config': {...}}, got "
+            f"{_short(entry)}"
+        )
+    return kind, dict(config)
+
+
+def encode_layer(layer: Any, describe: Callable[[Any], dict[str, Any]]) -> Any:
+    """The entry of a layer or operation; `describe` gives that of a model."""
+    if isinstance(layer, FunctionCall):
+        return functions.entry(layer)
+    if hasattr(layer, "connections"):
+        return describe(layer)
+    found = configuration.entry(layer)
+    _check_complete(type(layer), found["config"], layer.name)
+    return found
+
+
+def trained_with(value: Any, room: Any) -> Any:
+    """What `compile` got, in the form that `Decoder.trained_with` reads.
+
+    Raises: UnsupportedError for functions without a name.
+    """
+    if value is None or isinstance(value, str | int | float):
+        return value
+    if isinstance(value, list | tuple):
+        return [trained_with(v, room) for v in value]
+    if isinstance(value, Mapping):
+        return {k: trained_with(v, room) for k, v in value.items()}
+    if hasattr(value, "get_config"):
+        return room.serialize(value)
+    return function(value)
+
+
+def function(value: Any) -> dict[str, Any]:
+    """The dictionary that stands for a function: its name.
+
+    Raises: UnsupportedError for a lambda and for what has no name.
+    """
+    name = getattr(value, "__name__", "<lambda>")
+    if name == "<lambda>":
+        raise UnsupportedError(
+            f"{value!r} has no name that a file could keep: define it with def, and "
+            "pass it in custom_objects when the file is loaded"
+        )
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": name,
+        "registered_name": "function",
+    }
+
+
+def json_value(value: Any) -> Any:
+    """For `json.dumps(default=...)`: arrays, functions and sizes of other types."""
+    if isinstance(value, np.ndarray | np.generic):
+        return value.tolist()
+    if callable(value):
+        return function(value)
+    raise UnsupportedError(
+        f"{value!r} of type {type(value).__name__} cannot be kept in a file: let "
+        "get_config return numbers, strings, lists and dictionaries"
+    )
+
+
+def _check_complete(cls: type[Layer], config: Mapping[str, Any], name: str) -> None:
+    """UnsupportedError if a layer of the caller's does not say its own arguments."""
+    needed = [
+        p.name
+        for p in inspect.signature(cls).parameters.values()
+        if p.default is p.empty and p.kind is p.POSITIONAL_OR_KEYWORD
+    ]
+    if missing := [p for p in needed if p not in config]:
+        raise UnsupportedError(
+            f"get_config of layer {name!r} does not have {missing[0]!r}, which "
+            f"{cls.__name__} needs: define get_config, or declare the arguments as "
+            "fields"
+        )
+
+
+def _name_of(entry: Any) -> str:
+    config = entry.get("config") if isinstance(entry, Mapping) else None
+    name = config.get("name") if isinstance(config, Mapping) else None
+    return name[:80] if isinstance(name, str) else "?"
+
+
+def _refuse_foreign(
+    kind: str, entry: Mapping[str, Any], config: Mapping[str, Any]
+) -> None:
+    if kind in _CODE:
+        raise UnsafeFileError(
+            f"{kind} {_CODE[kind]}, which seqir never does: replace it with a layer, "
+            "or pass a class of your own in custom_objects"
+        )
+    if kind in _FOREIGN:
+        raise UnsupportedError(
+            f"{kind} wraps {_FOREIGN[kind]}: export that part to ONNX on its own"
+        )
+    for name in _PATHS:
+        if isinstance(config.get(name), str):
+            raise UnsafeFileError(
+                f"its {name}={config[name]!r} names a file, and no path from a file "
+                "is opened"
+            )
+    _check_module(entry)
+
+
+def _check_module(entry: Mapping[str, Any]) -> None:
+    module = entry.get("module")
+    function = module == "builtins" and entry["class_name"] == "function"
+    if module is None or function:
+        return
+    kind, registered = entry["class_name"], entry.get("registered_name")
+    root = module.split(".")[0] if isinstance(module, str) else module
+    if root not in ("keras", "seqir", "tf_keras", "tensorflow"):
+        if isinstance(registered, str):
+            raise UnsupportedError(
+                f"{registered!r} is a class of {module}: pass it as "
+                f"custom_objects={{{registered!r}: ...}}"
+            )
+        raise UnsafeFileError(
+            f"{module}.{kind} is not a class of Keras, and no name from a file is "
+            "looked up"
+        )
+
+
+def _known_function(value: Mapping[str, Any]) -> str:
+    """The name of a function that Keras and seqir have."""
+    name = value.get("config")
+    module = value.get("module")
+    ours = isinstance(module, str) and module.split(".")[0] in ("builtins", "keras")
+    if not isinstance(name, str) or not (ours or module is None):
+        raise UnsafeFileError(
+            f"the function {module}.{_short(name)} is not one of Keras: pass it in "
+            "custom_objects"
+        )
+    return name
+
+
+def _short(value: Any) -> str:
+    text = repr(value)
+    return text if len(text) <= 120 else f"{text[:120]}..."

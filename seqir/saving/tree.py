@@ -1,0 +1,109 @@
+"""Where Keras keeps the weights of a model: a path for each layer.
+
+A path is made of the names of attributes and, inside of lists, of the names of
+classes: ``layers/dense_1`` is the second Dense of a model, whatever its own name is. An
+object that is found twice is kept at its first path.
+"""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Iterator
+from dataclasses import dataclass
+from typing import Any, Final
+
+from seqir.layers import Layer
+from seqir.naming import to_snake_case
+from seqir.ops.call import FunctionCall
+from seqir.ops.tensor import Variable
+from seqir.optimizers import Optimizer
+
+OPTIMIZER: Final = "optimizer"
+
+_INTERNAL_TEXT: Final = """
+    _own_variables _layers _sessions _losses _keys _runner _tensors _input_layer
+    _names _input_structure _output_structure _calls _operations _compiled _history
+    _built_by _trainable_variables _variables calls
+"""
+_INTERNAL: Final = frozenset(_INTERNAL_TEXT.split())
+"""What layers and models keep for themselves."""
+
+
+@dataclass(frozen=True)
+class Place:
+    """An object that may have variables, and the path it is kept at."""
+
+    path: str
+    name: str
+    variables: tuple[Variable, ...]
+
+    @property
+    def group(self) -> str:
+        """The group of a file that holds the variables as ``0``, ``1``, ..."""
+        return f"{self.path}/vars" if self.path else "vars"
+
+
+def places(model: Layer, optimizer: Optimizer | None = None) -> list[Place]:
+    """The places of a model, and those of its optimizer."""
+    seen: set[int] = set()
+    found = list(_places(model, "", seen))
+    if optimizer is not None:
+        found.extend(_places(optimizer, OPTIMIZER, seen))
+    return found
+
+
+def _places(thing: Any, path: str, seen: set[int]) -> Iterator[Place]:
+    if id(thing) in seen:
+        return
+    seen.add(id(thing))
+    yield Place(path, thing.name, tuple(_own_variables(thing)))
+    for name, child in _children(thing):
+        inner = f"{path}/{name}" if path else name
+        if isinstance(child, Layer | Optimizer):
+            yield from _places(child, inner, seen)
+        else:
+            yield from _contained(child, inner, seen)
+
+
+def _contained(container: Any, path: str, seen: set[int]) -> Iterator[Place]:
+    items = list(container.values()) if isinstance(container, dict) else container
+    used: Counter[str] = Counter()
+    for item in items:
+        single = isinstance(item, Layer | Optimizer)
+        if not single and not isinstance(item, list | tuple | dict):
+            continue
+        name = to_snake_case(type(item).__name__) if single else "container"
+        count = used[name]
+        used[name] += 1
+        inner = f"{path}/{name}_{count}" if count else f"{path}/{name}"
+        if single:
+            yield from _places(item, inner, seen)
+        else:
+            yield from _contained(item, inner, seen)
+
+
+def _children(thing: Any) -> Iterator[tuple[str, Any]]:
+    """Attributes that may hold layers, in Keras's order: private ones last."""
+    if hasattr(thing, "connections") and "_built_by" not in vars(thing):
+        layers = [x for x in thing.layers if not isinstance(x, FunctionCall)]
+        yield "layers", layers
+    names: list[str] = sorted(vars(thing))
+    for name in sorted(names, key=_is_private):
+        child = vars(thing)[name]
+        if name not in _INTERNAL and _may_hold(child):
+            yield name, child
+
+
+def _is_private(name: str) -> bool:
+    return name.startswith("_")
+
+
+def _may_hold(child: Any) -> bool:
+    return isinstance(child, Layer | Optimizer | list | tuple | dict)
+
+
+def _own_variables(thing: Any) -> list[Variable]:
+    if isinstance(thing, Optimizer):
+        return thing.variables
+    own = thing._own_variables  # pyright: ignore[reportPrivateUsage]
+    return sorted(own, key=lambda variable: not variable.trainable_by_design)

@@ -1,0 +1,234 @@
+"""Files of weights that Keras reads and writes: ``.weights.h5``, whole or in shards."""
+
+from __future__ import annotations
+
+import contextlib
+import json
+import os
+from collections.abc import Generator, Iterable, Iterator, Mapping
+from contextlib import contextmanager
+from pathlib import Path
+from typing import TYPE_CHECKING, Any, BinaryIO, Final
+
+from seqir.errors import (
+    ArgumentError,
+    CorruptFileError,
+    MissingPackageError,
+    UnsafeFileError,
+)
+from seqir.files import open_file, staged
+from seqir.layers import Layer
+from seqir.ops.tensor import Variable
+from seqir.optimizers import Optimizer
+from seqir.saving import jsontext
+from seqir.saving.fitting import Fitting
+from seqir.saving.hdf5 import H5Reader, open_hdf5
+from seqir.saving.tree import OPTIMIZER, Place, places
+
+if TYPE_CHECKING:
+    import h5py
+
+GIB: Final = 2**30
+
+
+def hdf5() -> Any:
+    """The package h5py.
+
+    Raises: MissingPackageError with the command to type.
+    """
+    try:
+        import h5py
+    except ImportError as error:
+        raise MissingPackageError(
+            "Keras's files need h5py: pip install 'seqir[keras]'"
+        ) from error
+    return h5py
+
+
+# Writing.
+
+
+def write(
+    path: str | os.PathLike[str], model: Layer, optimizer: Optimizer | None = None
+) -> None:
+    """Write weights and the optimizer's state; `path` is written in place."""
+    h5py = hdf5()
+    with h5py.File(path, "w") as file:
+        for place in places(model, optimizer):
+            _write_place(file, place, place.variables)
+
+
+def write_shards(
+    path: str | os.PathLike[str],
+    model: Layer,
+    optimizer: Optimizer | None,
+    max_shard_size: float,
+) -> None:
+    """Write files of at most `max_shard_size` GiB, and a ``.json`` of what is where.
+
+    Units: `max_shard_size`: GiB.
+    Raises: ArgumentError if one array is larger than a shard.
+    """
+    h5py = hdf5()
+    target = Path(path)
+    stem = target.name.removesuffix(".json").removesuffix(".weights")
+    limit = max_shard_size * GIB
+    where: dict[str, list[str]] = {}
+    total = size = number = 0
+    with staged(path) as scratch, contextlib.ExitStack() as stack:
+
+        def shard() -> tuple[str, h5py.File]:
+            name = f"{stem}_{number:05}.weights.h5"
+            opened = h5py.File(scratch.with_name(name), "w")
+            return name, stack.enter_context(opened)
+
+        name, file = shard()
+        for place in places(model, optimizer):
+            for index, variable in enumerate(place.variables):
+                if variable.nbytes > limit:
+                    raise ArgumentError(
+                        f"{variable.path!r} has {variable.nbytes / GIB:.3g} GiB, more "
+                        f"than max_shard_size={max_shard_size}"
+                    )
+                if size + variable.nbytes > limit and size:
+                    stack.close()
+                    number, size = number + 1, 0
+                    name, file = shard()
+                _write_variable(_group(file, place), index, variable)
+                names = where.setdefault(f"/{place.group}", [])
+                if name not in names:
+                    names.append(name)
+                size += variable.nbytes
+                total += variable.nbytes
+        stack.close()
+        table = {"metadata": {"total_size": float(total)}, "weight_map": where}
+        scratch.write_text(json.dumps(table, indent=4))
+
+
+def _write_place(file: h5py.File, place: Place, variables: Iterable[Variable]) -> None:
+    group = _group(file, place)
+    for index, variable in enumerate(variables):
+        _write_variable(group, index, variable)
+
+
+def _group(file: h5py.File, place: Place) -> Any:
+    group = file.require_group(place.group)
+    group.attrs["name"] = place.name
+    return group
+
+
+def _write_variable(group: Any, index: int, variable: Variable) -> None:
+    array = variable.array
+    if variable.stored_type.dtype == "bfloat16":  # HDF5 has no such type
+        group[str(index)] = array.view("V2")
+        group[str(index)].attrs["dtype"] = "bfloat16"
+    else:
+        group[str(index)] = array
+
+
+# Reading.
+
+
+class Shards:
+    """The groups of one file or of several, as one."""
+
+    def __init__(self, readers: Mapping[str, H5Reader], where: Any = None) -> None:
+        self._readers = readers
+        self._where = where
+
+    def groups(self) -> Iterator[str]:
+        """Paths of all groups that hold variables."""
+        if self._where is not None:
+            yield from (group.lstrip("/") for group in self._where)
+            return
+        for reader in self._readers.values():
+            paths = (path.rpartition("/")[0] for path in reader.datasets())
+            yield from dict.fromkeys(paths)
+
+    def count(self, group: str) -> int:
+        """How many variables a group has; 0 if it is not there."""
+        return sum(len(r.members(group)) for r in self._of(group) if group in r)
+
+    def read(self, group: str, index: int, variable: Variable) -> Any:
+        """The array of a variable."""
+        path = f"{group}/{index}"
+        for reader in self._of(group):
+            if path in reader:
+                dtype = variable.stored_type.dtype
+                return reader.read(path, variable.array.shape, dtype)
+        raise CorruptFileError(f"there is no {path!r}, though there are others beside")
+
+    def _of(self, group: str) -> list[H5Reader]:
+        if self._where is None:
+            return list(self._readers.values())
+        return [self._readers[name] for name in self._where.get(f"/{group}", ())]
+
+
+@contextmanager
+def open_weights(
+    source: str | os.PathLike[str] | BinaryIO, where: str = ""
+) -> Generator[Shards]:
+    """The weights in a ``.weights.h5`` file; `where` names one that is open."""
+    with open_hdf5(source, where) as reader:
+        yield Shards({"": reader})
+
+
+@contextmanager
+def open_shards(path: str | os.PathLike[str]) -> Generator[Shards]:
+    """The weights in the files that a ``.weights.json`` names.
+
+    Raises: UnsafeFileError for a name that is not that of a file beside it,
+        CorruptFileError for another form.
+    """
+    where = Path(path).name
+    with open_file(path) as file:
+        table = jsontext.parse(file.read(jsontext.MAX_BYTES + 1), where)
+    found = table.get("weight_map") if isinstance(table, dict) else None
+    if not isinstance(found, dict):
+        raise CorruptFileError(f"{where} has no weight_map")
+    weight_map = {group: _names(names, where) for group, names in found.items()}
+    used = dict.fromkeys(name for names in weight_map.values() for name in names)
+    with contextlib.ExitStack() as stack:
+        folder = Path(path).parent
+        readers = {n: stack.enter_context(open_hdf5(folder / n)) for n in used}
+        yield Shards(readers, weight_map)
+
+
+def _names(found: Any, where: str) -> list[str]:
+    names = [found] if isinstance(found, str) else found
+    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+        raise CorruptFileError(f"{where} has a weight_map that names no files: {found}")
+    for name in names:
+        if name != Path(name).name or "\\" in name or not name.endswith(".h5"):
+            raise UnsafeFileError(
+                f"{where} says that weights are in {name!r}, which is no .h5 file "
+                "beside it"
+            )
+    return names
+
+
+def fit(
+    shards: Shards, fitting: Fitting, model: Layer, optimizer: Optimizer | None = None
+) -> None:
+    """Read all weights; `fitting` keeps them until they are known to fit."""
+    wanted = places(model)
+    for place in wanted:
+        found = shards.count(place.group)
+        if place.variables and not found:
+            fitting.refuse(f"{place.name!r} is not there, it would be {place.group!r}")
+        elif place.variables or found:
+            fitting.take(
+                f"layer {place.name!r} ({place.path or 'the model itself'})",
+                place.variables,
+                found,
+                lambda i, v, group=place.group: shards.read(group, i, v),
+            )
+    known = {place.group for place in wanted}
+    for group in shards.groups():
+        of_optimizer = group.startswith(f"{OPTIMIZER}/")
+        if group not in known and not of_optimizer and shards.count(group):
+            fitting.refuse(f"the file has {group!r}, which the model has not")
+    if optimizer is not None and (found := shards.count(f"{OPTIMIZER}/vars")):
+        fitting.take_state(
+            optimizer, found, lambda i, v: shards.read(f"{OPTIMIZER}/vars", i, v)
+        )

@@ -1,0 +1,99 @@
+"""Which models of seqir.applications are compared with Keras's.
+
+`PUBLISHED` models are built as for the weights of ImageNet, whose files are recorded
+instead of read: structure, and where the weights would come from. `COMPUTED` models
+are small, and computed by both sides with the same numbers.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from typing import Any
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call of an application; `slow` if it is not for every run."""
+
+    function: str
+    arguments: dict[str, Any] = field(default_factory=dict)
+    slow: bool = False
+
+    @property
+    def id(self) -> str:
+        """The call in short."""
+        given = ",".join(f"{k}={v}" for k, v in self.arguments.items())
+        return f"{self.function}({given})".replace(" ", "")
+
+
+def small(function: str, size: int, *, slow: bool = False, **arguments: Any) -> Case:
+    """A model of small images."""
+    return Case(function, {"input_shape": (size, size, 3), **arguments}, slow)
+
+
+def without_top(
+    function: str, pooling: str | None = "avg", *, slow: bool = False, **arguments: Any
+) -> Case:
+    """A model that ends with its features."""
+    return Case(function, {"include_top": False, "pooling": pooling, **arguments}, slow)
+
+
+PUBLISHED = [
+    Case("Xception"),
+    without_top("Xception", "max"),
+    Case("VGG16", slow=True),
+    without_top("VGG16", None),
+    Case("VGG19", slow=True),
+    without_top("VGG19"),
+    Case("ResNet50"),
+    without_top("ResNet50"),
+    Case("ResNet101"),
+    without_top("ResNet101", None, slow=True),
+    Case("ResNet152"),
+    without_top("ResNet152", "max", slow=True),
+    Case("ResNet50V2"),
+    without_top("ResNet50V2", "max"),
+    Case("ResNet101V2"),
+    without_top("ResNet101V2", slow=True),
+    Case("ResNet152V2"),
+    without_top("ResNet152V2", None, slow=True),
+    Case("MobileNet"),
+    Case("MobileNet", {"alpha": 0.25, "input_shape": (128, 128, 3)}),
+    without_top("MobileNet", alpha=0.5),
+    without_top("MobileNet", "max", alpha=0.75, input_shape=(160, 160, 3)),
+    Case("MobileNetV2"),
+    Case("MobileNetV2", {"alpha": 1.4, "input_shape": (96, 96, 3)}),
+    without_top("MobileNetV2", alpha=0.35),
+    without_top("MobileNetV2", "max", input_shape=(100, 100, 3)),
+    Case("MobileNetV3Small"),
+    Case("MobileNetV3Small", {"minimalistic": True}),
+    without_top("MobileNetV3Small", alpha=0.75),
+    without_top("MobileNetV3Small", "max", minimalistic=True),
+    Case("MobileNetV3Large"),
+    Case("MobileNetV3Large", {"alpha": 0.75, "dropout_rate": 0}),
+    without_top("MobileNetV3Large", "max", include_preprocessing=False),
+    without_top("MobileNetV3Large", None, minimalistic=True),
+]
+
+COMPUTED = [
+    small("Xception", 71, include_top=False, pooling="avg"),
+    small("VGG16", 32, include_top=False),
+    small("VGG16", 32, classes=7, slow=True),
+    small("VGG19", 33, include_top=False, pooling="max"),
+    small("ResNet50", 48, classes=10, classifier_activation=None),
+    small("ResNet101", 32, include_top=False, pooling="max", slow=True),
+    small("ResNet152", 32, include_top=False, pooling="avg", slow=True),
+    small("ResNet50V2", 49, include_top=False, pooling="avg"),
+    small("ResNet101V2", 32, classes=10, classifier_activation=None, slow=True),
+    small("ResNet152V2", 32, include_top=False, pooling="max", slow=True),
+    small("MobileNet", 64, alpha=0.25, depth_multiplier=2, classifier_activation=None),
+    Case("MobileNet", {"alpha": 0.5, "input_shape": (65, 48, 3), "include_top": False}),
+    small("MobileNetV2", 64, alpha=0.35, classifier_activation=None),
+    Case("MobileNetV2", {"input_shape": (47, 66, 3), "include_top": False}),
+    small("MobileNetV3Small", 64, classes=10, classifier_activation=None),
+    small("MobileNetV3Small", 33, alpha=1.4, minimalistic=True, dropout_rate=0),
+    small("MobileNetV3Large", 48, include_top=False, pooling="max"),
+]
+
+HEADS = ("Xception", "MobileNetV2", "MobileNetV3Small")
+"""Whose features learn a new head in every run; in slow runs all do."""
