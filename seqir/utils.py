@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import importlib
 import random
 from typing import Any
 
@@ -9,6 +10,16 @@ import numpy as np
 
 from seqir import initializers, naming
 from seqir.errors import ArgumentError
+
+_ELSEWHERE = {
+    "PyDataset": "seqir.data",
+    "array_to_img": "seqir.images",
+    "get_file": "seqir.downloads",
+    "image_dataset_from_directory": "seqir.images",
+    "img_to_array": "seqir.images",
+    "load_img": "seqir.images",
+    "save_img": "seqir.images",
+}
 
 
 def set_random_seed(seed: int) -> None:
@@ -47,3 +58,9 @@ def plot_model(model: Any, to_file: Any = "model.svg", **options: Any) -> Any:
     from seqir.plot import plot_model as plot
 
     return plot(model, to_file, **options)
+
+
+def __getattr__(name: str) -> Any:
+    if name in _ELSEWHERE:
+        return getattr(importlib.import_module(_ELSEWHERE[name]), name)
+    raise AttributeError(f"module 'seqir.utils' has no attribute {name!r}")

@@ -17,7 +17,12 @@ from seqir.model import Functional
 jax = pytest.importorskip("jax")
 jax.config.update("jax_disable_most_optimizations", True)  # one call per compilation
 keras = pytest.importorskip("keras")
+from keras.src.applications import convnext, inception_resnet_v2  # noqa: E402
 from keras.src.utils import file_utils  # noqa: E402
+
+# Keras would learn the shapes of these by computing with memory it has not filled.
+convnext.LayerScale.compute_output_shape = lambda _, shape: shape
+inception_resnet_v2.CustomScaleLayer.compute_output_shape = lambda _, shapes: shapes[0]
 
 FUNCTIONS = [n for n in applications.__all__ if n[0].isupper()]
 MODULES = [n for n in applications.__all__ if n[0].islower()]
@@ -85,7 +90,7 @@ def test_structure_and_files_are_those_of_keras(
     def get_file(
         fname: str, origin: str, cache_subdir: str, file_hash: str | None = None
     ) -> Path:
-        wanted.append((origin, file_hash and f"md5:{file_hash}"))
+        wanted.append((origin, file_hash))
         return NO_FILE
 
     def load(model: Any, path: Path) -> None:
@@ -112,11 +117,12 @@ def computed(request: Any) -> tuple[Any, Any]:
 def randomize(model: Any) -> None:
     """Weights that keep the size of what goes through, and statistics of all sizes."""
     rng = np.random.default_rng(0)
-    for w in model.weights:
+    for layer, w in ((layer, w) for layer in model.layers for w in layer.weights):
         shape = tuple(w.shape)
         if "kernel" in w.name:
-            receptive = shape[:2] if shape[-1] == 1 or "depth" in w.path else shape[:-1]
-            value = rng.normal(size=shape) * np.sqrt(2 / np.prod(receptive))
+            apart = "depthwise" in f"{type(layer).__name__}{w.name}".lower()
+            inputs = np.prod(shape[:2] if apart else shape[:-1])
+            value = rng.normal(size=shape) * np.sqrt(2 / inputs)
         elif w.name in ("gamma", "moving_variance"):
             value = rng.uniform(0.5, 1.5, shape)
         else:
@@ -126,7 +132,9 @@ def randomize(model: Any) -> None:
 
 def images(model: Any, n: int = 2) -> Any:
     rng = np.random.default_rng(1)
-    scaled_inside = any(type(a).__name__ == "Rescaling" for a in model.layers)
+    scaled_inside = any(
+        type(a).__name__ in ("Rescaling", "Normalization") for a in model.layers
+    )
     high = 255.0 if scaled_inside else 1.0
     return rng.uniform(-high, high, (n, *model.input_shape[1:])).astype(np.float32)
 
@@ -165,11 +173,8 @@ def test_new_head_learns_on_frozen_features(case: Case) -> None:
     features = base.predict(x, verbose=0)
     head = layers.Dense(3, activation="softmax")
     model = seqir.Model(base.input, head(base.output))
-    kernel, bias = (
-        np.random.default_rng(2).normal(size=(4, 3)),
-        np.array([0.1, -0.2, 0.3]),
-    )
-    kernel = np.linalg.pinv(features) @ kernel  # logits about 1, whatever the features
+    wanted, bias = np.random.default_rng(2).normal(size=(4, 3)), np.arange(3) / 10
+    kernel = np.linalg.pinv(features) @ wanted  # of the size that suits the features
     head.set_weights([kernel, bias])
     model.compile(
         optimizer=seqir.optimizers.SGD(0.5), loss="sparse_categorical_crossentropy"

@@ -18,6 +18,7 @@ import loopback
 import numpy as np
 import pytest
 
+import seqir
 from seqir import config, datasets
 from seqir.datasets import readers, words
 from seqir.errors import ArgumentError, CorruptFileError, UnsafeFileError
@@ -394,3 +395,7 @@ def test_datasets_need_no_pickle() -> None:
     for name, module in sys.modules.items():
         if name.startswith("seqir.datasets"):
             assert not hasattr(module, "pickle")
+
+
+def test_datasets_are_reached_from_seqir() -> None:
+    assert seqir.datasets.mnist.load_data is datasets.mnist.load_data

@@ -17,6 +17,7 @@ import loopback
 import numpy as np
 import pytest
 
+import seqir
 from seqir import downloads
 from seqir.downloads import cache, progress, transfer
 from seqir.errors import (
@@ -347,6 +348,7 @@ def test_without_a_size(site: loopback.Site) -> None:
 
 CHILD = """
 import sys
+import seqir
 from seqir import downloads
 url, known_hash = sys.argv[1:]
 print(downloads.fetch(url, known_hash=known_hash, subfolder="sub"))
@@ -467,3 +469,7 @@ def test_the_cache_is_looked_at_again_under_the_lock(
     (home / "sub" / "data.bin").write_bytes(DATA)
     assert get(site).read_bytes() == DATA
     assert site.asked == []
+
+
+def test_get_file_is_in_utils() -> None:
+    assert seqir.utils.get_file is downloads.get_file

@@ -251,7 +251,7 @@ def test_resizing_is_tensorflow_s(name: str) -> None:
     tf = pytest.importorskip("tensorflow")
     near = 0.2 if name == "bicubic" else 0.02
     for old, new in (
-        ((13, 29), (8, 8)), ((5, 6), (17, 32)), ((64, 48), (9, 100)), ((7, 7), (7, 3)),
+        ((13, 29), (8, 8)), ((5, 6), (17, 31)), ((64, 48), (9, 100)), ((7, 7), (7, 3)),
         ((1, 1), (4, 4)), ((40, 30), (20, 15)),
     ):  # fmt: skip
         picture = RNG.integers(0, 256, (*old, 3), np.uint8)
@@ -602,3 +602,12 @@ def test_folders_without_pictures(tmp_path: Path) -> None:
         ArgumentError, match=r"no pictures in .*: expected .*\.bmp, \.gi"
     ):
         load(tmp_path, labels=None)
+
+
+def test_keras_s_names_are_in_utils() -> None:
+    for name in NAMES:
+        assert getattr(seqir.utils, name) is getattr(images, name)
+    with pytest.raises(
+        AttributeError, match=r"'seqir\.utils' has no attribute 'nonsen"
+    ):
+        _ = seqir.utils.nonsense

@@ -25,13 +25,14 @@ NOT_IN_MODELS = (
 
 
 AXES = "axes"
-"""Families of layers with several axes: Keras cannot read them from its own .h5."""
+"""Families of layers with several axes or none: Keras misreads its own .h5 of them."""
 FAMILIES: dict[str, list[LayerSample]] = {}
 """Samples of a layer that can be branches of one model: their batches are equal."""
 for sample in SAMPLES:
     if not any(word in sample.id for word in NOT_IN_MODELS):
-        axes = make(sample).get_config().get("axis")
-        rest = f"-{AXES}" if isinstance(axes, list | tuple) and len(axes) > 1 else ""
+        axes = make(sample).get_config().get("axis", 0)
+        several = axes is None or (not isinstance(axes, int) and len(axes) != 1)
+        rest = f"-{AXES}" if several else ""
         key = f"{sample.layer}-{sample.shapes[0][0]}{rest}"
         FAMILIES.setdefault(key, []).append(sample)
 

@@ -80,22 +80,22 @@ class Application(Protocol):
 class Pretrained:
     """The two published files of weights learned on ImageNet: with and without top.
 
-    They are `<storage><stem>.h5` and `<storage><stem><no_top>.h5`; None for the MD5
-    where none was published.
+    They are `<storage><stem>.h5` and `<storage><stem><no_top>.h5`; the digests are
+    MD5 or SHA-256, None where none was published.
     """
 
     stem: str
-    md5: str | None
-    md5_no_top: str | None
+    digest: str | None
+    digest_no_top: str | None
     no_top: str = "_notop"
     storage: str = STORAGE
 
     def fetch(self, include_top: bool) -> Path:
         """Where the file is on this machine, downloaded if need be."""
-        end, md5 = ("", self.md5) if include_top else (self.no_top, self.md5_no_top)
+        end = "" if include_top else self.no_top
         return downloads.fetch(
             f"{self.storage}{self.stem}{end}.h5",
-            known_hash=md5 and f"md5:{md5}",
+            known_hash=self.digest if include_top else self.digest_no_top,
             subfolder="models",
         )
 

@@ -100,8 +100,12 @@ def _by_distance(kernel: Callable[[Array], Array]) -> Callable[[int, int], Array
     """An interpolation whose weights are a function of the distance, adding up to 1."""
 
     def matrix(old: int, new: int) -> Array:
-        centres = (np.arange(new) + 0.5) * (old / new) - 0.5
-        weights = kernel(np.abs(centres[:, None] - np.arange(old)))
+        # In single precision, as TensorFlow: where a kernel ends just at a pixel, it
+        # is the rounding that decides.
+        step = 1 / np.float32(new / old)
+        centres = (np.arange(new, dtype=np.float32) + 0.5) * step
+        places = np.arange(old, dtype=np.float32) + 0.5
+        weights = kernel(np.abs(places - centres[:, None]))
         return weights / weights.sum(1, keepdims=True)
 
     return matrix
