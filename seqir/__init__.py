@@ -14,6 +14,7 @@ from seqir.version import VERSION as __version__  # noqa: N811
 if TYPE_CHECKING:
     from seqir import (
         activations,
+        applications,
         callbacks,
         config,
         constraints,
@@ -38,6 +39,7 @@ if TYPE_CHECKING:
 
 _MODULES = (
     "activations",
+    "applications",
     "callbacks",
     "config",
     "constraints",
@@ -76,6 +78,7 @@ __all__ = [
     "Variable",
     "__version__",
     "activations",
+    "applications",
     "callbacks",
     "config",
     "constraints",

@@ -15,8 +15,9 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqir.errors import ExportError, LoadError
-from seqir.files import staged
+from seqir import dtypes
+from seqir.errors import CorruptFileError, ExportError, LoadError
+from seqir.files import open_file, staged
 
 NOTE: Final = "seqir"
 DIGEST: Final = "sha256"
@@ -51,26 +52,43 @@ def write(
 def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]]:
     """The arrays and the note of a file of `write`.
 
-    Raises: LoadError if it is missing, damaged, or another kind of file.
+    Raises: LoadError if it is missing or another kind of file, CorruptFileError if it
+        is damaged.
     """
     from safetensors import SafetensorError, safe_open
 
     target = Path(path)
-    if not target.is_file():
-        raise LoadError(f"there is no file {target}")
+    open_file(target).close()
+    dtypes.to_numpy("bfloat16")  # which NumPy does not know before
     try:
         with safe_open(target, framework="np") as file:
             metadata = dict(file.metadata() or {})
             arrays = {name: file.get_tensor(name) for name in file.keys()}  # noqa: SIM118
-    except (SafetensorError, OSError, ValueError, TypeError) as error:
-        raise LoadError(f"{target} is no safetensors file: {error}") from error
+    except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
+        # an AttributeError is an element type that NumPy does not have
+        raise CorruptFileError(
+            f"{target} is no safetensors file that seqir reads: {error}"
+        ) from error
     if NOTE not in metadata:
         raise LoadError(
             f"{target} was not written by seqir: it has no {NOTE!r} in its metadata"
         )
     if metadata.get(DIGEST) != _digest(arrays):
-        raise LoadError(f"{target} is damaged: its numbers do not have their digest")
-    return arrays, json.loads(metadata[NOTE])
+        raise CorruptFileError(
+            f"{target} is damaged: its numbers do not have their digest"
+        )
+    return arrays, _note(metadata[NOTE], target)
+
+
+def _note(text: str, target: Path) -> dict[str, Any]:
+    """The note, which the digest does not cover."""
+    try:
+        note = json.loads(text)
+    except (ValueError, RecursionError) as error:
+        raise CorruptFileError(f"{target} is damaged: its note is not JSON") from error
+    if not isinstance(note, dict):
+        raise CorruptFileError(f"{target} is damaged: its note is no dictionary")
+    return note
 
 
 def _digest(arrays: Mapping[str, Array]) -> str:

@@ -12,12 +12,13 @@ from typing import Any
 import h5py
 
 import seqir
-from seqir import layers
+from seqir import layers, ops
 from seqir.models import load_model
 
 Edit = Callable[[Any], Any]
 KINDS = (
     "m.keras", "m.h5", "m.weights.h5", "m.safetensors", "m.weights.json", "m.json",
+    "graph.json",
 )  # fmt: skip
 
 
@@ -36,17 +37,41 @@ def model() -> Any:
     return found
 
 
+def graph() -> Any:
+    """A model of branches, a function, a shared layer and a model inside of it."""
+    image = seqir.Input((8, 8, 3), name="image")
+    more = seqir.Input((4,), name="more")
+    shared = layers.Dense(4, name="shared", kernel_regularizer="l2")
+    x = layers.Conv2D(4, 3, strides=2, padding="same", name="conv")(image)
+    x = layers.ReLU(6.0, name="cap")(x)
+    x = layers.Reshape((16, 4), name="rows")(x)
+    x = ops.mean(x, axis=1)
+    inner = seqir.Sequential(
+        [seqir.Input((4,)), layers.Dense(4, name="in"), layers.Dropout(0.5)],
+        name="inner",
+    )
+    x = layers.Add(name="add")([shared(inner(x)), shared(more)])
+    x = layers.Concatenate(name="both")([x * 2.0, more])
+    return seqir.Model([image, more], layers.Softmax(name="end")(x), name="graph")
+
+
+_HOME = tempfile.TemporaryDirectory(prefix="seqir_models")
+
+
 @functools.cache
 def folder() -> Path:
     """One file of each kind; not to be changed."""
-    found = Path(tempfile.mkdtemp(prefix="seqir_model_files"))
+    found = Path(_HOME.name)
     made = model()
     for name in KINDS:
         if name.startswith(("m.keras", "m.h5")):
             made.save(found / name)
             load_model(found / name)  # what is imported then, is
-        elif name == "m.json":
-            (found / name).write_text(made.to_json())
+        elif name.endswith("weights.json"):
+            made.save_weights(found / name)
+            made.load_weights(found / name)
+        elif name.endswith("json"):
+            (found / name).write_text((made if name == "m.json" else graph()).to_json())
         else:
             made.save_weights(found / name)
             made.load_weights(found / name)

@@ -7,11 +7,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from loopback import serving
 
 import seqir
 from seqir import applications, config, downloads, layers
 from seqir.applications import imagenet_utils, mobilenet_v2
-from seqir.errors import ArgumentError, LoadError, ShapeError
+from seqir.errors import ArgumentError, DTypeError, LoadError, ShapeError
 
 MobileNet = functools.partial(applications.MobileNet, alpha=0.25)
 Xception = applications.Xception
@@ -32,15 +33,33 @@ def test_weights_are_read_from_a_file(tmp_path: Path) -> None:
             np.testing.assert_array_equal(a, b)
 
 
-def test_weights_of_imagenet_are_fetched_and_read(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+@pytest.mark.parametrize("include_top", [True, False])
+def test_published_files_are_found_and_read(
+    include_top: bool, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    saved = MobileNet(weights=None, include_top=False)
-    path = tmp_path / "published.safetensors"
-    saved.save_weights(path)
-    monkeypatch.setattr(downloads, "fetch", lambda url, **_: path)
-    loaded = MobileNet(include_top=False)
-    for a, b in zip(saved.get_weights(), loaded.get_weights(), strict=True):
+    """From a mirror on this machine, in the format that Keras 2 wrote them in."""
+    keras = pytest.importorskip("keras")
+    h5py = pytest.importorskip("h5py")
+    from keras.src.legacy.saving.legacy_h5_format import save_weights_to_hdf5_group
+
+    arguments: Any = {
+        "alpha": 0.25,
+        "input_shape": (128, 128, 3),
+        "include_top": include_top,
+    }
+    published = keras.applications.MobileNet(weights=None, **arguments)
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        save_weights_to_hdf5_group(file, published)
+    end = "" if include_top else "_no_top"
+    place = "/storage.googleapis.com/tensorflow/keras-applications/mobilenet"
+    monkeypatch.setenv("SEQIR_HOME", str(tmp_path / "home"))
+    monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+    with serving() as site:
+        monkeypatch.setenv("SEQIR_DOWNLOADS", site.url)
+        name = f"{place}/mobilenet_2_5_128_tf{end}.h5"
+        site.files[name] = (tmp_path / "w.h5").read_bytes()
+        loaded = applications.MobileNet(**arguments)
+    for a, b in zip(loaded.get_weights(), published.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
 
 
@@ -142,6 +161,7 @@ def test_other_channels_than_three() -> None:
 def test_input_tensor_is_the_input() -> None:
     images = seqir.Input((32, 32, 3), name="photo")
     model = MobileNet(weights=None, input_tensor=images, classes=2)
+    model(seqir.Input((32, 32, 3)))
     assert model.input is images
     assert model.layers[0].name == "photo"
 
@@ -264,6 +284,10 @@ def test_images_that_cannot_be_scaled() -> None:
         imagenet_utils.preprocess_input(x, "last")
     with pytest.raises(ShapeError, match=r"3 colours on axis -3 \(channels_first\)"):
         imagenet_utils.preprocess_input(x, "channels_first")
+    with pytest.raises(DTypeError, match="got a list of parts of different shapes"):
+        imagenet_utils.preprocess_input([x[0], x[1, 1:]])
+    with pytest.raises(DTypeError, match="expected an array of numbers"):
+        imagenet_utils.preprocess_input("photo.jpg")
 
 
 @pytest.fixture

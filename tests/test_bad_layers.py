@@ -15,6 +15,7 @@ import seqir
 from seqir import layers as k
 from seqir.errors import (
     ArgumentError,
+    CorruptFileError,
     DTypeError,
     GraphError,
     ShapeError,
@@ -377,7 +378,21 @@ STACKS: list[Case] = [
      GraphError, r"one input; use the functional API, Model\(inputs, outputs\)"),
 ]  # fmt: skip
 
-CASES = [*ARGUMENTS, *INPUTS, *STACKS]
+CONFIGS: list[Case] = [
+    ("a quantized policy", lambda: k.Dense(2, dtype={"class_name": "Int8"}),
+     UnsupportedError, "the dtype policy 'Int8' with config None is not one of"),
+    ("what only Keras has", lambda: k.Dense.from_config(
+     {"units": 2, "quantization_config": {"bits": 8}}), UnsupportedError,
+     "Dense of seqir has no 'quantization_config', which is {'bits': 8} here"),
+    ("an array of another form", lambda: k.Rescaling.from_config(
+     {"scale": {"class_name": "__tensor__", "config": [1.0]}}), CorruptFileError,
+     r"an array is stored as value and dtype, got \[1.0\]"),
+    ("an activation that is no layer", lambda: k.Dense(
+     2, activation={"class_name": "Nope", "config": {}}), ArgumentError,
+     "activation 'Nope' is no layer of seqir"),
+]  # fmt: skip
+
+CASES = [*ARGUMENTS, *INPUTS, *STACKS, *CONFIGS]
 
 
 @pytest.mark.parametrize(

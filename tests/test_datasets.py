@@ -322,6 +322,19 @@ def test_idx_files_of_another_size(tmp_path: Path) -> None:
         readers.read_idx(path)
 
 
+def test_an_array_that_says_it_is_larger(tmp_path: Path) -> None:
+    path = tmp_path / "file"
+    member = io.BytesIO()
+    header = {"descr": "<f8", "fortran_order": False, "shape": (2**40,)}
+    np.lib.format.write_array_header_1_0(member, header)
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("x.npy", member.getvalue() + bytes(16))
+    with pytest.raises(
+        CorruptFileError, match=r"not have the numbers of x \(1099511627"
+    ):
+        readers.read_npz(path, "x")
+
+
 def test_links_in_an_archive_are_not_followed(tmp_path: Path) -> None:
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w:gz") as archive:
@@ -373,6 +386,7 @@ def test_batches_of_something_else(tmp_path: Path) -> None:
     path.write_bytes(files.tar_gz({"x": good}))
     ((found, _),) = datasets.cifar100.read_batches(path, ["x"], "labels")
     assert found.shape == (300, 32, 32, 3)
+    assert found.flags.writeable
 
 
 def test_an_attack_in_an_archive_runs_nothing(tmp_path: Path) -> None:

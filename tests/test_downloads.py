@@ -91,6 +91,7 @@ def test_a_file_in_the_cache_needs_no_network_and_no_pooch(
     monkeypatch.setitem(sys.modules, "pooch", None)
     assert get(site).read_bytes() == DATA
     assert site.asked == []
+    assert [p.name for p in (home / "sub").iterdir()] == ["data.bin"]
     (home / "sub").chmod(0o700)
 
 

@@ -607,7 +607,5 @@ def test_folders_without_pictures(tmp_path: Path) -> None:
 def test_keras_s_names_are_in_utils() -> None:
     for name in NAMES:
         assert getattr(seqir.utils, name) is getattr(images, name)
-    with pytest.raises(
-        AttributeError, match=r"'seqir\.utils' has no attribute 'nonsen"
-    ):
+    with pytest.raises(AttributeError, match=r"'seqir\.utils' has no attribute 'non"):
         _ = seqir.utils.nonsense

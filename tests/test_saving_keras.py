@@ -114,5 +114,3 @@ def same_weights(model: Any, other: Any) -> None:
     assert len(found) == len(wanted)
     for mine, its in zip(found, wanted, strict=True):
         np.testing.assert_array_equal(mine, its)
-
-

@@ -166,7 +166,11 @@ def _block(
 
 
 def dropout_top(
-    x: KerasTensor, classes: int, activation: Any, rate: float
+    x: KerasTensor,
+    classes: int,
+    activation: Any,
+    rate: float,
+    bias_initializer: Any = "zeros",
 ) -> KerasTensor:
     """Mean over the image, dropout, one Dense called ``predictions``."""
     x = layers.GlobalAveragePooling2D(name="avg_pool")(x)
@@ -175,6 +179,7 @@ def dropout_top(
         classes,
         activation=activation,
         kernel_initializer=VarianceScaling(1.0 / 3.0, "fan_out", "uniform"),
+        bias_initializer=bias_initializer,
         name="predictions",
     )(x)
 

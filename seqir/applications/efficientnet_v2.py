@@ -37,6 +37,7 @@ from seqir.applications.frame import (
     channel_axis,
 )
 from seqir.applications.imagenet_utils import decode_predictions, preprocessing
+from seqir.initializers import Constant
 from seqir.model import Functional
 from seqir.ops.tensor import KerasTensor
 
@@ -111,7 +112,7 @@ def _scaled(
     frame = Frame(
         Pretrained(f"efficientnet_v2/{default_name}", digest, digest_no_top),
         default_size,
-        top=partial(dropout_top, rate=0.2),
+        top=partial(dropout_top, rate=0.2, bias_initializer=Constant(0.0)),
     )
     network = partial(_features, stages=stages, stem=stem, width=width, depth=depth)
 

@@ -224,16 +224,16 @@ class Frame:
                 f"input_shape={format_shape(shape)}"
             )
         wanted = image_shape(self.default_size, 3)
-        if weights == IMAGENET and sized and shape != wanted:
+        if weights == IMAGENET and include_top and sized and shape != wanted:
             raise ArgumentError(
                 f"with weights='imagenet' input_shape must be {format_shape(wanted)}, "
                 f"got {format_shape(shape)}; include_top=False may allow other sizes"
             )
         self.check_size(shape)
         if sized and None in shape:
+            way = "; include_top=False allows None" * (self.sized == "with_top")
             raise ArgumentError(
-                f"input_shape must say all sizes here, got {format_shape(shape)}; "
-                "include_top=False may allow None"
+                f"input_shape must say all sizes here, got {format_shape(shape)}{way}"
             )
         return shape
 

@@ -9,7 +9,7 @@ from typing import Any, Literal, Protocol
 import numpy as np
 
 from seqir import config, downloads, dtypes, ops
-from seqir.errors import ArgumentError, ShapeError
+from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
@@ -53,7 +53,7 @@ def preprocess_input(
 
     Shapes: x of one image or a batch -> the same; arrays of integers become floatx.
     Raises: ArgumentError for an unknown mode or data format, ShapeError for what has
-        no axis of 3 colours.
+        no axis of 3 colours, DTypeError for what is no array of numbers.
     Source: Keras 3 ``applications.imagenet_utils.preprocess_input``.
     """
     if mode not in ("caffe", "tf", "torch"):
@@ -81,8 +81,18 @@ def preprocess_input(
 
 def _as_floats(x: Any) -> Any:
     """Images as numbers that can be scaled."""
-    x = x if isinstance(x, Tensor) else np.asarray(x)
+    x = x if isinstance(x, Tensor) else _as_array(x)
     return x if dtypes.is_float(str(x.dtype)) else ops.cast(x, config.floatx())
+
+
+def _as_array(x: Any) -> np.ndarray[Any, Any]:
+    try:
+        return np.asarray(x)
+    except ValueError as error:
+        raise DTypeError(
+            f"expected one array of numbers, got a {type(x).__name__} of parts of "
+            "different shapes"
+        ) from error
 
 
 def preprocessing(mode: Mode | None) -> Preprocessing:
@@ -112,7 +122,7 @@ def decode_predictions(
         a positive integer.
     Source: Keras 3 ``applications.imagenet_utils.decode_predictions``.
     """
-    scores = np.asarray(preds)
+    scores = _as_array(preds)
     if scores.ndim != 2 or scores.shape[1] != 1000:
         raise ShapeError(
             "decode_predictions takes a batch of predictions of shape (samples, 1000), "

@@ -45,6 +45,13 @@ class Block(NamedTuple):
     squeeze: bool
     hard_swish: bool
 
+    def variant(self, alpha: float, minimalistic: bool) -> Block:
+        """The block `alpha` times as wide; minimalistic, without what is slow."""
+        block = self._replace(filters=divisible(self.filters * alpha))
+        if not minimalistic:
+            return block
+        return block._replace(kernel_size=3, squeeze=False, hard_swish=False)
+
 
 SE, HS = True, True
 __, RE = False, False
@@ -127,7 +134,7 @@ def _application(name: str, variant: Variant) -> Callable[..., Functional]:
             dropout_rate=dropout_rate,
         )
         frame = Frame(variant.pretrained(alpha, minimalistic), top=top, sized="never")
-        blocks = map(_minimal, variant.blocks) if minimalistic else variant.blocks
+        blocks = [block.variant(alpha, minimalistic) for block in variant.blocks]
 
         def features(x: KerasTensor) -> KerasTensor:
             if include_preprocessing:
@@ -135,9 +142,7 @@ def _application(name: str, variant: Variant) -> Callable[..., Functional]:
             x = _conv(x, 16, "conv", kernel_size=3, strides=2)
             x = activation(x)
             for i, block in enumerate(blocks):
-                x = _block(
-                    x, i, block._replace(filters=divisible(block.filters * alpha))
-                )
+                x = _block(x, i, block)
             return activation(_conv(x, divisible(6 * channels(x)), "conv_1"))
 
         return frame.build(
@@ -164,11 +169,6 @@ def _application(name: str, variant: Variant) -> Callable[..., Functional]:
     Source: Keras 3 ``applications.{name}``; arXiv:1905.02244.
     """
     return build
-
-
-def _minimal(block: Block) -> Block:
-    """The block with what every accelerator has."""
-    return block._replace(kernel_size=3, squeeze=False, hard_swish=False)
 
 
 def _block(x: KerasTensor, index: int, block: Block) -> KerasTensor:

@@ -98,7 +98,7 @@ def _features(
     A cell reads what the two cells before it have made. With `skip_reduction` the
     cell after one that halves the images reads what that one has read.
     """
-    x = _convolve(x, stem, "stem_conv1", kernel=3, strides=2)
+    x = _convolve(x, stem, "stem_conv1", kernel=3, strides=2, padding="valid")
     x = _normalize(x, "stem_bn1")
     x, before = _reduction_cell(x, None, filters // 4, "stem_1"), x
     x, before = _reduction_cell(x, before, filters // 2, "stem_2"), x
@@ -239,12 +239,18 @@ def _project(x: KerasTensor, filters: int, conv: str, norm: str) -> KerasTensor:
 
 
 def _convolve(
-    x: KerasTensor, filters: int, name: str, kernel: int = 1, strides: int = 1
+    x: KerasTensor,
+    filters: int,
+    name: str,
+    kernel: int = 1,
+    strides: int = 1,
+    padding: str = "same",
 ) -> KerasTensor:
     return layers.Conv2D(
         filters,
         kernel,
         strides=strides,
+        padding=padding,
         use_bias=False,
         kernel_initializer="he_normal",
         name=name,

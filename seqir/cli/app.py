@@ -46,6 +46,13 @@ class State:
     """That path as the user wrote it."""
 
 
+def state() -> State:
+    """The state of the program that is running."""
+    found = click.get_current_context().find_object(State)
+    assert found is not None
+    return found
+
+
 class ReaderGoneError(Exception):
     """Whoever read our output has closed the pipe."""
 
@@ -94,6 +101,7 @@ class App(click.Group):
                 "model.py:net       an object in a file: a model, or a function",
                 "                   without required arguments that returns one",
                 "pkg.module:net     an object in a module that can be imported",
+                "model.keras        a file of Keras's, .keras or .h5",
             ),
         )
         _section(formatter, "Exit codes", _exit_codes())
@@ -176,13 +184,23 @@ def _report(error: BaseException, state: State) -> int:
     if isinstance(error, KeyboardInterrupt | click.Abort):
         click.echo("seqir: interrupted", err=True)
         return INTERRUPTED
+    return complain(error, state)[1]
+
+
+def complain(error: BaseException, state: State, where: str = "") -> tuple[str, int]:
+    """Say on stderr, in one line, what went wrong; that text and the exit code."""
     if state.debug:
         import traceback
 
         click.echo("".join(traceback.format_exception(error)), err=True, nl=False)
     text, status = _explain(error, state)
-    click.echo(f"seqir: error: {' '.join(text.split())}", err=True)
-    return status
+    say("error", where + text)
+    return text, status
+
+
+def say(kind: str, text: str) -> None:
+    """A line on stderr: an error, a warning, a note."""
+    click.echo(f"seqir: {kind}: {' '.join(text.split())}", err=True)
 
 
 def _explain(error: BaseException, state: State) -> tuple[str, int]:

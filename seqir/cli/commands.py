@@ -2,9 +2,6 @@
 
 from __future__ import annotations
 
-import json
-import math
-import sys
 import time
 from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, Literal
@@ -12,12 +9,14 @@ from typing import TYPE_CHECKING, Any, Literal
 import click
 
 from seqir.cli import app as program
+from seqir.cli import exporting
+from seqir.cli.convert import convert
+from seqir.cli.printing import as_json, print_json, print_report
 from seqir.errors import ArgumentError
 
 if TYPE_CHECKING:
     from seqir.cli.running import Runnable
     from seqir.model import Model
-    from seqir.model.export import ExportReport
 
 _SHOWN = 256
 """Outputs of at most that many numbers are printed as a whole with --json."""
@@ -44,17 +43,16 @@ def app(ctx: click.Context) -> None:
         click.echo(ctx.get_help())
 
 
+app.add_command(convert)
+
 target = click.argument("target")
-as_json = click.option(
-    "--json", "as_json", is_flag=True, help="Print JSON on stdout, and nothing else."
-)
 
 
 def model_of(name: str) -> Model:
     """The model that a TARGET names."""
     from seqir.cli.target import load
 
-    return load(name, _state())
+    return load(name, program.state())
 
 
 @app.command(
@@ -88,7 +86,7 @@ def summary(
         "show_cost": cost,
     }
     if as_json:
-        _print_json(summary_of(model, **options).to_dict())
+        print_json(summary_of(model, **options).to_dict())
     else:
         model.summary(**options, style="plain" if plain else "rich")
 
@@ -103,85 +101,12 @@ def summary(
 )
 @target
 @click.option("-o", "--output", required=True, metavar="FILE.onnx", help="The file.")
-@click.option(
-    "--opset", type=int, help="ONNX opset; default: 17, which all runtimes take."
-)
-@click.option(
-    "--batch", metavar="N|NAME", help="A fixed batch size, or a name for a free one."
-)
-@click.option(
-    "--layout",
-    type=click.Choice(["channels_last", "channels_first"]),
-    help="Where image inputs of the file have their channels.",
-)
-@click.option(
-    "--input-name",
-    "input_names",
-    multiple=True,
-    metavar="NAME",
-    help="Name of an input; repeat it in the order of the inputs.",
-)
-@click.option(
-    "--output-name",
-    "output_names",
-    multiple=True,
-    metavar="NAME",
-    help="Name of an output; repeat it in the order of the outputs.",
-)
-@click.option(
-    "--external-data/--no-external-data",
-    default=None,
-    help="Weights in a file beside it; default: only where one file cannot hold them.",
-)
-@click.option(
-    "--metadata",
-    multiple=True,
-    metavar="KEY=VALUE",
-    help="An entry for the file's metadata; may be repeated.",
-)
-@click.option(
-    "--verify/--no-verify",
-    default=True,
-    help="Run the file and compare it with the model [default: on].",
-)
-@click.option(
-    "--verify-reference",
-    is_flag=True,
-    help="Compare with the slow NumPy reference instead.",
-)
+@exporting.options
 @as_json
-def export(
-    target: str,
-    output: str,
-    opset: int | None,
-    batch: str | None,
-    layout: str | None,
-    input_names: Sequence[str],
-    output_names: Sequence[str],
-    external_data: bool | None,
-    metadata: Sequence[str],
-    verify: bool,
-    verify_reference: bool,
-    as_json: bool,
-) -> None:
+def export(target: str, output: str, as_json: bool, **options: Any) -> None:
     """Write TARGET as an ONNX file and check that it computes the same."""
-    if verify_reference and not verify:
-        raise click.UsageError(
-            "--no-verify and --verify-reference exclude each other",
-            click.get_current_context(),
-        )
-    report = model_of(target).export(
-        output,
-        opset=opset,
-        batch=_batch(batch),
-        layout=layout,
-        input_names=list(input_names) or None,
-        output_names=list(output_names) or None,
-        external_data=external_data,
-        metadata=_pairs(metadata),
-        verify="reference" if verify_reference else verify,
-    )
-    _print_report(report, as_json)
+    arguments = exporting.arguments(**options)
+    print_report(model_of(target).export(output, **arguments), as_json)
 
 
 def _input_options(command: Callable[..., Any]) -> Callable[..., Any]:
@@ -307,7 +232,7 @@ def features(
         arrays.check_output(output)
     part = model_of(target).slice(list(layers), list(starts) or None)
     if output.endswith(".onnx"):
-        _print_report(part.export(output), as_json)
+        print_report(part.export(output), as_json)
         return
     runtime.set_threads(threads)
     runnable = running.of_model(part, device)
@@ -358,7 +283,7 @@ def plot(
     )
     size = Path(output).stat().st_size
     if as_json:
-        _print_json({"path": output, "bytes": size})
+        print_json({"path": output, "bytes": size})
     else:
         click.echo(f"{output}: {size:,} bytes")
 
@@ -372,7 +297,7 @@ def doctor(ctx: click.Context, as_json: bool) -> None:
 
     found = report()
     if as_json:
-        _print_json(found)
+        print_json(found)
     else:
         _print_doctor(found)
     if found["problem"] or found["conflict"]:
@@ -417,7 +342,7 @@ def _compute(
     limit = 0 if output else _SHOWN if as_json else 12
     facts = arrays.describe(results, limit)
     if as_json:
-        _print_json(
+        print_json(
             {
                 "device": runnable.device,
                 "seconds": seconds,
@@ -443,46 +368,3 @@ def _rounded(values: Any) -> str:
     if isinstance(values, list):
         return f"[{', '.join(map(_rounded, values))}]"
     return f"{values:.5g}" if isinstance(values, float) else str(values)
-
-
-def _print_report(report: ExportReport, as_json: bool) -> None:
-    if as_json:
-        _print_json(report.to_dict())
-    else:
-        click.echo(str(report))
-
-
-def _print_json(data: Any) -> None:
-    indent = 2 if sys.stdout.isatty() else None
-    sys.stdout.write(json.dumps(_finite(data), indent=indent, allow_nan=False) + "\n")
-
-
-def _finite(data: Any) -> Any:
-    """The data with null in place of NaN and infinities, which JSON has not."""
-    if isinstance(data, dict):
-        return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
-        return [_finite(value) for value in data]
-    return None if isinstance(data, float) and not math.isfinite(data) else data
-
-
-def _batch(text: str | None) -> int | str | None:
-    return int(text) if text and text.lstrip("-").isdecimal() else text
-
-
-def _pairs(items: Sequence[str]) -> dict[str, str]:
-    pairs: dict[str, str] = {}
-    for item in items:
-        key, equals, value = item.partition("=")
-        if not equals or not key:
-            raise ArgumentError(f"--metadata takes KEY=VALUE, got {item!r}")
-        if key in pairs:
-            raise ArgumentError(f"--metadata has {key!r} twice")
-        pairs[key] = value
-    return pairs
-
-
-def _state() -> program.State:
-    state = click.get_current_context().find_object(program.State)
-    assert state is not None
-    return state

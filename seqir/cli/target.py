@@ -6,16 +6,20 @@ import importlib
 import importlib.util
 import inspect
 import sys
-from contextlib import redirect_stdout
+from collections.abc import Generator, Mapping, Sequence
+from contextlib import contextmanager, redirect_stdout
 from pathlib import Path
 from types import ModuleType
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from seqir.cli.app import State
 from seqir.errors import ArgumentError, SeqirError, did_you_mean
 
 if TYPE_CHECKING:
     from seqir.model import Model
+
+KERAS: Final = (".keras", ".h5", ".hdf5")
+"""Endings of the files that hold a model of Keras."""
 
 
 class TargetError(SeqirError):
@@ -27,28 +31,83 @@ def load(target: str, state: State) -> Model:
 
     What the user's file prints goes to stderr, so that stdout is ours.
 
-    Raises: ArgumentError if there is no such thing or it is no model; whatever the
-        user's code raises.
+    Raises: ArgumentError if there is no such thing or it is no model; LoadError,
+        UnsupportedError for Keras's files; whatever the user's code raises.
     """
-    place, colon, name = target.rpartition(":")
-    if not colon or name.startswith(("/", "\\")):  # no object, or a drive's colon
-        place, name = target, ""
-    path = Path(place)
-    is_file = path.suffix == ".py" or path.exists()
+    if target.lower().endswith(KERAS):
+        return load_keras(target)
+    place, name = _parts(target)
     if place.endswith(".onnx"):
         raise ArgumentError(
             f"{place} is an ONNX file; only `seqir run` takes one, the other commands "
-            "take a model in Python, such as model.py:net"
+            "take a model in Python, such as model.py:net, or a .keras file"
         )
+    with _importing(place):
+        return _find(_module(place, state), place, name, state)
+
+
+def load_keras(path: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+    """The model in one of Keras's files, without what it was compiled with.
+
+    Raises: as `seqir.models.load_model`.
+    """
+    from seqir.models import load_model
+
+    return load_model(path, custom_objects, compile=False)
+
+
+def custom_objects(names: Sequence[str], state: State) -> dict[str, Any]:
+    """The user's classes and functions, by the names that Keras's files have for them.
+
+    Each is written like a target; a dictionary has several of them.
+
+    Raises: ArgumentError if there is no such thing; whatever the user's code raises.
+    """
+    found: dict[str, Any] = {}
+    for target in names:
+        place, name = _parts(target)
+        with _importing(place):
+            module = _module(place, state)
+        value = vars(module).get(name)
+        if value is None:
+            near = did_you_mean(name, vars(module))
+            raise ArgumentError(
+                f"{place} has no object {name!r}.{near}"
+                if name
+                else f"which object of {place}? write {place}:NAME"
+            )
+        if isinstance(value, dict):
+            found.update(value)
+        else:
+            found[getattr(value, "__name__", name)] = value
+    return found
+
+
+def _parts(target: str) -> tuple[str, str]:
+    """A file or module, and the object in it; that is empty if none is named."""
+    place, colon, name = target.rpartition(":")
+    if not colon or name.startswith(("/", "\\")):  # no object, or a drive's colon
+        return target, ""
+    return place, name
+
+
+@contextmanager
+def _importing(place: str) -> Generator[None]:
+    """Keep the user's file from printing on stdout and from ending the program."""
     try:
         with redirect_stdout(sys.stderr):
-            module = _from_file(path, place, state) if is_file else _by_name(place)
-            found = _find(module, place, name, state)
+            yield
     except SystemExit as error:
         raise TargetError(
             f"{place} ended the program while it was imported (exit code {error.code})"
         ) from error
-    return found
+
+
+def _module(place: str, state: State) -> ModuleType:
+    path = Path(place)
+    if path.suffix == ".py" or path.exists():
+        return _from_file(path, place, state)
+    return _by_name(place)
 
 
 def _from_file(path: Path, shown: str, state: State) -> ModuleType:

@@ -206,14 +206,11 @@ class _Machine:
         if not _CODE.fullmatch(dtype.code) or dtype.order not in ("|", "<", ">", "="):
             raise UnsafeFileError(f"it has an array of {dtype.order}{dtype.code}")
         kind = np.dtype(dtype.order + dtype.code)
-        if (
-            type(content) is not bytes
-            or len(content) != math.prod(shape) * kind.itemsize
-        ):
+        size = math.prod(shape) * kind.itemsize
+        if type(content) is not bytes or len(content) != size:
             raise CorruptFileError(f"its array of shape {shape} has other contents")
-        return np.frombuffer(content, kind).reshape(
-            shape, order="F" if fortran else "C"
-        )
+        numbers = np.frombuffer(bytearray(content), kind)  # to be written to
+        return numbers.reshape(shape, order="F" if fortran else "C")
 
     def rows(self, shape: Any, content: Any) -> list[list[int]]:
         """Lists of integers, never more numbers than the file has bytes."""

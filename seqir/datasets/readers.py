@@ -51,7 +51,7 @@ def read_idx(path: Path) -> Any:
         content = file.read(size)
         if len(content) != size or file.read(1):
             raise CorruptFileError(f"{path} does not have the {size} bytes of {shape}")
-    return np.frombuffer(content, np.uint8).reshape(shape)
+    return np.frombuffer(bytearray(content), np.uint8).reshape(shape)
 
 
 def read_tar(path: Path, names: Collection[str]) -> dict[str, bytes]:
@@ -95,9 +95,11 @@ def _read_npy(archive: zipfile.ZipFile, name: str, path: Path) -> Any:
         if version == (1, 0)
         else np.lib.format.read_array_header_2_0
     )
-    _, _, dtype = read_header(file)
+    shape, _, dtype = read_header(file)
     if dtype.hasobject:
         return read_pickled(file.read(), f"{path}: {name}")
+    if math.prod(shape) * dtype.itemsize != file.getbuffer().nbytes - file.tell():
+        raise CorruptFileError(f"{path} does not have the numbers of {name} {shape}")
     file.seek(0)
     return np.lib.format.read_array(file, allow_pickle=False)
 

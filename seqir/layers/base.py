@@ -78,6 +78,8 @@ class Layer:
     """Takes one tensor and says so when it gets a list."""
     checks_rebuild: ClassVar[bool] = False
     """`build` runs again on a built layer, to compare the shapes."""
+    keras_module: ClassVar[str] = "keras.layers"
+    """Where Keras has the layer of that name; its files say it."""
 
     built: bool
     """Whether the weights exist."""

@@ -3,13 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, ClassVar
 
 from seqir import initializers, random
 from seqir.errors import ArgumentError
 from seqir.layers.base import Layer
 from seqir.layers.checks import number
 from seqir.layers.spatial import ints
+
+__all__ = ["CustomScaleLayer", "LayerScale", "StochasticDepth"]
 
 
 class LayerScale(Layer):
@@ -25,6 +27,7 @@ class LayerScale(Layer):
 
     min_ndim = 2
     single_input = True
+    keras_module: ClassVar[str] = "keras.src.applications.convnext"
 
     def setup(self) -> None:
         number("init_values", self.init_values)
@@ -52,6 +55,7 @@ class StochasticDepth(Layer):
     drop_path_rate: float
 
     single_input = True
+    keras_module: ClassVar[str] = "keras.src.applications.convnext"
 
     def setup(self) -> None:
         random.check_share("drop_path_rate", self.drop_path_rate)
@@ -71,6 +75,8 @@ class CustomScaleLayer(Layer):
     """
 
     scale: float
+
+    keras_module: ClassVar[str] = "keras.src.applications.inception_resnet_v2"
 
     def setup(self) -> None:
         number("scale", self.scale)

@@ -293,6 +293,8 @@ class _Graph:
             raise CorruptFileError(
                 f"a call of layer {place[0]!r} is stored as {node!r}"
             )
+        if isinstance(layer, functions.Operation) and not [*_histories(node)]:
+            raise CorruptFileError(f"function {place[0]!r} is called on no tensor")
         args = self._value(node.get("args", []))
         kwargs = self._value(node.get("kwargs", {}))
         outputs = layer(*args, **{k: v for k, v in kwargs.items() if v is not None})

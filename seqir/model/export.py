@@ -44,6 +44,9 @@ class ExportReport:
     verified: str
     """What the file was compared with: "unoptimized", "reference" or "no"."""
     errors: list[OutputError] = field(default_factory=list[OutputError])
+    passes: dict[str, tuple[int, int]] = field(default_factory=dict[str, Any])
+    """How many of each operator the graph had before the passes, and has after them;
+    those whose number has changed."""
 
     @property
     def node_count(self) -> int:
@@ -166,7 +169,19 @@ def export(
         if verify
         else "no",
         errors=errors,
+        passes=_changes(naive, graph),
     )
+
+
+def _changes(before: Graph, after: Graph) -> dict[str, tuple[int, int]]:
+    """Operators that there are more or less of, the largest change first."""
+    first, then = (
+        Counter(node.op.name for node in graph.nodes if node.operands)
+        for graph in (before, after)
+    )
+    changed = [name for name in first | then if first[name] != then[name]]
+    changed.sort(key=lambda name: -abs(first[name] - then[name]))
+    return {name: (first[name], then[name]) for name in changed}
 
 
 def _types(types: Mapping[str, str]) -> str:

@@ -62,6 +62,7 @@ def save_model(
         ExportError if it cannot be written, or is there and `overwrite` is False.
     Source: Keras 3 ``keras.saving.save_model``.
     """
+    model.require_built("weights to save")
     path = _target(filepath, overwrite)
     suffix = path.suffix.lower()
     if suffix not in (".keras", *HDF5):
@@ -129,7 +130,7 @@ def _load_keras(path: Path, custom: Any, compile: bool) -> Any:
         decoder = Decoder(path.name, custom, MODELS)
         with without_values():
             model = _made(config, decoder, path)
-        if compile and isinstance(config, dict):
+        if compile:
             _compile(model, config.get("compile_config"), decoder)
         fitting = Fitting(path.name)
         with _weights_in(found, path) as shards:
@@ -148,7 +149,7 @@ def _load_hdf5(path: Path, custom: Any, compile: bool) -> Any:
             )
         decoder = Decoder(path.name, custom, MODELS)
         with without_values():
-            model = _made(modern(config), decoder, path)
+            model = _made(config, decoder, path)
         if compile:
             settings = _json_attribute(reader, "training_config", path)
             _compile(model, settings, decoder)
@@ -161,7 +162,7 @@ def _load_hdf5(path: Path, custom: Any, compile: bool) -> Any:
 
 
 def _made(config: Any, decoder: Decoder, path: Path) -> Any:
-    model = decode_entry(config, decoder)
+    model = decode_entry(modern(config), decoder)
     decoder.reasons.check()
     if not isinstance(model, Model):
         raise CorruptFileError(f"{path.name} does not hold a model")
@@ -315,7 +316,7 @@ def model_from_json(
     """
     config = jsontext.parse(json_string, "the JSON text")
     decoder = Decoder("the JSON text", custom_objects, MODELS)
-    model = decode_entry(config, decoder)
+    model = decode_entry(modern(config), decoder)
     decoder.reasons.check()
     return model
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import ArgumentError, DTypeError, ShapeError
-from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
+from seqir.ir import Array, Emit, Node, Op, Value
 from seqir.ops.apply import apply, as_array, coerce, common_dtype, numeric, rank_of
 from seqir.ops.call import operation
 from seqir.ops.convert import ONNX_CODE, known_shape, zeros_like
@@ -38,12 +38,6 @@ class Gather(Op):
 
     def lower(self, emit: Emit, node: Node, x: str, indices: str) -> tuple[str]:
         return (emit("Gather", x, indices, axis=self.axis),)
-
-    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
-        x, indices = operands
-        if indices.rank != 1 or x.rank == 1:
-            return None
-        return Permuted(Gather(perm[self.axis]), perm)
 
     def vjp(self, g: Any, y: Any, x: Any, indices: Any) -> tuple[Any, ...]:
         from seqir.ops.movement import expand_dims, moveaxis

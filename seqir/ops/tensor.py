@@ -441,9 +441,9 @@ class Variable(Tensor):
 def check_name(name: Any) -> str:
     """The name, if layers and tensors can have it.
 
-    Raises: ArgumentError for anything but a non-empty string without a slash.
+    Raises: ArgumentError for anything but a non-empty string without a slash or NUL.
     """
-    if not isinstance(name, str) or not name or "/" in name:
+    if not isinstance(name, str) or not name or "/" in name or "\0" in name:
         raise ArgumentError(
             f"argument name must be a non-empty string without '/', got {name!r}"
         )

@@ -9,6 +9,15 @@ from seqir.errors import UnsupportedError
 from seqir.saving import functions
 
 _GONE: Final = ("implementation", "input_length", "ragged", "sparse", "time_major")
+_KERNEL: Final = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
+_GONE_FROM: Final = {
+    "SeparableConv1D": _KERNEL,
+    "SeparableConv2D": _KERNEL,
+    "DepthwiseConv2D": _KERNEL,
+}
+"""Arguments that these layers had from a common base, and never used."""
+_RENAMED_EVERYWHERE: Final = {"batch_input_shape": "batch_shape"}
+_RENAMED: Final = {"LeakyReLU": {**_RENAMED_EVERYWHERE, "alpha": "negative_slope"}}
 _MODELS: Final = ("Sequential", "Functional", "Model")
 Entry = dict[str, Any]
 
@@ -24,6 +33,8 @@ def modern(found: Any) -> Any:
     if not isinstance(found, Mapping) or not isinstance(found.get("config"), Mapping):
         return found
     kind, config = found.get("class_name"), dict(found["config"])
+    if not isinstance(kind, str):
+        return found
     _refuse_tensorflow(kind, config)
     result: Entry = {**found, "config": config}
     if "inbound_nodes" in found:
@@ -36,7 +47,7 @@ def modern(found: Any) -> Any:
         return result
     if _is_operation(found):
         return {**result, "module": "keras.ops"}
-    return {**result, "config": _arguments(config)}
+    return {**result, "config": _arguments(kind, config)}
 
 
 def _refuse_tensorflow(kind: Any, config: Mapping[str, Any]) -> None:
@@ -48,11 +59,15 @@ def _refuse_tensorflow(kind: Any, config: Mapping[str, Any]) -> None:
         )
 
 
-def _arguments(config: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a layer under their present names."""
-    kept = {k: v for k, v in config.items() if v or k not in _GONE}
-    if "batch_input_shape" in kept:
-        kept["batch_shape"] = kept.pop("batch_input_shape")
+    unused = _GONE_FROM.get(kind, ())
+    kept = {
+        k: v for k, v in config.items() if k not in unused and (v or k not in _GONE)
+    }
+    for former, present in _RENAMED.get(kind, _RENAMED_EVERYWHERE).items():
+        if former in kept:
+            kept[present] = kept.pop(former)
     axis = kept.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
         kept["axis"] = axis[0]

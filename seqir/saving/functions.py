@@ -137,8 +137,14 @@ def entry(call: FunctionCall) -> dict[str, Any]:
 
 
 def operands(call: FunctionCall) -> list[Any]:
-    """What Keras's operation is called with."""
-    return [v for k, v in _bound(call).items() if k in _OPERANDS]
+    """What Keras's operation is called with; what is None at the end is left out."""
+    found: list[Any] = []
+    for name, value in _bound(call).items():
+        if name in _OPERANDS:
+            found += value if name == "operands" else [value]
+    while found and found[-1] is None:
+        found.pop()
+    return found
 
 
 def _bound(call: FunctionCall) -> dict[str, Any]:

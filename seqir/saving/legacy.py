@@ -96,16 +96,19 @@ def _read(reader: H5Reader, path: str, variable: Variable) -> Any:
 
 def _names(reader: H5Reader, group: str, attribute: str) -> list[str]:
     """A list of names, which may be kept in parts."""
-    found = reader.attribute(group, attribute)
-    if found is None:
-        parts = (reader.attribute(group, f"{attribute}{i}") for i in itertools.count())
-        found = list(
-            itertools.chain(*itertools.takewhile(lambda part: part is not None, parts))
+    parts = [reader.attribute(group, attribute)]
+    if parts[0] is None:
+        numbered = (
+            reader.attribute(group, f"{attribute}{i}") for i in itertools.count()
         )
-        if not found:
-            place = f"{group!r} in {reader.where}" if group else reader.where
-            raise CorruptFileError(f"{place} has no {attribute}")
-    names = list(found) if hasattr(found, "__len__") and len(found) else []
+        parts = list(itertools.takewhile(lambda part: part is not None, numbered))
+    if not parts:
+        place = f"{group!r} in {reader.where}" if group else reader.where
+        raise CorruptFileError(f"{place} has no {attribute}")
+    names: list[Any] = []
+    for part in parts:
+        listed = hasattr(part, "__len__") and not isinstance(part, str)
+        names += list(part) if listed else [None]
     if not all(isinstance(name, str) for name in names):
         raise CorruptFileError(f"{attribute} in {reader.where} is no list of names")
     return names

@@ -13,16 +13,22 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqir import layers
-from seqir.errors import CorruptFileError, UnsafeFileError, UnsupportedError
-from seqir.layers import Layer, configuration
+from seqir import activations, layers, losses, metrics
+from seqir.errors import (
+    CorruptFileError,
+    SeqirError,
+    UnsafeFileError,
+    UnsupportedError,
+)
+from seqir.layers import Layer, configuration, residual
 from seqir.ops.call import FunctionCall
 from seqir.saving import functions
 from seqir.saving.reasons import Reasons
 
 LAYERS: Final[dict[str, type[Layer]]] = {
     cls.__name__: cls
-    for cls in map(layers.__dict__.get, layers.__all__)
+    for room in (layers, residual)
+    for cls in map(room.__dict__.get, room.__all__)
     if inspect.isclass(cls) and issubclass(cls, Layer)
 }
 
@@ -287,7 +293,20 @@ def _known_function(value: Mapping[str, Any]) -> str:
             f"the function {module}.{_short(name)} is not one of Keras: pass it in "
             "custom_objects"
         )
+    if not any(_knows(room, name) for room in (activations, losses, metrics)):
+        raise UnsupportedError(
+            f"seqir has no function {name!r}: pass your own as "
+            f"custom_objects={{{name!r}: ...}}"
+        )
     return name
+
+
+def _knows(room: Any, name: str) -> bool:
+    try:
+        room.get(name)
+    except SeqirError:
+        return False
+    return True
 
 
 def _short(value: Any) -> str:

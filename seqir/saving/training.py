@@ -3,12 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import Any, Final
 
 from seqir import losses, metrics, optimizers
 from seqir.errors import CorruptFileError
 from seqir.saving.objects import Decoder, trained_with
 from seqir.train import Trainer
+
+_UNUSED: Final = ("decay", "is_legacy_optimizer")
+_EMPTY: Final = (0.0, None, False)
+_HOW: Final = ("jit_compile",)
+"""What says how TensorFlow runs it, and nothing of the numbers."""
 
 
 def compile_config(model: Trainer) -> dict[str, Any]:
@@ -41,7 +46,7 @@ def compile_arguments(config: Any, decoder: Decoder) -> dict[str, Any]:
         raise CorruptFileError(
             f"the compile settings are no dictionary: {config!r:.80}"
         )
-    stored = config.get("optimizer", config.get("optimizer_config"))
+    stored = _without_unused(config.get("optimizer", config.get("optimizer_config")))
     return {
         "optimizer": decoder.trained_with(stored, optimizers),
         "loss": decoder.trained_with(config.get("loss"), losses),
@@ -51,3 +56,15 @@ def compile_arguments(config: Any, decoder: Decoder) -> dict[str, Any]:
             config.get("weighted_metrics"), metrics
         ),
     }
+
+
+def _without_unused(stored: Any) -> Any:
+    """An optimizer of Keras 2 without the settings that say nothing."""
+    if not isinstance(stored, Mapping) or not isinstance(stored.get("config"), Mapping):
+        return stored
+    kept = {
+        k: v
+        for k, v in stored["config"].items()
+        if k not in _HOW and not (k in _UNUSED and v in _EMPTY)
+    }
+    return {**stored, "config": kept}

@@ -29,6 +29,8 @@ if TYPE_CHECKING:
     import h5py
 
 GIB: Final = 2**30
+_OLDER: Final = "_layer_checkpoint_dependencies"
+"""What ``layers`` was called by Keras 2.12 to 2.15."""
 
 
 def hdf5() -> Any:
@@ -135,6 +137,8 @@ class Shards:
     def __init__(self, readers: Mapping[str, H5Reader], where: Any = None) -> None:
         self._readers = readers
         self._where = where
+        older = any(_OLDER in reader for reader in readers.values())
+        self._layers = _OLDER if older else "layers"
 
     def groups(self) -> Iterator[str]:
         """Paths of all groups that hold variables."""
@@ -143,20 +147,25 @@ class Shards:
             return
         for reader in self._readers.values():
             paths = (path.rpartition("/")[0] for path in reader.datasets())
-            yield from dict.fromkeys(paths)
+            for path in dict.fromkeys(paths):
+                yield path.replace(self._layers, "layers")
 
     def count(self, group: str) -> int:
         """How many variables a group has; 0 if it is not there."""
-        return sum(len(r.members(group)) for r in self._of(group) if group in r)
+        path = self._path(group)
+        return sum(len(r.members(path)) for r in self._of(group) if path in r)
 
     def read(self, group: str, index: int, variable: Variable) -> Any:
         """The array of a variable."""
-        path = f"{group}/{index}"
+        path = f"{self._path(group)}/{index}"
         for reader in self._of(group):
             if path in reader:
                 dtype = variable.stored_type.dtype
                 return reader.read(path, variable.array.shape, dtype)
         raise CorruptFileError(f"there is no {path!r}, though there are others beside")
+
+    def _path(self, group: str) -> str:
+        return group.replace("layers", self._layers)
 
     def _of(self, group: str) -> list[H5Reader]:
         if self._where is None:

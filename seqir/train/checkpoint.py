@@ -23,6 +23,7 @@ import numpy as np
 from seqir import dtypes, tensorfile
 from seqir.errors import (
     ArgumentError,
+    DTypeError,
     ExportError,
     LoadError,
     NonFiniteLossError,
@@ -30,7 +31,7 @@ from seqir.errors import (
 )
 from seqir.ir import Array
 from seqir.ops.tensor import Variable
-from seqir.train.weights import check_fit, check_suffix, keys_of
+from seqir.train.weights import check_fit, check_suffix, in_order, keys_of
 from seqir.version import VERSION
 
 if TYPE_CHECKING:
@@ -169,10 +170,12 @@ def take_over(
         parts.pop("metrics")  # no batch has been seen: they start anew
     pairs: list[tuple[Variable, Array]] = []
     for part, variables in parts.items():
-        values = [arrays[key] for key in note["order"][part]]
+        order = note["order"]
+        names = order.get(part) if isinstance(order, dict) else None
+        values = in_order(f"{path}", arrays, names)
         try:
             check_fit(f"{path}", variables, values)
-        except ShapeError as error:
+        except (ShapeError, DTypeError) as error:
             raise LoadError(
                 f"{path} is a checkpoint of a model that was compiled in another way; "
                 f"its {part} are not those of model {model.name!r}: {error}"

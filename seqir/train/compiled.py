@@ -77,17 +77,20 @@ class Compiled:
                     "compile() again, with a new optimizer"
                 )
 
-    def step(self, types: BatchTypes, *, training: bool) -> Step:
-        """The step for batches of these types, traced if there is none yet."""
+    def step(self, types: BatchTypes, *, training: bool, cut: bool = False) -> Step:
+        """The step for batches of these types, traced if there is none yet.
+
+        With `cut` it is without its frozen front (`Step.front`).
+        """
         state = (*self._state_of_model(), self.optimizer.revision)
         if state != self._state:  # which never comes back: revisions count up
             self._steps.clear()
             self._state = state
-        key = (training, types)
+        key = (training, cut, types)
         found = self._steps.get(key)
         if found is None or found.stale:
             traced = trace_step(self.model, types, training=training)
-            found = self._steps[key] = Step(traced, self.model, self.device)
+            found = self._steps[key] = Step(traced, self.model, self.device, cut=cut)
         found.attach()
         return found
 

@@ -25,6 +25,9 @@ class Feeder:
     It keeps the step of the last batch, since nearly all batches are of one kind.
     """
 
+    cut = False
+    """Whether the steps are cut behind their frozen front."""
+
     def __init__(self, model: Trainer, *, training: bool) -> None:
         self.model = model
         self.training = training
@@ -49,7 +52,9 @@ class Feeder:
         key = [None if a is None else (a.dtype, a.shape[1:]) for a in (*ys, *ws)]
         if changed or key != self._key:
             types = BatchTypes(tuple(map(_type, ys)), tuple(map(_type, ws)))
-            self._step = model.compiled.step(types, training=self.training)
+            self._step = model.compiled.step(
+                types, training=self.training, cut=self.cut
+            )
             self._key = key
         step = self._step
         assert step is not None
@@ -58,7 +63,7 @@ class Feeder:
                 several = len(self._outputs) > 1
                 what = f"y[{self._outputs.labels[i]!r}]" if several else "y"
                 _check_labels(ys[i], labels, what)
-        feeds = model.batch_feeds(batch.x)
+        feeds = self.inputs(step, batch.x)
         traced = step.traced
         for name, array in zip(
             (*traced.targets, *traced.weights), (*ys, *ws), strict=True
@@ -69,6 +74,10 @@ class Feeder:
             feeds[SEED] = np.asarray(model.compiled.seed, np.int64)
             feeds[STEP] = np.asarray(model.compiled.steps, np.int64)
         return step, feeds
+
+    def inputs(self, step: Step, x: Any) -> dict[str, Array]:
+        """What the step is fed in the place of the inputs of the model."""
+        return self.model.batch_feeds(x)
 
     def _targets(self, batch: Batch) -> list[Array | None]:
         if batch.y is None:

@@ -17,11 +17,13 @@ from seqir import callbacks as callbacks_room
 from seqir import data, nest
 from seqir.callbacks.base import check_count
 from seqir.data import Batch, Batches, noting
+from seqir.data.arrays import ArrayBatches
 from seqir.errors import ArgumentError
 from seqir.ir import Array
 from seqir.train import failure
 from seqir.train.checkpoint import Checkpoints, Notes, Position
 from seqir.train.feeds import Feeder
+from seqir.train.frozen import FrozenFeeder, require_arrays
 from seqir.train.interrupts import Interrupts, listening
 from seqir.train.steps import Step
 
@@ -54,6 +56,7 @@ class FitOptions:
     resume: str | PathLike[str] | None
     checkpoint_freq: str | int
     on_nan: str
+    cache_frozen: str | PathLike[str] | None
 
     def checked(self) -> FitOptions:
         """The same with plain integers.
@@ -81,11 +84,15 @@ class FitOptions:
                 "validation_freq must be a positive integer or a list of epochs, "
                 f"got {when!r}"
             )
-        folder = self.resume
-        if folder is not None and not (
-            isinstance(folder, str | PathLike) and fspath(folder)
+        for name, folder, or_else in (
+            ("resume", self.resume, ""),
+            ("cache_frozen", self.cache_frozen, " or be 'memory'"),
         ):
-            raise ArgumentError(f"resume must name a folder, got {folder!r}")
+            named = isinstance(folder, str | PathLike) and bool(fspath(folder))
+            if folder is not None and not named:
+                raise ArgumentError(
+                    f"{name} must name a folder{or_else}, got {folder!r}"
+                )
         return replace(
             self,
             epochs=check_count("epochs", self.epochs),
@@ -179,8 +186,9 @@ class _Fit:
         self.position = position
         self.training = training
         self.validation = validation
-        self.feeder = Feeder(model, training=True)
-        self.tester = Feeder(model, training=False)
+        feeder = Feeder if options.cache_frozen is None else FrozenFeeder
+        self.feeder = feeder(model, training=True)
+        self.tester = feeder(model, training=False)
         self.interrupts = Interrupts()
         self.store: Checkpoints | None = None
         self.callbacks: CallbackList
@@ -197,6 +205,8 @@ class _Fit:
     def _run(self) -> History:
         model, options = self.model, self.options
         batches = self._batches(self.training)
+        if isinstance(self.feeder, FrozenFeeder):
+            require_arrays(batches)
         self._prepare(batches, self.feeder)
         self.callbacks = callbacks = callbacks_room.CallbackList(
             options.callbacks,
@@ -214,6 +224,8 @@ class _Fit:
                 batches.seed = self.position.shuffle  # in the order of the first run
                 self._skip(batches)
             validation = self._validation()
+            self._keep_features(batches, self.feeder)
+            self._keep_features(validation, self.tester)
             with listening(terminate=self.store is not None) as self.interrupts:
                 callbacks.on_train_begin()
                 if self._known is not None:  # on_train_begin has forgotten it
@@ -278,6 +290,17 @@ class _Fit:
         with noting("in the data of the validation"):
             self._prepare(batches, self.tester)
         return batches
+
+    def _keep_features(self, batches: Batches | None, feeder: Feeder) -> None:
+        """Let arrays be replaced by what the frozen front of the model makes of them.
+
+        This comes after a checkpoint was taken over: it has frozen weights, too.
+        """
+        where = self.options.cache_frozen
+        if isinstance(feeder, FrozenFeeder) and isinstance(batches, ArrayBatches):
+            assert where is not None
+            with noting("in cache_frozen"):
+                feeder.keep(batches, where)
 
     # Epochs and batches.
 

@@ -25,6 +25,7 @@ from seqir.tensortype import TensorType
 from seqir.train.objective import Labels, Objective, plain
 
 if TYPE_CHECKING:
+    from seqir.train.frozen import Front
     from seqir.train.trainer import Trainer
 
 OPSET: Final = opsets.LOWEST
@@ -164,11 +165,19 @@ def _free(name: str, b: Builder) -> str:
 
 
 class Step:
-    """A traced step, optimized, compiled and bound to its state on a device."""
+    """A traced step, optimized, compiled and bound to its state on a device.
 
-    def __init__(self, traced: StepGraph, model: Trainer, device: str) -> None:
+    With `cut` it is only what follows on its frozen front, which is another program.
+    """
+
+    def __init__(
+        self, traced: StepGraph, model: Trainer, device: str, *, cut: bool = False
+    ) -> None:
         self.traced = traced
         self.program = optimize(traced, model, device)
+        self.front: Front | None = None
+        if cut:
+            self.front, self.program = self._cut(device)
         self._versions = [(v, v.version) for v in self.program.constants]
         graph = self.program.graph
         file, arrays = lower.split(lower.lower(graph, opset=OPSET))
@@ -187,6 +196,15 @@ class Step:
         self.clock = -1
         """`Variable.clock` after the last run: nobody else has changed anything since
         while it stands there."""
+
+    def _cut(self, device: str) -> tuple[Front, StepProgram]:
+        from seqir.train.frozen import cut
+
+        traced, program = self.traced, self.program
+        constants = set(program.constants)
+        frozen = [name for name, v in traced.variables.items() if v in constants]
+        front, rest = cut(program.graph, traced.inputs, frozen, device)
+        return front, StepProgram(rest, program.constants)
 
     def _slots(self) -> dict[str, runtime.DeviceSlot]:
         """Where the state lies on the device; what is elsewhere is moved there."""

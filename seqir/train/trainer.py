@@ -174,6 +174,7 @@ class Trainer(Layer):
         resume: str | PathLike[str] | None = None,
         checkpoint_freq: str | int = "epoch",
         on_nan: str = "raise",
+        cache_frozen: str | PathLike[str] | None = None,
     ) -> History:
         """Train for some epochs; what was reported in each comes back.
 
@@ -204,6 +205,9 @@ class Trainer(Layer):
             checkpoint_freq: "epoch", or after how many batches to save.
             on_nan: what a loss that is not finite does: "raise" an error, "stop", or
                 "ignore" it.
+            cache_frozen: "memory", or a folder: what the frozen first part of the
+                model makes of each sample is computed once, and the epochs train the
+                rest on it.
 
         Raises: NotBuiltError before `compile`; ArgumentError, ShapeError, DTypeError
             for data that does not fit; NonFiniteLossError.
@@ -233,6 +237,7 @@ class Trainer(Layer):
                 resume=resume,
                 checkpoint_freq=checkpoint_freq,
                 on_nan=on_nan,
+                cache_frozen=cache_frozen,
             ),
         )
 

@@ -3,12 +3,18 @@
 from __future__ import annotations
 
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from seqir import tensorfile
-from seqir.errors import LoadError, ShapeError, UnsupportedError
+from seqir.errors import (
+    CorruptFileError,
+    DTypeError,
+    LoadError,
+    ShapeError,
+    UnsupportedError,
+)
 from seqir.ir import Array
 from seqir.ops.tensor import Variable
 
@@ -33,7 +39,18 @@ def load_weights(model: Trainer, path: str | os.PathLike[str]) -> None:
     arrays, note = tensorfile.read(path)
     if note.get("kind") != KIND:
         raise LoadError(f"{path} holds a {note.get('kind')}, not weights")
-    assign(f"{path}", model.weights, [arrays[key] for key in note["order"]])
+    assign(f"{path}", model.weights, in_order(f"{path}", arrays, note.get("order")))
+
+
+def in_order(source: str, arrays: Mapping[str, Array], order: Any) -> list[Array]:
+    """The arrays in the order that a file says.
+
+    Raises: CorruptFileError if that is no list of their names.
+    """
+    names: list[Any] = order if isinstance(order, list) else [None]
+    if not all(isinstance(name, str) and name in arrays for name in names):
+        raise CorruptFileError(f"{source} is damaged: it names arrays that it has not")
+    return [arrays[name] for name in names]
 
 
 def keys_of(variables: Sequence[Variable]) -> list[str]:
@@ -55,7 +72,8 @@ def assign(source: str, variables: Sequence[Variable], arrays: Sequence[Array]) 
 
     They belong together by their order: automatic names differ from run to run.
 
-    Raises: ShapeError if there are more or fewer, or one has another shape.
+    Raises: ShapeError if there are more or fewer, or one has another shape;
+        DTypeError if one has another element type.
     """
     check_fit(source, variables, arrays)
     for variable, array in zip(variables, arrays, strict=True):
@@ -65,7 +83,10 @@ def assign(source: str, variables: Sequence[Variable], arrays: Sequence[Array]) 
 def check_fit(
     source: str, variables: Sequence[Variable], arrays: Sequence[Array]
 ) -> None:
-    """ShapeError unless there is an array of the right shape for each variable."""
+    """That there is an array of the right shape and type for each variable.
+
+    Raises: ShapeError or DTypeError.
+    """
     if len(variables) != len(arrays):
         raise ShapeError(
             f"{source} has {len(arrays)} arrays, {len(variables)} are needed: it "
@@ -76,6 +97,11 @@ def check_fit(
             raise ShapeError(
                 f"{variable.path!r} has shape {variable.stored_type.shape}, "
                 f"{source} has {array.shape} in its place: it belongs to another model"
+            )
+        if variable.stored_type.dtype != array.dtype.name:
+            raise DTypeError(
+                f"{variable.path!r} is {variable.stored_type.dtype}, {source} has "
+                f"{array.dtype.name} in its place: it belongs to another model"
             )
 
 

@@ -1,0 +1,40 @@
+"""JSON for programs, and the report on a written file."""
+
+from __future__ import annotations
+
+import json
+import math
+import sys
+from typing import TYPE_CHECKING, Any
+
+import click
+
+if TYPE_CHECKING:
+    from seqir.model.export import ExportReport
+
+as_json = click.option(
+    "--json", "as_json", is_flag=True, help="Print JSON on stdout, and nothing else."
+)
+
+
+def print_report(report: ExportReport, as_json: bool) -> None:
+    """Say what has been written."""
+    if as_json:
+        print_json(report.to_dict())
+    else:
+        click.echo(str(report))
+
+
+def print_json(data: Any) -> None:
+    """One document on stdout: a line for programs, indented for people."""
+    indent = 2 if sys.stdout.isatty() else None
+    sys.stdout.write(json.dumps(_finite(data), indent=indent, allow_nan=False) + "\n")
+
+
+def _finite(data: Any) -> Any:
+    """The data with null in place of NaN and infinities, which JSON has not."""
+    if isinstance(data, dict):
+        return {key: _finite(value) for key, value in data.items()}
+    if isinstance(data, list | tuple):
+        return [_finite(value) for value in data]
+    return None if isinstance(data, float) and not math.isfinite(data) else data
