@@ -1,5 +1,6 @@
 """A small valid model in every kind of file, for tests that then do something to it."""
 
+import atexit
 import functools
 import json
 import shutil
@@ -56,6 +57,7 @@ def graph() -> Any:
 
 
 _HOME = tempfile.TemporaryDirectory(prefix="seqir_models")
+atexit.register(_HOME.cleanup)
 
 
 @functools.cache

@@ -17,7 +17,7 @@ from seqir.errors import (
     NonFiniteLossError,
     UnsupportedError,
 )
-from seqir.train import frozen
+from seqir.train.front import Front
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(75, 8, 8, 1)).astype(np.float32)
@@ -130,13 +130,13 @@ def same(found: Any, wanted: Any) -> None:
 def runs(monkeypatch: pytest.MonkeyPatch) -> list[int]:
     """The sizes of all batches that fronts have computed."""
     sizes: list[int] = []
-    run = frozen.Front.run
+    run = Front.run
 
     def counted(self: Any, feeds: Any) -> Any:
         sizes.append(len(next(iter(feeds.values()))))
         return run(self, feeds)
 
-    monkeypatch.setattr(frozen.Front, "run", counted)
+    monkeypatch.setattr(Front, "run", counted)
     return sizes
 
 
@@ -238,6 +238,16 @@ def test_what_is_trained_in_the_middle_ends_the_front() -> None:
         moved = backbone.layers[4].get_weights()
         assert not any(map(np.array_equal, before, moved))
     same(*found)
+
+
+def test_statistics_alone_are_a_front(runs: list[int]) -> None:
+    """A frozen BatchNormalization is a few vectors, folded and repeated by passes."""
+
+    def normalized() -> Any:
+        return [layers.BatchNormalization(), layers.Activation("tanh")]
+
+    same(train(network(normalized), "memory"), train(network(normalized), None))
+    assert runs
 
 
 def test_generators_may_validate(runs: list[int]) -> None:

@@ -5,8 +5,9 @@ from typing import Any
 
 import pytest
 from layer_samples import SAMPLES, LayerSample
-from seqir.layers import configuration
 from test_layers_keras import CLASSES, make, make_keras
+
+from seqir.layers import configuration
 
 keras = pytest.importorskip("keras")
 

@@ -349,7 +349,7 @@ def test_custom_objects_are_what_the_caller_passes(suffix: str, tmp_path: Path) 
     path = tmp_path / f"m{suffix}"
     model.save(path)
     known = {"Scale": Scale, "doubled": doubled, "Block": Block}
-    with pytest.raises(UnsupportedError, match="'.*/scale'.*'.*/block'") as caught:
+    with pytest.raises(UnsupportedError, match=r"'.*/scale'.*'.*/block'") as caught:
         load_model(path)
     assert "custom_objects={'Scale': ...}" in str(caught.value)
     assert "no function 'doubled'" in str(caught.value)
@@ -570,7 +570,7 @@ def test_what_is_no_model(tmp_path: Path) -> None:
         load_model(path)
     unbuilt = {"name": "s", "layers": [entry("Dense", units=3)]}
     path = rewrite(saved(tmp_path), lambda c: {**c, "config": unbuilt})
-    with pytest.raises(UnsupportedError, match="'s' in m.keras was saved before it"):
+    with pytest.raises(UnsupportedError, match=r"'s' in m.keras was saved before it"):
         load_model(path)
     path = rewrite(path, lambda c: [1])
     with pytest.raises(CorruptFileError, match="a layer is stored as"):
@@ -582,7 +582,7 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
     model.compile("adam", "mse")
     path = saved(tmp_path, model)
     rewrite(path, lambda c: c["compile_config"].update(loss="mystery"))
-    with pytest.raises(CorruptFileError, match="compile=False.*'mystery' is no loss"):
+    with pytest.raises(CorruptFileError, match=r"compile=False.*'mystery' is no loss"):
         load_model(path)
     assert load_model(path, compile=False).count_params() == model.count_params()
     rewrite(path, lambda c: c.update(compile_config=[3]))
@@ -622,7 +622,7 @@ def test_a_file_of_weights_is_no_model(tmp_path: Path) -> None:
 def test_json_that_is_no_model() -> None:
     with pytest.raises(CorruptFileError, match="the JSON text"):
         model_from_json("{")
-    with pytest.raises(UnsupportedError, match="TensorFlow function 'math.add'"):
+    with pytest.raises(UnsupportedError, match=r"TensorFlow function 'math.add'"):
         model_from_json(json.dumps(entry("TFOpLambda", function="math.add")))
 
 
@@ -701,9 +701,9 @@ def test_layers_by_name(tmp_path: Path) -> None:
     )
     other.load_weights(tmp_path / "m.h5", by_name=True)
     same_weights(other.layers[1], model.layers[0])
-    with pytest.raises(ArgumentError, match="by_name=True is for the older .h5 files"):
+    with pytest.raises(ArgumentError, match=r"by_name=True is for the older .h5 files"):
         other.load_weights(tmp_path / "m.weights.h5", by_name=True)
-    with pytest.raises(ShapeError, match="has 2 layers with weights .*the file 3"):
+    with pytest.raises(ShapeError, match=r"has 2 layers with weights .*the file 3"):
         other.load_weights(tmp_path / "m.h5")
 
 
@@ -714,7 +714,9 @@ def test_older_files_without_their_attributes(tmp_path: Path) -> None:
         group = file["model_weights"]
         names = group.attrs["layer_names"]
         del group.attrs["layer_names"]
-    with pytest.raises(CorruptFileError, match="'model_weights' in m.h5 has no layer_"):
+    with pytest.raises(
+        CorruptFileError, match=r"'model_weights' in m.h5 has no layer_"
+    ):
         model.load_weights(tmp_path / "m.h5")
     with h5py.File(tmp_path / "m.h5", "a") as file:  # in parts, as long lists are kept
         file["model_weights"].attrs["layer_names0"] = names[:2]
@@ -723,9 +725,9 @@ def test_older_files_without_their_attributes(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "m.h5", "a") as file:
         file["model_weights"].attrs["layer_names"] = np.arange(3)
         file.attrs["model_config"] = 3
-    with pytest.raises(CorruptFileError, match="layer_names in m.h5 is no list of"):
+    with pytest.raises(CorruptFileError, match=r"layer_names in m.h5 is no list of"):
         model.load_weights(tmp_path / "m.h5")
-    with pytest.raises(CorruptFileError, match="model_config in m.h5 is no text"):
+    with pytest.raises(CorruptFileError, match=r"model_config in m.h5 is no text"):
         load_model(tmp_path / "m.h5")
 
 
@@ -767,7 +769,7 @@ def test_shards(tmp_path: Path) -> None:
     with pytest.raises(CorruptFileError, match="a weight_map that names no files: 3"):
         broken({"weight_map": {"/layers/dense/vars": 3}})
     for name in ("../m_00000.weights.h5", "/etc/hostname", "a\\b.h5", "m.txt"):
-        with pytest.raises(UnsafeFileError, match="which is no .h5 file beside it"):
+        with pytest.raises(UnsafeFileError, match=r"which is no .h5 file beside it"):
             broken({"weight_map": {"/layers/dense/vars": [name]}})
     with h5py.File(tmp_path / "m_00000.weights.h5", "a") as file:
         file.move("layers/dense/vars/1", "layers/dense/vars/x")

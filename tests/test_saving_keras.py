@@ -5,11 +5,11 @@ from typing import Any
 import numpy as np
 import pytest
 from layer_samples import SAMPLES, LayerSample
+from test_layers_keras import close, make, make_keras
 
 import seqir
 from seqir import nest
 from seqir.models import load_model
-from test_layers_keras import close, make, make_keras
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("h5py")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Mapping
 from typing import Any
 
@@ -77,10 +76,10 @@ def _stored_activation(found: Mapping[str, Any]) -> Any:
     from seqir import layers
 
     name, config = unstore(found, "layers")
-    cls = getattr(layers, name, None) if name in layers.__all__ else None
-    if not inspect.isclass(cls):
+    cls: Any = vars(layers)[name] if name in layers.__all__ else None
+    if not isinstance(cls, type):
         raise ArgumentError(f"activation {name!r} is no layer of seqir")
-    return cls.from_config(config)
+    return cls.from_config(config)  # type: ignore[attr-defined]
 
 
 def numeric_array(value: Any, path: str) -> Array:

@@ -142,13 +142,11 @@ def export(
     pixels = {n for n, is_raw in zip(naive.inputs, raw, strict=True) if is_raw}
     naive = _with_layout(naive, model, layout)
     naive = passes.bind(naive, arrays_of(variables))
-    graph = passes.run(naive, passes.INFERENCE)
     entries = {**entry(chains), **(metadata or {})}
-    lowered = lower.lower(graph, opset=opset, metadata=entries)
     errors: list[OutputError] = []
     with staged(target) as draft:
         # What is wrong must not take the place of what is right: verify first.
-        written = write(lowered, draft, external_data)
+        written, facts = _optimized(naive, draft, opset, entries, external_data)
         if verify:
             exact = verify == "reference"
             errors = verify_file(draft, naive, reference=exact, pixels=pixels)
@@ -159,9 +157,6 @@ def export(
         bytes=sum(f.stat().st_size for f in files),
         opset=opset,
         ir_version=opsets.ir_version(opset),
-        inputs={n: str(t) for n, t in lowered.inputs.items()},
-        outputs={n: str(t) for n, t in lowered.outputs.items()},
-        nodes=dict(Counter(n.op_type for n in lowered.nodes).most_common()),
         parameters=sum(v.size for v in variables.values()),
         verified=verify
         if isinstance(verify, str)
@@ -169,8 +164,30 @@ def export(
         if verify
         else "no",
         errors=errors,
-        passes=_changes(naive, graph),
+        **facts,
     )
+
+
+def _optimized(
+    naive: Graph,
+    path: Path,
+    opset: int,
+    entries: Mapping[str, str],
+    external_data: bool | None,
+) -> tuple[list[Path], dict[str, Any]]:
+    """Write the graph as the passes make it; the files, and what to report of it.
+
+    Its folded weights, as large as the model, are gone before verification, which
+    needs the memory.
+    """
+    graph = passes.run(naive, passes.INFERENCE)
+    lowered = lower.lower(graph, opset=opset, metadata=entries)
+    return write(lowered, path, external_data), {
+        "inputs": {n: str(t) for n, t in lowered.inputs.items()},
+        "outputs": {n: str(t) for n, t in lowered.outputs.items()},
+        "nodes": dict(Counter(n.op_type for n in lowered.nodes).most_common()),
+        "passes": _changes(naive, graph),
+    }
 
 
 def _changes(before: Graph, after: Graph) -> dict[str, tuple[int, int]]:

@@ -58,10 +58,11 @@ _OPERANDS: Final = frozenset(_OPERANDS_TEXT.split())
 """Parameters that Keras's operations are called with; the others make them."""
 
 _BY_CLASS: Final = {
-    "".join(name.split("_")).lower(): name
-    for name in ops.__all__
-    if inspect.isfunction(getattr(ops, name)) and name not in _NONE_IN_KERAS
-} | {"getitem": "getitem"}
+    "".join(name.split("_")).lower(): function
+    for name, function in vars(ops).items()
+    if inspect.isfunction(function)
+    and name in {*ops.__all__, "getitem"} - _NONE_IN_KERAS
+}
 
 
 def is_operation(entry: Mapping[str, Any]) -> bool:
@@ -84,12 +85,12 @@ class Operation:
     """
 
     def __init__(self, kind: str, config: Mapping[str, Any]) -> None:
-        name = _BY_CLASS.get(kind.lower())
-        if name is None:
+        function = _BY_CLASS.get(kind.lower())
+        if function is None:
             raise UnsupportedError(
                 f"seqir.ops has no function for the operation {kind!r}"
             )
-        self.function = getattr(ops, name)
+        self.function, name = function, function.__name__
         self.name = config.get("name") or naming.auto_name(name)
         parameters = inspect.signature(self.function).parameters
         self.config = {k: v for k, v in config.items() if k != "name"}
@@ -118,7 +119,7 @@ def entry(call: FunctionCall) -> dict[str, Any]:
     Raises: UnsupportedError for functions that Keras has no operation for.
     """
     name = call.function.__name__
-    if name in _NONE_IN_KERAS or getattr(ops, name, None) is not call.function:
+    if name in _NONE_IN_KERAS or vars(ops).get(name) is not call.function:
         raise UnsupportedError(
             f"{call.name!r} is a call of {name}, which Keras has no operation for: put "
             "it into a layer of your own"

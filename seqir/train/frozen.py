@@ -1,26 +1,20 @@
-"""The frozen front of a step: computed once for each sample, not once an epoch.
+"""Training on features: the frozen front of a step runs once for each sample.
 
-What is computed from the inputs of a model and from frozen weights alone is the same
-in every epoch. A step is cut there: the front computes features, the rest trains on
-them. Random numbers, and what a training changes, end the front, and so does what has
-no row for each sample.
+The arrays that a training draws its batches from are replaced by what the front makes
+of them. Shuffling, validation, checkpoints and resuming go on as they are.
 """
 
 from __future__ import annotations
 
 import hashlib
-import itertools
 import warnings
-from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, replace
-from functools import cached_property
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
 
-from seqir import lower, passes, runtime, shapes, tensorfile
+from seqir import tensorfile
 from seqir.data.arrays import ArrayBatches
 from seqir.data.batch import named, take
 from seqir.errors import (
@@ -30,143 +24,21 @@ from seqir.errors import (
     LoadError,
     UnsupportedError,
 )
-from seqir.ir import Array, Graph, Node, Value, constant_of
-from seqir.lower import opsets
+from seqir.ir import Array
 from seqir.train.feeds import Feeder
 
 if TYPE_CHECKING:
     from seqir.data import Batches
+    from seqir.train.front import Front
     from seqir.train.steps import Step
     from seqir.train.trainer import Trainer
 
-FEATURE: Final = "feature"
 KIND: Final = "seqir features"
-BATCH: Final = "batch"
-"""The size that the rows of a step are counted with."""
 MEMORY: Final = "memory"
 ROWS: Final = 256
 """Samples that are hashed at once."""
 SAME: Final = 1e-3
 """By how much, relatively, rounding may change a feature."""
-
-
-@dataclass(frozen=True)
-class Front:
-    """The frozen front of a step, which computes features from the model's inputs."""
-
-    graph: Graph
-    passed: tuple[str, ...]
-    """Inputs of the model that the rest reads as well."""
-    device: str
-
-    @cached_property
-    def key(self) -> str:
-        """A hash of what is computed, weights included, and of what computes it.
-
-        Names are not part of it: automatic ones differ from model to model.
-        """
-        from seqir.runtime import engine
-
-        graph = self.graph
-        nameless = replace(
-            graph,
-            name="front",
-            inputs={f"x{i}": v for i, v in enumerate(graph.inputs.values())},
-            nodes=tuple(replace(node, source="") for node in graph.nodes),
-        )
-        version = str(engine.load().__version__)
-        parts = (nameless.fingerprint(), self.device, version)
-        return hashlib.sha256("\n".join(parts).encode()).hexdigest()
-
-    @cached_property
-    def _session(self) -> runtime.Session:
-        model, arrays = lower.split(lower.lower(self.graph, opset=opsets.LOWEST))
-        threads = runtime.get_threads()
-        return runtime.Session(model, arrays, device=self.device, threads=threads)
-
-    def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """What the rest of the step is fed instead of the inputs of the model."""
-        given = {name: feeds[name] for name in self.graph.inputs}
-        found = zip(self._session.output_names, self._session.run(given), strict=True)
-        return self.past(feeds) | dict(found)
-
-    def past(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
-        """The inputs of the model that the rest reads as they are."""
-        return {name: feeds[name] for name in self.passed}
-
-    def release(self) -> None:
-        """Give back the memory of the session; the next run makes a new one."""
-        self.__dict__.pop("_session", None)
-
-
-def cut(
-    graph: Graph, inputs: Iterable[str], frozen: Iterable[str], device: str
-) -> tuple[Front, Graph]:
-    """The front of an optimized step, and the rest, which reads features.
-
-    `inputs` are the inputs of the model, `frozen` the labels of frozen weights.
-
-    Raises: UnsupportedError if no frozen weight is used in the front.
-    """
-    own = {name: graph.inputs[name] for name in inputs if name in graph.inputs}
-    nodes, features = _front(graph, own.values(), frozen)
-    rest = tuple(node for node in graph.nodes if node not in nodes)
-    read = {v for node in rest for v in node.operands} | set(graph.roots)
-    names = (f"{FEATURE}_{i}" if i else FEATURE for i in itertools.count())
-    free = (n for n in names if n not in graph.inputs and n not in graph.params)
-    inside = features.keys() - own.values()
-    edge = {next(free): v for v in features if v in read and v in inside}
-    passed = tuple(name for name, value in own.items() if value in read)
-    given = {n: v for n, v in graph.inputs.items() if n not in own or n in passed}
-    constants = tuple(n for n in nodes if features.keys().isdisjoint(n.results))
-    front = passes.eliminate_dead(
-        replace(
-            graph, params={}, outputs=edge, updates=(), nodes=tuple(nodes), inputs=own
-        )
-    )
-    used = {v for node in front.nodes for v in node.operands}
-    own = {name: value for name, value in own.items() if value in used}
-    return (
-        Front(replace(front, inputs=own), passed, device),
-        passes.eliminate_dead(
-            replace(graph, inputs=given | edge, nodes=(*constants, *rest))
-        ),
-    )
-
-
-def _front(
-    graph: Graph, inputs: Iterable[Value], frozen: Iterable[str]
-) -> tuple[dict[Node, None], dict[Value, None]]:
-    """The nodes of the front, and those of their results that depend on the inputs."""
-    nodes: dict[Node, None] = {}
-    known, varying = set(inputs), dict.fromkeys(inputs)
-    labels: dict[Value, str] = {}
-    used: set[str] = set()
-    for node in graph.nodes:
-        if not known.issuperset(node.operands):
-            continue
-        if constant_of(node) is not None:
-            labels[node.result] = node.op.array.label  # type: ignore[attr-defined]
-        if not varying.keys().isdisjoint(node.operands):
-            if not all(map(_has_row_for_each_sample, node.results)):
-                continue
-            varying.update(dict.fromkeys(node.results))
-            used.update(labels[v] for v in node.operands if v in labels)
-        known.update(node.results)
-        nodes[node] = None
-    if used.isdisjoint(frozen):
-        raise UnsupportedError(
-            f"cache_frozen has nothing to keep: the front of {graph.name!r} has no "
-            "frozen weights, or random numbers or statistics of the batch come before "
-            "them; set trainable=False on the first layers and compile again"
-        )
-    return nodes, varying
-
-
-def _has_row_for_each_sample(value: Value) -> bool:
-    first, *others = value.type.shape or (None,)
-    unknown = (d for d in others if isinstance(d, str))
-    return first == BATCH and not any(BATCH in shapes.symbols(d) for d in unknown)
 
 
 class FrozenFeeder(Feeder):

@@ -22,10 +22,10 @@ from seqir.layers.penalties import penalties
 from seqir.lower import opsets
 from seqir.ops.tensor import Traced, Variable
 from seqir.tensortype import TensorType
+from seqir.train.front import Front, cut
 from seqir.train.objective import Labels, Objective, plain
 
 if TYPE_CHECKING:
-    from seqir.train.frozen import Front
     from seqir.train.trainer import Trainer
 
 OPSET: Final = opsets.LOWEST
@@ -198,8 +198,6 @@ class Step:
         while it stands there."""
 
     def _cut(self, device: str) -> tuple[Front, StepProgram]:
-        from seqir.train.frozen import cut
-
         traced, program = self.traced, self.program
         constants = set(program.constants)
         frozen = [name for name, v in traced.variables.items() if v in constants]
