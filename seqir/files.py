@@ -55,12 +55,14 @@ def staged(path: str | os.PathLike[str]) -> Generator[Path]:
     """
     target = Path(path)
     folder = target.parent
-    if not folder.is_dir():
-        raise ExportError(f"cannot write {target}: there is no folder {folder}")
-    if target.is_dir():
-        raise ExportError(f"cannot write {target}: it is a folder")
     scratch: Path | None = None
     try:
+        if not folder.is_dir():
+            raise ExportError(f"cannot write {target}: there is no folder {folder}")
+        if target.is_dir():
+            raise ExportError(f"cannot write {target}: it is a folder")
+        if "\0" in target.name:
+            raise ExportError(f"cannot write {str(target)!r}: a name cannot have a NUL")
         scratch = Path(tempfile.mkdtemp(dir=folder, prefix=f".{target.name}."))
         yield scratch / target.name
         files = sorted(scratch.iterdir(), key=lambda f: f.name == target.name)

@@ -1,4 +1,4 @@
-"""What reads files can run nothing that they say: the source of the readers shows it."""
+"""What reads files can run nothing that they say; the source shows it."""
 
 import ast
 from collections.abc import Iterator
@@ -18,14 +18,14 @@ READERS = sorted(
 MODULES = {
     "pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle",
     "joblib", "importlib", "imp", "runpy", "pkgutil", "code", "codeop", "ctypes",
-    "subprocess", "tarfile",
+    "subprocess",
 }  # fmt: skip
-"""Modules that turn bytes into code, names into modules, or archives into files."""
+"""Modules that turn bytes into code or names into modules."""
 CALLS = {
     "eval", "exec", "compile", "__import__", "globals", "locals", "setattr", "delattr",
     "extract", "extractall", "unpack_archive", "system", "popen", "load_module",
 }  # fmt: skip
-ALLOWED = {("re", "compile")}
+ALLOWED = {("re", "compile"), ("model", "compile")}
 
 
 def sins(tree: ast.AST) -> Iterator[str]:

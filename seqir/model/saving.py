@@ -352,7 +352,7 @@ def _json_attribute(reader: H5Reader, name: str, path: Path) -> Any:
 
 def _target(filepath: str | os.PathLike[str], overwrite: bool) -> Path:
     path = Path(filepath).expanduser()
-    if path.exists() and not overwrite:
+    if not overwrite and path.exists():
         raise ExportError(f"{path} is there already, and overwrite=False")
     return path
 
