@@ -120,7 +120,7 @@ def test_the_summary_and_what_was_folded_are_shown(folder: Path) -> None:
     out = Outcome("convert", "net.keras", "-o", "other.onnx").out
     assert 'Model: "images"' in out
     assert "scores (Dense)" in out
-    assert "  nodes    6 (1 Transpose, 1 Conv, 1 Relu, 1 MaxPool, 1 Reshape, 1 G" in out
+    assert "  nodes    7 (" in out
     assert "against unoptimized" in out
     passes = next(line for line in out.splitlines() if line.startswith("  passes"))
     # The kernel's and the convolution's two; the normalization is in the kernel.
@@ -222,7 +222,7 @@ def test_no_code_from_a_file_is_run(folder: Path) -> None:
     with_code.save("code.keras")
     code, said = fails("convert", "code.keras")
     assert code == 2
-    assert "(Lambda): runs Python code" in said or "Python code" in said
+    assert "(Lambda): it runs Python code that the file holds" in said
     assert no_more_than("code.keras")
 
 
@@ -241,7 +241,7 @@ def test_ctrl_c_leaves_nothing_half_written(
     for models in (["t.keras"], ["."]):
         outcome = Outcome("convert", *models)
         assert (outcome.code, outcome.out) == (130, "")
-        assert outcome.err == "seqir: interrupted\n"
+        assert outcome.err.strip() == "seqir: interrupted"
     assert seen == [["t.onnx"]] * 2  # it had been written, elsewhere
     assert (folder / "t.onnx").read_bytes() == b"old"
     assert no_more_than("t.keras", "t.onnx")
@@ -305,8 +305,7 @@ def test_classes_that_are_not_there(folder: Path) -> None:
     seqir.Sequential([seqir.Input((2,)), Twice(name="twice")]).save("s.keras")
     code, said = fails("convert", "s.keras")
     assert code == 1
-    assert "layer 'twice'" in said
-    assert "Twice" in said
+    assert "'Twice' is a class of test_cli_convert: pass it as custom_objects=" in said
     for name, code, words in (
         ("own.py:Twize", 2, "own.py has no object 'Twize'. Did you mean 'Twice'?"),
         ("own.py", 2, "which object of own.py? write own.py:NAME"),
@@ -367,7 +366,7 @@ def test_a_folder_goes_on_past_what_fails(mixed: Path) -> None:
         ("models/same.h5", "failed"),
     ]
     nodes, size, error, seconds = (cell.strip() for cell in rows[2][3:7])
-    assert nodes == "6"
+    assert nodes == "7"
     onnx_file = mixed / "out" / "deep" / "er" / "net.v1.onnx"
     assert int(size.replace(",", "")) == onnx_file.stat().st_size
     assert 0 <= float(error) < 1e-4

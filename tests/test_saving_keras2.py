@@ -143,16 +143,22 @@ def test_a_functional_model(tmp_path: Path) -> None:
     compiled.fit(np.ones((4, 6, 6, 3)), np.zeros(4, np.int32), verbose=0)
 
 
-@pytest.mark.filterwarnings("ignore:Do not pass an `input_shape`")
-def test_a_stack(tmp_path: Path) -> None:
+def test_a_stack_without_an_input_layer(tmp_path: Path) -> None:
+    """Keras 3 takes ``batch_input_shape`` for a shape without the batch."""
     entries = [
         {k: v for k, v in entry.items() if k in ("class_name", "config")}
         for entry in (LAYERS[1], LAYERS[2], LAYERS[6], LAYERS[8])
     ]
     first = {**entries[0]["config"], "batch_input_shape": [None, 6, 6, 3]}
-    entries[0] = {**entries[0], "config": first}
+    bare = [{**entries[0], "config": first}, *entries[1:]]
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": bare}}
+    mine = load_model(write(tmp_path / "m.h5", config, WEIGHTS))
+    entries.insert(0, LAYERS[0])
     config = {"class_name": "Sequential", "config": {"name": "s", "layers": entries}}
-    agree(write(tmp_path / "m.h5", config, WEIGHTS), (2, 6, 6, 3))
+    same = agree(write(tmp_path / "n.h5", config, WEIGHTS), (2, 6, 6, 3))
+    x = np.random.default_rng(1).normal(size=(2, 6, 6, 3)).astype(np.float32)
+    np.testing.assert_array_equal(mine(x), same(x))
+    assert mine.input_shape == (None, 6, 6, 3)
 
 
 def test_arguments_that_were_called_otherwise(tmp_path: Path) -> None:
