@@ -129,7 +129,9 @@ COMPUTED = [
     small("MobileNetV2", 64, alpha=0.35, classifier_activation=None),
     Case("MobileNetV2", {"input_shape": (47, 66, 3), "include_top": False}),
     small("MobileNetV3Small", 64, classes=10, classifier_activation=None),
-    small("MobileNetV3Small", 33, alpha=1.4, minimalistic=True, dropout_rate=0),
+    small(
+        "MobileNetV3Small", 33, alpha=1.4, minimalistic=True, classifier_activation=None
+    ),
     small("MobileNetV3Large", 48, include_top=False, pooling="max"),
     small("DenseNet121", 32, classes=10, classifier_activation=None, slow=True),
     Case("DenseNet121", {"input_shape": (49, 34, 1), "include_top": False}),
@@ -172,7 +174,9 @@ COMPUTED = [
     small("ConvNeXtTiny", 32, classes=10, classifier_activation=None),
     Case("ConvNeXtTiny", {"input_shape": (49, 34, 1), "include_top": False}, slow=True),
     small("ConvNeXtSmall", 32, include_top=False, pooling="max", slow=True),
-    small("ConvNeXtBase", 32, include_preprocessing=False, slow=True),
+    small(
+        "ConvNeXtBase", 32, include_preprocessing=False, include_top=False, slow=True
+    ),
     small("ConvNeXtLarge", 32, include_top=False, pooling="avg", slow=True),
     small("ConvNeXtXLarge", 32, include_top=False, pooling="avg", slow=True),
 ]

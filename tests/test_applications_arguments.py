@@ -132,6 +132,12 @@ def test_model_without_published_weights() -> None:
         ("VGG16", {"include_top": False, "pooling": "mean"}, "'avg', 'max' or None"),
         ("MobileNet", {"input_shape": (224,)}, r"three sizes, .* got \(224,\)"),
         ("MobileNetV2", {"classes": 0}, "units must be a positive integer, got 0"),
+        ("InceptionV3", {"input_shape": (80, 74, 3)}, "at least 75x75"),
+        (
+            "NASNetMobile",
+            {"include_top": False, "input_shape": (None, 64, 3)},
+            r"all sizes here, got \(None, 64, 3\)$",
+        ),
     ],
 )
 def test_models_that_cannot_be(
@@ -211,7 +217,18 @@ def test_tensors_that_are_no_input(tensor: Any, shape: Any, words: str) -> None:
         MobileNet(weights=None, input_tensor=tensor, input_shape=shape)
 
 
-@pytest.mark.parametrize("name", ["ResNet50V2", "MobileNetV2", "MobileNetV3Small"])
+@pytest.mark.parametrize(
+    "name",
+    [
+        "ResNet50V2",
+        "MobileNetV2",
+        "MobileNetV3Small",
+        "DenseNet121",
+        "EfficientNetB0",
+        "EfficientNetV2B0",
+        "NASNetMobile",
+    ],
+)
 def test_channels_first_computes_the_same(name: str) -> None:
     arguments = {"weights": None, "include_top": False, "pooling": "avg"}
     make = getattr(applications, name)
@@ -229,6 +246,37 @@ def test_channels_first_computes_the_same(name: str) -> None:
     x = RNG.uniform(size=(2, 33, 40, 3)).astype(np.float32)
     found, wanted = first(x.transpose(0, 3, 1, 2)), last(x)
     np.testing.assert_allclose(found, wanted, atol=1e-5 * np.abs(wanted).max())
+
+
+def test_convnext_is_channels_last() -> None:
+    config.set_image_data_format("channels_first")
+    try:
+        with pytest.raises(UnsupportedError, match="'channels_last', got .*_first'"):
+            applications.ConvNeXtTiny(weights=None)
+    finally:
+        config.set_image_data_format("channels_last")
+
+
+def test_names_in_convnext_begin_with_its_own() -> None:
+    model = applications.ConvNeXtTiny(
+        weights=None, include_top=False, input_shape=(32, 32, 3), name="mine"
+    )
+    assert model.name == "mine"
+    assert model.layers[2].name == "mine_stem"
+
+
+def test_any_name_can_be_given() -> None:
+    """Keras takes the size of an EfficientNetV2 from its name."""
+    model = applications.EfficientNetV2B0(
+        weights=None, include_top=False, input_shape=(32, 32, 3), name="mine"
+    )
+    assert model.layers[2].name == "normalization"
+
+
+def test_images_of_nasnet_have_a_size_without_a_top_too() -> None:
+    """Those of Keras's NASNetLarge have none, and it cannot run."""
+    model = applications.NASNetLarge(weights=None, include_top=False)
+    assert model.output_shape == (None, 11, 11, 4032)
 
 
 # Images and predictions.

@@ -3,20 +3,17 @@
 import errno
 import os
 import random
-import resource
 import signal
 import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
-import model_files
 import numpy as np
 import pytest
-from model_files import copy, folder, model
+from model_files import copy, model
 
 from seqir.errors import ExportError, UnsupportedError
 from seqir.models import load_model
@@ -68,14 +65,10 @@ def test_a_save_replaces_the_file(tmp_path: Path) -> None:
 # The disk fails at each step.
 
 
-@pytest.fixture(params=["write", "fsync", "replace", "mkdtemp"])
+@pytest.fixture(params=[(os, "fsync"), (os, "replace"), (tempfile, "mkdtemp")])
 def step(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> Any:
     """Lets the n-th call of a function fail; tells how many there were."""
-    owner, name = (os, request.param)
-    if name == "mkdtemp":
-        owner = tempfile
-    if name == "write":
-        pytest.skip("the limit of file sizes, below, is about that")
+    owner, name = request.param
     real = getattr(owner, name)
     state = {"calls": 0, "fails": -1}
 
@@ -100,18 +93,21 @@ def test_a_full_disk_at_each_step(
         copy(kind, tmp_path)
         before = content(tmp_path)
         step.update(calls=0, fails=fails)
-        try:
-            save(made, path)
-        except ExportError as error:
-            assert "cannot write" in str(error)  # noqa: PT017
-            assert "No space left on device" in str(error)  # noqa: PT017
-            assert not os.path.exists(path) or not is_new(path) or _shards(kind)
-            assert len(content(tmp_path)) == len(before)
+        if failed := _failure(made, path):
+            assert "cannot write" in failed
+            assert "No space left on device" in failed
+            assert sorted(content(tmp_path)) == sorted(before)
+            assert kind == "m.weights.json" or content(tmp_path) == before
         step.update(calls=0, fails=-1)
+        assert is_new(path) is not bool(failed) or kind == "m.weights.json"
 
 
-def _shards(kind: str) -> bool:
-    return kind == "m.weights.json"
+def _failure(made: Any, path: Path) -> str:
+    try:
+        save(made, path)
+    except ExportError as error:
+        return str(error)
+    return ""
 
 
 CHILD = """
@@ -138,8 +134,9 @@ def test_a_full_disk_in_the_middle_of_a_file(tmp_path: Path, kind: str) -> None:
     path = copy(kind, tmp_path)
     warm = tmp_path / "warm"
     warm.mkdir()
-    whole = max(p.stat().st_size for p in tmp_path.iterdir() if p.is_file())
-    before = {k: v for k, v in content_of_files(tmp_path).items()}
+    save(new_model(), warm / kind)
+    whole = max(map(len, content(warm).values()))
+    before = content_of_files(tmp_path)
     for size in (0, 1, whole // 2, whole - 1):
         code = CHILD.format(
             tests=str(Path(__file__).parent),
@@ -158,3 +155,95 @@ def test_a_full_disk_in_the_middle_of_a_file(tmp_path: Path, kind: str) -> None:
 
 def content_of_files(place: Path) -> dict[str, bytes]:
     return {p.name: p.read_bytes() for p in sorted(place.iterdir()) if p.is_file()}
+
+
+STORM = """
+import sys
+sys.path.insert(0, {tests!r})
+import test_atomic_saves as t
+from pathlib import Path
+old, new = t.model(), t.new_model()
+print("ready", flush=True)
+while True:
+    for made in (new, old):
+        t.save(made, Path({path!r}))
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.parametrize("kind", ["m.keras", "m.h5", "m.weights.h5", "m.safetensors"])
+def test_killed_while_it_saves(tmp_path: Path, kind: str) -> None:
+    path = copy(kind, tmp_path)
+    code = STORM.format(tests=str(Path(__file__).parent), path=str(path))
+    chance = random.Random(0)
+    for _ in range(5):
+        with subprocess.Popen(
+            [sys.executable, "-c", code], stdout=subprocess.PIPE, text=True
+        ) as child:
+            assert child.stdout is not None
+            assert child.stdout.readline() == "ready\n"
+            time.sleep(chance.uniform(0.01, 0.2))
+            child.send_signal(signal.SIGKILL)
+        load(path)
+    parts = [p for p in tmp_path.iterdir() if p != path]
+    assert all(p.is_dir() and p.name.startswith(f".{kind}.") for p in parts)
+
+
+# Where nothing can be written.
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_where_nothing_can_be_written(tmp_path: Path, kind: str) -> None:
+    (tmp_path / "file").write_text("x")
+    (tmp_path / "folder" / kind).mkdir(parents=True)
+    places: dict[Path, str] = {
+        tmp_path / "absent" / kind: "there is no folder",
+        tmp_path / "folder" / kind: "it is a folder",
+        tmp_path / "file" / kind: "there is no folder",
+        tmp_path / f"{'x' * 300}.{kind.split('.', 1)[1]}": "File name too long",
+        tmp_path / f"a\0.{kind.split('.', 1)[1]}": "a name cannot have a NUL",
+    }
+    before = sorted(tmp_path.rglob("*"))
+    made = new_model()
+    for place, words in places.items():
+        whole = kind in ("m.keras", "m.h5")
+        with pytest.raises(ExportError, match=f"cannot write .*{words}"):
+            (made.save if whole else made.save_weights)(place)
+    assert sorted(tmp_path.rglob("*")) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_a_folder_that_is_read_only(
+    tmp_path: Path, kind: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Root may write everywhere, so that the system's answer is given in its place."""
+    path = copy(kind, tmp_path)
+    before = content(tmp_path)
+
+    def refuse(*args: Any, **kwargs: Any) -> str:
+        raise PermissionError(errno.EACCES, os.strerror(errno.EACCES))
+
+    monkeypatch.setattr(tempfile, "mkdtemp", refuse)
+    with pytest.raises(ExportError, match=f"cannot write .*{kind}: Permission denied"):
+        save(new_model(), path)
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("kind", KINDS)
+def test_what_is_there_is_kept_if_that_was_asked(tmp_path: Path, kind: str) -> None:
+    path = copy(kind, tmp_path)
+    before = content(tmp_path)
+    made = new_model()
+    whole = kind in ("m.keras", "m.h5")
+    with pytest.raises(ExportError, match=f"{kind} is there already"):
+        (made.save if whole else made.save_weights)(path, overwrite=False)
+    assert content(tmp_path) == before
+
+
+@pytest.mark.parametrize("name", ["m.evil", "m", "m.keras.zip", "m.onnx"])
+def test_names_that_say_no_format(tmp_path: Path, name: str) -> None:
+    made = new_model()
+    for write in (made.save, made.save_weights):
+        with pytest.raises(UnsupportedError, match="the name must end in"):
+            write(tmp_path / name)
+    assert not os.listdir(tmp_path)

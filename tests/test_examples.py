@@ -27,6 +27,7 @@ FILES = {
         "photograph_features.onnx",
         "photograph_features.png",
     ),
+    "pretrained": ("mobilenet.weights.h5", "pretrained.onnx"),
     "three_layers": ("three_layers.onnx",),
     "transfer": ("pretrained.safetensors", "transfer.onnx"),
 }
@@ -37,12 +38,14 @@ SAYS = {
     "functional": "onnxruntime agrees on positive",
     "grow_a_cnn": "weights  48,771",
     "photograph": "The model is exported, verified and run.",
+    "pretrained": r"even: (9[3-9]|100)\.\d% .*\n.*\nthe head is the same to the last bit",
     "three_layers": "6 weights, 35 numbers",
     "transfer": "the frozen weights are the same to the last bit",
 }
 NEEDS = {
     "digits": ("sklearn", "matplotlib"),
     "photograph": ("sklearn", "matplotlib"),
+    "pretrained": ("sklearn", "h5py"),
     "transfer": ("sklearn",),
 }
 

@@ -151,3 +151,17 @@ def test_every_factor_gives_the_size_that_was_asked_for() -> None:
         for new in range(1, 130):
             scale = _scale(old, new)
             assert int(np.float32(old) * scale) == int(old * float(scale)) == new
+
+
+@pytest.mark.parametrize("mode", ["bicubic", "lanczos5"])
+def test_what_overshoots_is_cut_off_at_the_ends_of_the_type(mode: str) -> None:
+    """Not at the extremes of the batch, where images would see their neighbours."""
+    x = np.full((2, 8, 8, 1), 100, np.uint8)
+    x[0, 3:5, 3:5], x[1, 2:6, 2:6] = 180, 255
+    fractions = np.asarray(keras.layers.Resizing(20, 20, mode)(x.astype(np.float32)))
+    found = layers.Resizing(20, 20, mode)(x)
+    assert found.dtype == np.uint8
+    np.testing.assert_allclose(found, np.clip(fractions, 0, 255), atol=0.501)
+    assert fractions.max() > 255
+    assert found[:1].max() > 180
+    np.testing.assert_array_equal(found[:1], layers.Resizing(20, 20, mode)(x[:1]))

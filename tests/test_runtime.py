@@ -597,7 +597,7 @@ def two_wheels(monkeypatch):
             return "1.32.0"
         raise metadata.PackageNotFoundError(name)
 
-    monkeypatch.setattr(engine.metadata, "version", version)
+    monkeypatch.setattr("importlib.metadata.version", version)
 
 
 def test_wheels_in_conflict(monkeypatch):

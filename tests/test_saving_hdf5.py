@@ -537,6 +537,58 @@ def test_attributes_that_are_too_large(tmp_path: Path, value: object) -> None:
         h5.attribute("", "a")
 
 
+@pytest.mark.parametrize(
+    ("entry", "words"),
+    [
+        ((0, 0), "a heap of texts is damaged at byte"),  # HDF5 never returns
+        ((0, 15), "a heap of texts is damaged at byte"),
+        ((1, 1 << 40), "a heap of texts is damaged at byte"),
+        ((1, (1 << 64) - 1), "a heap of texts is damaged at byte"),
+    ],
+)
+def test_heaps_that_have_no_end(
+    tmp_path: Path, entry: tuple[int, int], words: str
+) -> None:
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.attrs["a"] = "some text"
+    content = bytearray((tmp_path / "w.h5").read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 16 : heap + 32] = struct.pack("<HHIQ", entry[0], 0, 0, entry[1])
+    (tmp_path / "w.h5").write_bytes(content)
+    with (
+        open_hdf5(tmp_path / "w.h5") as h5,
+        pytest.raises(CorruptFileError, match=words),
+    ):
+        h5.attribute("", "a")
+
+
+@pytest.mark.parametrize("size", [4097, 17 << 20, 1 << 60])
+def test_heaps_that_are_too_large(tmp_path: Path, size: int) -> None:
+    with h5py.File(tmp_path / "w.h5", "w") as file:
+        file.attrs["a"] = "some text"
+    content = bytearray((tmp_path / "w.h5").read_bytes())
+    heap = content.index(b"GCOL")
+    content[heap + 8 : heap + 16] = struct.pack("<Q", size)
+    (tmp_path / "w.h5").write_bytes(content)
+    with (
+        open_hdf5(tmp_path / "w.h5") as h5,
+        pytest.raises(CorruptFileError, match=f"a heap of {size:,} bytes is larger"),
+    ):
+        h5.attribute("", "a")
+
+
+def test_short_addresses(tmp_path: Path) -> None:
+    """HDF5 can have addresses of four bytes, which no release of h5py writes."""
+    plan = h5py.h5p.create(h5py.h5p.FILE_CREATE)
+    plan.set_sizes(4, 4)
+    h5py.h5f.create(str(tmp_path / "w.h5").encode(), fcpl=plan).close()
+    with (
+        pytest.raises(CorruptFileError, match=r"w.h5 has addresses of \(4, 4\) bytes"),
+        open_hdf5(tmp_path / "w.h5"),
+    ):
+        pass
+
+
 # What is no HDF5 file.
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-import multiprocessing
 from collections import deque
 from collections.abc import Iterator, Sequence
-from concurrent.futures import Future, ProcessPoolExecutor, ThreadPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqir.errors import UnsupportedError
+
+if TYPE_CHECKING:
+    from concurrent.futures import Executor, Future
 
 
 def in_order(dataset: Any, numbers: Sequence[int]) -> Iterator[Any]:
@@ -23,12 +23,12 @@ def in_order(dataset: Any, numbers: Sequence[int]) -> Iterator[Any]:
 
 
 def _made_ahead(dataset: Any, numbers: Sequence[int]) -> Iterator[Any]:
+    from concurrent.futures import ThreadPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
     make: Any = dataset.__getitem__
     if dataset.use_multiprocessing:
-        # A fork copies locks that other threads hold, and then waits for ever.
-        context = multiprocessing.get_context("spawn")
-        pool = ProcessPoolExecutor(dataset.workers, context, _keep, (dataset,))
-        make = _make
+        pool, make = _processes(dataset), _make
     else:
         pool = ThreadPoolExecutor(dataset.workers, "seqir-data")
     waiting: deque[Future[Any]] = deque()
@@ -47,6 +47,16 @@ def _made_ahead(dataset: Any, numbers: Sequence[int]) -> Iterator[Any]:
         ) from error
     finally:
         pool.shutdown(cancel_futures=True)
+
+
+def _processes(dataset: Any) -> Executor:
+    """Processes that have the dataset."""
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+
+    # A fork copies locks that other threads hold, and then waits for ever.
+    context = multiprocessing.get_context("spawn")
+    return ProcessPoolExecutor(dataset.workers, context, _keep, (dataset,))
 
 
 _dataset: Any = None  # of a worker process

@@ -25,7 +25,7 @@ from seqir.model.configuration import MODELS, decode_entry, entry
 from seqir.saving import archive, jsontext, legacy, weights
 from seqir.saving.entries import modern, older
 from seqir.saving.fitting import Fitting
-from seqir.saving.hdf5 import H5Reader, open_hdf5
+from seqir.saving.hdf5 import H5Reader, create_hdf5, open_hdf5
 from seqir.saving.objects import Decoder, json_value
 from seqir.saving.training import compile_arguments, compile_config
 from seqir.train.weights import load_weights as load_safetensors
@@ -84,7 +84,7 @@ def save_model(
         }
         archive.write_archive(path, members)
         return
-    with staged(path) as scratch, weights.hdf5().File(scratch, "w") as file:
+    with staged(path) as scratch, create_hdf5(scratch) as file:
         file.attrs["backend"] = "numpy"
         file.attrs["keras_version"] = KERAS_VERSION
         file.attrs["model_config"] = _json(older(entry(model)))

@@ -400,7 +400,9 @@ class Variable(Tensor):
                 f"variable {self.path!r} has shape {self._array.shape}, "
                 f"a value of shape {array.shape} cannot be assigned to it"
             )
-        fresh = np.array(array, self._array.dtype)
+        # What owns its numbers and is read-only is shared: nobody changes it.
+        kept = array.base is None and not array.flags.writeable
+        fresh = np.array(array, self._array.dtype, copy=None if kept else True)
         fresh.flags.writeable = False
         self._array = fresh
         self._version += 1

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 import sys
-from importlib import metadata
 from typing import Any, Final
 
 from seqir.errors import MissingPackageError
@@ -68,6 +67,8 @@ def conflict() -> str | None:
 
 def version(distribution: str) -> str | None:
     """The installed version of a distribution, or None."""
+    from importlib import metadata
+
     try:
         return metadata.version(distribution)
     except metadata.PackageNotFoundError:

@@ -96,4 +96,5 @@ class Fitting:
         self._pairs.reverse()
         while self._pairs:  # an array goes when its variable has it
             variable, array = self._pairs.pop()
+            array.flags.writeable = False  # so that the variable need not copy it
             variable.assign(array)

@@ -8,12 +8,13 @@ compared with what is expected before memory is taken for it.
 
 from __future__ import annotations
 
-import io
+import contextlib
 import math
 import os
 import zlib
 from collections.abc import Generator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
+from functools import cached_property
 from pathlib import Path
 from typing import Any, BinaryIO, Final, Literal
 
@@ -31,6 +32,7 @@ from seqir.errors import (
 )
 from seqir.files import open_file
 from seqir.saving import jsontext
+from seqir.saving.source import Sink, Source
 from seqir.shapes import format_shape
 
 Array = np.ndarray[Any, Any]
@@ -45,6 +47,8 @@ _MAX_CHUNK: Final = 32 << 20
 """Bytes of the largest piece that is read at once, unless the dataset is larger."""
 _MAX_TEXTS: Final = 2048
 """Most texts of free length in an attribute; Keras divides longer lists."""
+_MAX_HEAP: Final = jsontext.MAX_BYTES + (1 << 20)
+"""Bytes of the largest heap of texts; a configuration is one text."""
 _LONG_TEXT: Final = 64 << 10
 """Bytes that HDF5 may fetch at once for one of them; it keeps short ones together."""
 _DEFLATE: Final = 1
@@ -58,11 +62,11 @@ class H5Reader:
     A path is as in HDF5, ``layers/dense/vars/0``; the root is ``""``.
     """
 
-    def __init__(self, file: Any, source: BinaryIO, where: str) -> None:
-        self._file = file
-        self._source = source
-        self._again: tuple[_Metered, Any] | None = None
+    def __init__(self, file: BinaryIO, where: str) -> None:
         self.where = where
+        self._source = Source(file, _MAX_HEAP)
+        self._files = ExitStack()
+        self._file = self._open()
         self._children: dict[str, list[str]] = {"": []}
         with self._checked(""):
             self._walk()
@@ -126,13 +130,25 @@ class H5Reader:
         be asked for, so the file is opened anew, with nothing of it in HDF5's cache,
         and no text is fetched that is longer than a name.
         """
-        if self._again is None:
-            source = _Metered(self._source)
-            self._again = source, _h5py().File(source, "r")
-        source, file = self._again
-        attribute = file[path or "/"].attrs
-        with source.at_most(_LONG_TEXT):
-            return _plain(attribute[name])
+        attributes = self._anew[path or "/"].attrs
+        with self._source.at_most(_LONG_TEXT):
+            return _plain(attributes[name])
+
+    @cached_property
+    def _anew(self) -> Any:
+        return self._open()
+
+    def _open(self) -> Any:
+        with self._checked(""):
+            file = self._files.enter_context(_h5py().File(self._source, "r"))
+            sizes = file.id.get_create_plist().get_sizes()
+            if sizes != (8, 8):
+                raise CorruptFileError(f"{self.where} has addresses of {sizes} bytes")
+            return file
+
+    def close(self) -> None:
+        """Close what has been opened; the file itself stays open."""
+        self._files.close()
 
     def info(self, path: str) -> tuple[Shape, str]:
         """Shape and element type of a dataset; nothing of it is read.
@@ -318,37 +334,24 @@ def open_hdf5(
         with open_file(source) as opened, open_hdf5(opened, Path(source).name) as found:
             yield found
         return
+    with contextlib.closing(H5Reader(source, where)) as reader:
+        yield reader
+
+
+@contextmanager
+def create_hdf5(path: str | os.PathLike[str]) -> Generator[Any]:
+    """A new file of h5py at a path, to write to for the duration of a block.
+
+    Raises: OSError if it cannot be written whole, MissingPackageError without h5py.
+    """
     h5py = _h5py()
-    with _damage(where):
-        file = h5py.File(source, "r")
-    with file:
-        yield H5Reader(file, source, where)
-
-
-class _Metered(io.RawIOBase):
-    """A file that can be told not to hand out much at once."""
-
-    def __init__(self, file: Any) -> None:
-        self._file = file
-        self._limit: int | None = None
-        self.seek, self.tell = file.seek, file.tell
-
-    def readable(self) -> bool:
-        return True
-
-    def readinto(self, buffer: Any) -> int:
-        if self._limit is not None and len(buffer) > self._limit:
-            raise OSError(f"a name of {len(buffer):,} bytes is no name")
-        return self._file.readinto(buffer)
-
-    @contextmanager
-    def at_most(self, limit: int) -> Generator[None]:
-        """Refuse to read more bytes than that at once, during a block."""
-        self._limit = limit
+    with open(path, "w+b", buffering=0) as file:
+        sink = Sink(file)
         try:
-            yield
+            with h5py.File(sink, "w") as created:
+                yield created
         finally:
-            self._limit = None
+            sink.check()
 
 
 def _h5py() -> Any:
@@ -356,7 +359,7 @@ def _h5py() -> Any:
         import h5py
     except ModuleNotFoundError as error:
         raise MissingPackageError(
-            "reading weights of Keras needs h5py, which is not installed; type "
+            "Keras's files need h5py, which is not installed; type "
             "`pip install 'seqir[keras]'`"
         ) from error
     return h5py

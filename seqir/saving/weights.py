@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from seqir.errors import (
     ArgumentError,
     CorruptFileError,
-    MissingPackageError,
     UnsafeFileError,
 )
 from seqir.files import open_file, staged
@@ -22,7 +21,7 @@ from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
 from seqir.saving import jsontext
 from seqir.saving.fitting import Fitting
-from seqir.saving.hdf5 import H5Reader, open_hdf5
+from seqir.saving.hdf5 import H5Reader, create_hdf5, open_hdf5
 from seqir.saving.tree import OPTIMIZER, Place, places
 
 if TYPE_CHECKING:
@@ -33,20 +32,6 @@ _OLDER: Final = "_layer_checkpoint_dependencies"
 """What ``layers`` was called by Keras 2.12 to 2.15."""
 
 
-def hdf5() -> Any:
-    """The package h5py.
-
-    Raises: MissingPackageError with the command to type.
-    """
-    try:
-        import h5py
-    except ImportError as error:
-        raise MissingPackageError(
-            "Keras's files need h5py: pip install 'seqir[keras]'"
-        ) from error
-    return h5py
-
-
 # Writing.
 
 
@@ -54,8 +39,7 @@ def write(
     path: str | os.PathLike[str], model: Layer, optimizer: Optimizer | None = None
 ) -> None:
     """Write weights and the optimizer's state; `path` is written in place."""
-    h5py = hdf5()
-    with h5py.File(path, "w") as file:
+    with create_hdf5(path) as file:
         for place in places(model, optimizer):
             _write_place(file, place, place.variables)
 
@@ -71,7 +55,6 @@ def write_shards(
     Units: `max_shard_size`: GiB.
     Raises: ArgumentError if one array is larger than a shard.
     """
-    h5py = hdf5()
     target = Path(path)
     stem = target.name.removesuffix(".json").removesuffix(".weights")
     limit = max_shard_size * GIB
@@ -81,8 +64,8 @@ def write_shards(
 
         def shard() -> tuple[str, h5py.File]:
             name = f"{stem}_{number:05}.weights.h5"
-            opened = h5py.File(scratch.with_name(name), "w")
-            return name, stack.enter_context(opened)
+            created = create_hdf5(scratch.with_name(name))
+            return name, stack.enter_context(created)
 
         name, file = shard()
         for place in places(model, optimizer):

@@ -19,9 +19,12 @@ from typing import Any
 
 import numpy as np
 
+from tools.bench.conversion import conversion
 from tools.bench.measure import median_seconds
 from tools.bench.rows import Row
 from tools.bench.training import frozen_backbone, training
+
+PARTS = ("basics", "training", "conversion")
 
 
 def fresh(code: str) -> float:
@@ -207,13 +210,18 @@ def main() -> None:
     parser = argparse.ArgumentParser(prog="python -m tools.bench", description=__doc__)
     parser.add_argument("--quick", action="store_true", help="fewer repetitions")
     parser.add_argument("--json", action="store_true", help="rows as JSON on stdout")
-    parser.add_argument("--only", choices=("basics", "training"), help="half of it")
+    parser.add_argument("--only", choices=PARTS, help="a part of it")
     options = parser.parse_args()
-    repeat = 3 if options.quick else 9
+    repeat, rounds = (3, 1) if options.quick else (9, 3)
+    parts = [options.only] if options.only else PARTS
+    rows: list[Row] = []
     with tempfile.TemporaryDirectory() as name:
-        rows = basics(Path(name), repeat) if options.only != "training" else []
-    if options.only != "basics":
-        rows += [*training(1 if options.quick else 3), frozen_backbone(repeat)]
+        if "basics" in parts:
+            rows += basics(Path(name), repeat)
+        if "training" in parts:
+            rows += [*training(rounds), frozen_backbone(repeat)]
+        if "conversion" in parts:
+            rows += conversion(Path(name), rounds)
     if options.json:
         print(json.dumps([asdict(row) for row in rows], indent=2))
         return
