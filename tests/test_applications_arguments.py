@@ -12,7 +12,13 @@ from loopback import serving
 import seqir
 from seqir import applications, config, downloads, layers
 from seqir.applications import imagenet_utils, mobilenet_v2
-from seqir.errors import ArgumentError, DTypeError, LoadError, ShapeError
+from seqir.errors import (
+    ArgumentError,
+    DTypeError,
+    LoadError,
+    ShapeError,
+    UnsupportedError,
+)
 
 MobileNet = functools.partial(applications.MobileNet, alpha=0.25)
 Xception = applications.Xception
@@ -251,7 +257,7 @@ def test_channels_first_computes_the_same(name: str) -> None:
 def test_convnext_is_channels_last() -> None:
     config.set_image_data_format("channels_first")
     try:
-        with pytest.raises(UnsupportedError, match="'channels_last', got .*_first'"):
+        with pytest.raises(UnsupportedError, match=r"'channels_last', got .*_first'"):
             applications.ConvNeXtTiny(weights=None)
     finally:
         config.set_image_data_format("channels_last")

@@ -301,6 +301,30 @@ def test_g17_frozen_layers_stay_the_same_to_the_last_bit(tmp_path: Path) -> None
     assert "Non-trainable params: 27,232" in text
 
 
+@pytest.mark.slow
+def test_g18_a_ready_made_backbone_with_weights_from_a_file(tmp_path: Path) -> None:
+    assert keras.applications.Xception(weights=None).count_params() == 22_910_480
+    source = keras.applications.Xception(
+        weights=None, include_top=False, input_shape=(71, 71, 3), pooling="avg"
+    )
+    assert source.count_params() == 20_861_480
+    path = tmp_path / "xception.weights.h5"
+    source.save_weights(path)
+    base = keras.applications.Xception(
+        weights=path, include_top=False, input_shape=(71, 71, 3), pooling="avg"
+    )
+    base.trainable = False
+    model = keras.Sequential([base, layers.Dense(1000)])
+    model.compile("adam", keras.losses.SparseCategoricalCrossentropy(from_logits=True))
+    head = model.layers[-1].get_weights()
+    x = np.random.default_rng(0).normal(size=(4, 71, 71, 3)).astype(np.float32)
+    model.fit(x, np.arange(4), epochs=1, verbose=0)
+    for a, b in zip(base.get_weights(), source.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
+    for a, b in zip(head, model.layers[-1].get_weights(), strict=True):
+        assert not np.array_equal(a, b)
+
+
 def classifier() -> keras.Sequential:
     keras.utils.set_random_seed(0)
     model = keras.Sequential(
@@ -355,6 +379,30 @@ def test_g20_weights_are_restored_and_a_training_goes_on(tmp_path: Path) -> None
     other.load_weights(tmp_path / "weights.safetensors")
     np.testing.assert_array_equal(
         other.predict(x, verbose=0), whole.predict(x, verbose=0)
+    )
+
+
+def test_g20_a_model_is_saved_whole_and_restored(tmp_path: Path) -> None:
+    x, y = blobs()
+    model = classifier()
+    model.fit(x, y, epochs=3, verbose=0)
+    model.save(tmp_path / "model.keras")
+    restored = keras.models.load_model(tmp_path / "model.keras")
+    np.testing.assert_array_equal(
+        restored.predict(x, verbose=0), model.predict(x, verbose=0)
+    )
+    for a, b in zip(
+        restored.optimizer.variables, model.optimizer.variables, strict=True
+    ):
+        np.testing.assert_array_equal(a.array, b.array)
+    steps = int(model.optimizer.iterations.array)
+    restored.fit(x, y, epochs=1, verbose=0)
+    assert int(restored.optimizer.iterations.array) == steps + -(-len(x) // 32)
+    model.save_weights(tmp_path / "model.weights.h5")
+    other = classifier()
+    other.load_weights(tmp_path / "model.weights.h5")
+    np.testing.assert_array_equal(
+        other.predict(x, verbose=0), model.predict(x, verbose=0)
     )
 
 
