@@ -427,6 +427,20 @@ def test_changed_weights_change_the_output() -> None:
     assert model.layers[0](np.float32([[1, 1]])).item() == 6.0
 
 
+def test_only_what_nobody_can_change_is_shared() -> None:
+    kernel = seqir.Sequential([Input((2,)), Dense(1)]).layers[0].kernel
+    own, frozen = np.ones((2, 1), np.float32), np.ones((2, 1), np.float32)
+    frozen.flags.writeable = False
+    view = own[:]
+    view.flags.writeable = False
+    for array, shared in ((own, False), (view, False), (frozen, True)):
+        kernel.assign(array)
+        assert np.shares_memory(kernel.array, array) == shared
+        assert own.flags.writeable
+    kernel.assign(frozen.astype(np.float64))
+    assert kernel.dtype == kernel.array.dtype == np.float32
+
+
 def test_paths_have_the_models_names() -> None:
     inner = seqir.Sequential([Dense(2, name="d")], name="inner")
     outer = seqir.Sequential([Input((4,)), inner], name="outer")

@@ -1,8 +1,5 @@
 """Building blocks of several architectures."""
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from typing import Any

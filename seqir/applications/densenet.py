@@ -1,8 +1,5 @@
 """DenseNet: every layer reads what all layers before it have made. arXiv:1608.06993."""
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from collections.abc import Sequence

@@ -3,9 +3,6 @@
 The models take pixels from 0 to 255: their first layers scale them.
 """
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 import math

@@ -4,9 +4,6 @@ The models take pixels from 0 to 255 unless `include_preprocessing` is False; th
 they take what their first layers would have made: numbers from -1 to 1.
 """
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 import math

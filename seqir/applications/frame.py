@@ -27,9 +27,6 @@ Building blocks that know where channels are (`batch_norm`, `channels`, …) are
 `seqir.applications.blocks`.
 """
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 import os

@@ -1,8 +1,5 @@
 """InceptionResNetV2: branches of different reach with shortcuts. arXiv:1602.07261."""
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from seqir import layers

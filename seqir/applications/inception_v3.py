@@ -3,9 +3,6 @@
 InceptionResNetV2 begins in the same way and is built of the same parts.
 """
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from typing import Any, TypeAlias

@@ -1,8 +1,5 @@
 """MobileNet: depthwise convolutions, each followed by a pointwise one."""
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from collections.abc import Sequence

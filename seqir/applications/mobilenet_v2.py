@@ -1,8 +1,5 @@
 """MobileNetV2: bottlenecks that are wide inside, beside a shortcut."""
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from collections.abc import Sequence

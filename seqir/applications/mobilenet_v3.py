@@ -1,8 +1,5 @@
 """MobileNetV3: bottlenecks with squeeze-and-excitation and hard swish."""
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence

@@ -1,8 +1,5 @@
 """NASNet: two kinds of cells that a search has found. arXiv:1707.07012."""
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from collections.abc import Sequence
@@ -149,7 +146,7 @@ def _reduction_cell(
     def separable(x: KerasTensor, kernel: int, strides: int, branch: str) -> Any:
         return _separable(x, filters, kernel, f"reduction_{branch}_{cell}", strides)
 
-    def pool(kind: type[layers.Layer], x: KerasTensor, branch: str, **how: Any) -> Any:
+    def pool(kind: Any, x: KerasTensor, branch: str, **how: Any) -> Any:
         return kind(3, name=f"reduction_{branch}_{cell}", **how)(x)
 
     def add(x: KerasTensor, y: KerasTensor, name: str | None) -> KerasTensor:

@@ -1,8 +1,5 @@
 """ResNet: bottlenecks of three convolutions beside a shortcut."""
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from seqir import layers

@@ -1,8 +1,5 @@
 """ResNet V2: normalization and relu come before the convolutions."""
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from seqir import layers

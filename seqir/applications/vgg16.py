@@ -1,8 +1,5 @@
 """VGG16: blocks of 3x3 convolutions between poolings."""
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from seqir import layers

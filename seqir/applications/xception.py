@@ -1,8 +1,5 @@
 """Xception: depthwise separable convolutions with residual connections."""
 
-# pyright: reportCallIssue=false
-# (Fields of layers do not tell it that every layer takes a name.)
-
 from __future__ import annotations
 
 from seqir import layers

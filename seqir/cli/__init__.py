@@ -1,4 +1,4 @@
-"""The command line: ``seqir summary | export | run | features | plot | doctor``."""
+"""The command line: ``seqir summary | export | convert | run | features | ...``."""
 
 from seqir.cli.app import main
 

@@ -6,7 +6,7 @@ import inspect
 from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
 from contextlib import contextmanager
 from functools import cached_property
-from typing import Any, ClassVar, dataclass_transform
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -27,6 +27,7 @@ from seqir.errors import (
 )
 from seqir.ir import current_builder
 from seqir.layers import arguments, checks, configuration, eager, fields, penalties
+from seqir.layers.keywords import Keywords
 from seqir.layers.scope import Snapshot, name_scope, once, outer_names
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.convert import cast
@@ -46,8 +47,28 @@ def without_values() -> Generator[None]:
         _abstract.pop()
 
 
-@dataclass_transform(kw_only_default=False)
-class Layer:
+class _State:
+    """What a layer knows of itself; not its arguments."""
+
+    name: str
+    supports_masking: bool
+    built: bool
+    """Whether the weights exist."""
+    calls: list[Call]
+    """Calls on tensors of models, in order."""
+    revision: int
+    """How often anything but the weights has changed since the layer was built."""
+    _own_variables: list[Variable]
+    _layers: list[Layer]
+    _sessions: dict[str, Any]
+    _losses: list[np.ndarray[Any, Any]]
+    """What the last call on arrays has added to the loss."""
+    _keys: random.SeedGenerator
+    """Seed and step of calls on arrays."""
+    _trainable: bool
+
+
+class Layer(_State, Keywords):
     """A function of tensors with weights.
 
     Subclass it, make weights in `build` with `add_weight`, and compute in `call` with
@@ -69,7 +90,6 @@ class Layer:
     """
 
     _fields: ClassVar[dict[str, Any]] = {}
-    supports_masking: bool
     min_ndim: ClassVar[int | None] = None
     """Smallest rank of an input, for the error message."""
     ndim: ClassVar[int | None] = None
@@ -80,21 +100,6 @@ class Layer:
     """`build` runs again on a built layer, to compare the shapes."""
     keras_module: ClassVar[str] = "keras.layers"
     """Where Keras has the layer of that name; its files say it."""
-
-    built: bool
-    """Whether the weights exist."""
-    calls: list[Call]
-    """Calls on tensors of models, in order."""
-    revision: int
-    """How often anything but the weights has changed since the layer was built."""
-    _own_variables: list[Variable]
-    _layers: list[Layer]
-    _sessions: dict[str, Any]
-    _losses: list[np.ndarray[Any, Any]]
-    """What the last call on arrays has added to the loss."""
-    _keys: random.SeedGenerator
-    """Seed and step of calls on arrays."""
-    _trainable: bool
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
@@ -436,7 +441,7 @@ class Layer:
             return Traced(outputs.builder, outputs.value, mask)
         return outputs
 
-    _makes_mask: bool = False
+    _makes_mask = False
     """Whether the outputs have a mask even if the inputs have none."""
 
     @cached_property

@@ -11,6 +11,7 @@ from seqir.layers.arguments import activation as activation_of
 from seqir.layers.base import Initializer, Layer
 from seqir.layers.casting import require_float
 from seqir.layers.core import positive
+from seqir.layers.keywords import keyword
 from seqir.layers.spatial import (
     channel_axis,
     from_channels_first,
@@ -109,7 +110,7 @@ class _Conv(_Spatial):
     bias_initializer: Initializer = "zeros"
     kernel_regularizer: Any = None
     bias_regularizer: Any = None
-    activity_regularizer: Any = None
+    activity_regularizer: Any = keyword(default=None)
     kernel_constraint: Any = None
     bias_constraint: Any = None
 
@@ -200,7 +201,7 @@ class _DepthwiseConv(_Spatial):
     bias_initializer: Initializer = "zeros"
     depthwise_regularizer: Any = None
     bias_regularizer: Any = None
-    activity_regularizer: Any = None
+    activity_regularizer: Any = keyword(default=None)
     depthwise_constraint: Any = None
     bias_constraint: Any = None
 
@@ -278,7 +279,7 @@ class _SeparableConv(_Spatial):
     depthwise_regularizer: Any = None
     pointwise_regularizer: Any = None
     bias_regularizer: Any = None
-    activity_regularizer: Any = None
+    activity_regularizer: Any = keyword(default=None)
     depthwise_constraint: Any = None
     pointwise_constraint: Any = None
     bias_constraint: Any = None
@@ -360,7 +361,7 @@ class _ConvTranspose(_Spatial):
     bias_initializer: Initializer = "zeros"
     kernel_regularizer: Any = None
     bias_regularizer: Any = None
-    activity_regularizer: Any = None
+    activity_regularizer: Any = keyword(default=None)
     kernel_constraint: Any = None
     bias_constraint: Any = None
 

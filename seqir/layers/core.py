@@ -10,6 +10,7 @@ from seqir.layers.arguments import activation as activation_of
 from seqir.layers.arguments import sizes
 from seqir.layers.base import Initializer, Layer
 from seqir.layers.checks import check_getters
+from seqir.layers.keywords import keyword
 from seqir.ops.call import Call
 from seqir.ops.tensor import KerasTensor
 from seqir.tensortype import TensorType
@@ -169,7 +170,7 @@ class Dense(Layer):
     bias_initializer: Initializer = "zeros"
     kernel_regularizer: Any = None
     bias_regularizer: Any = None
-    activity_regularizer: Any = None
+    activity_regularizer: Any = keyword(default=None)
     kernel_constraint: Any = None
     bias_constraint: Any = None
 

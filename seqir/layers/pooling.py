@@ -8,6 +8,7 @@ from seqir import ops
 from seqir.config import check_data_format
 from seqir.layers.base import Layer
 from seqir.layers.casting import as_float, exactly
+from seqir.layers.keywords import keyword
 from seqir.layers.spatial import (
     from_channels_first,
     ints,
@@ -31,7 +32,7 @@ class _Pooling(Layer):
     strides: Any = None
     padding: str = "valid"
     data_format: Any = None
-    name: Any = None
+    name: Any = keyword(default=None)
 
     def setup(self) -> None:
         self.pool_size = ints("pool_size", self.pool_size, self.rank)

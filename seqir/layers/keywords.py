@@ -1,0 +1,45 @@
+"""What type checkers have to know of layers whose arguments are fields.
+
+They make up an ``__init__`` of the annotated attributes, as they do for dataclasses.
+The keywords that every layer takes besides (`seqir.layers.fields.BASE_KEYWORDS`) are
+declared here for them; nothing of it exists when a program runs.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Any, Literal, dataclass_transform
+
+
+def keyword(*, default: Any = None, kw_only: Literal[True] = True) -> Any:
+    """A field that type checkers take for an argument by its name alone.
+
+    A field that `Keywords` has too must be one: its place would be before all others.
+    """
+    del kw_only
+    return default
+
+
+if TYPE_CHECKING:
+
+    @dataclass_transform(kw_only_default=False, field_specifiers=(keyword,))
+    class _Fields: ...
+
+    class Keywords(_Fields):
+        """The keywords of every layer."""
+
+        name: Any = keyword(default=None)
+        trainable: Any = keyword(default=None)
+        dtype: Any = keyword(default=None)
+        activity_regularizer: Any = keyword(default=None)
+        autocast: Any = keyword(default=None)
+        input_shape: Any = keyword(default=None)
+        batch_input_shape: Any = keyword(default=None)
+        batch_shape: Any = keyword(default=None)
+        batch_size: Any = keyword(default=None)
+        input_dim: Any = keyword(default=None)
+        input_dtype: Any = keyword(default=None)
+
+else:
+
+    class Keywords:
+        """The keywords of every layer, for type checkers."""
