@@ -3,8 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Generator, Iterable, Iterator, Sequence
-from contextlib import contextmanager
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
 from typing import Any, ClassVar
 
@@ -26,25 +25,21 @@ from seqir.errors import (
     ShapeError,
 )
 from seqir.ir import current_builder
-from seqir.layers import arguments, checks, configuration, eager, fields, penalties
+from seqir.layers import (
+    arguments,
+    checks,
+    configuration,
+    eager,
+    fields,
+    penalties,
+    scope,
+)
 from seqir.layers.keywords import Keywords
 from seqir.layers.scope import Snapshot, name_scope, once, outer_names
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.convert import cast
 from seqir.ops.tensor import Tensor, Traced, Variable, check_name
 from seqir.shapes import format_shape
-
-_abstract: list[bool] = []
-
-
-@contextmanager
-def without_values() -> Generator[None]:
-    """Weights that are made inside take no memory, until they are assigned."""
-    _abstract.append(True)
-    try:
-        yield
-    finally:
-        _abstract.pop()
 
 
 class _State:
@@ -196,9 +191,9 @@ class Layer(_State, Keywords):
             initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
         make: Any = initializers.get(initializer)
         zero = np.zeros((), dtypes.to_numpy(dtype))
-        array = zero if _abstract else make(shape, dtype)
+        array = zero if scope.empty() else make(shape, dtype)
         variable = Variable(array, name=name, trainable=trainable, dtype=dtype)
-        if _abstract:
+        if scope.empty():
             variable._array = np.broadcast_to(zero, shape)  # takes no memory
         variable.trainable = trainable and self.trainable
         variable.autocast = autocast
@@ -493,7 +488,7 @@ class Layer(_State, Keywords):
         before = Snapshot(self)
         counters = naming.snapshot()
         try:
-            with without_values():
+            with scope.without_values():
                 return record(self, args, kwargs)
         finally:
             naming.restore(counters)

@@ -1,4 +1,4 @@
-"""Which layers are being built or traced: weights get their paths from it."""
+"""How layers are being built or traced: inside of which, with values or without."""
 
 from __future__ import annotations
 
@@ -29,6 +29,24 @@ def name_scope(layer: Layer) -> Generator[None]:
 def outer_names(layer: Layer) -> list[str]:
     """Names of the layers that this one is being built or traced inside of."""
     return [outer.name for outer in _scopes if outer is not layer]
+
+
+_without_values: list[bool] = []
+
+
+@contextmanager
+def without_values() -> Generator[None]:
+    """Weights that are made inside take no memory, until they are assigned."""
+    _without_values.append(True)
+    try:
+        yield
+    finally:
+        _without_values.pop()
+
+
+def empty() -> bool:
+    """Whether weights are made without values now."""
+    return bool(_without_values)
 
 
 class Snapshot:

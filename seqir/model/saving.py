@@ -19,7 +19,7 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.files import staged
-from seqir.layers.base import without_values
+from seqir.layers.scope import without_values
 from seqir.model.base import Model
 from seqir.model.configuration import MODELS, decode_entry, entry
 from seqir.saving import archive, jsontext, legacy, weights
