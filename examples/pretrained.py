@@ -2,10 +2,10 @@
 
 The second pattern of Keras's Sequential guide, on real data (scikit-learn's scanned
 digits): a MobileNet learns the ten digits, and its weights are saved without its head.
-``applications.MobileNet(weights="that file")`` is then a frozen backbone, and a new head
-on top of it learns which pictures show an odd number. The features are computed once
-for each picture and kept, instead of once for each picture and epoch: the result is the
-same.
+``applications.MobileNet(weights="that file")`` is then a frozen backbone, and a new
+head on top of it learns which pictures show an odd number. The features are computed
+once for each picture and kept, instead of once for each picture and epoch: the result
+is the same.
 
 With ``weights="imagenet"`` the file would come from Keras's own storage.
 

@@ -166,7 +166,7 @@ def test_the_same_bits_with_and_without(base: str, head: str) -> None:
                                                restore_best_weights=True)]},
         {"callbacks": [callbacks.ReduceLROnPlateau("loss", 0.5, 1, min_delta=9.0)]},
     ],
-    ids=str,
+    ids=lambda options: "-".join(options),
 )  # fmt: skip
 def test_every_way_to_feed_a_training(options: Any) -> None:
     same(train(network(), "memory", **options), train(network(), None, **options))

@@ -38,7 +38,7 @@ SAYS = {
     "functional": "onnxruntime agrees on positive",
     "grow_a_cnn": "weights  48,771",
     "photograph": "The model is exported, verified and run.",
-    "pretrained": r"even: (7[5-9]|[89]\d|100)\.\d% .*\n.*\nthe head is the same to the last bit",
+    "pretrained": r"even: (7[5-9]|[89]\d|100)\.\d%.*\n.*\nthe head is the same",
     "three_layers": "6 weights, 35 numbers",
     "transfer": "the frozen weights are the same to the last bit",
 }
