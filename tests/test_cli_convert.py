@@ -205,6 +205,7 @@ def test_what_is_wrong_with_one_is_one_line(folder: Path) -> None:
         (("linked.keras",), 2, "the output linked.onnx is the model itself"),
         (("t.keras", "-o", "t.keras"), 2, "the output t.keras is the model itself"),
         (("t.keras", "-o", "t.txt"), 2, "the output must end in .onnx, or be a folder"),
+        (("t.keras", "-o", "no/a.onnx"), 1, "cannot write no/a.onnx: there is no fo"),
         (("t.keras", "-o", "a.onnx", "--opset", "3"), 2, "opset must be from 17 to "),
         (("t.keras", "--metadata", "x"), 2, "--metadata takes KEY=VALUE"),
         (("t.keras", "--layout", "channels_first"), 1, "is about image inputs"),
@@ -397,6 +398,16 @@ def test_several_files_without_a_fault(folder: Path) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     assert below(folder / "new") == ["folder/a.onnx", "folder/b.onnx"]
     assert "not verified" in outcome.out
+
+
+def test_a_folder_that_cannot_be_made(folder: Path) -> None:
+    tiny().save("a.keras")
+    (folder / "file").write_text("")
+    outcome = Outcome("convert", ".", "-o", "file/below")
+    assert outcome.code == 1
+    why = "cannot make the folder file/below: Not a directory"
+    assert outcome.err == f"seqir: error: a.keras: {why}\n"
+    assert no_more_than("a.keras", "file")
 
 
 def test_folders_that_make_no_sense(folder: Path) -> None:

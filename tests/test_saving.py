@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import io
 import json
 import re
 import sys
@@ -363,6 +364,43 @@ def test_custom_objects_are_what_the_caller_passes(suffix: str, tmp_path: Path) 
     same_weights(model, clone)
 
 
+class Forked(seqir.Model):
+    """A model with a call of its own."""
+
+    def __init__(self, units: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.units = units
+        self.left = layers.Dense(units)
+        self.right = [layers.Dense(units), layers.Dense(units)]
+
+    def call(self, inputs: Any) -> Any:
+        a, b = inputs
+        return self.left(a) + self.right[1](self.right[0](b))
+
+    def get_config(self) -> dict[str, Any]:
+        return {**super().get_config(), "units": self.units}
+
+
+def test_a_model_with_a_call_of_its_own(tmp_path: Path) -> None:
+    model = Forked(3, name="forked")
+    x = [np.ones((2, 4), np.float32), np.ones((2, 5), np.float32)]
+    wanted = model(x)
+    model.save(tmp_path / "m.keras")
+    again = load_model(tmp_path / "m.keras", {"Forked": Forked})
+    np.testing.assert_array_equal(again(x), wanted)
+    with h5py.File(model_weights(tmp_path / "m.keras")) as file:
+        assert set(file) == {"left", "right", "vars"}
+        assert set(file["right"]) == {"dense", "dense_1"}
+    rewrite(tmp_path / "m.keras", lambda c: c["build_config"].update(input_shape=[9]))
+    with pytest.raises(CorruptFileError, match=r"m.keras cannot be loaded: model 'fo"):
+        load_model(tmp_path / "m.keras", {"Forked": Forked})
+
+
+def model_weights(path: Path) -> Any:
+    with zipfile.ZipFile(path) as archive:
+        return io.BytesIO(archive.read("model.weights.h5"))
+
+
 def test_layers_inside_of_layers_have_paths(tmp_path: Path) -> None:
     model = seqir.Sequential([seqir.Input((3,)), Block(3), Block(3)])
     model.save_weights(tmp_path / "m.weights.h5")
@@ -569,7 +607,9 @@ def test_what_is_no_model(tmp_path: Path) -> None:
     with pytest.raises(CorruptFileError, match="does not hold a model"):
         load_model(path)
     unbuilt = {"name": "s", "layers": [entry("Dense", units=3)]}
-    path = rewrite(saved(tmp_path), lambda c: {**c, "config": unbuilt})
+    path = rewrite(
+        saved(tmp_path), lambda c: {**c, "config": unbuilt, "build_config": 3}
+    )
     with pytest.raises(UnsupportedError, match=r"'s' in m.keras was saved before it"):
         load_model(path)
     path = rewrite(path, lambda c: [1])

@@ -15,7 +15,7 @@ import click
 from seqir.cli import app as program
 from seqir.cli import exporting
 from seqir.cli.printing import as_json, print_json
-from seqir.errors import ArgumentError, VerificationError
+from seqir.errors import ArgumentError, ExportError, VerificationError
 
 if TYPE_CHECKING:
     from seqir.model import Model
@@ -201,6 +201,7 @@ def _try(conversion: Conversion, *how: Any) -> None:
     try:
         if conversion.reason:
             raise ArgumentError(conversion.reason)
+        _make_folder(Path(conversion.output).parent)
         _convert(conversion, *how)
     except Exception as error:
         where = f"{conversion.source}: "
@@ -228,12 +229,20 @@ def _convert(
             if strict_finite:
                 raise VerificationError(f"{said}, which --strict-finite refuses")
             program.say("warning", f"{conversion.source}: {said}")
-        target = Path(conversion.output)
-        target.parent.mkdir(parents=True, exist_ok=True)
-        conversion.report = model.export(target, **arguments)
+        conversion.report = model.export(conversion.output, **arguments)
     conversion.result = "converted"
     conversion.seconds = time.perf_counter() - start
     return model
+
+
+def _make_folder(folder: Path) -> None:
+    """A folder like that of the source, for the file that is made of it."""
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise ExportError(
+            f"cannot make the folder {folder}: {error.strerror}"
+        ) from error
 
 
 def _not_finite(model: Model) -> list[str]:

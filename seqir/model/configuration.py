@@ -39,12 +39,13 @@ def entry(model: Model) -> Config:
     sequential = isinstance(model, Sequential)
     own = kind in (Sequential, Functional)
     module = "keras" if sequential else "keras.src.models.functional"
+    connected = isinstance(model, Functional)
     return {
         "module": module if own else kind.__module__,
         "class_name": kind.__name__,
         "config": model.get_config(),
         "registered_name": None if kind is Sequential else kind.__name__,
-        "build_config": {"input_shape": model.input_shape if sequential else None},
+        "build_config": {"input_shape": None if connected else model.input_shape},
     }
 
 

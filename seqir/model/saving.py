@@ -166,12 +166,26 @@ def _made(config: Any, decoder: Decoder, path: Path) -> Any:
     decoder.reasons.check()
     if not isinstance(model, Model):
         raise CorruptFileError(f"{path.name} does not hold a model")
+    found = config.get("build_config")
+    shape = found.get("input_shape") if isinstance(found, dict) else None
+    if not model.built and shape:
+        with decoder.reasons.gather(f"model {model.name!r}"):
+            model.build(_shapes(shape))
+        decoder.reasons.check()
     if not model.built:
         raise UnsupportedError(
             f"model {model.name!r} in {path.name} was saved before it was built, it "
             "has no weights and no input shape: build it in Keras and save again"
         )
     return model
+
+
+def _shapes(found: Any) -> Any:
+    """A shape, or a structure of shapes, as `build` takes it: JSON has no tuples."""
+    if isinstance(found, dict):
+        return {k: _shapes(v) for k, v in found.items()}
+    inner = any(isinstance(s, list | dict) for s in found)
+    return [_shapes(s) for s in found] if inner else tuple(found)
 
 
 def _compile(model: Any, settings: Any, decoder: Decoder) -> None:
