@@ -1,5 +1,6 @@
 """Every application is Keras's: layers, weights, numbers, files, arguments."""
 
+import gc
 import inspect
 import warnings
 from collections.abc import Iterator
@@ -96,6 +97,12 @@ def settings(layer: Any) -> dict[str, Any]:
         if config.get(key) is not None:
             config[key] = np.float32(config[key]).tolist()
     return config
+
+
+@pytest.fixture(autouse=True)
+def no_models_of_before() -> None:
+    """Models hold each other in circles, and the largest a gigabyte of weights."""
+    gc.collect()
 
 
 @pytest.mark.parametrize("case", cases(PUBLISHED))

@@ -134,7 +134,7 @@ def _load_keras(path: Path, custom: Any, compile: bool) -> Any:
             _compile(model, config.get("compile_config"), decoder)
         fitting = Fitting(path.name)
         with _weights_in(found, path) as shards:
-            weights.fit(shards, fitting, model, _built_optimizer(model))
+            weights.fit(shards, fitting, model, model.optimizer)
         fitting.finish()
     return model
 
@@ -155,8 +155,8 @@ def _load_hdf5(path: Path, custom: Any, compile: bool) -> Any:
             _compile(model, settings, decoder)
         fitting = Fitting(path.name)
         legacy.fit(reader, fitting, model)
-        if (optimizer := _built_optimizer(model)) is not None:
-            legacy.fit_state(reader, fitting, optimizer)
+        if model.optimizer is not None:
+            legacy.fit_state(reader, fitting, model, model.optimizer)
         fitting.finish()
     return model
 
@@ -198,14 +198,6 @@ def _compile(model: Any, settings: Any, decoder: Decoder) -> None:
         arguments = compile_arguments(settings, decoder)
         model.compile(**arguments)
     decoder.reasons.check()
-
-
-def _built_optimizer(model: Any) -> Any:
-    """The optimizer of a compiled model, with slots for what is trained."""
-    optimizer = model.optimizer
-    if optimizer is not None and model.trainable_weights:
-        optimizer.build(model.trainable_weights)
-    return optimizer
 
 
 def _weights_in(found: archive.Archive, path: Path) -> Any:
@@ -291,7 +283,7 @@ def load_weights(
             fitting.finish()
         return
     with _shards(path) as shards:
-        weights.fit(shards, fitting, model, _built_optimizer(model))
+        weights.fit(shards, fitting, model, model.optimizer)
         fitting.finish()
 
 

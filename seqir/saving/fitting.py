@@ -49,12 +49,21 @@ class Fitting:
         else:
             self._pairs.extend(pairs)
 
-    def take_state(self, optimizer: Optimizer, found: int, read: Read) -> None:
+    def take_state(
+        self,
+        optimizer: Optimizer,
+        trained: Sequence[Variable],
+        found: int,
+        read: Read,
+    ) -> None:
         """Read the state of an optimizer; what does not fit is left, with a warning.
 
-        A file of an optimizer that made no step holds the number of steps, and the
-        learning rate, alone.
+        Its slots are made, for what is trained, if the file has some. A file of an
+        optimizer that made no step holds the number of steps, and the learning rate,
+        alone.
         """
+        if found > len(optimizer.variables) and trained:
+            optimizer.build(trained)
         variables = optimizer.variables
         if found < len(variables) and found <= 2:
             variables = variables[:found]

@@ -64,12 +64,17 @@ def fit(
         _take(reader, fitting, layer, name, groups[name], held[name])
 
 
-def fit_state(reader: H5Reader, fitting: Fitting, optimizer: Optimizer) -> None:
+def fit_state(
+    reader: H5Reader, fitting: Fitting, model: Layer, optimizer: Optimizer
+) -> None:
     """Read the state of an optimizer, if the file has one."""
     if STATE in reader:
         names = _names(reader, STATE, "weight_names")
         fitting.take_state(
-            optimizer, len(names), lambda i, v: _read(reader, f"{STATE}/{names[i]}", v)
+            optimizer,
+            model.trainable_weights,
+            len(names),
+            lambda i, v: _read(reader, f"{STATE}/{names[i]}", v),
         )
 
 

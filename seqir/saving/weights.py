@@ -222,5 +222,8 @@ def fit(
             fitting.refuse(f"the file has {group!r}, which the model has not")
     if optimizer is not None and (found := shards.count(f"{OPTIMIZER}/vars")):
         fitting.take_state(
-            optimizer, found, lambda i, v: shards.read(f"{OPTIMIZER}/vars", i, v)
+            optimizer,
+            model.trainable_weights,
+            found,
+            lambda i, v: shards.read(f"{OPTIMIZER}/vars", i, v),
         )
