@@ -67,7 +67,7 @@ def main(folder: str = "out") -> None:
     for layer in base.layers:
         if isinstance(layer, layers.BatchNormalization):
             layer.momentum = 0.8  # so few steps: its averages have to be quick
-    with_head(base, 10, 2e-3).fit(x[:half], y[:half], epochs=16, verbose=0)
+    with_head(base, 10, 2e-3).fit(x[:half], y[:half], epochs=10, verbose=0)
     file = out / "mobilenet.weights.h5"
     base.save_weights(file)
 
@@ -82,7 +82,7 @@ def main(folder: str = "out") -> None:
         history = model.fit(
             x[half:],
             odd[half:],
-            epochs=30,
+            epochs=20,
             validation_split=0.2,
             verbose=0,
             cache_frozen=cache,

@@ -135,8 +135,6 @@ COMPUTED = [
     small("MobileNetV3Large", 48, include_top=False, pooling="max"),
     small("DenseNet121", 32, classes=10, classifier_activation=None, slow=True),
     Case("DenseNet121", {"input_shape": (49, 34, 1), "include_top": False}),
-    small("DenseNet169", 32, include_top=False, pooling="max", slow=True),
-    small("DenseNet201", 33, include_top=False, pooling="avg", slow=True),
     small("InceptionV3", 75, include_top=False, pooling="avg"),
     small("InceptionResNetV2", 75, classes=10, classifier_activation=None, slow=True),
     small("EfficientNetB0", 33, classes=10, classifier_activation=None),
@@ -156,30 +154,18 @@ COMPUTED = [
         {"input_shape": (40, 47, 1), "include_top": False},
         slow=True,
     ),
-    small(
-        "EfficientNetV2B1",
-        32,
-        include_top=False,
-        include_preprocessing=False,
-        slow=True,
-    ),
-    small("EfficientNetV2B2", 32, include_top=False, pooling="max", slow=True),
-    small("EfficientNetV2B3", 32, include_top=False, pooling="avg", slow=True),
-    small("EfficientNetV2S", 32, include_top=False, pooling="avg", slow=True),
-    small("EfficientNetV2M", 32, include_top=False, pooling="avg", slow=True),
-    small("EfficientNetV2L", 32, include_top=False, pooling="avg", slow=True),
     small("NASNetMobile", 32, classes=10, classifier_activation=None, slow=True),
     Case("NASNetMobile", {"input_shape": (49, 34, 1), "include_top": False}),
-    small("NASNetLarge", 32, include_top=False, pooling="avg", slow=True),
     small("ConvNeXtTiny", 32, classes=10, classifier_activation=None),
     Case("ConvNeXtTiny", {"input_shape": (49, 34, 1), "include_top": False}, slow=True),
-    small("ConvNeXtSmall", 32, include_top=False, pooling="max", slow=True),
-    small(
-        "ConvNeXtBase", 32, include_preprocessing=False, include_top=False, slow=True
-    ),
-    small("ConvNeXtLarge", 32, include_top=False, pooling="avg", slow=True),
-    small("ConvNeXtXLarge", 32, include_top=False, pooling="avg", slow=True),
 ]
+
+LARGER = {
+    "DenseNet169", "DenseNet201", "EfficientNetV2B1", "EfficientNetV2B2",
+    "EfficientNetV2B3", "EfficientNetV2S", "EfficientNetV2M", "EfficientNetV2L",
+    "NASNetLarge", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge",
+}  # fmt: skip
+"""More of the blocks of a smaller one, which is computed: their structure will do."""
 
 HEADS = ("Xception", "MobileNetV2", "MobileNetV3Small")
 """Whose features learn a new head in every run; in slow runs all do."""

@@ -22,6 +22,7 @@ from seqir.errors import (
     UnsupportedError,
     explain,
 )
+from seqir.layers.residual import CustomScaleLayer
 
 Case = tuple[str, Callable[[], Any], type[Exception], str]
 Input = seqir.Input
@@ -387,6 +388,9 @@ CONFIGS: list[Case] = [
     ("an array of another form", lambda: k.Rescaling.from_config(
      {"scale": {"class_name": "__tensor__", "config": [1.0]}}), CorruptFileError,
      r"an array is stored as value and dtype, got \[1.0\]"),
+    ("a branch without its trunk", lambda: CustomScaleLayer(0.1, name="s")(
+     ones(1, 3)), ArgumentError,
+     "'s' takes a list of two inputs, a tensor and its branch"),
     ("an activation that is no layer", lambda: k.Dense(
      2, activation={"class_name": "Nope", "config": {}}), ArgumentError,
      "activation 'Nope' is no layer of seqir"),
