@@ -582,6 +582,13 @@ GRAPH = {
         lambda c: at(c, -1).update(inbound_nodes=[{"args": [[1.0]], "kwargs": {}}]),
         "function 'sum' is called on no tensor",
     ),
+    "too many parts": (
+        lambda c: at(c, -1).update(
+            class_name="ArraySplit",
+            config={"name": "sum", "indices_or_sections": 10**7, "axis": 1},
+        ),
+        "array_split into 10,000,000 parts, as no model does",
+    ),
     "no such argument": (
         lambda c: at(c, -1)["config"].update(where=3),
         "ops.sum has no argument 'where', which is 3 here",
@@ -598,7 +605,8 @@ def place(name: str, call: int) -> dict[str, Any]:
 def test_graphs_that_cannot_be(case: str, tmp_path: Path) -> None:
     change, words = GRAPH[case]
     path = rewrite(saved(tmp_path, shared()), lambda c: change(c) and None)
-    with pytest.raises((CorruptFileError, UnsupportedError), match=words):
+    refused = (CorruptFileError, UnsafeFileError, UnsupportedError)
+    with pytest.raises(refused, match=words):
         load_model(path)
 
 

@@ -13,7 +13,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from seqir import naming, ops
-from seqir.errors import UnsupportedError
+from seqir.errors import UnsafeFileError, UnsupportedError
 from seqir.ops.call import FunctionCall
 
 _ROOMS: Final = {
@@ -64,6 +64,9 @@ _BY_CLASS: Final = {
     and name in {*ops.__all__, "getitem"} - _NONE_IN_KERAS
 }
 
+_MAX_SECTIONS: Final = 10_000
+"""Most parts that a tensor is split into: each is a tensor of the model."""
+
 
 def is_operation(entry: Mapping[str, Any]) -> bool:
     """Whether an entry of a model is an operation and not a layer."""
@@ -99,6 +102,11 @@ class Operation:
                 raise UnsupportedError(
                     f"ops.{name} has no argument {unknown!r}, which is {value!r} here"
                 )
+        sections = self.config.get("indices_or_sections")
+        if isinstance(sections, int) and sections > _MAX_SECTIONS:
+            raise UnsafeFileError(
+                f"{name} into {sections:,} parts, as no model does, would fill memory"
+            )
         self._free = [p for p in parameters.values() if p.name not in self.config]
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
