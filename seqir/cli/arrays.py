@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import math
 import zipfile
+import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Final
+from typing import IO, Any, Final
 
 import numpy as np
 
@@ -19,6 +21,12 @@ Array = np.ndarray[Any, Any]
 PICTURES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".tiff")
 _UNKNOWN: Final = 64
 """What an unknown size other than the batch is in a random input."""
+
+_UNREADABLE: Final = (
+    OSError, ValueError, EOFError, NotImplementedError, RuntimeError, SyntaxError,
+    zipfile.BadZipFile, zlib.error, MemoryError,
+)  # fmt: skip
+"""What NumPy and zipfile raise for files that are damaged, encrypted or no arrays."""
 
 _MODES: Final = {1: "L", 3: "RGB", 4: "RGBA"}
 
@@ -174,14 +182,38 @@ def _choose(
 def _load(path: Path) -> dict[str, Array]:
     """The arrays in a file of NumPy's, a single one under the name ``""``."""
     try:
-        data = np.load(path, allow_pickle=False)
-        if isinstance(data, np.ndarray):
-            return {"": data}
-        with data:
-            return {key: data[key] for key in data.files}
-    except (OSError, ValueError, EOFError, zipfile.BadZipFile) as error:
+        if path.suffix.lower() == ".npy":
+            with path.open("rb") as file:
+                return {"": _array(file, path.stat().st_size)}
+        with zipfile.ZipFile(path) as archive:
+            found: dict[str, Array] = {}
+            for info in archive.infolist():
+                name = info.filename.removesuffix(".npy")
+                if name in found:
+                    raise ValueError(f"it holds {name!r} twice")
+                with archive.open(info) as member:
+                    found[name] = _array(member, info.file_size)
+            return found
+    except _UNREADABLE as error:
         why = str(error).splitlines()[0] if str(error) else type(error).__name__
         raise ArgumentError(f"cannot read {path}: {why}") from error
+
+
+def _array(file: IO[bytes], size: int) -> Array:
+    """The array in an ``.npy`` file of so many bytes.
+
+    NumPy takes the memory that the file speaks of before it looks for the numbers.
+    """
+    formats = np.lib.format
+    version = formats.read_magic(file)
+    read = formats.read_array_header_1_0
+    if version != (1, 0):
+        read = formats.read_array_header_2_0
+    shape, _, dtype = read(file)
+    if not dtype.hasobject and math.prod(shape) * dtype.itemsize > size:
+        raise ValueError(f"it does not have the numbers of an array of shape {shape}")
+    file.seek(0)
+    return formats.read_array(file, allow_pickle=False)
 
 
 def _picture(path: Path, wanted: Wanted) -> Array:

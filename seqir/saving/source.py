@@ -9,7 +9,6 @@ Nor does it always survive a disk that is full: closing a file then may end the 
 
 from __future__ import annotations
 
-import errno
 import io
 import os
 import struct
@@ -100,17 +99,19 @@ class Sink(io.RawIOBase):
 
     def readinto(self, buffer: Any) -> int:
         """Fill the buffer; with zeros where nothing could be written."""
-        count = self._file.readinto(buffer)
-        buffer[count:] = bytes(len(buffer) - count)
+        rest = memoryview(buffer)
+        while rest and (count := self._file.readinto(rest)):
+            rest = rest[count:]
+        rest[:] = bytes(len(rest))
         return len(buffer)
 
     def write(self, data: Any) -> int:
         """Write the bytes, or remember why not."""
         if self._error is None:
+            rest = memoryview(data)
             try:
-                written = self._file.write(data)
-                if written < len(data):
-                    raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                while rest:  # a system writes two GiB at once at the most
+                    rest = rest[self._file.write(rest) :]
             except OSError as error:
                 self._error = error
         return len(data)
