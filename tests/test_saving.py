@@ -804,6 +804,17 @@ def test_shards(tmp_path: Path) -> None:
     other = clone_model(model)
     other.load_weights(path)
     same_weights(model, other)
+    before = {p.name: p.read_bytes() for p in tmp_path.iterdir()}
+    model.save_weights(path, max_shard_size=size)  # beside those that are there
+    names = sorted(p.name for p in tmp_path.iterdir())
+    assert names[0] == "m.weights.json"
+    shards = [name for name in names if re.fullmatch(r"m_[0-9a-f]{8}_0.*h5", name)]
+    assert names[1:] == shards
+    plain = sorted(before)[1:]
+    assert [(tmp_path / n).read_bytes() for n in shards] == [before[n] for n in plain]
+    other.load_weights(path)
+    model.save_weights(path, max_shard_size=size)  # whose names are free again
+    assert {p.name for p in tmp_path.iterdir()} == before.keys()
     with pytest.raises(ArgumentError, match="more than max_shard_size="):
         model.save_weights(path, max_shard_size=size / 10)
     other.load_weights(path)  # the old ones are there still

@@ -22,7 +22,7 @@ from seqir.files import staged
 from seqir.layers.scope import without_values
 from seqir.model.base import Model
 from seqir.model.configuration import MODELS, decode_entry, entry
-from seqir.saving import archive, jsontext, legacy, weights
+from seqir.saving import archive, jsontext, legacy, shards, weights
 from seqir.saving.entries import modern, older
 from seqir.saving.fitting import Fitting
 from seqir.saving.hdf5 import H5Reader, create_hdf5, open_hdf5
@@ -133,8 +133,8 @@ def _load_keras(path: Path, custom: Any, compile: bool) -> Any:
         if compile:
             _compile(model, config.get("compile_config"), decoder)
         fitting = Fitting(path.name)
-        with _weights_in(found, path) as shards:
-            weights.fit(shards, fitting, model, model.optimizer)
+        with _weights_in(found, path) as kept:
+            weights.fit(kept, fitting, model, model.optimizer)
         fitting.finish()
     return model
 
@@ -229,7 +229,7 @@ def save_weights(
         save_safetensors(model, path)
     elif name.endswith(".weights.json"):
         size = 5.0 if max_shard_size is None else max_shard_size
-        weights.write_shards(path, model, model.optimizer, size)
+        shards.write_shards(path, model, model.optimizer, size)
     elif name.endswith(".weights.h5"):
         with staged(path) as scratch:
             weights.write(scratch, model, model.optimizer)
@@ -282,25 +282,28 @@ def load_weights(
                 weights.fit(weights.Shards({"": reader}), fitting, model)
             fitting.finish()
         return
-    with _shards(path) as shards:
-        weights.fit(shards, fitting, model, model.optimizer)
+    with _kept(path) as kept:
+        weights.fit(kept, fitting, model, model.optimizer)
         fitting.finish()
 
 
 @contextlib.contextmanager
-def _shards(path: Path) -> Generator[weights.Shards]:
+def _kept(path: Path) -> Any:
+    """The weights in a file of the present format, opened in a with statement."""
     name = path.name.lower()
+    if name.endswith(".weights.json"):
+        return shards.open_shards(path)
+    if name.endswith(HDF5):
+        return weights.open_weights(path)
     if name.endswith(".keras"):
-        with archive.open_archive(path) as found, _weights_in(found, path) as shards:
-            yield shards
-    elif name.endswith(".weights.json"):
-        with weights.open_shards(path) as shards:
-            yield shards
-    elif name.endswith(HDF5):
-        with weights.open_weights(path) as shards:
-            yield shards
-    else:
-        raise UnsupportedError(_no_model_in(path))
+        return _kept_in_archive(path)
+    raise UnsupportedError(_no_model_in(path))
+
+
+@contextlib.contextmanager
+def _kept_in_archive(path: Path) -> Generator[weights.Shards]:
+    with archive.open_archive(path) as found, _weights_in(found, path) as kept:
+        yield kept
 
 
 # Architectures.

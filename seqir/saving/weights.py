@@ -2,24 +2,17 @@
 
 from __future__ import annotations
 
-import contextlib
-import json
 import os
 from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
-from pathlib import Path
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 from seqir.errors import (
-    ArgumentError,
     CorruptFileError,
-    UnsafeFileError,
 )
-from seqir.files import open_file, staged
 from seqir.layers import Layer
 from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
-from seqir.saving import jsontext
 from seqir.saving.fitting import Fitting
 from seqir.saving.hdf5 import H5Reader, create_hdf5, open_hdf5
 from seqir.saving.tree import OPTIMIZER, Place, places
@@ -27,7 +20,6 @@ from seqir.saving.tree import OPTIMIZER, Place, places
 if TYPE_CHECKING:
     import h5py
 
-GIB: Final = 2**30
 _OLDER: Final = "_layer_checkpoint_dependencies"
 """What ``layers`` was called by Keras 2.12 to 2.15."""
 
@@ -44,65 +36,21 @@ def write(
             _write_place(file, place, place.variables)
 
 
-def write_shards(
-    path: str | os.PathLike[str],
-    model: Layer,
-    optimizer: Optimizer | None,
-    max_shard_size: float,
-) -> None:
-    """Write files of at most `max_shard_size` GiB, and a ``.json`` of what is where.
-
-    Units: `max_shard_size`: GiB.
-    Raises: ArgumentError if one array is larger than a shard.
-    """
-    target = Path(path)
-    stem = target.name.removesuffix(".json").removesuffix(".weights")
-    limit = max_shard_size * GIB
-    where: dict[str, list[str]] = {}
-    total = size = number = 0
-    with staged(path) as scratch, contextlib.ExitStack() as stack:
-
-        def shard() -> tuple[str, h5py.File]:
-            name = f"{stem}_{number:05}.weights.h5"
-            created = create_hdf5(scratch.with_name(name))
-            return name, stack.enter_context(created)
-
-        name, file = shard()
-        for place in places(model, optimizer):
-            for index, variable in enumerate(place.variables):
-                if variable.nbytes > limit:
-                    raise ArgumentError(
-                        f"{variable.path!r} has {variable.nbytes / GIB:.3g} GiB, more "
-                        f"than max_shard_size={max_shard_size}"
-                    )
-                if size + variable.nbytes > limit and size:
-                    stack.close()
-                    number, size = number + 1, 0
-                    name, file = shard()
-                _write_variable(_group(file, place), index, variable)
-                names = where.setdefault(f"/{place.group}", [])
-                if name not in names:
-                    names.append(name)
-                size += variable.nbytes
-                total += variable.nbytes
-        stack.close()
-        table = {"metadata": {"total_size": float(total)}, "weight_map": where}
-        scratch.write_text(json.dumps(table, indent=4))
-
-
 def _write_place(file: h5py.File, place: Place, variables: Iterable[Variable]) -> None:
-    group = _group(file, place)
+    group = group_of(file, place)
     for index, variable in enumerate(variables):
-        _write_variable(group, index, variable)
+        write_variable(group, index, variable)
 
 
-def _group(file: h5py.File, place: Place) -> Any:
+def group_of(file: h5py.File, place: Place) -> Any:
+    """The group of a place, which is made the first time."""
     group = file.require_group(place.group)
     group.attrs["name"] = place.name
     return group
 
 
-def _write_variable(group: Any, index: int, variable: Variable) -> None:
+def write_variable(group: Any, index: int, variable: Variable) -> None:
+    """Write one variable of a place."""
     array = variable.array
     if variable.stored_type.dtype == "bfloat16":  # HDF5 has no such type
         group[str(index)] = array.view("V2")
@@ -163,40 +111,6 @@ def open_weights(
     """The weights in a ``.weights.h5`` file; `where` names one that is open."""
     with open_hdf5(source, where) as reader:
         yield Shards({"": reader})
-
-
-@contextmanager
-def open_shards(path: str | os.PathLike[str]) -> Generator[Shards]:
-    """The weights in the files that a ``.weights.json`` names.
-
-    Raises: UnsafeFileError for a name that is not that of a file beside it,
-        CorruptFileError for another form.
-    """
-    where = Path(path).name
-    with open_file(path) as file:
-        table = jsontext.parse(file.read(jsontext.MAX_BYTES + 1), where)
-    found = table.get("weight_map") if isinstance(table, dict) else None
-    if not isinstance(found, dict):
-        raise CorruptFileError(f"{where} has no weight_map")
-    weight_map = {group: _names(names, where) for group, names in found.items()}
-    used = dict.fromkeys(name for names in weight_map.values() for name in names)
-    with contextlib.ExitStack() as stack:
-        folder = Path(path).parent
-        readers = {n: stack.enter_context(open_hdf5(folder / n)) for n in used}
-        yield Shards(readers, weight_map)
-
-
-def _names(found: Any, where: str) -> list[str]:
-    names = [found] if isinstance(found, str) else found
-    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
-        raise CorruptFileError(f"{where} has a weight_map that names no files: {found}")
-    for name in names:
-        if name != Path(name).name or "\\" in name or not name.endswith(".h5"):
-            raise UnsafeFileError(
-                f"{where} says that weights are in {name!r}, which is no .h5 file "
-                "beside it"
-            )
-    return names
 
 
 def fit(
