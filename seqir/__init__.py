@@ -31,6 +31,7 @@ if TYPE_CHECKING:
         random,
         regularizers,
         runtime,
+        saving,
         utils,
     )
     from seqir.layers import Input, Layer
@@ -56,6 +57,7 @@ _MODULES = (
     "random",
     "regularizers",
     "runtime",
+    "saving",
     "utils",
 )
 _NAMES = {
@@ -95,6 +97,7 @@ __all__ = [
     "random",
     "regularizers",
     "runtime",
+    "saving",
     "utils",
 ]
 

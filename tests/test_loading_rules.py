@@ -11,7 +11,7 @@ import seqir
 ROOT = Path(seqir.__file__).parent
 READERS = sorted(
     path
-    for room in ("saving", "datasets", "downloads")
+    for room in ("formats", "datasets", "downloads")
     for path in (ROOT / room).rglob("*.py")
 ) + [ROOT / name for name in ("tensorfile.py", "files.py", "model/saving.py")]
 

@@ -24,9 +24,9 @@ FLOORS = (
     "runtime",
     "layers",
     "train",
-    "saving",
+    "formats",
     "model",
-    "models utils images plot applications datasets",
+    "models saving utils images plot applications datasets",
     "cli",
 )
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}

@@ -886,4 +886,5 @@ def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_names_of_the_room() -> None:
     assert models.load_model is load_model
-    assert seqir.models.save_model is models.save_model
+    assert seqir.saving.load_model is load_model
+    assert seqir.saving.save_model is models.save_model

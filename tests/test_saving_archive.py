@@ -23,7 +23,7 @@ from seqir.errors import (
     UnsafeFileError,
     UnsupportedError,
 )
-from seqir.saving.archive import open_archive, write_archive
+from seqir.formats.archive import open_archive, write_archive
 
 WEIGHTS = np.random.default_rng(0).bytes(3_000_000)
 MEMBERS = {"metadata.json": b"{}", "config.json": b'{"a": 1}', "w.h5": WEIGHTS}

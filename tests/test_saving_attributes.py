@@ -11,7 +11,7 @@ import pytest
 from test_saving_hdf5 import file_with
 
 from seqir.errors import CorruptFileError, SeqirError, UnsafeFileError
-from seqir.saving.hdf5 import open_hdf5
+from seqir.formats.hdf5 import open_hdf5
 
 
 def attribute(value: object, **arguments: object) -> Callable[[h5py.File], None]:

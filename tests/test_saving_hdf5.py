@@ -25,8 +25,8 @@ from seqir.errors import (
     UnsafeFileError,
     UnsupportedError,
 )
-from seqir.saving import hdf5
-from seqir.saving.hdf5 import H5Reader, open_hdf5
+from seqir.formats import hdf5
+from seqir.formats.hdf5 import H5Reader, open_hdf5
 
 ONE_TO_SIX = np.arange(6, dtype=np.float32).reshape(2, 3)
 

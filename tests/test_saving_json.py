@@ -10,7 +10,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from seqir.errors import CorruptFileError
-from seqir.saving import jsontext
+from seqir.formats import jsontext
 
 VALUES = st.recursive(
     st.none()

@@ -10,14 +10,14 @@ import numpy as np
 
 from seqir import nest
 from seqir.errors import CorruptFileError
+from seqir.formats import functions
+from seqir.formats.objects import Decoder, class_and_config, encode_layer
 from seqir.layers import InputLayer, configuration
 from seqir.model.base import Model
 from seqir.model.functional import Functional
 from seqir.model.sequential import Sequential
 from seqir.ops.call import Call, FunctionCall
 from seqir.ops.tensor import KerasTensor, Variable
-from seqir.saving import functions
-from seqir.saving.objects import Decoder, class_and_config, encode_layer
 
 Config = dict[str, Any]
 Place = tuple[str, int]

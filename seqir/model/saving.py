@@ -19,15 +19,15 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.files import staged
+from seqir.formats import archive, jsontext, legacy, shards, weights
+from seqir.formats.entries import modern, older
+from seqir.formats.fitting import Fitting
+from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
+from seqir.formats.objects import Decoder, json_value
+from seqir.formats.training import compile_arguments, compile_config
 from seqir.layers.scope import without_values
 from seqir.model.base import Model
 from seqir.model.configuration import MODELS, decode_entry, entry
-from seqir.saving import archive, jsontext, legacy, shards, weights
-from seqir.saving.entries import modern, older
-from seqir.saving.fitting import Fitting
-from seqir.saving.hdf5 import H5Reader, create_hdf5, open_hdf5
-from seqir.saving.objects import Decoder, json_value
-from seqir.saving.training import compile_arguments, compile_config
 from seqir.train.weights import load_weights as load_safetensors
 from seqir.train.weights import save_weights as save_safetensors
 
@@ -287,7 +287,6 @@ def load_weights(
         fitting.finish()
 
 
-@contextlib.contextmanager
 def _kept(path: Path) -> Any:
     """The weights in a file of the present format, opened in a with statement."""
     name = path.name.lower()

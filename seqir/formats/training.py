@@ -7,7 +7,7 @@ from typing import Any, Final
 
 from seqir import losses, metrics, optimizers
 from seqir.errors import CorruptFileError
-from seqir.saving.objects import Decoder, trained_with
+from seqir.formats.objects import Decoder, trained_with
 from seqir.train import Trainer
 
 _UNUSED: Final = ("decay", "is_legacy_optimizer")

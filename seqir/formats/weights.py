@@ -10,12 +10,12 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from seqir.errors import (
     CorruptFileError,
 )
+from seqir.formats.fitting import Fitting
+from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
+from seqir.formats.tree import OPTIMIZER, Place, places
 from seqir.layers import Layer
 from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
-from seqir.saving.fitting import Fitting
-from seqir.saving.hdf5 import H5Reader, create_hdf5, open_hdf5
-from seqir.saving.tree import OPTIMIZER, Place, places
 
 if TYPE_CHECKING:
     import h5py

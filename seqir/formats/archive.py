@@ -21,7 +21,7 @@ from typing import Any, BinaryIO, Final, cast
 
 from seqir.errors import CorruptFileError, UnsafeFileError, UnsupportedError
 from seqir.files import open_file, staged
-from seqir.saving import jsontext
+from seqir.formats import jsontext
 
 _CHUNK: Final = 1 << 20
 """Most bytes read at once; a table of contents of ten thousand members fits in."""

@@ -31,8 +31,8 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.files import open_file
-from seqir.saving import jsontext
-from seqir.saving.source import Sink, Source
+from seqir.formats import jsontext
+from seqir.formats.source import Sink, Source
 from seqir.shapes import format_shape
 
 Array = np.ndarray[Any, Any]

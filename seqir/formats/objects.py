@@ -20,10 +20,10 @@ from seqir.errors import (
     UnsafeFileError,
     UnsupportedError,
 )
+from seqir.formats import functions
+from seqir.formats.reasons import Reasons
 from seqir.layers import Layer, configuration, residual
 from seqir.ops.call import FunctionCall
-from seqir.saving import functions
-from seqir.saving.reasons import Reasons
 
 LAYERS: Final[dict[str, type[Layer]]] = {
     cls.__name__: cls

@@ -6,7 +6,7 @@ from collections.abc import Mapping
 from typing import Any, Final
 
 from seqir.errors import UnsupportedError
-from seqir.saving import functions
+from seqir.formats import functions
 
 _GONE: Final = ("implementation", "input_length", "ragged", "sparse", "time_major")
 _KERNEL: Final = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")

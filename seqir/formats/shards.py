@@ -18,13 +18,13 @@ from seqir.errors import (
     UnsafeFileError,
 )
 from seqir.files import open_file, staged
+from seqir.formats import jsontext
+from seqir.formats.hdf5 import create_hdf5, open_hdf5
+from seqir.formats.tree import Place, places
+from seqir.formats.weights import Shards, group_of, write_variable
 from seqir.layers import Layer
 from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
-from seqir.saving import jsontext
-from seqir.saving.hdf5 import create_hdf5, open_hdf5
-from seqir.saving.tree import Place, places
-from seqir.saving.weights import Shards, group_of, write_variable
 
 if TYPE_CHECKING:
     import h5py

@@ -12,11 +12,11 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from seqir.errors import CorruptFileError
+from seqir.formats.fitting import Fitting
+from seqir.formats.hdf5 import H5Reader, join
 from seqir.layers import Layer
 from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
-from seqir.saving.fitting import Fitting
-from seqir.saving.hdf5 import H5Reader, join
 from seqir.train.weights import keys_of
 
 if TYPE_CHECKING:

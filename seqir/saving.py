@@ -1,0 +1,5 @@
+"""``seqir.saving``, as Keras has it."""
+
+from seqir.model.saving import load_model, load_weights, save_model, save_weights
+
+__all__ = ["load_model", "load_weights", "save_model", "save_weights"]
