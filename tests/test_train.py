@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import copy
 import pickle
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +13,10 @@ import pytest
 from corpus import blobs
 
 import seqir
-from seqir import callbacks, layers, losses, metrics, ops
+from seqir import callbacks, layers, losses, metrics, ops, tensorfile
 from seqir.errors import (
     ArgumentError,
+    CorruptFileError,
     GraphError,
     LoadError,
     NotBuiltError,
@@ -617,6 +619,34 @@ def test_weights_are_loaded_whole_or_not_at_all(tmp_path: Path) -> None:
     model.save_checkpoint(path)
     with pytest.raises(LoadError, match="holds a seqir checkpoint, not weights"):
         model.load_weights(path)
+
+
+def test_a_checkpoint_that_says_what_it_has_not(tmp_path: Path) -> None:
+    model = classifier()
+    model.fit(X, Y, verbose=0)
+    path = tmp_path / "c.safetensors"
+    model.save_checkpoint(path)
+    before = model.get_weights()
+
+    def changed(change: Callable[[Any, Any], Any]) -> Path:
+        arrays, note = tensorfile.read(path)
+        change(arrays, note)
+        other = tmp_path / "other.safetensors"
+        tensorfile.write(other, arrays, note)
+        return other
+
+    def halve(arrays: Any, note: Any) -> None:
+        name = note["order"]["weights"][0]
+        arrays[name] = arrays[name].astype(np.float16)
+
+    with pytest.raises(LoadError, match=r"in another way; its weights .* float16 in"):
+        model.load_checkpoint(changed(halve))
+    for order in ("none", {"weights": "none"}, {"weights": ["none"]}):
+        lost = changed(lambda _, note, order=order: note.update(order=order))
+        with pytest.raises(CorruptFileError, match="it names arrays that it has not"):
+            model.load_checkpoint(lost)
+    for a, b in zip(before, model.get_weights(), strict=True):
+        np.testing.assert_array_equal(a, b)
 
 
 def test_a_checkpoint_of_a_whole_model(tmp_path: Path) -> None:
