@@ -57,6 +57,10 @@ _OPERANDS_TEXT: Final = """
 _OPERANDS: Final = frozenset(_OPERANDS_TEXT.split())
 """Parameters that Keras's operations are called with; the others make them."""
 
+_ALSO: Final = {("isclose", "rtol"), ("isclose", "atol")}
+_NOT: Final = {("trapezoid", "x")}
+"""Functions of which that is not so."""
+
 _BY_CLASS: Final = {
     "".join(name.split("_")).lower(): function
     for name, function in vars(ops).items()
@@ -132,24 +136,34 @@ def entry(call: FunctionCall) -> dict[str, Any]:
             f"{call.name!r} is a call of {name}, which Keras has no operation for: put "
             "it into a layer of your own"
         )
-    kind = _SPELLED.get(name) or "".join(w.capitalize() for w in name.split("_"))
-    arguments = _bound(call)
+    module, kind = stored_as(name)
+    made_with = {k: v for k, v in _bound(call).items() if not is_operand(name, k)}
     return {
-        "module": f"keras.src.ops.{_ROOM_OF.get(name, 'numpy')}",
+        "module": module,
         "class_name": kind,
-        "config": {
-            "name": call.name,
-            **{k: v for k, v in arguments.items() if k not in _OPERANDS},
-        },
+        "config": {"name": call.name, **made_with},
         "registered_name": kind,
     }
+
+
+def stored_as(name: str) -> tuple[str, str]:
+    """The module and the class that Keras has for a function of `seqir.ops`."""
+    kind = _SPELLED.get(name) or "".join(w.capitalize() for w in name.split("_"))
+    return f"keras.src.ops.{_ROOM_OF.get(name, 'numpy')}", kind
+
+
+def is_operand(name: str, parameter: str) -> bool:
+    """Whether Keras's operation is called with that argument of a function."""
+    return (name, parameter) in _ALSO or (
+        parameter in _OPERANDS and (name, parameter) not in _NOT
+    )
 
 
 def operands(call: FunctionCall) -> list[Any]:
     """What Keras's operation is called with; what is None at the end is left out."""
     found: list[Any] = []
     for name, value in _bound(call).items():
-        if name in _OPERANDS:
+        if is_operand(call.function.__name__, name):
             found += value if name == "operands" else [value]
     while found and found[-1] is None:
         found.pop()
