@@ -11,7 +11,7 @@ from seqir.formats import functions
 
 keras = pytest.importorskip("keras")
 
-STORED = sorted({f.__name__ for f in functions._BY_CLASS.values()})
+STORED = sorted({f.__name__ for f in functions._BY_CLASS.values()} | {"get_item"})
 
 
 def parameters(function: Any) -> set[str]:
