@@ -1,5 +1,6 @@
 """Settings that hold for the whole test run."""
 
+import gc
 import os
 
 # The oracle computes with NumPy; it must be told before it is first imported.
@@ -12,6 +13,12 @@ from hypothesis import settings
 
 settings.register_profile("seqir", derandomize=True, deadline=None, max_examples=40)
 settings.load_profile("seqir")
+
+
+def pytest_collection_finish() -> None:
+    """Leaves the tens of thousands of tests themselves to no garbage collection."""
+    gc.collect()
+    gc.freeze()
 
 
 @pytest.fixture(autouse=True)

@@ -420,7 +420,7 @@ def test_masks_through_merging_layers(
         y = getattr(k.layers, how)(**given)([first, second])
         return k.Model([a, b], k.layers.GlobalAveragePooling1D()(y))
 
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     mine, wanted = make(seqir), make(keras)
     for name in ("embedding", "embedding_1"):
         # By name: Keras puts the operations that make masks into the order of layers.

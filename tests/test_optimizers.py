@@ -485,7 +485,7 @@ def test_gradients_in_half_precision_train_whole_weights() -> None:
 @pytest.mark.parametrize("name", CASES)
 @pytest.mark.filterwarnings("ignore:__array__ implementation:DeprecationWarning")
 def test_state_has_the_names_and_order_of_keras(name: str) -> None:
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     optimizer, variables = CASES[name](optimizers), variables_of(Variable)
     its, its_variables = CASES[name](keras.optimizers), variables_of(keras.Variable)
     optimizer.build(variables)
@@ -692,7 +692,7 @@ def test_configurations_are_those_of_keras(name: str) -> None:
         return
     mine = CASES[name](optimizers)
     stored = optimizers.serialize(mine)
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     its = CASES[name](keras.optimizers)
     wanted = keras.optimizers.serialize(its)
     assert stored == wanted

@@ -57,7 +57,7 @@ def branches(samples: list[LayerSample]) -> tuple[Any, list[Any]]:
 
 @pytest.fixture(scope="module", params=FAMILIES)
 def pair(request: Any, tmp_path_factory: Any) -> Any:
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     theirs, arrays = branches(FAMILIES[request.param])
     theirs.set_weights([random_like(w) for w in theirs.weights])
     for layer in theirs.layers:

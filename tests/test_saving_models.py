@@ -59,7 +59,7 @@ def agree(mine: Any, theirs: Any) -> None:
 
 @pytest.fixture
 def theirs(request: Any) -> Any:
-    keras.utils.clear_session()
+    keras.utils.clear_session(free_memory=False)
     model = CASES[request.param](keras)
     randomize(model)
     model.case = request.param
