@@ -132,7 +132,7 @@ LAYERS: dict[str, tuple[Edit, type[SeqirError], str]] = {
     "a class of its own": (
         layer("Foo", "pkg", registered_name="pkg>Foo"),
         UnsupportedError,
-        r"'pkg>Foo' is a class of pkg: pass it as custom_objects=\{'pkg>Foo': \.\.\.\}",
+        r"'Foo' is a class of pkg: pass it as custom_objects=\{'Foo': \.\.\.\}",
     ),
     "a class that pretends to be Keras's": (
         layer("Foo", "keras.layers"),

@@ -346,15 +346,18 @@ def below(path: Path) -> list[str]:
 def test_a_folder_goes_on_past_what_fails(mixed: Path) -> None:
     outcome = Outcome("convert", "models", "-o", "out")
     assert outcome.code == 1
-    assert below(mixed / "out") == ["deep/er/net.v1.onnx", "old.onnx", "same.onnx"]
+    assert below(mixed / "out") == [
+        "deep/er/net.v1.onnx",
+        "old.onnx",
+        "same.h5.onnx",
+        "same.keras.onnx",
+    ]
     said = outcome.err.splitlines()
     assert [line.split(": ")[1:3] for line in said] == [
         ["error", "models/broken.keras"],
         ["error", "models/code.keras"],
         ["note", "models/deep/only.weights.h5"],
-        ["error", "models/same.h5"],
     ]
-    assert said[3].endswith("out/same.onnx is already the file for models/same.keras")
     rows = [line.split("│") for line in outcome.out.splitlines() if "models/" in line]
     assert [(r[1].strip(), r[2].strip()) for r in rows] == [
         ("models/broken.keras", "failed"),
@@ -363,7 +366,7 @@ def test_a_folder_goes_on_past_what_fails(mixed: Path) -> None:
         ("models/deep/only.weights.h5", "skipped"),
         ("models/old.HDF5", "converted"),
         ("models/same.keras", "converted"),
-        ("models/same.h5", "failed"),
+        ("models/same.h5", "converted"),
     ]
     nodes, size, error, seconds = (cell.strip() for cell in rows[2][3:7])
     assert nodes == "7"
@@ -381,9 +384,9 @@ def test_a_folder_as_json(mixed: Path) -> None:
     outcome = Outcome("convert", "models", "--no-verify", "--json")
     assert outcome.code == 1
     found = json.loads(outcome.out)
-    assert found["failed"] == 3
+    assert found["failed"] == 2
     results = {f["source"]: f["result"] for f in found["files"]}
-    assert list(results.values()).count("converted") == 3
+    assert list(results.values()).count("converted") == 4
     failed = [f for f in found["files"] if f["result"] == "failed"]
     assert all(f["reason"] and f["report"] is None for f in failed)
     assert all(f"{f['source']}: {f['reason']}" in outcome.err for f in failed)
@@ -398,6 +401,19 @@ def test_several_files_without_a_fault(folder: Path) -> None:
     assert (outcome.code, outcome.err) == (0, "")
     assert below(folder / "new") == ["folder/a.onnx", "folder/b.onnx"]
     assert "not verified" in outcome.out
+
+
+def test_two_files_are_never_written_to_one(folder: Path) -> None:
+    for name in ("a/net.keras", "b/net.keras"):
+        (folder / name).parent.mkdir()
+        tiny().save(name)
+    outcome = Outcome("convert", "a/net.keras", "b/net.keras", "-o", "out")
+    assert outcome.code == 1
+    assert below(folder / "out") == ["net.keras.onnx"]
+    assert outcome.err == (
+        "seqir: error: b/net.keras: out/net.keras.onnx is already the file for "
+        "a/net.keras: convert it alone, to a name of its own\n"
+    )
 
 
 def test_a_folder_that_cannot_be_made(folder: Path) -> None:

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 import pytest
 
+import seqir
 from seqir.errors import UnsupportedError
 from seqir.models import load_model
 
@@ -217,6 +218,39 @@ def test_tensors_by_keyword_and_functions_of_tensorflow(tmp_path: Path) -> None:
     path = write(tmp_path / "m.h5", config, WEIGHTS)
     with pytest.raises(UnsupportedError, match=r"TensorFlow function 'math.add'"):
         load_model(path)
+
+
+def test_functions_of_the_user_by_their_names(tmp_path: Path) -> None:
+    def thrice(x: Any) -> Any:
+        return seqir.ops.relu(x) * 3.0
+
+    def off_by_one(y_true: Any, y_pred: Any) -> Any:
+        return seqir.ops.mean(seqir.ops.abs(y_true - y_pred + 1.0), axis=-1)
+
+    scores = layer(
+        "Dense", "scores", **{**DENSE, "activation": "own>thrice"},
+        batch_input_shape=[None, 4],
+    )  # fmt: skip
+    del scores["name"], scores["inbound_nodes"]
+    config = {"class_name": "Sequential", "config": {"name": "s", "layers": [scores]}}
+    training = {**TRAINING, "loss": "off_by_one", "metrics": ["accuracy", "Unknown"]}
+    path = write(tmp_path / "m.h5", config, WEIGHTS, training)
+    with pytest.raises(UnsupportedError, match=r"no function 'thrice': pass your own"):
+        load_model(path)
+    known: dict[str, Any] = {"thrice": thrice}
+    with pytest.raises(UnsupportedError, match="no function 'off_by_one': pass your"):
+        load_model(path, known)
+    known["off_by_one"] = off_by_one
+    with pytest.raises(UnsupportedError, match="no function 'Unknown': pass your own"):
+        load_model(path, known)
+    mine = load_model(path, known | {"Unknown": seqir.metrics.MeanAbsoluteError})
+    x, y = np.ones((2, 4), np.float32), np.zeros((2, 3), np.float32)
+    kernel, bias = mine.get_weights()
+    wanted = np.maximum(x @ kernel + bias, 0) * 3
+    np.testing.assert_allclose(mine(x), wanted, rtol=1e-6)
+    found = mine.evaluate(x, y, verbose=0, return_dict=True)
+    assert found["loss"] == pytest.approx(np.abs(1 - wanted).mean())
+    assert found["mean_absolute_error"] == pytest.approx(wanted.mean())
 
 
 def test_weights_alone(tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from model_cases import CASES, WITH_FUNCTIONS, WITH_MASKS
 
 import seqir
 from seqir import nest
+from seqir.errors import UnsupportedError
 from seqir.models import load_model, model_from_json
 
 keras = pytest.importorskip("keras")
@@ -131,3 +132,54 @@ def test_json_goes_both_ways(theirs: Any) -> None:
     back.set_weights(weights)
     agree(mine, back)
     assert json.loads(mine.to_json())["class_name"] == type(theirs).__name__
+
+
+def owned(k: Any) -> dict[str, Any]:
+    """A layer, a function and a model of the user's, made with Keras or with seqir."""
+
+    class Gain(k.layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.gain = self.add_weight(input_shape[-1:], name="gain")
+
+        def call(self, x: Any) -> Any:
+            return x + self.gain
+
+    def thrice(x: Any) -> Any:
+        return k.ops.relu(x) * 3.0
+
+    class Own(k.Model):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.dense = k.layers.Dense(3)
+
+        def call(self, x: Any) -> Any:
+            return self.dense(x)
+
+    return {"Gain": Gain, "thrice": thrice, "Own": Own}
+
+
+@pytest.mark.parametrize("suffix", [".keras", ".h5"])
+def test_classes_that_keras_knows_by_a_package(suffix: str, tmp_path: Path) -> None:
+    register = keras.saving.register_keras_serializable("own")
+    gain, thrice = (register(owned(keras)[name]) for name in ("Gain", "thrice"))
+    dense = keras.layers.Dense(3, activation=thrice)
+    theirs = keras.Sequential([keras.Input((4,)), gain(), dense])
+    path = tmp_path / f"m{suffix}"
+    theirs.save(path)
+    with pytest.raises(UnsupportedError, match=r"'Gain': \.\.\..*'thrice': \.\.\."):
+        load_model(path)
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    for package in ("", "own>"):
+        own = {f"{package}{name}": mine for name, mine in owned(seqir).items()}
+        np.testing.assert_allclose(load_model(path, own)(x), theirs(x), rtol=1e-5)
+
+
+def test_a_model_with_a_call_of_its_own(tmp_path: Path) -> None:
+    theirs = owned(keras)["Own"]()
+    x = np.random.default_rng(0).normal(size=(5, 4)).astype(np.float32)
+    wanted = theirs(x)
+    theirs.save(tmp_path / "m.keras")
+    with pytest.raises(UnsupportedError, match="'Own' is a class of test_sav"):
+        load_model(tmp_path / "m.keras")
+    mine = load_model(tmp_path / "m.keras", owned(seqir))
+    np.testing.assert_allclose(mine(x), wanted, rtol=1e-5)

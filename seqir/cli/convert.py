@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
@@ -85,7 +86,8 @@ def convert(
     A MODEL is a file or a folder, of which every .keras, .h5 and .hdf5 file is
     converted; hidden ones and .weights.h5 are left out. Neither Keras nor TensorFlow
     is needed, and no code from the files is run. Of several models, those that can be
-    converted are.
+    converted are: net.keras to net.onnx, or to net.keras.onnx where there is a net.h5
+    as well.
     """
     from seqir.cli.target import custom_objects
 
@@ -122,13 +124,20 @@ def _plan(models: Sequence[str], output: str | None) -> Iterator[Conversion]:
     Raises: ArgumentError for an output that cannot be, or a folder without models.
     """
     taken: dict[Path, str] = {}
-    for source, target in _pairs(models, output):
+    pairs = list(_pairs(models, output))
+    wanted = Counter(target for _, target in pairs)
+    for source, target in pairs:
+        if wanted[target] > 1:  # net.keras and net.h5: net.keras.onnx and net.h5.onnx
+            target = target.with_name(f"{source.name}.onnx")
         found = Conversion(str(source), str(target))
         if source.name.lower().endswith(WEIGHTS_ONLY) and str(source) not in models:
             found.result = "skipped"
             found.reason = "it holds weights alone, no model"
         elif target in taken:
-            found.reason = f"{target} is already the file for {taken[target]}"
+            found.reason = (
+                f"{target} is already the file for {taken[target]}: convert it alone, "
+                "to a name of its own"
+            )
         else:
             taken[target] = str(source)
         yield found

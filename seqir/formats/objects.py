@@ -9,11 +9,20 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
 
-from seqir import activations, layers, losses, metrics
+from seqir import (
+    activations,
+    constraints,
+    initializers,
+    layers,
+    losses,
+    metrics,
+    regularizers,
+)
 from seqir.errors import (
     CorruptFileError,
     SeqirError,
@@ -41,6 +50,13 @@ _FOREIGN: Final = {
 }
 _PATHS: Final = ("vocabulary", "filepath", "path", "weights")
 """Arguments that Keras opens as files when they are strings."""
+_FUNCTIONS: Final[dict[str, Callable[[str], Any]]] = {
+    "activation": activations.get,
+    "_initializer": initializers.get,
+    "_regularizer": regularizers.get,
+    "_constraint": constraints.get,
+}
+"""How the names of arguments end that are functions, and what knows their names."""
 
 
 class Decoder:
@@ -88,21 +104,26 @@ class Decoder:
         if kind in self.models:
             return decode(self.models[kind], config)
         if kind not in LAYERS:
+            short = _without_package(kind)
             raise UnsupportedError(
-                f"seqir has no layer {kind!r}: replace it in the model, or pass a "
-                f"class of your own as custom_objects={{{kind!r}: ...}}"
+                f"seqir has no layer {short!r}: replace it in the model, or pass a "
+                f"class of your own as custom_objects={{{short!r}: ...}}"
             )
-        return LAYERS[kind].from_config(self.values(config))
+        return LAYERS[kind].from_config(_functions_known(self.values(config)))
 
     def _custom(self, entry: Mapping[str, Any]) -> Any:
         """The caller's class or function for an entry, if there is one."""
         if entry.get("class_name") == "function":
-            return self.custom.get(str(entry.get("config")))
-        for key in ("registered_name", "class_name"):
-            name = entry.get(key)
-            if isinstance(name, str) and name in self.custom:
-                return self.custom[name]
-        return None
+            return self._named(entry.get("config"))
+        found = self._named(entry.get("registered_name"))
+        return found if found is not None else self._named(entry.get("class_name"))
+
+    def _named(self, name: Any) -> Any:
+        """The caller's object of a name, with or without the package before it."""
+        if not isinstance(name, str):
+            return None
+        found = self.custom.get(name)
+        return found if found is not None else self.custom.get(_without_package(name))
 
     def values(self, value: Any) -> Any:
         """The value with custom objects in the places of their dictionaries."""
@@ -112,7 +133,12 @@ class Decoder:
             return value
         if isinstance(value.get("class_name"), str):
             return self._object(value)
-        return {k: self.values(v) for k, v in value.items()}
+        return {k: self._argument(k, v) for k, v in value.items()}
+
+    def _argument(self, key: Any, value: Any) -> Any:
+        """The value of an argument; of a function, Keras 2 stores the name alone."""
+        named = self._named(value) if _getter(key) else None
+        return self.values(value) if named is None else named
 
     def _object(self, value: Mapping[str, Any]) -> Any:
         kind = value["class_name"]
@@ -141,12 +167,21 @@ class Decoder:
         """
         if isinstance(value, list | tuple):
             return [self.trained_with(v, room) for v in value]
+        if isinstance(value, str):
+            return self._trained_by_name(value, room)
         if not isinstance(value, Mapping):
             return value
         if not isinstance(value.get("class_name"), str):
             return {k: self.trained_with(v, room) for k, v in value.items()}
         made = self._object(value)
         return room.deserialize(made) if isinstance(made, Mapping) else made
+
+    def _trained_by_name(self, name: str, room: Any) -> Any:
+        named = self._named(name)
+        if named is None:
+            _check_known(name, getattr(room, "check_name", room.get))
+            return name
+        return named() if inspect.isclass(named) else named
 
 
 def class_and_config(entry: Any) -> tuple[str, dict[str, Any]]:
@@ -238,9 +273,18 @@ def _check_complete(cls: type[Layer], config: Mapping[str, Any], name: str) -> N
 
 
 def _name_of(entry: Any) -> str:
-    config = entry.get("config") if isinstance(entry, Mapping) else None
+    """The name of a layer, or else of its class: models of the user's may have none."""
+    if not isinstance(entry, Mapping):
+        return "?"
+    config = entry.get("config")
     name = config.get("name") if isinstance(config, Mapping) else None
+    name = name if isinstance(name, str) else entry.get("class_name")
     return name[:80] if isinstance(name, str) else "?"
+
+
+def _without_package(name: str) -> str:
+    """The name that a class or function has in the code: Keras stores mine>Scale."""
+    return name.rpartition(">")[2]
 
 
 def _refuse_foreign(
@@ -273,9 +317,10 @@ def _check_module(entry: Mapping[str, Any]) -> None:
     root = module.split(".")[0] if isinstance(module, str) else module
     if root not in ("keras", "seqir", "tf_keras", "tensorflow"):
         if isinstance(registered, str):
+            short = _without_package(registered)
             raise UnsupportedError(
-                f"{registered!r} is a class of {module}: pass it as "
-                f"custom_objects={{{registered!r}: ...}}"
+                f"{short!r} is a class of {module}: pass it as "
+                f"custom_objects={{{short!r}: ...}}"
             )
         raise UnsafeFileError(
             f"{module}.{kind} is not a class of Keras, and no name from a file is "
@@ -293,20 +338,39 @@ def _known_function(value: Mapping[str, Any]) -> str:
             f"the function {module}.{_short(name)} is not one of Keras: pass it in "
             "custom_objects"
         )
-    if not any(_knows(room, name) for room in (activations, losses, metrics)):
-        raise UnsupportedError(
-            f"seqir has no function {name!r}: pass your own as "
-            f"custom_objects={{{name!r}: ...}}"
-        )
+    _check_known(name, activations.get, losses.get, metrics.get)
     return name
 
 
-def _knows(room: Any, name: str) -> bool:
-    try:
-        room.get(name)
-    except SeqirError:
-        return False
-    return True
+def _functions_known(config: dict[str, Any]) -> dict[str, Any]:
+    """The arguments of a layer.
+
+    Raises: UnsupportedError if they name a function that seqir does not have.
+    """
+    for key, value in config.items():
+        getter = _getter(key)
+        if getter is not None and isinstance(value, str):
+            _check_known(value, getter)
+    return config
+
+
+def _getter(key: Any) -> Callable[[str], Any] | None:
+    """What knows the functions that can be this argument; None if it is no function."""
+    found = (get for end, get in _FUNCTIONS.items() if str(key).endswith(end))
+    return next(found, None)
+
+
+def _check_known(name: str, *getters: Callable[[str], Any]) -> None:
+    """UnsupportedError for the name of a function that none of these know."""
+    for get in getters:
+        with suppress(SeqirError):
+            get(name)
+            return
+    short = _without_package(name)
+    raise UnsupportedError(
+        f"seqir has no function {short!r}: pass your own as "
+        f"custom_objects={{{short!r}: ...}}"
+    )
 
 
 def _short(value: Any) -> str:
