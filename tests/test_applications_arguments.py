@@ -332,7 +332,7 @@ def test_each_model_takes_images_as_in_keras(module: str) -> None:
 
 def test_images_that_cannot_be_scaled() -> None:
     x = np.zeros((2, 4, 4, 3))
-    with pytest.raises(ArgumentError, match="mode must be 'caffe', 'tf' or 'torch'"):
+    with pytest.raises(ArgumentError, match="mode must be 'tf', 'torch' or 'caffe'"):
         imagenet_utils.preprocess_input(x, mode="pytorch")
     with pytest.raises(ArgumentError, match="data_format must be"):
         imagenet_utils.preprocess_input(x, "last")

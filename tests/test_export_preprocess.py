@@ -13,7 +13,7 @@ import seqir
 from seqir import layers, ops
 from seqir.applications import imagenet_utils
 from seqir.errors import ArgumentError, RunError, ShapeError, UnsupportedError
-from seqir.model.preprocess import MODES
+from seqir.images.imagenet import MODES
 
 RNG = np.random.default_rng(0)
 

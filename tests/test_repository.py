@@ -20,13 +20,13 @@ FLOORS = (
     "ir",
     "ops",
     "passes initializers activations regularizers constraints autodiff losses data",
-    "lower optimizers metrics callbacks random",
+    "lower optimizers metrics callbacks random images",
     "runtime",
     "layers",
     "train",
     "formats",
     "model",
-    "models saving utils images plot applications datasets",
+    "models saving utils plot applications datasets",
     "cli",
 )
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}

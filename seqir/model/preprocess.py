@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
+import functools
 import json
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any
-
-import numpy as np
+from typing import TYPE_CHECKING, Any, Final
 
 from seqir import config, dtypes, ops
 from seqir.errors import ArgumentError, ShapeError, did_you_mean
+from seqir.images.imagenet import MODES, preprocess_input
 from seqir.ir import Builder
 from seqir.layers import CenterCrop, Layer, Resizing
 from seqir.layers.core import InputLayer
@@ -25,33 +25,9 @@ PATH = "preprocess"
 """What nodes of the preprocessing are called, with the name of the layer behind it."""
 
 
-def _colours(*values: float) -> Any:
-    """Numbers of the three colours, in the shape that images want."""
-    first = config.image_data_format() == "channels_first"
-    return np.asarray(values, config.floatx()).reshape((3, 1, 1) if first else (3,))
-
-
-def _tf(x: Any) -> Any:
-    return ops.cast(x, config.floatx()) / 127.5 - 1.0
-
-
-def _torch(x: Any) -> Any:
-    mean = _colours(0.485 * 255, 0.456 * 255, 0.406 * 255)
-    deviation = _colours(0.229 * 255, 0.224 * 255, 0.225 * 255)
-    return (ops.cast(x, config.floatx()) - mean) / deviation
-
-
-def _caffe(x: Any) -> Any:
-    bgr = ops.flip(x, 1 if config.image_data_format() == "channels_first" else -1)
-    return ops.cast(bgr, config.floatx()) - _colours(103.939, 116.779, 123.68)
-
-
-MODES: dict[str, Callable[[Any], Any]] = {"tf": _tf, "torch": _torch, "caffe": _caffe}
-"""How images, from 0 to 255 and RGB, enter the models of ImageNet, by who trained them.
-
-tf is x / 127.5 - 1, torch (x / 255 - mean) / deviation of each colour, caffe x - mean
-of the colours in the order BGR.
-"""
+_SCALINGS: Final[dict[str, Callable[[Any], Any]]] = {
+    mode: functools.partial(preprocess_input, mode=mode) for mode in MODES
+}
 
 
 @dataclass(frozen=True)
@@ -123,7 +99,7 @@ def _fits(found: TensorType, wanted: TensorType) -> bool:
 def preprocessing(model: Model, given: Any) -> dict[str, Preprocessing]:
     """The preprocessing for each input that has one.
 
-    `given` is a layer, a function, a name of `MODES`, a list of them (which may start
+    `given` is a layer, a function, one of the `MODES`, a list of them (which may start
     with an `Input`), or a dictionary of these for the names of inputs.
 
     Raises: ArgumentError for anything else, or inputs that the model does not have.
@@ -154,8 +130,8 @@ def _of(given: Any) -> Preprocessing:
     for item in items[1:] if source else items:
         if isinstance(item, Sequential):
             steps += item.layers
-        elif isinstance(item, str) and item in MODES:
-            steps.append(MODES[item])
+        elif isinstance(item, str) and item in _SCALINGS:
+            steps.append(_SCALINGS[item])
         elif not callable(item) or isinstance(item, InputLayer):
             raise ArgumentError(
                 "preprocess takes layers, functions and the names "
@@ -186,7 +162,7 @@ def _shown(step: Any) -> Any:
     """A step as plain data: the name of a mode or function, or a configuration."""
     if isinstance(step, Layer):
         return {"class_name": type(step).__name__, "config": step.get_config()}
-    modes = {function: name for name, function in MODES.items()}
+    modes = {function: name for name, function in _SCALINGS.items()}
     return modes.get(step) or getattr(step, "__qualname__", repr(step))
 
 
