@@ -115,7 +115,7 @@ def load_model(
     Source: Keras 3 ``keras.saving.load_model``.
     """
     del safe_mode
-    path = Path(filepath)
+    path = Path(filepath).expanduser()
     suffix = path.suffix.lower()
     read = _load_keras if suffix == ".keras" else _load_hdf5
     if suffix not in (".keras", *HDF5):
@@ -257,7 +257,7 @@ def load_weights(
         for another kind of file.
     Source: Keras 3 ``keras.Model.load_weights``.
     """
-    path = Path(filepath)
+    path = Path(filepath).expanduser()
     name = path.name.lower()
     if not model.built:
         raise NotBuiltError(
