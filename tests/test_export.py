@@ -14,7 +14,7 @@ import pytest
 from corpus import MODELS, guide_cnn, random_feeds, randomize
 
 import seqir
-from seqir import layers, lower
+from seqir import layers, lower, ops
 from seqir.errors import (
     ArgumentError,
     ExportError,
@@ -316,6 +316,20 @@ def test_identity_and_double_outputs_export(tmp_path: Path) -> None:
     found = run(tmp_path / "m.onnx", feeds)
     np.testing.assert_array_equal(found[0], found[1])
     np.testing.assert_array_equal(found[2], feeds["x"])
+
+
+@pytest.mark.parametrize("last", [False, True])
+def test_an_operator_that_is_nothing_leaves_the_input_its_name(
+    last: bool, tmp_path: Path
+) -> None:
+    a, b = seqir.Input((3,), name="a"), seqir.Input((3,), name="b")
+    same = ops.stop_gradient(a)
+    model = seqir.Model([a, b], same if last else same * b)
+    report = model.export(tmp_path / "m.onnx")
+    assert report.nodes == {"Identity" if last else "Mul": 1}
+    feeds = {"a": np.full((1, 3), 2, np.float32), "b": np.full((1, 3), 5, np.float32)}
+    (found,) = run(tmp_path / "m.onnx", feeds)
+    np.testing.assert_array_equal(found, np.full((1, 3), 2.0 if last else 10.0))
 
 
 @pytest.mark.parametrize("dtype", ["float16", "float64", "mixed_float16"])
