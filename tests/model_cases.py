@@ -67,6 +67,17 @@ def nested(keras: Any) -> Any:
     return keras.Sequential([keras.Input((4,)), outer, layers.Dense(2)])
 
 
+def models_at_the_end(keras: Any) -> Any:
+    layers = keras.layers
+    x = keras.Input((4,))
+    graph = keras.Model(x, [layers.Dense(4)(x), layers.Dense(4, "tanh")(x)])
+    stack = keras.Sequential([keras.Input((4,)), layers.Dense(4, "tanh")])
+    a, b = keras.Input((4,)), keras.Input((4,))
+    first, second = graph(stack(a))
+    third, fourth = graph(layers.Add()([first, stack(b)]))
+    return keras.Model([a, b], [fourth, second, third, stack(stack(fourth))])
+
+
 def frozen_inside(keras: Any) -> Any:
     model = nested(keras)
     model.layers[0].get_layer("deep").trainable = False
@@ -134,7 +145,8 @@ def half(keras: Any) -> Any:
 CASES: dict[str, Callable[[Any], Any]] = {
     case.__name__: case
     for case in (
-        stack, deferred, several_inputs, list_inputs, shared, nested, frozen_inside,
+        stack, deferred, several_inputs, list_inputs, shared, nested, models_at_the_end,
+        frozen_inside,
         functions, split, always_training, residual, words, half,
     )
 }  # fmt: skip

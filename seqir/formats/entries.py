@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Collection, Mapping
+from contextlib import suppress
 from typing import Any, Final
 
 from seqir.errors import UnsupportedError
-from seqir.formats import functions
+from seqir.formats import functions, tensorflow
+from seqir.formats.reasons import NONSENSE
 
-_GONE: Final = ("implementation", "input_length", "ragged", "sparse", "time_major")
+_GONE: Final = (
+    "implementation", "input_length", "noise_shape", "ragged", "sparse", "time_major",
+)  # fmt: skip
+"""Arguments that mean nothing, or nothing unless they are set."""
 _KERNEL: Final = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
 _GONE_FROM: Final = {
     "SeparableConv1D": _KERNEL,
@@ -19,6 +24,9 @@ _GONE_FROM: Final = {
 _RENAMED_EVERYWHERE: Final = {"batch_input_shape": "batch_shape"}
 _RENAMED: Final = {"LeakyReLU": {**_RENAMED_EVERYWHERE, "alpha": "negative_slope"}}
 _MODELS: Final = ("Sequential", "Functional", "Model")
+_ENDS: Final = ("input_layers", "output_layers")
+_CONSTANT: Final = "_CONSTANT_VALUE"
+"""The name of the layer in a place that holds a number."""
 Entry = dict[str, Any]
 
 
@@ -26,37 +34,32 @@ def modern(found: Any) -> Any:
     """The entry of a model from an older file, in the form that Keras 3 writes.
 
     Keras 2 names no modules, calls the shape of an input ``batch_input_shape``, has the
-    axes of a normalization as a list, and keeps a call as a list of places.
-
-    Raises: UnsupportedError for a call of a TensorFlow function.
+    axes of a normalization as a list, keeps a call as a list of places, and functions
+    between layers as those of TensorFlow. What cannot be said in the present form is
+    left as it is, for whoever decodes it to refuse.
     """
     if not isinstance(found, Mapping) or not isinstance(found.get("config"), Mapping):
         return found
     kind, config = found.get("class_name"), dict(found["config"])
     if not isinstance(kind, str):
         return found
-    _refuse_tensorflow(kind, config)
     result: Entry = {**found, "config": config}
     if "inbound_nodes" in found:
         result["inbound_nodes"] = _nodes(found["inbound_nodes"])
     if isinstance(config.get("layers"), list) and kind in _MODELS:
+        config.update(_calls_from_zero(config))
         config["layers"] = [modern(layer) for layer in config["layers"]]
-        for ends in ("input_layers", "output_layers"):
+        for ends in _ENDS:
             if ends in config:
                 config[ends] = _single(config[ends])
+        return result
+    if kind in tensorflow.LAYERS:
+        with suppress(UnsupportedError, *NONSENSE):
+            return tensorflow.operation(result)
         return result
     if _is_operation(found):
         return {**result, "module": "keras.ops"}
     return {**result, "config": _arguments(kind, config)}
-
-
-def _refuse_tensorflow(kind: Any, config: Mapping[str, Any]) -> None:
-    if kind in ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer"):
-        raise UnsupportedError(
-            f"layer {config.get('name')!r} is a call of the TensorFlow function "
-            f"{config.get('function', kind)!r}: open the model in Keras 3 with layers "
-            "in its place"
-        )
 
 
 def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -75,6 +78,55 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
         k: _without_dtype(v) if k.endswith("_initializer") else v
         for k, v in kept.items()
     }
+
+
+def _calls_from_zero(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Layers and outputs of a model of Keras 2, calls of models in it counted from 0.
+
+    Keras 2 counts the making of a model as its first call, and leaves it out. Keras 3
+    does so in the outputs, for functional models.
+    """
+    layers = [layer for layer in config["layers"] if isinstance(layer, Mapping)]
+    nodes = [node for layer in layers for node in layer.get("inbound_nodes") or ()]
+    if not any(isinstance(node, list) for node in nodes):
+        return {}
+    kinds = {layer.get("name"): layer.get("class_name") for layer in layers}
+    inner = {name for name, kind in kinds.items() if kind in _MODELS}
+    ends = {key: config[key] for key in _ENDS if key in config}
+    used: dict[str, int] = {}
+
+    def see(place: list[Any]) -> list[Any]:
+        used[place[0]] = min(used.get(place[0], 1), place[1])
+        return place
+
+    def count(place: list[Any]) -> list[Any]:
+        return [place[0], place[1] - used[place[0]], *place[2:]]
+
+    _at_places([config["layers"], ends], inner, see)
+    stacks = {name for name in inner if kinds[name] == "Sequential"}
+    return {
+        "layers": _at_places(config["layers"], inner, count),
+        **_at_places(ends, stacks, count),
+    }
+
+
+def _at_places(
+    value: Any, names: Collection[Any], change: Callable[[list[Any]], list[Any]]
+) -> Any:
+    """The value with all places of these layers, ``[layer, call, ...]``, changed.
+
+    Layers inside of layers have places of their own, in which nothing is changed.
+    """
+    if isinstance(value, Mapping):
+        return {
+            k: v if k == "config" else _at_places(v, names, change)
+            for k, v in value.items()
+        }
+    if not isinstance(value, list):
+        return value
+    found: list[Any] = [_at_places(v, names, change) for v in value]
+    place = len(found) > 2 and isinstance(found[0], str) and type(found[1]) is int
+    return change(found) if place and found[0] in names else found
 
 
 def older(found: Any) -> Any:
@@ -127,12 +179,17 @@ def _node(node: list[Any]) -> Any:
 
 
 def _keyword(value: Any) -> Any:
-    """A tensor is passed by keyword as [layer, call, output]."""
-    place = isinstance(value, list) and len(value) == 3 and isinstance(value[0], str)
-    return _tensor(value) if place else value
+    """A tensor is passed by keyword as [layer, call, output], also in a list."""
+    if not isinstance(value, list):
+        return value
+    place = len(value) == 3 and isinstance(value[0], str)
+    return _tensor(value) if place else [_keyword(v) for v in value]
 
 
-def _tensor(place: list[Any]) -> Entry:
+def _tensor(place: list[Any]) -> Any:
+    """The tensor at a place, or the number that is there instead."""
+    if place[:1] == [_CONSTANT]:
+        return place[2]
     return {"class_name": "__keras_tensor__", "config": {"keras_history": place}}
 
 

@@ -67,6 +67,8 @@ class Fitting:
         variables = optimizer.variables
         if found < len(variables) and found <= 2:
             variables = variables[:found]
+        elif found == len(variables) - 1:  # Keras 2 has the rate in the settings alone
+            variables = [v for v in variables if v is not optimizer.learning_rate]
         try:
             if found != len(variables):
                 raise ShapeError(

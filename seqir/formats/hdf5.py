@@ -164,8 +164,8 @@ class H5Reader:
     def read(self, path: str, shape: Shape, dtype: str) -> Array:
         """The numbers of a dataset that has the expected shape and element type.
 
-        A type that holds every value of the stored one will do as well: float32 for
-        float16, int64 for int32.
+        A type that holds every value of the stored one will do as well, float32 for
+        float16, and any integers that hold these values: Keras 2 counts in int64.
 
         Raises: ShapeError or DTypeError for another shape or type, and what `info`
             raises.
@@ -179,13 +179,17 @@ class H5Reader:
                     f"{format_shape(shape)}"
                 )
             stored = self._dtype(dataset, path)
-            if not _holds(dtype, stored):
+            integers = dtypes.is_integer(stored) and dtypes.is_integer(dtype)
+            if not integers and not _holds(dtype, stored):
                 raise DTypeError(f"{place} holds {stored}, expected {dtype}")
             self._check_size(dataset, path)
             array = np.asarray(dataset[()])
             if stored == _BFLOAT16:
                 array = array.view(dtypes.to_numpy(_BFLOAT16))
-            return array.astype(dtypes.to_numpy(dtype), copy=False)
+            found = array.astype(dtypes.to_numpy(dtype), copy=False)
+            if integers and not np.array_equal(found, array):
+                raise DTypeError(f"{place} holds {stored}, too large for {dtype}")
+            return found
 
     # What is checked.
 

@@ -25,6 +25,8 @@ if TYPE_CHECKING:
 MODEL: Final = "model_weights"
 STATE: Final = "optimizer_weights"
 TOP: Final = "top_level_model_weights"
+_PAIRED: Final = ("Adam", "Adamax", "Adadelta")
+"""Optimizers that remember two things of each weight."""
 _ATTRIBUTE_LIMIT: Final = 64512
 """Bytes of an attribute; longer lists of names are kept in parts."""
 
@@ -69,13 +71,31 @@ def fit_state(
 ) -> None:
     """Read the state of an optimizer, if the file has one."""
     if STATE in reader:
-        names = _names(reader, STATE, "weight_names")
+        trained = model.trainable_weights
+        names = _by_weight(_names(reader, STATE, "weight_names"), trained, optimizer)
         fitting.take_state(
             optimizer,
-            model.trainable_weights,
+            trained,
             len(names),
             lambda i, v: _read(reader, f"{STATE}/{names[i]}", v),
         )
+
+
+def _by_weight(
+    names: list[str], trained: Sequence[Variable], optimizer: Optimizer
+) -> list[str]:
+    """Names of a state in the order of now: both momentums of a weight side by side.
+
+    The optimizers of Keras 2.10 and before (``Adam/iter``, now ``iteration``) have one
+    kind of them after the other. What is third, AMSGrad's, still comes at the end.
+    """
+    count = len(trained)
+    older = bool(names) and names[0].rpartition("/")[2].startswith("iter:")
+    if not older or type(optimizer).__name__ not in _PAIRED or len(names) <= 2 * count:
+        return names
+    first, second = names[1 : 1 + count], names[1 + count : 1 + 2 * count]
+    pairs = zip(first, second, strict=True)
+    return [names[0], *itertools.chain(*pairs), *names[1 + 2 * count :]]
 
 
 def _take(

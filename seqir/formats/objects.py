@@ -9,7 +9,6 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Mapping
-from contextlib import suppress
 from typing import Any, Final
 
 import numpy as np
@@ -29,7 +28,7 @@ from seqir.errors import (
     UnsafeFileError,
     UnsupportedError,
 )
-from seqir.formats import functions
+from seqir.formats import functions, tensorflow
 from seqir.formats.reasons import Reasons
 from seqir.layers import Layer, configuration, residual
 from seqir.ops.call import FunctionCall
@@ -174,14 +173,20 @@ class Decoder:
         if not isinstance(value.get("class_name"), str):
             return {k: self.trained_with(v, room) for k, v in value.items()}
         made = self._object(value)
+        if isinstance(made, str):
+            return self._trained_by_name(made, room)
         return room.deserialize(made) if isinstance(made, Mapping) else made
 
     def _trained_by_name(self, name: str, room: Any) -> Any:
         named = self._named(name)
-        if named is None:
-            _check_known(name, getattr(room, "check_name", room.get))
-            return name
-        return named() if inspect.isclass(named) else named
+        if named is not None:
+            return named() if inspect.isclass(named) else named
+        if room is not metrics:
+            _check_known(name, room.get)
+        elif not _knows(metrics.check_name, name):
+            _check_known(name, losses.get)
+            return losses.get(name)  # the function of a loss can be a metric
+        return name
 
 
 def class_and_config(entry: Any) -> tuple[str, dict[str, Any]]:
@@ -295,6 +300,8 @@ def _refuse_foreign(
             f"{kind} {_CODE[kind]}, which seqir never does: replace it with a layer, "
             "or pass a class of your own in custom_objects"
         )
+    if kind in tensorflow.LAYERS:
+        tensorflow.operation(entry)  # which says what it cannot do
     if kind in _FOREIGN:
         raise UnsupportedError(
             f"{kind} wraps {_FOREIGN[kind]}: export that part to ONNX on its own"
@@ -360,12 +367,18 @@ def _getter(key: Any) -> Callable[[str], Any] | None:
     return next(found, None)
 
 
+def _knows(get: Callable[[str], Any], name: str) -> bool:
+    try:
+        get(name)
+    except SeqirError:
+        return False
+    return True
+
+
 def _check_known(name: str, *getters: Callable[[str], Any]) -> None:
     """UnsupportedError for the name of a function that none of these know."""
-    for get in getters:
-        with suppress(SeqirError):
-            get(name)
-            return
+    if any(_knows(get, name) for get in getters):
+        return
     short = _without_package(name)
     raise UnsupportedError(
         f"seqir has no function {short!r}: pass your own as "

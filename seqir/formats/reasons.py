@@ -15,6 +15,11 @@ from seqir.errors import (
 )
 
 _SHOWN: Final = 20
+NONSENSE: Final = (
+    TypeError, ValueError, AttributeError, KeyError, IndexError, RecursionError,
+    OverflowError, MemoryError, ZeroDivisionError,
+)  # fmt: skip
+"""What code raises that is given values of any form."""
 
 
 class Reasons:
@@ -37,9 +42,7 @@ class Reasons:
             yield
         except SeqirError as error:
             self._found.append((where, error))
-        except (TypeError, ValueError, AttributeError, KeyError, IndexError) as error:
-            self._found.append((where, _nonsense(error)))
-        except (RecursionError, OverflowError, MemoryError, ZeroDivisionError) as error:
+        except NONSENSE as error:
             self._found.append((where, _nonsense(error)))
 
     def check(self) -> None:

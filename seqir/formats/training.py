@@ -7,13 +7,11 @@ from typing import Any, Final
 
 from seqir import losses, metrics, optimizers
 from seqir.errors import CorruptFileError
+from seqir.formats import settings
 from seqir.formats.objects import Decoder, trained_with
 from seqir.train import Trainer
 
-_UNUSED: Final = ("decay", "is_legacy_optimizer")
-_EMPTY: Final = (0.0, None, False)
-_HOW: Final = ("jit_compile",)
-"""What says how TensorFlow runs it, and nothing of the numbers."""
+_LOSS_AND_METRICS: Final = ("loss", "metrics", "weighted_metrics")
 
 
 def compile_config(model: Trainer) -> dict[str, Any]:
@@ -46,25 +44,12 @@ def compile_arguments(config: Any, decoder: Decoder) -> dict[str, Any]:
         raise CorruptFileError(
             f"the compile settings are no dictionary: {config!r:.80}"
         )
-    stored = _without_unused(config.get("optimizer", config.get("optimizer_config")))
+    optimizer = config.get("optimizer", config.get("optimizer_config"))
+    given = {key: settings.modern(config.get(key)) for key in _LOSS_AND_METRICS}
     return {
-        "optimizer": decoder.trained_with(stored, optimizers),
-        "loss": decoder.trained_with(config.get("loss"), losses),
+        "optimizer": decoder.trained_with(settings.optimizer(optimizer), optimizers),
+        "loss": decoder.trained_with(given["loss"], losses),
         "loss_weights": config.get("loss_weights"),
-        "metrics": decoder.trained_with(config.get("metrics"), metrics),
-        "weighted_metrics": decoder.trained_with(
-            config.get("weighted_metrics"), metrics
-        ),
+        "metrics": decoder.trained_with(given["metrics"], metrics),
+        "weighted_metrics": decoder.trained_with(given["weighted_metrics"], metrics),
     }
-
-
-def _without_unused(stored: Any) -> Any:
-    """An optimizer of Keras 2 without the settings that say nothing."""
-    if not isinstance(stored, Mapping) or not isinstance(stored.get("config"), Mapping):
-        return stored
-    kept = {
-        k: v
-        for k, v in stored["config"].items()
-        if k not in _HOW and not (k in _UNUSED and v in _EMPTY)
-    }
-    return {**stored, "config": kept}

@@ -22,6 +22,9 @@ if TYPE_CHECKING:
 
 _OLDER: Final = "_layer_checkpoint_dependencies"
 """What ``layers`` was called by Keras 2.12 to 2.15."""
+_STATE: Final = f"{OPTIMIZER}/vars"
+_TRAINING: Final = (f"{OPTIMIZER}/", "metrics/")
+"""What is no weight of the model; Keras 2 keeps what its metrics have counted, too."""
 
 
 # Writing.
@@ -131,13 +134,18 @@ def fit(
             )
     known = {place.group for place in wanted}
     for group in shards.groups():
-        of_optimizer = group.startswith(f"{OPTIMIZER}/")
-        if group not in known and not of_optimizer and shards.count(group):
+        of_training = group.startswith(_TRAINING)
+        if group not in known and not of_training and shards.count(group):
             fitting.refuse(f"the file has {group!r}, which the model has not")
-    if optimizer is not None and (found := shards.count(f"{OPTIMIZER}/vars")):
+    if optimizer is not None and (found := shards.count(_STATE)):
         fitting.take_state(
             optimizer,
             model.trainable_weights,
             found,
-            lambda i, v: shards.read(f"{OPTIMIZER}/vars", i, v),
+            lambda i, v: shards.read(_STATE, i, v),
         )
+
+
+def has_state(shards: Shards) -> bool:
+    """Whether there is the state of an optimizer."""
+    return shards.count(_STATE) > 0

@@ -154,7 +154,17 @@ class _Encoder:
         }
 
     def _structure(self, structure: Any) -> Any:
-        return nest.map_structure(lambda t: self.places[t], structure)
+        return nest.map_structure(self._end, structure)
+
+    def _end(self, tensor: KerasTensor) -> list[Any]:
+        """The place of an input or output of the model.
+
+        Here alone, Keras counts the making of a functional model as its first call.
+        """
+        name, number, index = self.places[tensor]
+        made_by = tensor.call.target if tensor.call else None
+        inner = isinstance(made_by, Functional) and made_by.name == name
+        return [name, number + inner, index]
 
 
 def _is_input(tensor: KerasTensor) -> bool:
@@ -236,6 +246,7 @@ class _Graph:
 
     def __init__(self, entries: list[Any]) -> None:
         self.entries: dict[str, Any] = {}
+        self.layers: Mapping[str, Any] = {}
         self.nodes: dict[Place, Any] = {}
         self.tensors: dict[Place, list[KerasTensor]] = {}
         for found in entries:
@@ -257,6 +268,7 @@ class _Graph:
 
         Raises: CorruptFileError for a call that needs what is never computed.
         """
+        self.layers = layers
         for name, layer in layers.items():
             if isinstance(layer, InputLayer):
                 self.tensors[name, 0] = nest.flatten(layer.output)
@@ -340,7 +352,11 @@ class _Graph:
         if not isinstance(value, list | tuple):
             raise CorruptFileError(f"{value!r} is no place [layer, call, output]")
         if value and isinstance(value[0], str):
-            return self._tensor(*_history(value))
+            name, number, index = _history(value)
+            if isinstance(self.layers.get(name), Functional):  # see `_Encoder._end`
+                last = sum(called == name for called, _ in self.nodes) - 1
+                number = number - 1 if number else last
+            return self._tensor(name, number, index)
         return [self._leaves(v) for v in value]
 
 

@@ -7,6 +7,7 @@ import datetime
 import functools
 import json
 import os
+import warnings
 from collections.abc import Generator, Mapping
 from pathlib import Path
 from typing import Any, Final
@@ -135,6 +136,12 @@ def _load_keras(path: Path, custom: Any, compile: bool) -> Any:
         fitting = Fitting(path.name)
         with _weights_in(found, path) as kept:
             weights.fit(kept, fitting, model, model.optimizer)
+            if model.optimizer is not None and not weights.has_state(kept):
+                warnings.warn(
+                    f"{path.name} holds no state of optimizer {model.optimizer.name!r}"
+                    ", as is usual for those that Keras 2 calls legacy: it starts anew",
+                    stacklevel=3,
+                )
         fitting.finish()
     return model
 
