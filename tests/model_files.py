@@ -2,6 +2,7 @@
 
 import atexit
 import functools
+import io
 import json
 import shutil
 import tempfile
@@ -19,8 +20,10 @@ from seqir.models import load_model
 Edit = Callable[[Any], Any]
 KINDS = (
     "m.keras", "m.h5", "m.weights.h5", "m.safetensors", "m.weights.json", "m.json",
-    "graph.json",
+    "graph.json", "keras2.json",
 )  # fmt: skip
+KERAS_2 = Path(__file__).parent / "data" / "keras2.zip"
+"""Files that Keras 2 wrote."""
 
 
 def model() -> Any:
@@ -56,6 +59,26 @@ def graph() -> Any:
     return seqir.Model([image, more], layers.Softmax(name="end")(x), name="graph")
 
 
+def keras_2() -> dict[str, Any]:
+    """A model as Keras 2 describes it: models inside, functions, how it is trained."""
+
+    def stored(name: str, attribute: str) -> Any:
+        with zipfile.ZipFile(KERAS_2) as archive:
+            file = h5py.File(io.BytesIO(archive.read(f"{name}.h5")))
+        return json.loads(file.attrs[attribute])
+
+    found = stored("connected", "model_config")
+    text = json.dumps(stored("functions", "model_config")["config"])
+    more = json.loads(text.replace('"a"', '"left"').replace('"b"', '"right"'))
+    layers = more["layers"][:20]
+    names = {layer["name"] for layer in layers}
+    config = found["config"]
+    config["layers"] += layers
+    config["input_layers"] += more["input_layers"]
+    config["output_layers"] += [e for e in more["output_layers"] if e[0] in names]
+    return {**found, "compile_config": stored("task binary", "training_config")}
+
+
 _HOME = tempfile.TemporaryDirectory(prefix="seqir_models")
 atexit.register(_HOME.cleanup)
 
@@ -72,6 +95,8 @@ def folder() -> Path:
         elif name.endswith("weights.json"):
             made.save_weights(found / name)
             made.load_weights(found / name)
+        elif name == "keras2.json":
+            (found / name).write_text(json.dumps(keras_2()))
         elif name.endswith("json"):
             (found / name).write_text((made if name == "m.json" else graph()).to_json())
         else:

@@ -25,7 +25,9 @@ from seqir.models import load_model, model_from_json
 
 BYTES = ("m.keras", "m.h5", "m.weights.h5", "m.safetensors", "m.weights.json", "m.json")
 """Files of which bytes are changed."""
-CONFIGS = ("config m.keras", "config m.h5", "config graph.json")
+CONFIGS = (
+    "config m.keras", "config m.h5", "config graph.json", "config keras2.json",
+)  # fmt: skip
 """Files of which the configuration is changed."""
 KINDS = (*BYTES, *CONFIGS)
 
@@ -168,7 +170,7 @@ def case(kind: str, number: int, folder: Path) -> Callable[[], Any]:
         model_files.legacy_file(path, lambda config: changed(config, rng))
     else:
         path.write_text(json.dumps(changed(json.loads(valid), rng)))
-    if kind.endswith((" graph.json", "m.json")):
+    if name in ("m.json", "graph.json", "keras2.json"):
         return lambda: model_from_json(path.read_bytes().decode(errors="replace"))
     if "weights" in name or name == "m.safetensors":
         return lambda: load_weights(path)

@@ -169,8 +169,7 @@ def _load_hdf5(path: Path, custom: Any, compile: bool) -> Any:
 
 
 def _made(config: Any, decoder: Decoder, path: Path) -> Any:
-    model = decode_entry(modern(config), decoder)
-    decoder.reasons.check()
+    model = _decoded(config, decoder)
     if not isinstance(model, Model):
         raise CorruptFileError(f"{path.name} does not hold a model")
     found = config.get("build_config")
@@ -184,6 +183,18 @@ def _made(config: Any, decoder: Decoder, path: Path) -> Any:
             f"model {model.name!r} in {path.name} was saved before it was built, it "
             "has no weights and no input shape: build it in Keras and save again"
         )
+    return model
+
+
+def _decoded(config: Any, decoder: Decoder) -> Any:
+    """What an entry describes.
+
+    Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.
+    """
+    model = None
+    with decoder.reasons.gather("the configuration"):
+        model = decode_entry(modern(config), decoder)
+    decoder.reasons.check()
     return model
 
 
@@ -330,10 +341,7 @@ def model_from_json(
     Source: Keras 3 ``keras.models.model_from_json``.
     """
     config = jsontext.parse(json_string, "the JSON text")
-    decoder = Decoder("the JSON text", custom_objects, MODELS)
-    model = decode_entry(modern(config), decoder)
-    decoder.reasons.check()
-    return model
+    return _decoded(config, Decoder("the JSON text", custom_objects, MODELS))
 
 
 def clone_model(model: Model, custom_objects: Mapping[str, Any] | None = None) -> Any:
