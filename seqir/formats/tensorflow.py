@@ -12,6 +12,9 @@ from functools import partial
 from itertools import accumulate
 from typing import Any, Final, NamedTuple
 
+import numpy as np
+
+from seqir import dtypes
 from seqir.errors import UnsupportedError
 from seqir.formats import functions
 
@@ -162,7 +165,7 @@ def operation(found: Mapping[str, Any]) -> Entry:
         kind, call = "GetItem", _sliced
     elif function is not None:
         _, kind = functions.stored_as(function.name)
-        call = partial(_called, name, function)
+        call = partial(_called, name, function, _float(config.get("dtype")))
     else:
         raise _refusal(name, "seqir has none that does the same, use a layer")
     return {
@@ -174,17 +177,36 @@ def operation(found: Mapping[str, Any]) -> Entry:
     }
 
 
-def _called(name: str, function: _Function, node: Mapping[str, Any]) -> Entry:
+def _called(
+    name: str, function: _Function, dtype: str, node: Mapping[str, Any]
+) -> Entry:
     """A call, with all arguments by our names."""
     (first,) = node["args"]
     operand, *_ = function.parameters.values()
-    arguments = {**function.constants, operand: first}
+    arguments = {**function.constants, operand: _constant(first, dtype)}
     for key, value in node["kwargs"].items():
         if key in function.parameters:
-            arguments[function.parameters[key]] = value
+            name_here = function.parameters[key]
+            operand = functions.is_operand(function.name, name_here)
+            arguments[name_here] = _constant(value, dtype) if operand else value
         elif key != "name" and value and value != _NEUTRAL.get(key):
             raise _refusal(name, f"seqir has no {key}={value!r} in {function.name}")
     return {"args": [], "kwargs": _as_ours(name, arguments)}
+
+
+def _float(dtype: Any) -> str:
+    """The element type of numbers beside tensors, which a layer says."""
+    known = isinstance(dtype, str) and dtypes.is_float(dtype)
+    return str(dtype) if known else "float32"
+
+
+def _constant(value: Any, dtype: str) -> Any:
+    """An operand that is an array; one number adapts itself."""
+    if not isinstance(value, list) or any(isinstance(v, Mapping) for v in value):
+        return value
+    whole = np.asarray(value).dtype.kind in "iub"
+    kept = {"value": value, "dtype": "int32" if whole else dtype}
+    return {"class_name": "__numpy__", "config": kept}
 
 
 def _as_ours(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
