@@ -162,6 +162,25 @@ def test_a_stack_without_an_input_layer(tmp_path: Path) -> None:
     assert mine.input_shape == (None, 6, 6, 3)
 
 
+def test_a_stack_that_is_a_list(tmp_path: Path) -> None:
+    """Before 2.2.3 a stack had no name of its own."""
+    config = {
+        "class_name": "Sequential",
+        "config": {"name": "s", "layers": [LAYERS[8]]},
+    }
+    first = {**LAYERS[8]["config"], "batch_input_shape": [None, 4]}
+    stack = [{"class_name": "Dense", "config": first}]
+    path = write(tmp_path / "m.h5", config, WEIGHTS)
+    with h5py.File(path, "a") as file:
+        whole = {"class_name": "Sequential", "config": stack}
+        file.attrs["model_config"] = json.dumps(whole)
+    mine = load_model(path)
+    assert [x.name for x in mine.layers] == ["scores"]
+    kernel, bias = mine.get_weights()
+    scores = np.exp(np.ones((1, 4), np.float32) @ kernel + bias)
+    np.testing.assert_allclose(mine(np.ones((1, 4))), scores / scores.sum(), rtol=1e-5)
+
+
 def test_arguments_that_were_called_otherwise(tmp_path: Path) -> None:
     """Keras 3 refuses what its base class left in a separable convolution."""
     typed = {"class_name": "GlorotUniform", "config": {"seed": 3, "dtype": "float32"}}

@@ -23,6 +23,8 @@ _GONE_FROM: Final = {
 """Arguments that these layers had from a common base, and never used."""
 _RENAMED_EVERYWHERE: Final = {"batch_input_shape": "batch_shape"}
 _RENAMED: Final = {"LeakyReLU": {**_RENAMED_EVERYWHERE, "alpha": "negative_slope"}}
+_RENAMED_CLASSES: Final = {"Custom>CustomScaleLayer": "CustomScaleLayer"}
+"""Layers of Keras's own that it had registered like those of users."""
 _MODELS: Final = ("Sequential", "Functional", "Model")
 _ENDS: Final = ("input_layers", "output_layers")
 _CONSTANT: Final = "_CONSTANT_VALUE"
@@ -38,15 +40,22 @@ def modern(found: Any) -> Any:
     between layers as those of TensorFlow. What cannot be said in the present form is
     left as it is, for whoever decodes it to refuse.
     """
-    if not isinstance(found, Mapping) or not isinstance(found.get("config"), Mapping):
+    if not isinstance(found, Mapping):
         return found
-    kind, config = found.get("class_name"), dict(found["config"])
+    kind, config = found.get("class_name"), found.get("config")
+    if kind == "Sequential" and isinstance(config, list):  # before Keras 2.2.3
+        config = {"layers": config}
+    if not isinstance(config, Mapping):
+        return found
+    config = dict(config)
     if not isinstance(kind, str):
         return found
-    result: Entry = {**found, "config": config}
+    kind = _RENAMED_CLASSES.get(kind, kind)
+    result: Entry = {**found, "class_name": kind, "config": config}
     if "inbound_nodes" in found:
         result["inbound_nodes"] = _nodes(found["inbound_nodes"])
     if isinstance(config.get("layers"), list) and kind in _MODELS:
+        config.update(_without_slashes(config))
         config.update(_calls_from_zero(config))
         config["layers"] = [modern(layer) for layer in config["layers"]]
         for ends in _ENDS:
@@ -75,9 +84,40 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     if isinstance(axis, list) and len(axis) == 1:
         kept["axis"] = axis[0]
     return {
-        k: _without_dtype(v) if k.endswith("_initializer") else v
-        for k, v in kept.items()
+        k: _initializer(v) if k.endswith("_initializer") else v for k, v in kept.items()
     }
+
+
+def _without_slashes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Layers and outputs of a model, no name with a slash: conv1/bn is conv1_bn.
+
+    Names of Keras 2 may have some, and Keras 3 has renamed its own layers so.
+    """
+    names = [_own_name(layer) for layer in config["layers"]]
+    slashed = {name for name in names if isinstance(name, str) and "/" in name}
+    if not slashed:
+        return {}
+
+    def rename(place: list[Any]) -> list[Any]:
+        return [place[0].replace("/", "_"), *place[1:]]
+
+    parts = {key: config[key] for key in ("layers", *_ENDS) if key in config}
+    found = _at_places(parts, slashed, rename)
+    found["layers"] = [_with_name(layer, slashed) for layer in found["layers"]]
+    return found
+
+
+def _own_name(layer: Any) -> Any:
+    config = layer.get("config") if isinstance(layer, Mapping) else None
+    return config.get("name") if isinstance(config, Mapping) else None
+
+
+def _with_name(layer: Any, slashed: Collection[str]) -> Any:
+    if _own_name(layer) not in slashed:
+        return layer
+    name = _own_name(layer).replace("/", "_")
+    found = {**layer, "config": {**layer["config"], "name": name}}
+    return found if "name" not in layer else {**found, "name": name}
 
 
 def _calls_from_zero(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -199,9 +239,12 @@ def _single(ends: Any) -> Any:
     return ends[0] if one else ends
 
 
-def _without_dtype(value: Any) -> Any:
-    """An initializer of Keras 2 may say an element type, which its weight says too."""
-    if isinstance(value, Mapping) and isinstance(value.get("config"), Mapping):
-        config = {k: v for k, v in value["config"].items() if k != "dtype"}
-        return {**value, "config": config}
-    return value
+def _initializer(value: Any) -> Any:
+    """An initializer of Keras 2 or TensorFlow; the element type says its weight too."""
+    if not isinstance(value, Mapping) or not isinstance(value.get("config"), Mapping):
+        return value
+    config = {k: v for k, v in value["config"].items() if k != "dtype"}
+    found: Entry = {**value, "config": config}
+    if found.get("module") == "tensorflow.python.ops.init_ops_v2":
+        found["module"] = "keras.initializers"
+    return found

@@ -52,7 +52,8 @@ def fit(
     stored = [name for name in names if held[name]]
     layers = [layer for layer in model.layers if layer.weights]
     if by_name:
-        pairs = [(layer, layer.name) for layer in layers if layer.name in stored]
+        known = {name.replace("/", "_"): name for name in stored}
+        pairs = [(x, known[x.name]) for x in layers if x.name in known]
     elif len(stored) != len(layers):
         fitting.refuse(
             f"the model has {len(layers)} layers with weights "

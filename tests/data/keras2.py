@@ -23,6 +23,7 @@ import tensorflow as tf
 import tf_keras as keras
 from tf_keras import backend as K
 from tf_keras import layers as L
+from tf_keras.src.applications.inception_resnet_v2 import CustomScaleLayer
 
 ARCHIVE = Path(__file__).with_suffix(".zip")
 RNG = np.random.default_rng(0)
@@ -148,9 +149,13 @@ def connected(folder: Path) -> None:
     block = keras.Model(x, L.Add()([x, L.Dense(4)(inner(x))]), name="block")
     both = (L.Add, L.Subtract, L.Multiply, L.Maximum, L.Minimum, L.Average)
     merged = [kind()([u, v]) for kind in (*both, L.Concatenate)]
+    scaled = CustomScaleLayer(0.5)([u, v])
+    bias = tf.constant_initializer(0.1)  # not Keras's, as in EfficientNetV2
+    slashed = L.Dense(4, bias_initializer=bias, name="left/side")(scaled)
+    slashed = L.Activation("relu", name="left/relu")(slashed)
     words = L.GlobalAveragePooling1D()(L.Embedding(10, 4)(ids))
     late = keras.Sequential([L.Dense(3), L.Dense(2, name="late")], name="stack")
-    outputs = [*merged, L.Dot(1)([u, v]), block(block(u)), late(words)]
+    outputs = [*merged, L.Dot(1)([u, v]), block(block(u)), late(words), slashed]
     inputs = [normal(3, 4), normal(3, 4), RNG.integers(0, 10, (3, 7), dtype="int32")]
     keep(folder, "connected", keras.Model([a, b, ids], outputs), inputs)
     stack = keras.Sequential([L.Dense(3, input_shape=(4,)), L.Dense(2)])
