@@ -321,6 +321,26 @@ def test_an_optimizer_that_made_no_step_starts_anew(tmp_path: Path) -> None:
     same_weights(trained(load_model(tmp_path / "m.keras")), trained(model))
 
 
+def test_the_product_of_nadam_came_first_once(tmp_path: Path) -> None:
+    model = stack()
+    model.compile("nadam", "mse")
+    trained(model).save_weights(tmp_path / "m.weights.h5")
+    last = len(model.optimizer.variables) - 1
+    with h5py.File(tmp_path / "m.weights.h5", "a") as file:
+        state = file["optimizer/vars"]
+        assert state[str(last)].shape == ()
+        state.move(str(last), "product")
+        for place in reversed(range(2, last)):
+            state.move(str(place), str(place + 1))
+        state.move("product", "2")
+    other = stack()
+    other.compile("nadam", "mse")
+    other.load_weights(tmp_path / "m.weights.h5")
+    trained(model)
+    trained(other)
+    same_weights(model, other)
+
+
 def test_the_state_of_another_optimizer_is_left_with_a_warning(tmp_path: Path) -> None:
     model = stack()
     model.compile("adam", "mse")

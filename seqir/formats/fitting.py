@@ -74,7 +74,12 @@ class Fitting:
                 raise ShapeError(
                     f"it has {len(variables)} variables, the file has {found}"
                 )
-            self._pairs.extend((v, read(i, v)) for i, v in enumerate(variables))
+            try:
+                pairs = [(v, read(i, v)) for i, v in enumerate(variables)]
+            except ShapeError:  # Nadam's product came first, up to Keras 3.9
+                variables = sorted(variables, key=lambda v: len(v.shape) > 0)
+                pairs = [(v, read(i, v)) for i, v in enumerate(variables)]
+            self._pairs.extend(pairs)
         except SeqirError as error:
             warnings.warn(
                 f"the state of optimizer {optimizer.name!r} in {self.source} is of "
