@@ -58,8 +58,10 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     # There the sum of squares is at least 1e-12, here its root.
     "math.l2_normalize": {"axis": None, "epsilon": 1e-6},
 }
-_NEUTRAL: Final = {"ord": "euclidean", "conjugate": False, "sorted": True}
-"""Values, besides None, False and 0, of arguments that we do not have."""
+_NEUTRAL: Final[dict[str, Any]] = {
+    "batch_dims": 0, "off_value": 0, "on_value": 1, "ord": "euclidean", "sorted": True,
+}  # fmt: skip
+"""Values, besides None and False, of arguments that we do not have."""
 
 _TEXT: Final = """
 __operators__.add math.add    | add            | x=x1 y=x2
@@ -189,9 +191,13 @@ def _called(
             name_here = function.parameters[key]
             operand = functions.is_operand(function.name, name_here)
             arguments[name_here] = _constant(value, dtype) if operand else value
-        elif key != "name" and value and value != _NEUTRAL.get(key):
+        elif key != "name" and not _is_neutral(key, value):
             raise _refusal(name, f"seqir has no {key}={value!r} in {function.name}")
     return {"args": [], "kwargs": _as_ours(name, arguments)}
+
+
+def _is_neutral(key: str, value: Any) -> bool:
+    return value is None or value is False or value == _NEUTRAL.get(key)
 
 
 def _float(dtype: Any) -> str:
