@@ -83,9 +83,12 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     axis = kept.get("axis")
     if isinstance(axis, list) and len(axis) == 1:
         kept["axis"] = axis[0]
-    return {
-        k: _initializer(v) if k.endswith("_initializer") else v for k, v in kept.items()
-    }
+    for key, value in kept.items():
+        if key.endswith("_initializer"):
+            kept[key] = _initializer(value)
+        elif key == "activation":  # which may be a layer
+            kept[key] = modern(value)
+    return kept
 
 
 def _without_slashes(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -59,7 +59,8 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     "math.l2_normalize": {"axis": None, "epsilon": 1e-6},
 }
 _NEUTRAL: Final[dict[str, Any]] = {
-    "batch_dims": 0, "off_value": 0, "on_value": 1, "ord": "euclidean", "sorted": True,
+    "batch_dims": 0, "data_format": "NHWC", "off_value": 0, "on_value": 1,
+    "ord": "euclidean", "sorted": True,
 }  # fmt: skip
 """Values, besides None and False, of arguments that we do not have."""
 

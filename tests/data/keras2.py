@@ -121,7 +121,12 @@ STACKS: dict[tuple[int, ...], list[list[Any]]] = {
             L.ActivityRegularization(0.1),
             L.RepeatVector(3),
             L.Softmax(),
-        ]
+        ],
+        [
+            L.Dense(3, activation=L.LeakyReLU(0.1), bias_initializer="ones"),
+            L.Activation(tf.nn.tanh),
+            L.Dense(2, activation=tf.nn.relu, activity_regularizer="l1"),
+        ],
     ],
 }
 
@@ -224,6 +229,7 @@ FUNCTIONS: dict[str, Callable[[Any, Any], Any]] = {
     "stop": lambda a, b: tf.stop_gradient(a) * b,
     "bias": lambda a, b: tf.nn.bias_add(a, np.ones(3, "f4")),
     "top k": lambda a, b: tf.math.top_k(a, k=2)[0],
+    "torch": lambda a, b: keras.applications.densenet.preprocess_input(a),
     "prepared": lambda a, b: keras.applications.mobilenet_v2.preprocess_input(a),
 }  # fmt: skip
 NOT_HERE: dict[str, Callable[[Any, Any], Any]] = {
@@ -241,7 +247,9 @@ def functions(folder: Path) -> None:
     others = [function(a, b) for function in NOT_HERE.values()]
     keep(folder, "others", keras.Model([a, b], others), inputs)
     # What Keras cannot keep in .keras, and Keras 3 cannot compute with NumPy.
-    more = keras.Model([a, b], [a[..., ::2] + b[..., 1:], tf.norm(a, axis=-1)])
+    caffe = keras.applications.resnet50.preprocess_input(a)
+    outputs = [a[..., ::2] + b[..., 1:], tf.norm(a, axis=-1), caffe]
+    more = keras.Model([a, b], outputs)
     keep(folder, "more", more, inputs, kinds=[".h5"])
 
 
