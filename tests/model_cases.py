@@ -142,6 +142,40 @@ def half(keras: Any) -> Any:
     )
 
 
+def random_graph(keras: Any, seed: int, depth: int = 2) -> Any:
+    """Layers, functions and models, called several times on what there is."""
+    rng = np.random.default_rng(seed)
+    layers = keras.layers
+    inputs = [keras.Input((4,)) for _ in range(rng.integers(1, 4))]
+    if len(inputs) == 1 and rng.integers(2) and depth < 2:
+        stack = [inputs[0], layers.Dense(4), layers.ReLU()]
+        return keras.Sequential(stack, name=f"stack{seed}")
+    callables = [layers.Dense(4), layers.Dense(4, "tanh"), layers.BatchNormalization()]
+    if depth:
+        inner = rng.integers(1 << 16, size=rng.integers(1, 3))
+        callables += [random_graph(keras, int(n), depth - 1) for n in inner]
+    tensors = list(inputs)
+    for _ in range(rng.integers(4, 10)):
+        kind = rng.integers(6)
+        one, two = (tensors[n] for n in rng.integers(len(tensors), size=2))
+        if kind == 0:
+            tensors.append(layers.Add()([one, two]))
+        elif kind == 1:
+            tensors.append(one * 0.5 - two)
+        else:
+            called = callables[rng.integers(len(callables))]
+            count = len(getattr(called, "inputs", [one]))
+            chosen = [tensors[n] for n in rng.integers(len(tensors), size=count)]
+            made = called(chosen if count > 1 else chosen[0])
+            tensors += made if isinstance(made, list) else [made]
+    made = tensors[len(inputs) :]
+    several = [made[n] for n in rng.integers(len(made), size=rng.integers(1, 4))]
+    outputs = [*several, made[-1]]
+    return keras.Model(
+        inputs if len(inputs) > 1 else inputs[0], outputs, name=f"graph{seed}"
+    )
+
+
 CASES: dict[str, Callable[[Any], Any]] = {
     case.__name__: case
     for case in (

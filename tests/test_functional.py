@@ -244,7 +244,11 @@ def test_an_unused_input_is_allowed() -> None:
     a, b = Input((2,), name="a"), Input((2,), name="b")
     model = seqir.Model([a, b], scaled(a, 2.0))
     assert model([ones(1, 2), ones(1, 2)])[0, 0] == 2
-    assert [layer.name for layer in model.layers][-1] == "b"
+    assert [layer.name for layer in model.layers] == [
+        "a",
+        "b",
+        "rescaling",
+    ]  # as in Keras
 
 
 def test_different_sizes_of_one_name_are_equal() -> None:

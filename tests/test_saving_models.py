@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 import pytest
-from model_cases import CASES, WITH_FUNCTIONS, WITH_MASKS
+from model_cases import CASES, WITH_FUNCTIONS, WITH_MASKS, random_graph
 
 import seqir
 from seqir import nest
@@ -100,6 +100,22 @@ def test_models_made_here_open_in_keras(name: str, tmp_path: Path) -> None:
     other.load_weights(tmp_path / "m.weights.h5")
     for a, b in zip(mine.get_weights(), other.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)
+
+
+@pytest.mark.parametrize("seed", range(24))
+def test_graphs_of_any_form(seed: int, tmp_path: Path) -> None:
+    keras.utils.clear_session(free_memory=False)
+    with np.errstate(all="ignore"):  # Keras finds shapes with arrays nobody filled
+        theirs = random_graph(keras, seed)
+        randomize(theirs)
+        theirs.save(tmp_path / "theirs.keras")
+        agree(load_model(tmp_path / "theirs.keras"), theirs)
+        seqir.utils.clear_session()
+        mine = random_graph(seqir, seed)
+        mine.set_weights(theirs.get_weights())
+        mine.save(tmp_path / "mine.keras")
+        agree(load_model(tmp_path / "mine.keras"), theirs)
+        agree(keras.models.load_model(tmp_path / "mine.keras"), theirs)
 
 
 @pytest.mark.parametrize("theirs", CASES, indirect=True)

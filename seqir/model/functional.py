@@ -170,7 +170,8 @@ def operations_in_order(
     """Layers and functions in Keras's order: by depth, then by first visit.
 
     The depth of a call is its distance to the outputs; a shared layer has that of its
-    deepest call. Weight order follows from it, so it is part of the file format.
+    deepest call. Inputs that nothing uses come before the last layers. Weight order
+    follows from it, so it is part of the file format.
     """
     sources = [t.call for t in inputs if t.call]
     every = [*(c for c in sources if isinstance(c.target, InputLayer)), *calls]
@@ -187,9 +188,7 @@ def operations_in_order(
     visited = _visit_order(outputs, inside)
     rank = {target: i for i, target in enumerate(visited)}
     targets = dict.fromkeys(c.target for c in every)
-    return sorted(
-        targets, key=lambda t: (-target_depth.get(t, 0), rank.get(t, len(rank)))
-    )
+    return sorted(targets, key=lambda t: (-target_depth.get(t, 0), rank.get(t, -1)))
 
 
 def _visit_order(outputs: list[KerasTensor], inside: set[Call]) -> list[Any]:
