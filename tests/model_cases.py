@@ -180,8 +180,7 @@ CASES: dict[str, Callable[[Any], Any]] = {
     case.__name__: case
     for case in (
         stack, deferred, several_inputs, list_inputs, shared, nested, models_at_the_end,
-        frozen_inside,
-        functions, split, always_training, residual, words, half,
+        frozen_inside, functions, split, always_training, residual, words, half,
     )
 }  # fmt: skip
 WITH_FUNCTIONS = ("functions", "split")

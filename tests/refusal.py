@@ -21,6 +21,7 @@ from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
+import model_files
 import pytest
 
 from seqir.errors import SeqirError
@@ -90,6 +91,7 @@ def refused(
     canary: Canary | None = None,
 ) -> str:
     """Run a load that must be refused; the message."""
+    model_files.folder()  # what reading good files imports, is
     variables = _variables(model)
     before = _bytes(variables)
     listing = _listing(folder)

@@ -301,29 +301,28 @@ def test_what_was_compiled_comes_back(suffix: str, tmp_path: Path) -> None:
     assert load_model(tmp_path / f"plain{suffix}").optimizer is None
 
 
-def test_the_state_of_a_training_is_in_the_weights_too(tmp_path: Path) -> None:
+def compiled(optimizer: str) -> Any:
     model = stack()
-    model.compile("adam", "mse")
+    model.compile(optimizer, "mse")
+    return model
+
+
+def test_the_state_of_a_training_is_in_the_weights_too(tmp_path: Path) -> None:
+    model, other = compiled("adam"), compiled("adam")
     trained(model).save_weights(tmp_path / "m.weights.h5")
-    other = stack()
-    other.compile("adam", "mse")
     other.load_weights(tmp_path / "m.weights.h5")
-    trained(model)
-    trained(other)
-    same_weights(model, other)
+    same_weights(trained(model), trained(other))
     stack().load_weights(tmp_path / "m.weights.h5")  # which is not compiled
 
 
 def test_an_optimizer_that_made_no_step_starts_anew(tmp_path: Path) -> None:
-    model = stack()
-    model.compile("adam", "mse")
+    model = compiled("adam")
     model.save(tmp_path / "m.keras")
     same_weights(trained(load_model(tmp_path / "m.keras")), trained(model))
 
 
 def test_the_product_of_nadam_came_first_once(tmp_path: Path) -> None:
-    model = stack()
-    model.compile("nadam", "mse")
+    model, other = compiled("nadam"), compiled("nadam")
     trained(model).save_weights(tmp_path / "m.weights.h5")
     last = len(model.optimizer.variables) - 1
     with h5py.File(tmp_path / "m.weights.h5", "a") as file:
@@ -333,23 +332,27 @@ def test_the_product_of_nadam_came_first_once(tmp_path: Path) -> None:
         for place in reversed(range(2, last)):
             state.move(str(place), str(place + 1))
         state.move("product", "2")
-    other = stack()
-    other.compile("nadam", "mse")
     other.load_weights(tmp_path / "m.weights.h5")
-    trained(model)
-    trained(other)
-    same_weights(model, other)
+    same_weights(trained(model), trained(other))
 
 
 def test_the_state_of_another_optimizer_is_left_with_a_warning(tmp_path: Path) -> None:
-    model = stack()
-    model.compile("adam", "mse")
+    model, other = compiled("adam"), compiled("sgd")
     trained(model).save_weights(tmp_path / "m.weights.h5")
-    other = stack()
-    other.compile("sgd", "mse")
     with pytest.warns(UserWarning, match="another optimizer, it starts anew: it has 2"):
         other.load_weights(tmp_path / "m.weights.h5")
     same_weights(model, other)
+
+
+def test_a_home_folder_is_known(tmp_path: Path, monkeypatch: Any) -> None:
+    monkeypatch.setenv("HOME", str(tmp_path))
+    model = randomize(stack())
+    model.save("~/m.keras")
+    model.save_weights("~/m.weights.h5")
+    same_weights(load_model("~/m.keras"), model)
+    other = stack()
+    other.load_weights("~/m.weights.h5")
+    same_weights(other, model)
 
 
 # What is the caller's.

@@ -14,16 +14,17 @@ from typing import Any
 
 import numpy as np
 import pytest
+from model_files import KERAS_2
 
 from seqir import nest
 from seqir.errors import UnsupportedError
+from seqir.formats import tensorflow
 from seqir.models import load_model
 
 keras = pytest.importorskip("keras")
-pytest.importorskip("h5py")
-ARCHIVE = Path(__file__).parent / "data" / "keras2.zip"
+h5py = pytest.importorskip("h5py")
 KINDS = (".keras", ".h5")
-NAMES = {Path(n).stem for n in zipfile.ZipFile(ARCHIVE).namelist() if ".npz" in n}
+NAMES = {Path(n).stem for n in zipfile.ZipFile(KERAS_2).namelist() if ".npz" in n}
 MODELS = ("layers", "connected", "stack", "functions")
 NO_STATE = "holds no state of optimizer"
 
@@ -31,7 +32,7 @@ NO_STATE = "holds no state of optimizer"
 @pytest.fixture(scope="module")
 def folder(tmp_path_factory: Any) -> Path:
     path = tmp_path_factory.mktemp("keras2")
-    zipfile.ZipFile(ARCHIVE).extractall(path)
+    zipfile.ZipFile(KERAS_2).extractall(path)
     return path
 
 
@@ -91,6 +92,15 @@ def test_more_functions(folder: Path) -> None:
     check_outputs(model, np.load(folder / "more.npz"))
 
 
+def test_every_function_of_the_table_is_in_these_files(folder: Path) -> None:
+    found: set[Any] = set()
+    for name in ("functions", "more", "others"):
+        with h5py.File(folder / f"{name}.h5") as file:
+            config = json.loads(file.attrs["model_config"])["config"]
+        found |= {layer["config"].get("function") for layer in config["layers"]}
+    assert set(tensorflow.FUNCTIONS) <= found
+
+
 @pytest.mark.parametrize("kind", KINDS)
 def test_functions_that_are_not_here_are_all_named(kind: str, folder: Path) -> None:
     with pytest.raises(UnsupportedError) as caught:
@@ -128,3 +138,7 @@ def test_trainings_go_on(name: str, kind: str, folder: Path) -> None:
     assert set(found) == set(wanted)
     for metric, value in wanted.items():
         assert found[metric] == pytest.approx(np.float32(value), rel=1e-5, abs=1e-6)
+
+
+def test_a_name_in_a_file_uses_up_no_other(folder: Path) -> None:
+    assert load_model(folder / "task sparse.keras").optimizer.name == "adam"

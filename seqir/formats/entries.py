@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping
+from collections.abc import Callable, Collection, Iterator, Mapping
 from contextlib import suppress
 from typing import Any, Final
 
@@ -40,17 +40,14 @@ def modern(found: Any) -> Any:
     between layers as those of TensorFlow. What cannot be said in the present form is
     left as it is, for whoever decodes it to refuse.
     """
-    if not isinstance(found, Mapping):
+    if not isinstance(found, Mapping) or not isinstance(found.get("class_name"), str):
         return found
-    kind, config = found.get("class_name"), found.get("config")
+    kind, config = found["class_name"], found.get("config")
     if kind == "Sequential" and isinstance(config, list):  # before Keras 2.2.3
         config = {"layers": config}
     if not isinstance(config, Mapping):
         return found
-    config = dict(config)
-    if not isinstance(kind, str):
-        return found
-    kind = _RENAMED_CLASSES.get(kind, kind)
+    kind, config = _RENAMED_CLASSES.get(kind, kind), dict(config)
     result: Entry = {**found, "class_name": kind, "config": config}
     if "inbound_nodes" in found:
         result["inbound_nodes"] = _nodes(found["inbound_nodes"])
@@ -91,22 +88,26 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _without_slashes(config: Mapping[str, Any]) -> dict[str, Any]:
-    """Layers and outputs of a model, no name with a slash: conv1/bn is conv1_bn.
+def without_slash(name: str) -> str:
+    """A name as Keras 3 has it, which has renamed its own layers so: conv1_bn."""
+    return name.replace("/", "_")
 
-    Names of Keras 2 may have some, and Keras 3 has renamed its own layers so.
-    """
+
+def _without_slashes(config: Mapping[str, Any]) -> dict[str, Any]:
+    """Layers and outputs of a model, no layer with a slash in its name."""
     names = [_own_name(layer) for layer in config["layers"]]
     slashed = {name for name in names if isinstance(name, str) and "/" in name}
     if not slashed:
         return {}
 
     def rename(place: list[Any]) -> list[Any]:
-        return [place[0].replace("/", "_"), *place[1:]]
+        return [without_slash(place[0]), *place[1:]]
 
-    parts = {key: config[key] for key in ("layers", *_ENDS) if key in config}
-    found = _at_places(parts, slashed, rename)
-    found["layers"] = [_with_name(layer, slashed) for layer in found["layers"]]
+    found = _at_places(_connected(config), slashed, rename)
+    found["layers"] = [
+        _renamed(layer) if _own_name(layer) in slashed else layer
+        for layer in found["layers"]
+    ]
     return found
 
 
@@ -115,12 +116,10 @@ def _own_name(layer: Any) -> Any:
     return config.get("name") if isinstance(config, Mapping) else None
 
 
-def _with_name(layer: Any, slashed: Collection[str]) -> Any:
-    if _own_name(layer) not in slashed:
-        return layer
-    name = _own_name(layer).replace("/", "_")
+def _renamed(layer: Mapping[str, Any]) -> Entry:
+    name = without_slash(_own_name(layer))
     found = {**layer, "config": {**layer["config"], "name": name}}
-    return found if "name" not in layer else {**found, "name": name}
+    return {**found, "name": name} if "name" in layer else found
 
 
 def _calls_from_zero(config: Mapping[str, Any]) -> dict[str, Any]:
@@ -134,32 +133,41 @@ def _calls_from_zero(config: Mapping[str, Any]) -> dict[str, Any]:
     if not any(isinstance(node, list) for node in nodes):
         return {}
     kinds = {layer.get("name"): layer.get("class_name") for layer in layers}
-    inner = {name for name, kind in kinds.items() if kind in _MODELS}
-    ends = {key: config[key] for key in _ENDS if key in config}
-    used: dict[str, int] = {}
-
-    def see(place: list[Any]) -> list[Any]:
-        used[place[0]] = min(used.get(place[0], 1), place[1])
-        return place
+    parts = _connected(config)
+    from_zero = {place[0] for place in _places(parts) if place[1] == 0}
+    models = {name for name, kind in kinds.items() if kind in _MODELS} - from_zero
+    stacks = {name for name in models if kinds[name] == "Sequential"}
 
     def count(place: list[Any]) -> list[Any]:
-        return [place[0], place[1] - used[place[0]], *place[2:]]
+        return [place[0], place[1] - 1, *place[2:]]
 
-    _at_places([config["layers"], ends], inner, see)
-    stacks = {name for name in inner if kinds[name] == "Sequential"}
     return {
-        "layers": _at_places(config["layers"], inner, count),
-        **_at_places(ends, stacks, count),
+        key: _at_places(part, models if key == "layers" else stacks, count)
+        for key, part in parts.items()
     }
+
+
+def _connected(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The parts of a model that have places ``[layer, call, ...]``."""
+    return {key: config[key] for key in ("layers", *_ENDS) if key in config}
+
+
+def _places(value: Any) -> Iterator[list[Any]]:
+    """All places; layers inside of layers have places of their own, left out here."""
+    if isinstance(value, Mapping):
+        for key, inner in value.items():
+            yield from _places(inner) if key != "config" else ()
+    elif isinstance(value, list):
+        for inner in value:
+            yield from _places(inner)
+        if _is_place(value):
+            yield value
 
 
 def _at_places(
     value: Any, names: Collection[Any], change: Callable[[list[Any]], list[Any]]
 ) -> Any:
-    """The value with all places of these layers, ``[layer, call, ...]``, changed.
-
-    Layers inside of layers have places of their own, in which nothing is changed.
-    """
+    """The value with the places of these layers changed, as `_places` finds them."""
     if isinstance(value, Mapping):
         return {
             k: v if k == "config" else _at_places(v, names, change)
@@ -168,8 +176,11 @@ def _at_places(
     if not isinstance(value, list):
         return value
     found: list[Any] = [_at_places(v, names, change) for v in value]
-    place = len(found) > 2 and isinstance(found[0], str) and type(found[1]) is int
-    return change(found) if place and found[0] in names else found
+    return change(found) if _is_place(found) and found[0] in names else found
+
+
+def _is_place(value: list[Any]) -> bool:
+    return len(value) > 2 and isinstance(value[0], str) and type(value[1]) is int
 
 
 def older(found: Any) -> Any:

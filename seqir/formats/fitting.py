@@ -43,7 +43,7 @@ class Fitting:
             )
             return
         try:
-            pairs = [(v, read(i, v)) for i, v in enumerate(variables)]
+            pairs = _pairs(variables, read)
         except (ShapeError, DTypeError) as error:
             self.refuse(f"{who}: {explain(error)}")
         else:
@@ -68,17 +68,17 @@ class Fitting:
         if found < len(variables) and found <= 2:
             variables = variables[:found]
         elif found == len(variables) - 1:  # Keras 2 has the rate in the settings alone
-            variables = [v for v in variables if v is not optimizer.learning_rate]
+            variables = [v for v in variables if v.name != "learning_rate"]
         try:
             if found != len(variables):
                 raise ShapeError(
                     f"it has {len(variables)} variables, the file has {found}"
                 )
             try:
-                pairs = [(v, read(i, v)) for i, v in enumerate(variables)]
+                pairs = _pairs(variables, read)
             except ShapeError:  # Nadam's product came first, up to Keras 3.9
-                variables = sorted(variables, key=lambda v: len(v.shape) > 0)
-                pairs = [(v, read(i, v)) for i, v in enumerate(variables)]
+                scalars_first = sorted(variables, key=lambda v: len(v.shape) > 0)
+                pairs = _pairs(scalars_first, read)
             self._pairs.extend(pairs)
         except SeqirError as error:
             warnings.warn(
@@ -114,3 +114,8 @@ class Fitting:
             variable, array = self._pairs.pop()
             array.flags.writeable = False  # so that the variable need not copy it
             variable.assign(array)
+
+
+def _pairs(variables: Sequence[Variable], read: Read) -> list[tuple[Variable, Array]]:
+    """The variables with what is read for them, in this order."""
+    return [(v, read(i, v)) for i, v in enumerate(variables)]

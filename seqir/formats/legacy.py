@@ -12,6 +12,7 @@ from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
 
 from seqir.errors import CorruptFileError
+from seqir.formats.entries import without_slash
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, join
 from seqir.layers import Layer
@@ -52,7 +53,7 @@ def fit(
     stored = [name for name in names if held[name]]
     layers = [layer for layer in model.layers if layer.weights]
     if by_name:
-        known = {name.replace("/", "_"): name for name in stored}
+        known = {without_slash(name): name for name in stored}
         pairs = [(x, known[x.name]) for x in layers if x.name in known]
     elif len(stored) != len(layers):
         fitting.refuse(

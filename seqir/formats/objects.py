@@ -49,7 +49,7 @@ _FOREIGN: Final = {
 }
 _PATHS: Final = ("vocabulary", "filepath", "path", "weights")
 """Arguments that Keras opens as files when they are strings."""
-_FUNCTIONS: Final[dict[str, Callable[[str], Any]]] = {
+_GETTERS: Final[dict[str, Callable[[str], Any]]] = {
     "activation": activations.get,
     "_initializer": initializers.get,
     "_regularizer": regularizers.get,
@@ -181,9 +181,9 @@ class Decoder:
         named = self._named(name)
         if named is not None:
             return named() if inspect.isclass(named) else named
-        if room is not metrics:
-            _check_known(name, room.get)
-        elif not _knows(metrics.check_name, name):
+        if room is losses:
+            _check_known(name, losses.get)
+        elif room is metrics and not _knows(metrics.check_name, name):
             _check_known(name, losses.get)
             return losses.get(name)  # the function of a loss can be a metric
         return name
@@ -363,7 +363,7 @@ def _functions_known(config: dict[str, Any]) -> dict[str, Any]:
 
 def _getter(key: Any) -> Callable[[str], Any] | None:
     """What knows the functions that can be this argument; None if it is no function."""
-    found = (get for end, get in _FUNCTIONS.items() if str(key).endswith(end))
+    found = (get for end, get in _GETTERS.items() if str(key).endswith(end))
     return next(found, None)
 
 

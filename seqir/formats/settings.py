@@ -71,15 +71,10 @@ def modern(stored: Any) -> Any:
 
 def _metric_of(function: str, config: Mapping[str, Any]) -> Any:
     """A metric that was compiled by its name, or by a function."""
-    name = config.get("name")
-    if name == function or name in _BY_SHAPES:
-        return name
+    if config.get("name") == function:
+        return function
     kept = {k: v for k, v in config.items() if k != "fn"}
     return {"class_name": function, "config": kept}
-
-
-_BY_SHAPES: Final = ("accuracy", "acc", "crossentropy", "ce")
-"""Names of metrics that mean what fits the shapes of labels and predictions."""
 
 
 def _is_object(stored: Any) -> bool:

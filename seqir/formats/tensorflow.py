@@ -34,9 +34,10 @@ class _Function(NamedTuple):
 
 
 def _table() -> dict[str, _Function]:
-    """Functions of TensorFlow by name, as this text has them: a line for each of ours.
+    """The text as a table.
 
-    TensorFlow's names, then ours, then parameters that are called otherwise.
+    A line has TensorFlow's names, ours, and TensorFlow's parameters, with ours behind
+    them where they are called otherwise.
     """
     found: dict[str, _Function] = {}
     for line in _TEXT.strip().splitlines():
@@ -69,9 +70,9 @@ __operators__.add math.add    | add            | x=x1 y=x2
 nn.bias_add                   | add            | value=x1 bias=x2
 math.subtract                 | subtract       | x=x1 y=x2
 math.multiply                 | multiply       | x=x1 y=x2
-math.truediv math.divide      | true_divide    | x=x1 y=x2
-compat.v1.floor_div math.floordiv | floor_divide | x=x1 y=x2
-math.floormod math.mod        | mod            | x=x1 y=x2
+math.truediv                  | true_divide    | x=x1 y=x2
+compat.v1.floor_div           | floor_divide   | x=x1 y=x2
+math.floormod                 | mod            | x=x1 y=x2
 math.pow                      | power          | x=x1 y=x2
 math.maximum                  | maximum        | x=x1 y=x2
 math.minimum                  | minimum        | x=x1 y=x2
@@ -96,19 +97,19 @@ math.square                   | square         | x
 math.reciprocal               | reciprocal     | x
 math.sin                      | sin            | x
 math.cos                      | cos            | x
-math.tanh nn.tanh             | tanh           | x
-math.sigmoid nn.sigmoid       | sigmoid        | x
+math.tanh                     | tanh           | x
+math.sigmoid                  | sigmoid        | x
 math.floor                    | floor          | x
 math.ceil                     | ceil           | x
 math.round                    | round          | x
 math.erf                      | erf            | x
-math.softplus nn.softplus     | softplus       | features=x
+math.softplus                 | softplus       | features=x
 nn.softsign                   | softsign       | features=x
 nn.relu                       | relu           | features=x
 nn.relu6                      | relu6          | features=x
 nn.elu                        | elu            | features=x
 nn.selu                       | selu           | features=x
-nn.silu nn.swish              | silu           | features=x
+nn.silu                       | silu           | features=x
 nn.gelu                       | gelu           | features=x approximate
 nn.leaky_relu                 | leaky_relu     | features=x alpha=negative_slope
 nn.softmax                    | softmax        | logits=x axis
@@ -138,9 +139,9 @@ stop_gradient                 | stop_gradient  | input=variable
 zeros_like                    | zeros_like     | input=x
 ones_like                     | ones_like      | input=x
 reshape                       | reshape        | tensor=x shape=newshape
-compat.v1.transpose transpose | transpose      | a=x perm=axes
+compat.v1.transpose           | transpose      | a=x perm=axes
 expand_dims                   | expand_dims    | input=x axis
-compat.v1.squeeze squeeze     | squeeze        | input=x axis
+compat.v1.squeeze             | squeeze        | input=x axis
 concat                        | concatenate    | values=xs axis
 stack                         | stack          | values=x axis
 unstack                       | unstack        | value=x num axis
@@ -153,7 +154,8 @@ compat.v1.pad                 | pad            | tensor=x paddings=pad_width mod
 compat.v1.gather              | take           | params=x indices axis
 one_hot                       | one_hot        | indices=x depth=num_classes axis dtype
 """  # noqa: E501
-_FUNCTIONS: Final = _table()
+FUNCTIONS: Final = _table()
+"""What a function of TensorFlow is here, by its name there."""
 
 
 def operation(found: Mapping[str, Any]) -> Entry:
@@ -163,7 +165,7 @@ def operation(found: Mapping[str, Any]) -> Entry:
     """
     config = found["config"]
     name = config.get("function", found["class_name"])
-    function = _FUNCTIONS.get(name)
+    function = FUNCTIONS.get(name)
     if found["class_name"] == "SlicingOpLambda":
         kind, call = "GetItem", _sliced
     elif function is not None:
@@ -185,13 +187,13 @@ def _called(
 ) -> Entry:
     """A call, with all arguments by our names."""
     (first,) = node["args"]
-    operand, *_ = function.parameters.values()
-    arguments = {**function.constants, operand: _constant(first, dtype)}
-    for key, value in node["kwargs"].items():
-        if key in function.parameters:
-            name_here = function.parameters[key]
-            operand = functions.is_operand(function.name, name_here)
-            arguments[name_here] = _constant(value, dtype) if operand else value
+    there, *_ = function.parameters
+    arguments = dict(function.constants)
+    for key, value in {there: first, **node["kwargs"]}.items():
+        here = function.parameters.get(key)
+        if here is not None:
+            operand = functions.is_operand(function.name, here)
+            arguments[here] = _constant(value, dtype) if operand else value
         elif key != "name" and not _is_neutral(key, value):
             raise _refusal(name, f"seqir has no {key}={value!r} in {function.name}")
     return {"args": [], "kwargs": _as_ours(name, arguments)}

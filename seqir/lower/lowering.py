@@ -67,8 +67,9 @@ def lower(
         results = node.op.lower(emit, node, *(names[v] for v in node.operands))
         for value, name in zip(node.results, results, strict=True):
             names[value] = name
-            types[name] = value.type
-        if node.operands and results[-1] not in inputs:  # some operators are nothing
+            if name not in inputs:  # which an operator that is nothing hands on
+                types[name] = value.type
+        if node.operands and results[-1] in types:
             last[node.source] = results[-1]
     renamed = _output_names(emit, outputs, names, types)
     _layer_names(emit, last, renamed)
@@ -79,11 +80,7 @@ def lower(
         emit.initializers,
         {name: v.type for name, v in inputs.items()},
         {name: v.type for name, v in outputs.items()},
-        {
-            renamed.get(name, name): type
-            for name, type in types.items()
-            if name not in emit.initializers and name not in inputs
-        },
+        {renamed.get(n, n): t for n, t in types.items() if n not in emit.initializers},
         dict(graph.sources),
         _metadata(graph, metadata),
     )

@@ -354,6 +354,8 @@ class _Graph:
         if value and isinstance(value[0], str):
             name, number, index = _history(value)
             if isinstance(self.layers.get(name), Functional):  # see `_Encoder._end`
+                # 0 is what the oldest files have for the only call; Keras takes the
+                # last.
                 last = sum(called == name for called, _ in self.nodes) - 1
                 number = number - 1 if number else last
             return self._tensor(name, number, index)
