@@ -377,6 +377,8 @@ def test_custom_objects_are_what_the_caller_passes(suffix: str, tmp_path: Path) 
         load_model(path)
     assert "custom_objects={'Scale': ...}" in str(caught.value)
     assert "no function 'doubled'" in str(caught.value)
+    with pytest.raises(UnsupportedError, match="for 'Scale', so it must be a class"):
+        load_model(path, {**known, "Scale": doubled})
     with pytest.raises(UnsupportedError, match="no function 'off_by_one'"):
         load_model(path, known)
     again = load_model(path, {**known, "off_by_one": off_by_one})

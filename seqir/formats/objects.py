@@ -96,7 +96,7 @@ class Decoder:
         kind, config = class_and_config(entry)
         custom = self._custom(entry)
         if custom is not None:
-            return custom.from_config(self.values(config))
+            return self._made_by(custom, kind, config)
         if functions.is_operation(entry):
             return functions.Operation(kind, config)
         _refuse_foreign(kind, entry, config)
@@ -123,6 +123,14 @@ class Decoder:
             return None
         found = self.custom.get(name)
         return found if found is not None else self.custom.get(_without_package(name))
+
+    def _made_by(self, custom: Any, kind: str, config: Any) -> Any:
+        if not hasattr(custom, "from_config"):
+            raise UnsupportedError(
+                f"the file has arguments for {_without_package(kind)!r}, so it must be "
+                f"a class with from_config in custom_objects, got {custom!r}"
+            )
+        return custom.from_config(self.values(config))
 
     def values(self, value: Any) -> Any:
         """The value with custom objects in the places of their dictionaries."""
@@ -155,7 +163,7 @@ class Decoder:
         if kind == "slice":
             return slice(*(config or {}).values())
         if custom is not None:
-            return custom.from_config(self.values(config or {}))
+            return self._made_by(custom, kind, config or {})
         _check_module(value)
         return {**value, "config": self.values(config)} if config else dict(value)
 
