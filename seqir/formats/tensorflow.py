@@ -172,7 +172,9 @@ def operation(found: Mapping[str, Any]) -> Entry:
         _, kind = functions.stored_as(function.name)
         call = partial(_called, name, function, _float(config.get("dtype")))
     else:
-        raise _refusal(name, "seqir has none that does the same, use a layer")
+        raise _refusal(
+            name, "seqir has none that does the same; put a layer there, and save again"
+        )
     return {
         "module": "keras.ops",
         "class_name": kind,
