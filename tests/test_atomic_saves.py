@@ -16,7 +16,9 @@ import numpy as np
 import pytest
 from model_files import copy, model
 
+import seqir as keras
 from seqir.errors import ExportError, UnsupportedError
+from seqir.files import staged
 from seqir.models import load_model
 
 KINDS = ("m.keras", "m.h5", "m.weights.h5", "m.safetensors", "m.weights.json")
@@ -191,6 +193,98 @@ def test_killed_while_it_saves(tmp_path: Path, kind: str) -> None:
         load(path)
     parts = [p for p in tmp_path.iterdir() if p != path]
     assert all(p.is_dir() and p.name.startswith(f".{kind}.") for p in parts)
+    save(new_model(), path)  # sweeps up what the killed ones left
+    assert os.listdir(tmp_path) == [kind]
+
+
+def test_what_killed_processes_left_is_swept_up(tmp_path: Path) -> None:
+    path = copy("m.keras", tmp_path)
+    beside = tmp_path / ".m.keras.theirs"  # a name that seqir does not make
+    others = [beside, tmp_path / ".other.keras.abcd1234", tmp_path / ".m.keras.12345678"]
+    for other in others:
+        other.mkdir()
+        (other / "file").write_text("not a part of a save")
+    child = subprocess.run([sys.executable, "-c", KILLED, str(path)], check=False)
+    assert child.returncode == -signal.SIGKILL
+    (tmp_path / ".m.keras.zzzzzzzz").mkdir()  # killed before it held the folder
+    with staged(path) as mine:
+        assert len(list(tmp_path.glob(".m.keras.*"))) == 3
+        save(new_model(), path)  # while another save of the same file is under way
+        assert mine.parent.is_dir()
+        mine.write_text("the last one wins")
+    assert path.read_text() == "the last one wins"
+    assert sorted(tmp_path.iterdir()) == sorted([path, *others])
+
+
+KILLED = """
+import os, signal, sys
+from seqir.files import staged
+with staged(sys.argv[1]) as path:
+    path.write_text("half")
+    os.kill(os.getpid(), signal.SIGKILL)
+"""
+
+
+def test_a_folder_that_is_swept_up_before_it_is_held(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Another save may take a folder that is still empty for an abandoned one."""
+    made: list[str] = []
+    mkdtemp = tempfile.mkdtemp
+
+    def make(*args: Any, **kwargs: Any) -> str:
+        made.append(mkdtemp(*args, **kwargs))
+        if len(made) == 1:
+            os.rmdir(made[0])
+        return made[-1]
+
+    monkeypatch.setattr(tempfile, "mkdtemp", make)
+    save(new_model(), tmp_path / "m.keras")
+    assert len(made) == 2
+    assert os.listdir(tmp_path) == ["m.keras"]
+
+
+@pytest.mark.parametrize("call", ["fsync", "replace"])
+@pytest.mark.parametrize("code", [errno.EIO, errno.ENOSPC, errno.EDQUOT])
+def test_what_the_disk_refuses_late(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
+) -> None:
+    """Each call in turn: of a file, of the folder, between two renames."""
+    real, seen = getattr(os, call), [0]
+
+    def refuse(*args: Any, **kwargs: Any) -> Any:
+        seen[0] += 1
+        if seen[0] == fails:
+            raise OSError(code, os.strerror(code))
+        return real(*args, **kwargs)
+
+    made, path = new_model(), tmp_path / "m.onnx"
+    network = keras.Sequential([keras.Input((4,)), keras.layers.Dense(99)])
+    network.export(path, external_data=True)
+    before = content(tmp_path)
+    network.set_weights([w + 1 for w in network.get_weights()])
+    monkeypatch.setattr(os, call, refuse)
+    for fails in (1, 2, 3) if call == "fsync" else (1, 2):
+        seen[0] = 0
+        with pytest.raises(ExportError, match=f"cannot write.*{os.strerror(code)}"):
+            network.export(path, external_data=True)
+        assert content(tmp_path) == before
+    for fails in (1, 2) if call == "fsync" else (1,):
+        seen[0] = 0
+        with pytest.raises(ExportError, match=f"cannot write.*{os.strerror(code)}"):
+            made.save_weights(tmp_path / "m.safetensors")
+        assert content(tmp_path) == before
+
+
+def test_a_file_system_that_cannot_flush(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def refuse(handle: int) -> None:
+        raise OSError(errno.EINVAL, os.strerror(errno.EINVAL))
+
+    monkeypatch.setattr(os, "fsync", refuse)
+    save(new_model(), tmp_path / "m.keras")
+    assert is_new(tmp_path / "m.keras")
 
 
 # Where nothing can be written.

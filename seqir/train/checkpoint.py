@@ -29,6 +29,7 @@ from seqir.errors import (
     NonFiniteLossError,
     ShapeError,
 )
+from seqir.files import try_lock
 from seqir.ir import Array
 from seqir.ops.tensor import Variable
 from seqir.train.weights import check_fit, check_suffix, in_order, keys_of
@@ -268,7 +269,11 @@ class Checkpoints:
             reason = error.strerror or str(error)
             raise ExportError(f"cannot write {path}: {reason}") from error
         try:
-            _lock(handle, self.folder)
+            if try_lock(handle) is False:
+                raise ArgumentError(
+                    f"another training uses the checkpoints in {self.folder}: give "
+                    "this one a folder of its own"
+                )
             self._sweep()
             yield
         finally:
@@ -312,17 +317,3 @@ class Checkpoints:
         """Remove what a killed training was still writing."""
         for path in self.folder.glob(".step-*.safetensors.*"):
             shutil.rmtree(path, ignore_errors=True)
-
-
-def _lock(handle: int, folder: Path) -> None:
-    try:
-        import fcntl
-    except ImportError:  # not there on Windows, where files in use cannot be replaced
-        return
-    try:
-        fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-    except OSError:
-        raise ArgumentError(
-            f"another training uses the checkpoints in {folder}: give this one a "
-            "folder of its own"
-        ) from None
