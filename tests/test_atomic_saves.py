@@ -200,7 +200,8 @@ def test_killed_while_it_saves(tmp_path: Path, kind: str) -> None:
 def test_what_killed_processes_left_is_swept_up(tmp_path: Path) -> None:
     path = copy("m.keras", tmp_path)
     beside = tmp_path / ".m.keras.theirs"  # a name that seqir does not make
-    others = [beside, tmp_path / ".other.keras.abcd1234", tmp_path / ".m.keras.12345678"]
+    names = (".other.keras.abcd1234", ".m.keras.12345678")
+    others = [beside, *(tmp_path / name for name in names)]
     for other in others:
         other.mkdir()
         (other / "file").write_text("not a part of a save")
@@ -250,11 +251,11 @@ def test_what_the_disk_refuses_late(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int
 ) -> None:
     """Each call in turn: of a file, of the folder, between two renames."""
-    real, seen = getattr(os, call), [0]
+    real, left = getattr(os, call), [0]
 
     def refuse(*args: Any, **kwargs: Any) -> Any:
-        seen[0] += 1
-        if seen[0] == fails:
+        left[0] -= 1
+        if left[0] == 0:
             raise OSError(code, os.strerror(code))
         return real(*args, **kwargs)
 
@@ -265,12 +266,12 @@ def test_what_the_disk_refuses_late(
     network.set_weights([w + 1 for w in network.get_weights()])
     monkeypatch.setattr(os, call, refuse)
     for fails in (1, 2, 3) if call == "fsync" else (1, 2):
-        seen[0] = 0
+        left[0] = fails
         with pytest.raises(ExportError, match=f"cannot write.*{os.strerror(code)}"):
             network.export(path, external_data=True)
         assert content(tmp_path) == before
     for fails in (1, 2) if call == "fsync" else (1,):
-        seen[0] = 0
+        left[0] = fails
         with pytest.raises(ExportError, match=f"cannot write.*{os.strerror(code)}"):
             made.save_weights(tmp_path / "m.safetensors")
         assert content(tmp_path) == before

@@ -1,6 +1,8 @@
 """Exported files: names, types, metadata, verification, and nothing half-written."""
 
+import hashlib
 import json
+import signal
 import subprocess
 import sys
 import threading
@@ -166,12 +168,48 @@ def test_the_structure_does_not_depend_on_the_weights(tmp_path: Path) -> None:
 def test_external_data(tmp_path: Path) -> None:
     model = randomize(dense(1000))
     report = model.export(tmp_path / "m.onnx", external_data=True)
-    assert [Path(f).name for f in report.files] == ["m.onnx", "m.onnx.data"]
+    model_file, data = (Path(f) for f in report.files)
+    assert model_file.name == "m.onnx"
+    digest = hashlib.sha256(data.read_bytes()).hexdigest()[:16]
+    assert data.name == f"m.onnx.{digest}.data"
     assert (tmp_path / "m.onnx").stat().st_size < 4000
     onnx.checker.check_model(str(tmp_path / "m.onnx"), full_check=True)
     x = np.ones((2, 4), np.float32)
     (y,) = run(tmp_path / "m.onnx", {"input_layer": x})
     np.testing.assert_allclose(y, model(x), rtol=1e-5)
+
+
+KILLED = """
+import os, signal, sys
+import test_export as t
+model, renames, real = t.dense(1000), [], os.replace
+def replace(old, new):
+    if renames:
+        os.kill(os.getpid(), signal.SIGKILL)
+    renames.append((old, real(old, new)))
+os.replace = replace
+model.set_weights([w + 1 for w in model.get_weights()])
+model.export(sys.argv[1], external_data=True)
+"""
+
+
+def test_external_data_is_never_that_of_another_model(tmp_path: Path) -> None:
+    """Killed between the two renames, the old graph still has its old weights."""
+    path, x = tmp_path / "m.onnx", np.ones((2, 4), np.float32)
+    model = randomize(dense(1000))
+    before = [np.asarray(w) for w in model.get_weights()]
+    model.export(path, external_data=True)
+    (y,) = run(path, {"input_layer": x})
+    model.set_weights([w + 1 for w in before])
+    child = subprocess.run(
+        [sys.executable, "-c", KILLED, path], check=False, cwd=Path(__file__).parent
+    )
+    assert child.returncode == -signal.SIGKILL
+    assert len(list(tmp_path.glob("m.onnx.*.data"))) == 2
+    np.testing.assert_array_equal(run(path, {"input_layer": x})[0], y)
+    report = model.export(path, external_data=True)
+    assert sorted(map(str, tmp_path.iterdir())) == sorted(report.files)
+    np.testing.assert_allclose(run(path, {"input_layer": x})[0], model(x), rtol=1e-5)
 
 
 def test_what_does_not_fit_one_file(

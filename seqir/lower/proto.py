@@ -7,6 +7,7 @@ header and the array's own memory. Nothing but lengths has to be computed.
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Iterator, Mapping
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
@@ -98,27 +99,26 @@ def split(model: OnnxModel) -> tuple[bytes, dict[str, Array]]:
     return b"".join(chunks(model, places)), big
 
 
-def write_external(model: OnnxModel, file: BinaryIO, location: str) -> Any:
+def write_external(model: OnnxModel, file: BinaryIO) -> tuple[Any, str]:
     """Write the big arrays to a file of their own, aligned to 4 KiB.
 
-    Returns what `chunks` needs to know about them.
+    Returns what `chunks` needs to know about them but for the file's name, and a hash
+    of what was written.
     """
     places: dict[str, dict[str, str]] = {}
+    digest = hashlib.sha256()
     offset = 0
     for name, array in model.initializers.items():
         if array.nbytes <= INLINE_LIMIT:
             continue
         padding = -offset % 4096
-        file.write(bytes(padding))
+        for piece in (bytes(padding), raw_bytes(array)):
+            file.write(piece)
+            digest.update(piece)
         offset += padding
-        file.write(raw_bytes(array))
-        places[name] = {
-            "location": location,
-            "offset": str(offset),
-            "length": str(array.nbytes),
-        }
+        places[name] = {"offset": str(offset), "length": str(array.nbytes)}
         offset += array.nbytes
-    return places
+    return places, digest.hexdigest()
 
 
 def raw_bytes(array: Array) -> memoryview:

@@ -15,7 +15,7 @@ from seqir.files import staged
 from seqir.ir import Builder, Graph
 from seqir.lower import opsets
 from seqir.lower.lowering import check_names
-from seqir.lower.write import write
+from seqir.lower.write import drop_other_data, write
 from seqir.model.base import arrays_of
 from seqir.model.preprocess import entering, entry, preprocessing
 from seqir.model.verify import OutputError, verify_file
@@ -151,6 +151,7 @@ def export(
             exact = verify == "reference"
             errors = verify_file(draft, naive, reference=exact, pixels=pixels)
     files = [target.with_name(f.name) for f in written]
+    drop_other_data(target, files)
     return ExportReport(
         path=str(target),
         files=[str(f) for f in files],
