@@ -247,6 +247,9 @@ class Model(Trainer):
             raise ArgumentError(f"model {self.name!r} was called without an input")
         x = args[0]
         if kwargs.pop("training", None):
+            if self.built:
+                fitted = list(standardize(self, x).values())
+                args = (nest.pack(self.input_structure, fitted), *args[1:])
             return super().run(*args, training=True, **kwargs)
         if len(args) > 1 or any(v is not None for v in kwargs.values()):
             return super().run(*args, **kwargs)

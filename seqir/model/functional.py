@@ -5,11 +5,12 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Any
 
-from seqir import nest
+from seqir import dtypes, nest, ops
 from seqir.errors import ArgumentError, GraphError
 from seqir.layers.base import Layer
 from seqir.layers.core import InputLayer
 from seqir.model.base import Model, check_unique
+from seqir.model.inputs import arrange, fitting_rank
 from seqir.ops.call import Call
 from seqir.ops.tensor import KerasTensor, Traced
 
@@ -87,13 +88,8 @@ class Functional(Model):
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """Replay the calls on traced values."""
-        tensors = self.inputs
-        given = nest.flatten(inputs)
-        if len(given) != len(tensors):
-            raise ArgumentError(
-                f"model {self.name!r} has {len(tensors)} inputs, got {len(given)}"
-            )
-        env: dict[KerasTensor, Any] = dict(zip(tensors, given, strict=True))
+        given = map(self._entering, arrange(self, inputs), self.inputs)
+        env: dict[KerasTensor, Any] = dict(zip(self.inputs, given, strict=True))
         for call in self._calls:
             args, kwargs = nest.map_structure(
                 lambda x: env[x] if isinstance(x, KerasTensor) else x,
@@ -118,12 +114,22 @@ class Functional(Model):
         return outputs  # the layers inside have set it
 
     def _check_inputs(self, args: tuple[Any, ...]) -> None:
-        for x, tensor in zip(nest.flatten(args[:1]), self.inputs, strict=False):
-            if isinstance(x, Traced) and x.ndim != tensor.ndim:
-                raise GraphError(
-                    f"model {self.name!r} takes an input of shape {tensor.shape}, "
-                    f"got {x.shape}"
-                )
+        """Nothing: `call` compares what it is given with each input."""
+
+    def _entering(self, x: Any, tensor: KerasTensor) -> Any:
+        """The value with the rank and the kind of dtype of the input it enters at."""
+        if not isinstance(x, Traced):
+            return x
+        mask = x.mask
+        x = fitting_rank(x, tensor.shape)
+        if x.ndim != tensor.ndim:
+            raise GraphError(
+                f"model {self.name!r} takes an input of shape {tensor.shape}, "
+                f"got {x.shape}"
+            )
+        if dtypes.is_float(x.dtype) != dtypes.is_float(tensor.dtype):
+            x = ops.cast(x, tensor.dtype)
+        return Traced(x.builder, x.value, mask)
 
 
 def _arguments(target: Any) -> frozenset[str]:

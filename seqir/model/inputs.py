@@ -25,51 +25,138 @@ def standardize(model: Model, x: Any) -> dict[str, Array]:
     """
     names = model.input_names
     tensors = model.inputs
-    leaves = _match(model, x, names)
+    leaves = arrange(model, x)
     return {
         name: _convert(leaf, tensor, name, model.name)
         for name, tensor, leaf in zip(names, tensors, leaves, strict=True)
     }
 
 
-def _match(model: Model, x: Any, names: list[str]) -> list[Any]:
-    """One leaf for each input, by the structure given."""
-    structure = model.input_structure
-    if isinstance(x, dict):
-        keys = sorted(structure) if isinstance(structure, dict) else names
-        missing = [k for k in keys if k not in x]
-        if missing:
-            raise ArgumentError(
-                f"model {model.name!r} has the inputs {', '.join(map(repr, keys))}; "
-                f"the given dict lacks {', '.join(map(repr, missing))}"
-            )
-        if unknown := [k for k in x if k not in keys]:
-            raise ArgumentError(
-                f"model {model.name!r} has no input named "
-                f"{', '.join(map(repr, unknown))}; it has {', '.join(map(repr, keys))}"
-            )
-        return [x[k] for k in keys]
-    if isinstance(x, list | tuple):
-        flat = nest.flatten(x)
-        if any(isinstance(v, int | float | str | bool) for v in flat[:1]):
-            raise ArgumentError(
-                f"model {model.name!r} takes arrays, got a Python {type(x).__name__}; "
-                "wrap it in numpy.asarray"
-            )
-        if len(flat) != len(names):
-            raise ArgumentError(
-                f"model {model.name!r} has {len(names)} inputs "
-                f"({', '.join(names)}), got a {type(x).__name__} of {len(flat)} arrays"
-            )
-        return flat
-    if len(names) != 1:
+def arrange(model: Model, x: Any) -> list[Any]:
+    """What a structure of arrays (or tensors) gives for each input of the model.
+
+    Keys find the inputs of a model with a dict, keys or the names of its inputs those
+    of a list. What has no keys is taken in order, where the model's inputs have one.
+
+    Raises: ArgumentError if it is not clear what is meant for which input.
+    """
+    names = model.input_names
+    named = nest.pack(model.input_structure, names)
+    if isinstance(x, dict) and not isinstance(named, dict):
+        _check_keys(names, x, model.name)
+        named, x = names, [x[name] for name in names]
+    paired = _paired(named, x, model.name)
+    return _in_order(named, x, model.name) if paired is None else paired
+
+
+def _paired(named: Any, x: Any, model: str) -> list[Any] | None:
+    """Leaves of `x` where it is made as the inputs are; None if it is made otherwise.
+
+    `named` has the names of the inputs in their places.
+    """
+    if isinstance(named, dict):
+        if not isinstance(x, dict):
+            return None
+        _check_keys(list(named), x, model)
+        pairs = [(named[key], x[key]) for key in sorted(named)]
+    elif isinstance(named, list | tuple):
+        if not isinstance(x, list | tuple) or len(x) != len(named):
+            return None
+        pairs = list(zip(named, x, strict=True))
+    else:
+        single = not isinstance(x, dict | list | tuple) or not _holds_arrays(x)
+        return [_checked(x, model)] if single else None
+    found: list[Any] = []
+    for inner, value in pairs:
+        leaves = _paired(inner, value, model)
+        if leaves is None:
+            return None
+        found += leaves
+    return found
+
+
+def _check_keys(keys: list[str], x: dict[str, Any], model: str) -> None:
+    known = ", ".join(map(repr, keys))
+    if missing := [k for k in keys if k not in x]:
         raise ArgumentError(
-            f"model {model.name!r} has {len(names)} inputs ({', '.join(names)}), "
-            "got one array; pass a list or a dict"
+            f"model {model!r} has the inputs {known}; the given dict lacks "
+            f"{', '.join(map(repr, missing))}"
+        )
+    if unknown := [k for k in x if k not in keys]:
+        raise ArgumentError(
+            f"model {model!r} has no input named {', '.join(map(repr, unknown))}; "
+            f"it has {known}"
+        )
+
+
+def _in_order(named: Any, x: Any, model: str) -> list[Any]:
+    """Leaves of `x` one after the other, for inputs that have an order."""
+    names = nest.flatten(named)
+    listed = ", ".join(names)
+    given = nest.flatten(x)
+    if not isinstance(x, list | tuple | dict) and len(names) > 1:
+        raise ArgumentError(
+            f"model {model!r} has {len(names)} inputs ({listed}), got one array; pass "
+            "a list or a dict"
+        )
+    if len(given) != len(names):
+        raise ArgumentError(
+            f"model {model!r} has {len(names)} inputs ({listed}), got a "
+            f"{type(x).__name__} of {len(given)} arrays"
+        )
+    if isinstance(x, dict) or _holds_dict(x):
+        raise ArgumentError(
+            f"model {model!r} has its inputs as {_shown(named)}, and was given "
+            f"{_shown(x)}; pass them in the structure that the model was made with"
+        )
+    if not _has_order(named):
+        raise ArgumentError(
+            f"model {model!r} finds its inputs by key, as {_shown(named)}; a "
+            f"{type(x).__name__} does not say which array is which: pass a dict with "
+            "these keys"
+        )
+    return [_checked(value, model) for value in given]
+
+
+def _has_order(named: Any) -> bool:
+    """Whether the keys of all dicts stand sorted, so that a list has an order."""
+    if isinstance(named, dict):
+        ordered = list(named) == sorted(named)
+        return ordered and all(map(_has_order, named.values()))
+    return not isinstance(named, list | tuple) or all(map(_has_order, named))
+
+
+def _holds_dict(x: Any) -> bool:
+    return isinstance(x, dict) or (
+        isinstance(x, list | tuple) and any(map(_holds_dict, x))
+    )
+
+
+def _holds_arrays(x: Any) -> bool:
+    """Whether a structure is one of arrays, and not of Python's numbers."""
+    return not all(isinstance(v, int | float | str) for v in nest.flatten(x)[:1])
+
+
+def _shown(structure: Any) -> str:
+    """A structure of inputs: ``{'zeta': zeta, 'pair': [left, right]}``."""
+    if isinstance(structure, dict):
+        items = (f"{key!r}: {_shown(v)}" for key, v in structure.items())
+        return f"{{{', '.join(items)}}}"
+    if isinstance(structure, list | tuple):
+        return f"[{', '.join(map(_shown, structure))}]"
+    return structure if isinstance(structure, str) else "array"
+
+
+def _checked(x: Any, model: str) -> Any:
+    """The leaf, unless it is a plain Python value."""
+    if isinstance(x, list | tuple):
+        raise ArgumentError(
+            f"model {model!r} takes arrays, got a Python {type(x).__name__}; wrap it "
+            "in numpy.asarray"
         )
     if x is None or isinstance(x, int | float | str | bool):
-        raise ArgumentError(f"model {model.name!r} takes an array, got {x!r}")
-    return [x]
+        raise ArgumentError(f"model {model!r} takes an array, got {x!r}")
+    return x
 
 
 def _convert(x: Any, tensor: KerasTensor, name: str, model: str) -> Array:
@@ -103,13 +190,22 @@ def _as_array(x: Any, name: str, model: str) -> Array:
         ) from error
 
 
-def _fit(array: Array, tensor: KerasTensor, name: str, model: str) -> Array:
+def fitting_rank(x: Any, shape: tuple[int | None, ...]) -> Any:
     """The array, with a last axis of size 1 added or dropped if that makes it fit."""
+    if x.ndim == len(shape) + 1 and x.shape[-1] == 1:
+        return x[..., 0]
+    if x.ndim == len(shape) - 1 and shape[-1] == 1:
+        return x[..., None]
+    return x
+
+
+def _fit(given: Array, tensor: KerasTensor, name: str, model: str) -> Array:
+    """The array with the rank of the input.
+
+    Raises: ShapeError for a size or a rank that does not fit.
+    """
     shape = tensor.shape
-    if array.ndim == len(shape) + 1 and array.shape[-1] == 1:
-        array = array[..., 0]
-    elif array.ndim == len(shape) - 1 and shape and shape[-1] == 1:
-        array = array[..., None]
+    array = fitting_rank(given, shape)
     layer = tensor.call.target if tensor.call else None
     free = isinstance(layer, InputLayer)
     fits = array.ndim == len(shape) and all(
@@ -121,6 +217,15 @@ def _fit(array: Array, tensor: KerasTensor, name: str, model: str) -> Array:
         raise ShapeError(
             f"Invalid input shape for input {name!r} of model {model!r}. "
             f"Expected shape {format_shape(shown)}, but input has incompatible "
-            f"shape {format_shape(array.shape)}"
+            f"shape {format_shape(given.shape)}"
+            + ("; for one sample, pass x[None]" if _is_sample(given, shape) else "")
         )
     return array
+
+
+def _is_sample(array: Array, shape: tuple[int | None, ...]) -> bool:
+    """Whether the array is one sample of what the model takes, without a batch axis."""
+    return array.ndim == len(shape) - 1 and all(
+        wanted in (None, found)
+        for wanted, found in zip(shape[1:], array.shape, strict=True)
+    )
