@@ -22,23 +22,36 @@ _GONE_FROM: Final = {
 }
 """Arguments that these layers had from a common base, and never used."""
 _RENAMED_EVERYWHERE: Final = {"batch_input_shape": "batch_shape"}
-_RENAMED: Final = {"LeakyReLU": {**_RENAMED_EVERYWHERE, "alpha": "negative_slope"}}
-_RENAMED_CLASSES: Final = {"Custom>CustomScaleLayer": "CustomScaleLayer"}
-"""Layers of Keras's own that it had registered like those of users."""
+_RENAMED: Final = {
+    "LeakyReLU": {**_RENAMED_EVERYWHERE, "alpha": "negative_slope"},
+    "ThresholdedReLU": {**_RENAMED_EVERYWHERE, "theta": "threshold"},
+}
+_RENAMED_CLASSES: Final = {
+    "Custom>CustomScaleLayer": "CustomScaleLayer",
+    "ThresholdedReLU": "ReLU",
+    "BatchNormalizationV1": "BatchNormalization",
+    "BatchNormalizationV2": "BatchNormalization",
+}
+"""Layers that Keras 3 has under other names, or has as settings of others."""
 _MODELS: Final = ("Sequential", "Functional", "Model")
 _ENDS: Final = ("input_layers", "output_layers")
 _CONSTANT: Final = "_CONSTANT_VALUE"
 """The name of the layer in a place that holds a number."""
+_LAYERS_INSIDE: Final = ("layer", "backward_layer", "cell", "cells")
+"""Arguments of wrappers that are layers."""
+_RENAMED_FUNCTIONS: Final = {"softmax_v2": "softmax", "log_softmax_v2": "log_softmax"}
+"""Functions of TensorFlow that Keras 2 names as TensorFlow has them."""
 Entry = dict[str, Any]
 
 
-def modern(found: Any) -> Any:
+def modern(found: Any, release: int = 3, custom: Collection[str] = ()) -> Any:
     """The entry of a model from an older file, in the form that Keras 3 writes.
 
-    Keras 2 names no modules, calls the shape of an input ``batch_input_shape``, has the
-    axes of a normalization as a list, keeps a call as a list of places, and functions
-    between layers as those of TensorFlow. What cannot be said in the present form is
-    left as it is, for whoever decodes it to refuse.
+    `release` is the Keras that wrote it, 1, 2 or 3; names in `custom` are the caller's
+    and stay. Keras 2 names no modules, calls the shape of an input
+    ``batch_input_shape``, has the axes of a normalization as a list, keeps a call as a
+    list of places, and functions between layers as those of TensorFlow. What cannot be
+    said in the present form is left as it is, for whoever decodes it to refuse.
     """
     if not isinstance(found, Mapping) or not isinstance(found.get("class_name"), str):
         return found
@@ -47,14 +60,16 @@ def modern(found: Any) -> Any:
         config = {"layers": config}
     if not isinstance(config, Mapping):
         return found
-    kind, config = _RENAMED_CLASSES.get(kind, kind), dict(config)
-    result: Entry = {**found, "class_name": kind, "config": config}
+    config = dict(config)
+    result: Entry = {**found, "config": config}
     if "inbound_nodes" in found:
         result["inbound_nodes"] = _nodes(found["inbound_nodes"])
     if isinstance(config.get("layers"), list) and kind in _MODELS:
         config.update(_without_slashes(config))
         config.update(_calls_from_zero(config))
-        config["layers"] = [modern(layer) for layer in config["layers"]]
+        config["layers"] = [
+            modern(layer, release, custom) for layer in config["layers"]
+        ]
         for ends in _ENDS:
             if ends in config:
                 config[ends] = _single(config[ends])
@@ -65,7 +80,66 @@ def modern(found: Any) -> Any:
         return result
     if _is_operation(found):
         return {**result, "module": "keras.ops"}
-    return {**result, "config": _arguments(kind, config)}
+    kept = _inside(_arguments(kind, config), release, custom)
+    kind = kind if kind in custom else _RENAMED_CLASSES.get(kind, kind)
+    return {**result, "class_name": kind, "config": kept}
+
+
+def _inside(
+    config: Mapping[str, Any], release: int, custom: Collection[str]
+) -> dict[str, Any]:
+    """The arguments of a layer that are functions or layers as Keras 3 has them."""
+    kept = dict(config)
+    for key, value in config.items():
+        if key.endswith("activation"):  # which may be a layer
+            function = _function(value, release, custom, config.get("dtype"))
+            kept[key] = modern(function, release, custom)
+        elif key in _LAYERS_INSIDE and isinstance(value, list):
+            kept[key] = [modern(v, release, custom) for v in value]
+        elif key in _LAYERS_INSIDE:
+            kept[key] = modern(value, release, custom)
+    return kept
+
+
+def release_of(version: Any) -> int | None:
+    """The first number of a version of Keras; None if it is none, as of old files."""
+    number = version.partition(".")[0] if isinstance(version, str) else ""
+    return int(number) if number.isdecimal() and len(number) < 3 else None
+
+
+def _function(value: Any, release: int, custom: Collection[str], dtype: Any) -> Any:
+    """An activation as Keras 3 has it, whose functions do not all mean the same."""
+    stored = isinstance(value, Mapping) and value.get("class_name") == "function"
+    name = value.get("config") if stored else value
+    if not isinstance(name, str) or name in custom:
+        return value
+    if name == "hard_sigmoid" and release < 3:
+        return _hard_sigmoid(dtype)
+    return _RENAMED_FUNCTIONS.get(name, value)
+
+
+def _hard_sigmoid(dtype: Any) -> Entry:
+    """clip(0.2 * x + 0.5, 0, 1), up to Keras 2; Keras 3's is clip(x / 6 + 0.5, 0, 1).
+
+    Keras 3 has no function and no single layer for it.
+    """
+    computed: Entry = {} if dtype is None else {"dtype": dtype}
+    parts = {
+        "Rescaling": {"name": "slope", "scale": 0.2, "offset": 0.5},
+        "ReLU": {"name": "limits", "max_value": 1.0},
+    }
+    layers = [_keras_layer(kind, {**c, **computed}) for kind, c in parts.items()]
+    config: Entry = {"name": "hard_sigmoid", "layers": layers}
+    return {**_keras_layer("Sequential", config), "module": "keras"}
+
+
+def _keras_layer(kind: str, config: Entry) -> Entry:
+    return {
+        "module": "keras.layers",
+        "class_name": kind,
+        "config": config,
+        "registered_name": None,
+    }
 
 
 def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
@@ -83,8 +157,6 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in kept.items():
         if key.endswith("_initializer"):
             kept[key] = _initializer(value)
-        elif key == "activation":  # which may be a layer
-            kept[key] = modern(value)
     return kept
 
 

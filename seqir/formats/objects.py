@@ -65,6 +65,7 @@ class Decoder:
         source: the file, for messages.
         custom_objects: classes and functions of the caller, by name.
         models: the classes of models, by name.
+        decode: makes a model, of a class and a configuration: it holds layers itself.
     """
 
     def __init__(
@@ -72,27 +73,26 @@ class Decoder:
         source: str,
         custom_objects: Mapping[str, Any] | None,
         models: Mapping[str, type[Layer]],
+        decode: Callable[[Any, Any, Decoder], Any],
     ) -> None:
         self.reasons = Reasons(source)
         self.custom = dict(custom_objects or {})
         self.models = models
+        self._decode = decode
         self._path: list[str] = []
 
-    def layer(self, entry: Any, decode: Callable[[Any, Any], Any]) -> Any:
-        """The layer (or operation) of an entry; None if it cannot be.
-
-        `decode(class, config)` makes models: they hold layers themselves.
-        """
+    def layer(self, entry: Any) -> Any:
+        """The layer, operation or model of an entry; None if it cannot be."""
         name = _name_of(entry)
         self._path.append(name)
         made = None
         kind = entry.get("class_name") if isinstance(entry, Mapping) else "?"
         with self.reasons.gather(f"layer {'/'.join(self._path)!r} ({kind})"):
-            made = self._layer(entry, decode)
+            made = self._layer(entry)
         self._path.pop()
         return made
 
-    def _layer(self, entry: Any, decode: Callable[[Any, Any], Any]) -> Any:
+    def _layer(self, entry: Any) -> Any:
         kind, config = class_and_config(entry)
         custom = self._custom(entry)
         if custom is not None:
@@ -101,7 +101,7 @@ class Decoder:
             return functions.Operation(kind, config)
         _refuse_foreign(kind, entry, config)
         if kind in self.models:
-            return decode(self.models[kind], config)
+            return self._decode(self.models[kind], config, self)
         if kind not in LAYERS:
             short = _without_package(kind)
             raise UnsupportedError(
@@ -144,7 +144,11 @@ class Decoder:
 
     def _argument(self, key: Any, value: Any) -> Any:
         """The value of an argument; of a function, Keras 2 stores the name alone."""
-        named = self._named(value) if _getter(key) else None
+        if _getter(key) is None:
+            return self.values(value)
+        if isinstance(value, Mapping) and value.get("class_name") in self.models:
+            return self.layer(value)
+        named = self._named(value)
         return self.values(value) if named is None else named
 
     def _object(self, value: Mapping[str, Any]) -> Any:

@@ -130,7 +130,7 @@ def array(found: Mapping[str, Any]) -> Any:
 def entry(layer: Layer) -> dict[str, Any]:
     """The dictionary that stands for a layer: its class and its configuration."""
     cls = type(layer)
-    own = cls.__module__.startswith("seqir.layers.")
+    own = cls.__module__.startswith(("seqir.layers.", "seqir.model."))
     found = stored.store(layer, layer.get_config(), "layers", own=own)
     if own and cls.keras_module != found["module"]:  # not in Keras's register
         found |= {"module": cls.keras_module, "registered_name": cls.__name__}

@@ -179,20 +179,20 @@ def model_of(cls: type[Any], config: Mapping[str, Any], custom_objects: Any) -> 
 
     Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.
     """
-    decoder = Decoder(f"the configuration of a {cls.__name__}", custom_objects, MODELS)
+    decoder = decoder_for(f"the configuration of a {cls.__name__}", custom_objects)
     model = None
     with decoder.reasons.gather(f"model {config.get('name')!r}"):
-        model = decode(cls, config, decoder)
+        model = _decode(cls, config, decoder)
     decoder.reasons.check()
     return model
 
 
-def decode_entry(found: Any, decoder: Decoder) -> Any:
-    """The model that the dictionary of a whole model describes."""
-    return decoder.layer(found, lambda cls, config: decode(cls, config, decoder))
+def decoder_for(source: str, custom_objects: Mapping[str, Any] | None) -> Decoder:
+    """What makes layers and models of their dictionaries; `source` is the file."""
+    return Decoder(source, custom_objects, MODELS, _decode)
 
 
-def decode(cls: type[Any], config: Mapping[str, Any], decoder: Decoder) -> Any:
+def _decode(cls: type[Any], config: Mapping[str, Any], decoder: Decoder) -> Any:
     """The model of a class; None if there are reasons against it."""
     if issubclass(cls, Sequential):
         return _sequential(cls, config, decoder)
@@ -204,7 +204,7 @@ def decode(cls: type[Any], config: Mapping[str, Any], decoder: Decoder) -> Any:
 def _sequential(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
     entries = _entries(config)
     known = len(decoder.reasons)
-    layers = [decode_entry(found, decoder) for found in entries]
+    layers = [decoder.layer(found) for found in entries]
     if len(decoder.reasons) > known:
         return None
     model = cls(layers, name=config.get("name"))
@@ -218,7 +218,7 @@ def _sequential(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
 def _functional(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
     known = len(decoder.reasons)
     graph = _Graph(_entries(config))
-    layers = {name: decode_entry(e, decoder) for name, e in graph.entries.items()}
+    layers = {name: decoder.layer(e) for name, e in graph.entries.items()}
     if len(decoder.reasons) > known:
         return None
     graph.connect(layers)

@@ -24,6 +24,7 @@ class Functional(Model):
     Source: Keras 3 ``keras.Model(inputs, outputs)``.
     """
 
+    keras_module = "keras.src.models.functional"
     _input_structure: Any
     _output_structure: Any
     _calls: list[Call]

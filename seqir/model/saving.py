@@ -21,14 +21,14 @@ from seqir.errors import (
 )
 from seqir.files import staged
 from seqir.formats import archive, jsontext, legacy, shards, weights
-from seqir.formats.entries import modern, older
+from seqir.formats.entries import modern, older, release_of
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
 from seqir.formats.objects import Decoder, json_value
 from seqir.formats.training import compile_arguments, compile_config
 from seqir.layers.scope import without_values
 from seqir.model.base import Model
-from seqir.model.configuration import MODELS, decode_entry, entry
+from seqir.model.configuration import decoder_for, entry
 from seqir.train.weights import load_weights as load_safetensors
 from seqir.train.weights import save_weights as save_safetensors
 
@@ -128,9 +128,9 @@ def _load_keras(path: Path, custom: Any, compile: bool) -> Any:
     with archive.open_archive(path) as found:
         where = f"{CONFIG} in {path.name}"
         config = jsontext.parse(found.text(CONFIG), where)
-        decoder = Decoder(path.name, custom, MODELS)
+        decoder = decoder_for(path.name, custom)
         with without_values():
-            model = _made(config, decoder, path)
+            model = _made(config, _version_in(found, path), decoder, path)
         if compile:
             _compile(model, config.get("compile_config"), decoder)
         fitting = Fitting(path.name)
@@ -154,9 +154,10 @@ def _load_hdf5(path: Path, custom: Any, compile: bool) -> Any:
                 f"{path.name} holds weights and no model: make the model, and call "
                 f"its load_weights({path.name!r})"
             )
-        decoder = Decoder(path.name, custom, MODELS)
+        decoder = decoder_for(path.name, custom)
+        version = reader.attribute("", "keras_version") or "1"  # which did not say it
         with without_values():
-            model = _made(config, decoder, path)
+            model = _made(config, version, decoder, path)
         if compile:
             settings = _json_attribute(reader, "training_config", path)
             _compile(model, settings, decoder)
@@ -168,8 +169,8 @@ def _load_hdf5(path: Path, custom: Any, compile: bool) -> Any:
     return model
 
 
-def _made(config: Any, decoder: Decoder, path: Path) -> Any:
-    model = _decoded(config, decoder)
+def _made(config: Any, version: Any, decoder: Decoder, path: Path) -> Any:
+    model = _decoded(config, version, decoder)
     if not isinstance(model, Model):
         raise CorruptFileError(f"{path.name} does not hold a model")
     found = config.get("build_config")
@@ -186,14 +187,15 @@ def _made(config: Any, decoder: Decoder, path: Path) -> Any:
     return model
 
 
-def _decoded(config: Any, decoder: Decoder) -> Any:
-    """What an entry describes.
+def _decoded(config: Any, version: Any, decoder: Decoder) -> Any:
+    """What an entry describes, that was written by a version of Keras.
 
     Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.
     """
     model = None
     with decoder.reasons.gather("the configuration"):
-        model = decode_entry(modern(config), decoder)
+        found = modern(config, release_of(version) or 3, decoder.custom)
+        model = decoder.layer(found)
     decoder.reasons.check()
     return model
 
@@ -216,6 +218,14 @@ def _compile(model: Any, settings: Any, decoder: Decoder) -> None:
         arguments = compile_arguments(settings, decoder)
         model.compile(**arguments)
     decoder.reasons.check()
+
+
+def _version_in(found: archive.Archive, path: Path) -> Any:
+    """The version of Keras that wrote an archive."""
+    if METADATA not in found.names:
+        return None
+    metadata = jsontext.parse(found.text(METADATA), f"{METADATA} in {path.name}")
+    return metadata.get("keras_version") if isinstance(metadata, dict) else None
 
 
 def _weights_in(found: archive.Archive, path: Path) -> Any:
@@ -341,7 +351,10 @@ def model_from_json(
     Source: Keras 3 ``keras.models.model_from_json``.
     """
     config = jsontext.parse(json_string, "the JSON text")
-    return _decoded(config, Decoder("the JSON text", custom_objects, MODELS))
+    version = None
+    if isinstance(config, dict):  # Keras 3 does not say it
+        version = config.get("keras_version", None if "module" in config else "2")
+    return _decoded(config, version, decoder_for("the JSON text", custom_objects))
 
 
 def clone_model(model: Model, custom_objects: Mapping[str, Any] | None = None) -> Any:

@@ -39,6 +39,7 @@ class Sequential(Model):
     """
 
     checks_rebuild = True
+    keras_module = "keras"
     _input_layer: InputLayer | None
     _tensors: list[Any]
     """What comes out of each layer, once the model is built."""
