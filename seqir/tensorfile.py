@@ -1,7 +1,7 @@
 """Files of named arrays with a note: safetensors, written whole or not at all.
 
-The note is JSON. A file also holds a digest of its arrays, so that a damaged one is
-recognized and never read as if it were whole.
+The note is JSON. A file also holds a digest of its arrays and its note, so that a
+damaged one is recognized and never read as if it were whole.
 """
 
 from __future__ import annotations
@@ -20,7 +20,9 @@ from seqir.errors import CorruptFileError, ExportError, LoadError
 from seqir.files import open_file, staged
 
 NOTE: Final = "seqir"
-DIGEST: Final = "sha256"
+DIGEST: Final = "digest"
+_DIGEST_OF_ARRAYS: Final = "sha256"
+"""What seqir 0.1 wrote, which did not cover the note."""
 
 Array = np.ndarray[Any, Any]
 
@@ -38,7 +40,8 @@ def write(
     from safetensors.numpy import save_file
 
     flat = {name: np.asarray(array, order="C") for name, array in arrays.items()}
-    metadata = {NOTE: json.dumps(note), DIGEST: _digest(flat)}
+    text = json.dumps(note)
+    metadata = {NOTE: text, DIGEST: _digest(flat, text)}
     with staged(path) as scratch:
         scratch.touch()
         mode = scratch.stat().st_mode  # safetensors would make it private
@@ -73,15 +76,18 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
         raise LoadError(
             f"{target} was not written by seqir: it has no {NOTE!r} in its metadata"
         )
-    if metadata.get(DIGEST) != _digest(arrays):
-        raise CorruptFileError(
-            f"{target} is damaged: its numbers do not have their digest"
-        )
-    return arrays, _note(metadata[NOTE], target)
+    text = metadata[NOTE]
+    if DIGEST in metadata:
+        whole = metadata[DIGEST] == _digest(arrays, text)
+    else:
+        whole = metadata.get(_DIGEST_OF_ARRAYS) == _digest(arrays)
+    if not whole:
+        raise CorruptFileError(f"{target} is damaged: it does not have its digest")
+    return arrays, _note(text, target)
 
 
 def _note(text: str, target: Path) -> dict[str, Any]:
-    """The note, which the digest does not cover."""
+    """The note as a dictionary."""
     try:
         note = json.loads(text)
     except (ValueError, RecursionError) as error:
@@ -91,9 +97,9 @@ def _note(text: str, target: Path) -> dict[str, Any]:
     return note
 
 
-def _digest(arrays: Mapping[str, Array]) -> str:
-    """A hash of names, types, shapes and bytes."""
-    total = hashlib.sha256()
+def _digest(arrays: Mapping[str, Array], note: str = "") -> str:
+    """A hash of the note, and of names, types, shapes and bytes of the arrays."""
+    total = hashlib.sha256(note.encode())
     for name in sorted(arrays):
         array = np.asarray(arrays[name], order="C")
         total.update(f"{name} {array.dtype.name} {array.shape}\n".encode())

@@ -12,6 +12,7 @@ import pytest
 from model_files import Edit, copy, folder, members, model, pack, weights_file
 from refusal import Canary, refused
 
+from seqir import tensorfile
 from seqir.errors import (
     CorruptFileError,
     LoadError,
@@ -492,9 +493,9 @@ def noted(edit: Edit) -> Edit:
 
 NOTES: dict[str, tuple[Edit, type[SeqirError], str]] = {
     "no digest": (
-        lambda h: h["__metadata__"].pop("sha256") and None,
+        lambda h: [h["__metadata__"].pop(k, 0) for k in ("sha256", "digest")] and None,
         CorruptFileError,
-        "its numbers do not have their digest",
+        "it does not have its digest",
     ),
     "note is no JSON": (
         lambda h: h["__metadata__"].update(seqir="{"),
@@ -533,16 +534,33 @@ NOTES: dict[str, tuple[Edit, type[SeqirError], str]] = {
 
 @pytest.mark.parametrize("name", NOTES)
 def test_notes_of_safetensors(tmp_path: Path, name: str) -> None:
+    """The digest covers the note, but for that of the first release."""
     edit, error, words = NOTES[name]
     path = copy("m.safetensors", tmp_path)
     content = path.read_bytes()
     (length,) = struct.unpack("<Q", content[:8])
-    header = json.loads(content[8 : 8 + length])
-    header = edit(header) or header
-    path.write_bytes(safetensors(header, content[8 + length :]))
+    unsigned = _signed_as_of_old(json.loads(content[8 : 8 + length]), path)
+    path.write_bytes(safetensors(unsigned, content[8 + length :]))
     made = model()
-    load = lambda: made.load_weights(path)  # noqa: E731
-    refused(load, error, words, folder=tmp_path, model=made)
+    made.load_weights(path)  # what the first release has written
+    signed = json.loads(content[8 : 8 + length])
+    cases = [(unsigned, error, words)]
+    cases.append((signed, CorruptFileError, "it does not have its digest"))
+    for header, kind, said in cases:
+        edited = edit(header) or header
+        path.write_bytes(safetensors(edited, content[8 + length :]))
+        load = lambda: made.load_weights(path)  # noqa: E731
+        refused(load, kind, said, folder=tmp_path, model=made)
+
+
+def _signed_as_of_old(header: Any, path: Path) -> Any:
+    arrays, _ = tensorfile.read(path)
+    note = header["__metadata__"]
+    del note["digest"]
+    return {
+        **header,
+        "__metadata__": {**note, "sha256": tensorfile._digest(arrays)},
+    }
 
 
 def test_a_flipped_number_in_safetensors(tmp_path: Path) -> None:
@@ -552,7 +570,7 @@ def test_a_flipped_number_in_safetensors(tmp_path: Path) -> None:
     path.write_bytes(content)
     made = model()
     load = lambda: made.load_weights(path)  # noqa: E731
-    words = "its numbers do not have their digest"
+    words = "it does not have its digest"
     refused(load, CorruptFileError, words, folder=tmp_path, model=made)
 
 

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any, TypeVar
 
 from seqir import nest
 from seqir.callbacks.base import HOOKS, Callback, Logs, overrides
 from seqir.callbacks.history import History
 from seqir.callbacks.progbar import ProgbarLogger
-from seqir.errors import ArgumentError
+from seqir.errors import ArgumentError, LoadError
 from seqir.ir import Array
 
 T = TypeVar("T", bound=Callback)
@@ -102,14 +102,34 @@ class CallbackList:
 
         What belongs to a callback that is not here any more is left out.
         """
-        saved = list(zip(states, arrays, strict=True))
+        saved, own = list(states), list(arrays)
+        for callback, i in self._matched(saved):
+            callback.set_state(saved[i][1])
+            callback.set_arrays(own[i])
+
+    def check_state(self, states: Iterable[Sequence[Any]]) -> None:
+        """That callbacks could be given these states.
+
+        Raises: LoadError if one lacks what even a new callback knows.
+        """
+        saved = list(states)
+        for callback, i in self._matched(saved):
+            kind, state = saved[i]
+            if missing := callback.get_state().keys() - state.keys():
+                raise LoadError(
+                    f"the checkpoint was written with another {kind}: it does not know "
+                    f"its {', '.join(sorted(missing))}"
+                )
+
+    def _matched(self, saved: list[Sequence[Any]]) -> Iterator[tuple[Callback, int]]:
+        """Each callback with the place of the first state of its class that is left."""
+        rest = list(range(len(saved)))
         for callback in self.callbacks:
             kind = type(callback).__name__
-            found = next((s for s in saved if s[0][0] == kind), None)
+            found = next((i for i in rest if saved[i][0] == kind), None)
             if found is not None:
-                saved.remove(found)
-                callback.set_state(found[0][1])
-                callback.set_arrays(found[1])
+                rest.remove(found)
+                yield callback, found
 
     def restore(self) -> bool:
         """Let those that have a checkpoint of their own load it; whether one did."""

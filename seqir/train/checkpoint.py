@@ -14,7 +14,7 @@ import shutil
 import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass, field, fields
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final, Protocol
 
@@ -23,6 +23,7 @@ import numpy as np
 from seqir import dtypes, tensorfile
 from seqir.errors import (
     ArgumentError,
+    CorruptFileError,
     DTypeError,
     ExportError,
     LoadError,
@@ -39,7 +40,15 @@ if TYPE_CHECKING:
     from seqir.train.trainer import Trainer
 
 KIND: Final = "seqir checkpoint"
-_NOTED: Final = {"order", "model", "seed", "steps", "fits", "position", "callbacks"}
+_NOTED: Final[dict[str, type]] = {
+    "order": dict,
+    "model": str,
+    "seed": int,
+    "steps": int,
+    "fits": int,
+    "position": dict,
+    "callbacks": list,
+}
 _NAME: Final = re.compile(r"step-(\d+)\.safetensors")
 
 
@@ -77,6 +86,10 @@ class Run(Protocol):
 
     def notes(self) -> Notes:
         """What its callbacks know now."""
+        ...
+
+    def check(self, notes: Notes) -> None:
+        """LoadError if a callback could not go on from there."""
         ...
 
     def take_over(self, position: Position, notes: Notes) -> None:
@@ -139,13 +152,34 @@ def read_checkpoint(
     arrays, note = tensorfile.read(path)
     if note.get("kind") != KIND:
         raise LoadError(f"{path} holds a {note.get('kind')}, not a checkpoint")
-    missing = sorted(_NOTED - note.keys())
+    missing = sorted(_NOTED.keys() - note.keys())
     if missing:
         raise LoadError(
             f"{path} was written by another version of seqir: it lacks "
             f"{', '.join(missing)}"
         )
+    _check_kinds(path, note, _NOTED)
+    wanted = {name: type(value) for name, value in asdict(Position()).items()}
+    _check_kinds(path, {**dict.fromkeys(wanted), **note["position"]}, wanted)
+    for state in note["callbacks"]:
+        if [type(part) for part in state] != [str, dict]:
+            raise _odd(path, "callbacks", note["callbacks"])
     return arrays, note
+
+
+def _check_kinds(
+    path: str | os.PathLike[str], note: Mapping[str, Any], kinds: Mapping[str, type]
+) -> None:
+    for key, value in note.items():
+        if key in kinds and type(value) is not kinds[key]:
+            raise _odd(path, key, value)
+
+
+def _odd(path: str | os.PathLike[str], key: str, value: Any) -> CorruptFileError:
+    return CorruptFileError(
+        f"{path} is damaged, or of another version of seqir: its note says {key}="
+        f"{str(value)[:80]!r}"
+    )
 
 
 def take_over(
@@ -182,19 +216,34 @@ def take_over(
                 f"its {part} are not those of model {model.name!r}: {error}"
             ) from error
         pairs += zip(variables, values, strict=True)
+    notes = _notes(path, arrays, note)
+    position = {f.name: note["position"][f.name] for f in fields(Position)}
+    if compiled.run is not None:
+        compiled.run.check(notes)
+        compiled.run.take_over(Position(**position), notes)
+    # Nothing can fail any more.
     for variable, value in pairs:
         variable.assign(value)
     compiled.seed = note["seed"]
     compiled.steps = note["steps"]
     compiled.fits = note["fits"]
+
+
+def _notes(
+    path: str | os.PathLike[str], arrays: Mapping[str, Array], note: Mapping[str, Any]
+) -> Notes:
+    """What the callbacks have known: ``callbacks/<number>/<name>`` are their arrays."""
     states = [(name, state) for name, state in note["callbacks"]]
     own: list[dict[str, Array]] = [{} for _ in states]
+    numbers = {str(i): i for i in range(len(states))}
     for key, array in arrays.items():
-        if key.startswith("callbacks/"):
-            _, i, name = key.split("/", 2)
-            own[int(i)][name] = array
-    if compiled.run is not None:
-        compiled.run.take_over(Position(**note["position"]), Notes(states, own))
+        part, _, rest = key.partition("/")
+        if part == "callbacks":
+            i, _, name = rest.partition("/")
+            if i not in numbers:
+                raise _odd(path, "callbacks", note["callbacks"])
+            own[numbers[i]][name] = array
+    return Notes(states, own)
 
 
 def model_hash(model: Trainer) -> str:

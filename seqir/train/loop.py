@@ -384,6 +384,10 @@ class _Fit:
         """What the callbacks know now."""
         return Notes(self.callbacks.get_state(), self.callbacks.get_arrays())
 
+    def check(self, notes: Notes) -> None:
+        """LoadError if a callback could not go on from there."""
+        self.callbacks.check_state(notes.states)
+
     def take_over(self, position: Position, notes: Notes) -> None:
         """Go on from there."""
         self.position, self._known = position, notes
