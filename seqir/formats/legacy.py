@@ -15,6 +15,7 @@ from seqir.errors import CorruptFileError
 from seqir.formats.entries import without_slash
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, join
+from seqir.formats.pairing import stored_for
 from seqir.layers import Layer
 from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
@@ -109,9 +110,11 @@ def _take(
     held: Sequence[str],
 ) -> None:
     called = "" if name == layer.name else f", {name!r} in the file"
+    variables = weights_of(layer)
+    held = stored_for(held, layer, variables)
     fitting.take(
         f"layer {layer.name!r} ({type(layer).__name__}{called})",
-        weights_of(layer),
+        variables,
         len(held),
         lambda i, v: _read(reader, join(group, held[i]), v),
     )

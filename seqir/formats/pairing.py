@@ -1,0 +1,96 @@
+"""Which of the weights that a file keeps of a layer belongs to which of the model's.
+
+The older format keeps the weights of a model inside of a model as one list: what is
+trained first, then the rest. So the list of a base of which another part is frozen is
+in another order, and equal shapes would be swapped. The names in the file tell.
+"""
+
+from __future__ import annotations
+
+import itertools
+import re
+from collections import defaultdict
+from collections.abc import Iterable, Iterator, Sequence
+from typing import Final
+
+from seqir.layers import Layer
+from seqir.ops.tensor import Variable
+
+_NUMBER: Final = re.compile(r"_(\d+)$")
+"""What automatic names end with, except for the first."""
+
+
+def stored_for(
+    held: Sequence[str], layer: Layer, variables: Sequence[Variable]
+) -> Sequence[str]:
+    """The names that a file holds of a layer, in the order of the variables.
+
+    They belong together by their place in both lists, unless their names say otherwise
+    and a frozen part explains it.
+    """
+    ours = [_split(variable.path) for variable in variables]
+    theirs = [_split(name) for name in held]
+    index = {key: i for i, key in enumerate(ours)}
+    if len(held) != len(variables) or len(index) != len(ours):
+        return held
+    in_layers = {id(variable): i for i, variable in enumerate(layer.weights)}
+    owners = [[*dict.fromkeys(o for o, _ in names)] for names in (theirs, ours)]
+    for owner_of in _pairs(*owners):
+        keys = [(owner_of.get(owner, ""), leaf) for owner, leaf in theirs]
+        if set(keys) != index.keys():
+            continue
+        found = [variables[index[key]] for key in keys]
+        if _explained(found, [in_layers[id(variable)] for variable in found]):
+            names = dict(zip(keys, held, strict=True))
+            return [names[key] for key in ours]
+    return held
+
+
+def _split(name: str) -> tuple[str, str]:
+    """The layer and the weight in a name; TensorFlow has numbers of outputs behind."""
+    owner, _, leaf = name.rpartition("/")
+    return owner, leaf.partition(":")[0]
+
+
+def _pairs(theirs: Sequence[str], ours: Sequence[str]) -> Iterator[dict[str, str]]:
+    """Ways to find the layers of a file in the model by their names, the best first."""
+    yield {name: name for name in theirs if name in ours}
+    known = {_last(name): name for name in ours}  # Keras 2 has no path
+    for spelling in (_last, _without_number):  # what was loaded may get a number
+        found = ((name, spelling(name)) for name in theirs)
+        yield {name: known[short] for name, short in found if short in known}
+    yield _by_number(theirs, ours)
+
+
+def _last(name: str) -> str:
+    return name.rpartition("/")[2]
+
+
+def _without_number(name: str) -> str:
+    return _NUMBER.sub("", _last(name))
+
+
+def _by_number(theirs: Sequence[str], ours: Sequence[str]) -> dict[str, str]:
+    """Layers with automatic names, which count on from what the process has made."""
+    there, here = _numbered(theirs), _numbered(ours)
+    return {
+        name: other
+        for base, names in there.items()
+        for name, other in zip(names, here.get(base, ()), strict=False)
+    }
+
+
+def _numbered(names: Iterable[str]) -> dict[str, list[str]]:
+    """Names that differ in their number alone, in the order of that."""
+    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
+    for name in names:
+        number = _NUMBER.search(name)
+        found[_without_number(name)].append((int(number[1]) if number else 0, name))
+    return {base: [name for _, name in sorted(own)] for base, own in found.items()}
+
+
+def _explained(found: Sequence[Variable], order: Sequence[int]) -> bool:
+    """Whether a list is in the order of the layers, apart from what is frozen."""
+    falls = [i for i, (a, b) in enumerate(itertools.pairwise(order), 1) if b < a]
+    first = falls[0] if falls else 0
+    return len(falls) < 2 and all(v.trainable_by_design for v in found[:first])
