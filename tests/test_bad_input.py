@@ -216,7 +216,7 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
     ("a tensor from outside", lambda: tensor_from_outside(), GraphError,
      "cannot be used inside a layer's call"),
     ("floatx", lambda: seqir.config.set_floatx("int8"), ArgumentError, "floatx must"),
-    ("no super().__init__", lambda: NoInit(), ArgumentError,
+    ("no super().__init__", lambda: NoInit()(ones(1, 2)), ArgumentError,
      r"call super\(\).__init__\(\)"),
     ("no call", lambda: layers.Layer()(ones(2, 2)), NotImplementedError,
      "Layer has no call method"),

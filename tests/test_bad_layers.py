@@ -42,6 +42,16 @@ class Adding(k.Layer):
         return x
 
 
+class Holding(k.Layer):
+    def __init__(self, inner: Any) -> None:
+        super().__init__()
+
+
+class Unnamed(k.Layer):
+    def __init__(self, *units: int) -> None:
+        super().__init__()
+
+
 def after(layer: Any, first: Any, second: Any) -> Any:
     """The layer built on one input and called on another."""
     return lambda: (layer()(first), layer_of(layer, first)(second))
@@ -355,6 +365,10 @@ CONFIGS: list[Case] = [
     ("an activation that is no layer", lambda: k.Dense(
      2, activation={"class_name": "Nope", "config": {}}), ArgumentError,
      "activation 'Nope' is no layer of seqir"),
+    ("an argument that is no plain data", lambda: Holding(k.Dense(1)).get_config(),
+     UnsupportedError, "argument inner of layer 'holding.*' is .* no plain data"),
+    ("arguments without names", lambda: Unnamed(1, 2).get_config(), UnsupportedError,
+     "made with positional arguments that have no name"),
 ]  # fmt: skip
 
 CASES = [*ARGUMENTS, *INPUTS, *STACKS, *CONFIGS]

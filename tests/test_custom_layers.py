@@ -436,15 +436,6 @@ def test_a_subclassed_model() -> None:
 # What goes wrong, and what it says.
 
 
-def test_attributes_before_the_constructor() -> None:
-    class Early(Layer):
-        def __init__(self) -> None:
-            self.units = 3
-
-    with pytest.raises(ArgumentError, match=r"call super\(\).__init__\(\) in Early"):
-        Early()
-
-
 def test_a_layer_without_call() -> None:
     class Nothing(Layer):
         pass

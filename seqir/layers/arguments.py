@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
@@ -11,9 +11,12 @@ from seqir import activations, config, dtypes
 from seqir.errors import ArgumentError, DTypeError
 from seqir.ir import Array
 from seqir.layers.configuration import policy_name
-from seqir.ops.tensor import KerasTensor, Variable
+from seqir.ops.tensor import KerasTensor, Tensor, Variable
 from seqir.stored import unstore
 from seqir.tensortype import TensorType
+
+if TYPE_CHECKING:
+    from seqir.layers.base import Layer
 
 
 def policy(dtype: Any) -> tuple[str, str]:
@@ -80,6 +83,31 @@ def _stored_activation(found: Mapping[str, Any]) -> Any:
     if not isinstance(cls, type):
         raise ArgumentError(f"activation {name!r} is no layer of seqir")
     return cls.from_config(config)  # type: ignore[attr-defined]
+
+
+def with_training(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], outer: bool
+) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
+    """Arguments with `training` filled in, and what it is for layers inside.
+
+    Raises: ArgumentError if it is neither true nor false.
+    """
+    names = layer._call_arguments
+    place = names.index("training") if "training" in names else len(args)
+    given = args[place] if place < len(args) else kwargs.get("training")
+    if not isinstance(given, bool | int | np.bool_ | None):
+        shown = "a tensor" if isinstance(given, Tensor) else repr(given)
+        raise ArgumentError(
+            f"training of layer {layer.name!r} must be True or False, got {shown}; "
+            "several inputs go into one list"
+        )
+    training = outer if given is None else bool(given)
+    if place < len(args):
+        return (*args[:place], training, *args[place + 1 :]), kwargs, training
+    kwargs = {k: v for k, v in kwargs.items() if k != "training"}
+    if "training" in names:
+        kwargs["training"] = training
+    return args, kwargs, training
 
 
 def numeric_array(value: Any, path: str) -> Array:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from functools import cached_property
-from typing import Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
@@ -32,6 +32,7 @@ from seqir.layers import (
     eager,
     fields,
     penalties,
+    recorded,
     scope,
 )
 from seqir.layers.keywords import Keywords
@@ -61,6 +62,10 @@ class _State:
     _keys: random.SeedGenerator
     """Seed and step of calls on arrays."""
     _trainable: bool
+    _handed_on: dict[str, Any]
+    """Arguments that the ``__init__`` of seqir's class got, as it got them."""
+    _made_with: dict[str, Any]
+    """Arguments of an ``__init__`` of the user's, as they were given."""
 
 
 class Layer(_State, Keywords):
@@ -84,7 +89,6 @@ class Layer(_State, Keywords):
     the model; inside another layer's `call` it is traced with it.
     """
 
-    _fields: ClassVar[dict[str, Any]] = {}
     min_ndim: ClassVar[int | None] = None
     """Smallest rank of an input, for the error message."""
     ndim: ClassVar[int | None] = None
@@ -93,6 +97,7 @@ class Layer(_State, Keywords):
     """Takes one tensor and says so when it gets a list."""
     checks_rebuild: ClassVar[bool] = False
     """`build` runs again on a built layer, to compare the shapes."""
+    _is_recorded: ClassVar[bool] = False
     keras_module: ClassVar[str] = "keras.layers"
     """Where Keras has the layer of that name; its files say it."""
 
@@ -100,14 +105,26 @@ class Layer(_State, Keywords):
         super().__init_subclass__(**kwargs)
         if "build" in cls.__dict__:
             cls.build = once(cls.build)
-        if "__init__" in cls.__dict__:
-            return
-        own = fields.collect(cls)
-        if own or "_fields" not in cls.__dict__:
-            cls._fields = {**cls._fields, **own}
-        if own:
-            cls.__init__ = _init_from_fields  # type: ignore[method-assign]
-            cls.__signature__ = fields.signature(cls._fields)  # type: ignore[attr-defined]
+        fields.declare(cls)
+        recorded.declare(cls)
+
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        """A layer that attributes can be set on, even before ``super().__init__()``."""
+        layer = object.__new__(cls)
+        layer.__dict__.update(
+            _own_variables=[],
+            _layers=[],
+            _sessions={},
+            _losses=[],
+            _keys=random.SeedGenerator(),
+            _building=False,
+            _handed_on={},
+            _made_with=recorded.of_call(cls, args, kwargs),
+            built=False,
+            calls=[],
+            revision=0,
+        )
+        return layer
 
     def __init__(
         self,
@@ -125,18 +142,7 @@ class Layer(_State, Keywords):
             raise ArgumentError(
                 f"Expected trainable to be a boolean, got {trainable!r}"
             )
-        self.__dict__.update(
-            _own_variables=[],
-            _layers=[],
-            _sessions={},
-            _losses=[],
-            _keys=random.SeedGenerator(),
-            _trainable=trainable,
-            _building=False,
-            built=False,
-            calls=[],
-            revision=0,
-        )
+        self.__dict__["_trainable"] = trainable
         self.name = naming.auto_name(kind) if name is None else check_name(name)
         self.variable_dtype, self.compute_dtype = arguments.policy(dtype)
         self.autocast = autocast
@@ -368,7 +374,9 @@ class Layer(_State, Keywords):
             self._ensure_built(args, kwargs)
             masks = nest.map_structure(lambda x: getattr(x, "mask", None), args[:1])
             mask = masks[0] if masks else None
-            args, kwargs, training = self._with_training(args, kwargs, b.training)
+            args, kwargs, training = arguments.with_training(
+                self, args, kwargs, b.training
+            )
             checks.check_call(self, args, kwargs)
             if (
                 "mask" in self._call_arguments
@@ -387,29 +395,8 @@ class Layer(_State, Keywords):
                     penalties.add_activity(self, outputs)
                 return self._with_mask(args, mask, outputs)
         except SeqirError as error:
-            _add_note(error, self._note(args))
+            checks.add_note(error, self._note(args))
             raise
-
-    def _with_training(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], outer: bool
-    ) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
-        """Arguments with `training` filled in, and what it is for layers inside."""
-        names = self._call_arguments
-        place = names.index("training") if "training" in names else len(args)
-        given = args[place] if place < len(args) else kwargs.get("training")
-        if not isinstance(given, bool | int | np.bool_ | None):
-            shown = "a tensor" if isinstance(given, Tensor) else repr(given)
-            raise ArgumentError(
-                f"training of layer {self.name!r} must be True or False, got {shown}; "
-                "several inputs go into one list"
-            )
-        training = outer if given is None else bool(given)
-        if place < len(args):
-            return (*args[:place], training, *args[place + 1 :]), kwargs, training
-        kwargs = {k: v for k, v in kwargs.items() if k != "training"}
-        if "training" in names:
-            kwargs["training"] = training
-        return args, kwargs, training
 
     @property
     def _weights_dtype(self) -> str | None:
@@ -500,11 +487,6 @@ class Layer(_State, Keywords):
         if isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
             return
-        if "_layers" not in self.__dict__:
-            raise ArgumentError(
-                f"call super().__init__() in {type(self).__name__}.__init__ before "
-                "setting attributes"
-            )
         self._track(value)
         object.__setattr__(self, name, value)
         if self.built:
@@ -549,13 +531,30 @@ class Layer(_State, Keywords):
     # Configuration.
 
     def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal, unbuilt layer."""
+        """The arguments that make an equal, unbuilt layer.
+
+        Those of an ``__init__`` of your own are in it as they were given, unless you
+        define `get_config` yourself.
+
+        Raises: UnsupportedError if one of them is more than plain data.
+        """
+        config = self._described()
+        if type(self).get_config is Layer.get_config and type(self)._is_recorded:
+            return recorded.config(self, config)
+        return config
+
+    def _described(self) -> dict[str, Any]:
+        """The arguments that seqir's class knows of, as plain data."""
         base = {
             "name": self.name,
             "trainable": self.trainable,
             "dtype": configuration.policy(self.variable_dtype, self.compute_dtype),
         }
-        return base | self._config_of(type(self)._fields)
+        if self.activity_regularizer is not None:
+            base["activity_regularizer"] = regularizers.serialize(
+                self.activity_regularizer
+            )
+        return base | self._config_of(fields.described(type(self)))
 
     def _config_of(self, names: Iterable[str]) -> dict[str, Any]:
         """These arguments as plain data."""
@@ -567,7 +566,16 @@ class Layer(_State, Keywords):
 
         Raises: UnsupportedError for what only Keras's layer of that name can be.
         """
-        return cls(**configuration.arguments(cls, config))
+        return configuration.made(cls, config)
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _SET_BY_INIT and "name" not in self.__dict__:
+                raise ArgumentError(
+                    f"call super().__init__() in {type(self).__name__}.__init__"
+                )
+            return object.__getattribute__(self, name)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: everything but sessions."""
@@ -577,28 +585,6 @@ class Layer(_State, Keywords):
         return f"<{type(self).__name__} name={self.name}, built={self.built}>"
 
 
-def _init_from_fields(self: Any, *args: Any, **kwargs: Any) -> None:
-    kind = type(self).__name__
-    values, base = fields.bind(kind, type(self)._fields, args, kwargs)
-    for word in fields.BASE_KEYWORDS:  # fields of some layers, for their place
-        if word in values:
-            base[word] = values.pop(word)
-    initializers = (c.__dict__.get("__init__") for c in type(self).__mro__)
-    plain = next(i for i in initializers if i not in (None, _init_from_fields))
-    plain(self, **base)
-    for name, value in values.items():
-        setattr(self, name, value)
-    try:
-        checks.check_getters(values)
-        self.setup()
-    except SeqirError as error:
-        _add_note(error, f"in layer {self.name!r} ({kind})")
-        raise
-
-
-def _add_note(error: SeqirError, note: str) -> None:
-    if note not in getattr(error, "__notes__", ()):
-        error.add_note(note)
-
+_SET_BY_INIT = ("name", "variable_dtype", "compute_dtype", "autocast", "_trainable")
 
 Initializer = Callable[..., Any] | str | None

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqir import constraints, initializers, nest, regularizers
-from seqir.errors import ArgumentError, ShapeError
+from seqir.errors import ArgumentError, SeqirError, ShapeError
 from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
@@ -53,6 +53,12 @@ def integers(name: str, value: Any) -> tuple[int, ...]:
 
 def _is_int(value: Any) -> bool:
     return isinstance(value, int | np.integer)
+
+
+def add_note(error: SeqirError, note: str) -> None:
+    """Say more about where an error lies, once."""
+    if note not in getattr(error, "__notes__", ()):
+        error.add_note(note)
 
 
 def check_getters(values: dict[str, Any]) -> None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Mapping
 from typing import TYPE_CHECKING, Any, Final
 
@@ -108,6 +109,24 @@ def arguments(cls: type[Layer], config: Mapping[str, Any]) -> dict[str, Any]:
                 f"{cls.__name__} of seqir has no {name!r}, which is {value!r} here"
             )
     return kept
+
+
+def made(cls: type[Layer], config: Mapping[str, Any]) -> Any:
+    """A layer with these arguments.
+
+    Whether it is trained is set afterwards if its ``__init__`` does not take that;
+    name and element type, if it does not take them, it chooses itself.
+    """
+    given = arguments(cls, config)
+    parameters = inspect.signature(cls).parameters
+    left: dict[str, Any] = {}
+    if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
+        words = ("name", "trainable", "dtype")
+        left = {k: given.pop(k) for k in words if k in given and k not in parameters}
+    layer = cls(**given)
+    if not left.get("trainable", True):
+        layer.trainable = False
+    return layer
 
 
 def _is_array(value: Any) -> bool:

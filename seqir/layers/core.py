@@ -11,6 +11,7 @@ from seqir.layers.arguments import sizes
 from seqir.layers.base import Initializer, Layer
 from seqir.layers.checks import check_getters
 from seqir.layers.keywords import keyword
+from seqir.layers.recorded import noted
 from seqir.ops.call import Call
 from seqir.ops.tensor import KerasTensor
 from seqir.tensortype import TensorType
@@ -99,7 +100,7 @@ class InputLayer(Layer):
             f"{self.name!r} is an input: start a model with it, do not call it"
         )
 
-    def get_config(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         """The arguments that make an equal input."""
         return {
             "batch_shape": tuple(
@@ -223,6 +224,7 @@ class Embedding(Layer):
 
     single_input = True
 
+    @noted
     def __init__(
         self,
         input_dim: int,
@@ -266,7 +268,7 @@ class Embedding(Layer):
     def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
-    def get_config(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         names = (
             "input_dim",
             "output_dim",
@@ -275,7 +277,7 @@ class Embedding(Layer):
             "embeddings_constraint",
             "mask_zero",
         )
-        return super().get_config() | self._config_of(names)
+        return super()._described() | self._config_of(names)
 
 
 class Activation(Layer):

@@ -3,14 +3,22 @@
 A layer class that annotates attributes and has no ``__init__`` gets one: positional
 arguments in the order of the fields, then keywords, then the keywords of `Layer`
 itself (``name``, ``dtype``, ``trainable``, ...). So every argument is written once.
+
+The ``__init__`` that a class gets belongs to that class: it takes the fields up to the
+next ``__init__`` that somebody wrote, and passes everything else on to that one, whose
+positional arguments come first.
 """
 
 from __future__ import annotations
 
+import functools
 import inspect
+import operator
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from seqir.errors import ArgumentError, did_you_mean
+from seqir.errors import ArgumentError, SeqirError, did_you_mean
+from seqir.layers import checks
 
 BASE_KEYWORDS = (
     "name",
@@ -26,10 +34,12 @@ BASE_KEYWORDS = (
     "input_dtype",
 )
 REQUIRED = inspect.Parameter.empty
+Fields = dict[str, Any]
+"""Names of arguments, and their defaults or `REQUIRED`."""
 
 
-def collect(cls: type) -> dict[str, Any]:
-    """The fields that a class declares itself: {name: default or REQUIRED}."""
+def collect(cls: type) -> Fields:
+    """The fields that a class declares itself."""
     return {
         name: cls.__dict__.get(name, REQUIRED)
         for name, kind in inspect.get_annotations(cls).items()
@@ -37,46 +47,149 @@ def collect(cls: type) -> dict[str, Any]:
     }
 
 
-def signature(fields: dict[str, Any]) -> inspect.Signature:
-    """The signature that help() shows."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    own = [
-        inspect.Parameter(name, kind, default=default)
-        for name, default in fields.items()
-    ]
-    rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
-    return inspect.Signature([*own, rest])
+def declare(cls: Any) -> None:
+    """Give a class its fields, and the ``__init__`` that takes them.
+
+    One with an ``__init__`` of its own has neither: its annotations are for readers.
+    """
+    cls._own_fields = {} if "__init__" in cls.__dict__ else collect(cls)
+    if "__init__" not in cls.__dict__:
+        taken = _taken(cls)
+        if cls._own_fields or taken.keys() - getattr(cls.__init__, "fields", ()):
+            cls.__init__ = _initializer(cls, taken)
+    # help() would look at __new__ first, which takes anything.
+    _, *parameters = inspect.signature(cls.__init__).parameters.values()
+    cls.__signature__ = inspect.Signature(parameters)
 
 
-def bind(
-    kind: str, fields: dict[str, Any], args: tuple[Any, ...], kwargs: dict[str, Any]
+def described(cls: Any) -> list[str]:
+    """The fields of a class and of all above it: what its configuration has."""
+    declared = (c.__dict__.get("_own_fields", {}) for c in reversed(cls.__mro__))
+    return list(dict.fromkeys(name for own in declared for name in own))
+
+
+def _taken(cls: Any) -> Fields:
+    """Fields of a class and of those above it, up to an ``__init__`` in words."""
+    found: list[Fields] = []
+    for above in cls.__mro__:
+        made = above.__dict__.get("__init__")
+        if made is not None and not hasattr(made, "fields"):
+            break
+        found.append(above.__dict__.get("_own_fields", {}))
+    return functools.reduce(operator.or_, reversed(found), {})
+
+
+def _initializer(cls: type, taken: Fields) -> Callable[..., None]:
+    """The ``__init__`` of a class that takes these fields."""
+
+    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+        kind = type(self)
+        later = [*_initializers_after(kind, cls)]
+        given, rest = _sort(kind.__name__, taken, places, later, args, kwargs)
+        if kind._is_recorded:
+            self._handed_on.update(given)
+        values = {name: given.get(name, taken[name]) for name in taken}
+        for name in values.keys() & set(
+            BASE_KEYWORDS
+        ):  # of some layers, for their place
+            rest[name] = values.pop(name)
+        for name, value in values.items():
+            setattr(self, name, value)
+        later[0](self, **rest)
+        try:
+            checks.check_getters(values)
+            if not any(hasattr(init, "fields") for init in later):
+                self.setup()
+        except SeqirError as error:
+            checks.add_note(error, f"in layer {self.name!r} ({kind.__name__})")
+            raise
+
+    signature = _signature(cls, taken)
+    places = _names(signature, _POSITIONAL)
+    made: Any = initialize
+    made.__name__ = "__init__"
+    made.fields = tuple(taken)
+    made.__qualname__ = f"{cls.__qualname__}.__init__"
+    made.__signature__ = signature
+    return made
+
+
+def _initializers_after(kind: type, cls: type) -> Iterator[Callable[..., None]]:
+    """What is to be called once `cls` has taken its fields, in the order of `kind`."""
+    order = kind.__mro__
+    taken = True
+    for above in order[order.index(cls) + 1 :]:
+        init = above.__dict__.get("__init__")
+        if init is None:
+            continue
+        taken = taken and hasattr(init, "fields") and issubclass(cls, above)
+        if not taken:
+            yield init
+
+
+def _sort(
+    kind: str,
+    fields: Fields,
+    places: Sequence[str],
+    later: Iterable[Callable[..., None]],
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
-    """Sort arguments into fields and base keywords.
+    """Arguments that are fields, and those for the ``__init__``s that come later.
 
     Raises: ArgumentError for too many, unknown, double or missing arguments.
     """
-    if len(args) > len(fields):
+    if len(args) > len(places):
         raise ArgumentError(
-            f"{kind} takes {len(fields)} positional arguments "
-            f"({', '.join(fields)}), got {len(args)}"
+            f"{kind} takes {len(places)} positional arguments "
+            f"({', '.join(places)}), got {len(args)}"
         )
-    bound = dict(zip(fields, args, strict=False))
-    if twice := bound.keys() & kwargs.keys():
+    placed = dict(zip(places, args, strict=False))
+    if twice := placed.keys() & kwargs.keys():
         raise ArgumentError(f"{kind} got the argument {min(twice)!r} twice")
-    base = {k: v for k, v in kwargs.items() if k in BASE_KEYWORDS and k not in fields}
-    check_known(kind, kwargs, (*fields, *BASE_KEYWORDS))
-    bound.update((k, v) for k, v in kwargs.items() if k not in base)
+    kwargs = placed | kwargs
+    given = {k: v for k, v in kwargs.items() if k in fields}
+    rest = {k: v for k, v in kwargs.items() if k not in fields}
+    if rest.keys() - set(BASE_KEYWORDS):
+        others = [name for init in later for name in _own_names(init)]
+        check_known(kind, rest, (*fields, *others, *BASE_KEYWORDS))
     for name, default in fields.items():
-        if name not in bound:
-            if default is REQUIRED:
-                raise ArgumentError(f"{kind} needs the argument {name!r}")
-            bound[name] = default
-    return {name: bound[name] for name in fields}, base
+        if name not in given and default is REQUIRED:
+            raise ArgumentError(f"{kind} needs the argument {name!r}")
+    return given, rest
+
+
+_POSITIONAL = (inspect.Parameter.POSITIONAL_OR_KEYWORD,)
+_NAMED = (*_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
+
+
+def _names(signature: inspect.Signature, kinds: Any = _NAMED) -> list[str]:
+    """The arguments of an ``__init__`` that are of these kinds."""
+    _, *parameters = signature.parameters.values()
+    return [p.name for p in parameters if p.kind in kinds]
+
+
+def _own_names(init: Callable[..., None]) -> list[str]:
+    return _names(inspect.signature(init))
+
+
+def _signature(cls: type, fields: Fields) -> inspect.Signature:
+    """The signature that help() shows: what the next ``__init__`` takes comes first."""
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    following = inspect.signature(next(_initializers_after(cls, cls))).parameters
+    found = [p for p in following.values() if p.kind is kind and p.name not in fields]
+    for name, default in fields.items():
+        if default is REQUIRED and found[-1].default is not REQUIRED:
+            kind = inspect.Parameter.KEYWORD_ONLY
+        found.append(inspect.Parameter(name, kind, default=default))
+    rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+    return inspect.Signature([*found, rest])
 
 
 def known_to(cls: type) -> tuple[str, ...]:
-    """Keywords of the class's own ``__init__``, and those of all layers."""
-    return (*inspect.signature(cls).parameters, *BASE_KEYWORDS)
+    """Keywords of every ``__init__`` of a class and those above it."""
+    written = (c.__dict__["__init__"] for c in cls.__mro__ if "__init__" in c.__dict__)
+    return (*(name for init in written for name in _own_names(init)), *BASE_KEYWORDS)
 
 
 def check_known(kind: str, kwargs: dict[str, Any], known: tuple[str, ...]) -> None:

@@ -14,6 +14,7 @@ from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.layers.base import Layer
 from seqir.layers.checks import integers
+from seqir.layers.recorded import noted
 from seqir.shapes import format_shape
 
 
@@ -72,6 +73,7 @@ class Normalization(Layer):
     supports_masking = True
     single_input = True
 
+    @noted
     def __init__(
         self,
         axis: Any = -1,
@@ -214,13 +216,13 @@ class Normalization(Layer):
         kept = tuple(self._sizes.values())
         return np.broadcast_to(pair[which], kept).reshape(self._column)
 
-    def get_config(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         """The arguments that make an equal, unbuilt layer."""
         mean, variance = (
             (v.tolist() for v in self._given) if self._given else (None,) * 2
         )
         own = {"mean": mean, "variance": variance, "invert": self.invert}
-        return super().get_config() | {"axis": list(self.axis)} | own
+        return super()._described() | {"axis": list(self.axis)} | own
 
 
 def _broadcasts(found: tuple[int, ...], to: tuple[int, ...]) -> bool:

@@ -66,9 +66,9 @@ class _SpatialDropout(_Dropping):
         shape = [1 if i in pixels else None for i in range(x.ndim)]
         return random.dropout(x, self.rate, shape, self.seed_generator)
 
-    def get_config(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         """The arguments; Keras's layer has no `trainable`, and nothing to train."""
-        config = super().get_config()
+        config = super()._described()
         del config["trainable"]
         return config
 
@@ -208,6 +208,11 @@ class ActivityRegularization(Layer):
 
     def setup(self) -> None:
         self.activity_regularizer = regularizers.L1L2(self.l1, self.l2)
+
+    def _described(self) -> dict[str, Any]:
+        config = super()._described()
+        del config["activity_regularizer"]  # l1 and l2 say it
+        return config
 
     def call(self, x: Any) -> Any:
         return x

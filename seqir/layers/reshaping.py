@@ -165,9 +165,9 @@ class ZeroPadding1D(_ZeroPadding):
 
     ndim = 3
 
-    def get_config(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         """The arguments; the one axis has a pair of its own."""
-        return super().get_config() | {"padding": self.padding[0]}
+        return super()._described() | {"padding": self.padding[0]}
 
 
 class ZeroPadding2D(_ZeroPadding):
@@ -216,9 +216,9 @@ class Cropping1D(_Cropping):
 
     cropping: Any = (1, 1)
 
-    def get_config(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, Any]:
         """The arguments; the one axis has a pair of its own."""
-        return super().get_config() | {"cropping": self.cropping[0]}
+        return super()._described() | {"cropping": self.cropping[0]}
 
 
 class Cropping2D(_Cropping):

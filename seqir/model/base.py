@@ -52,11 +52,12 @@ class Model(Trainer):
     _runner: Runner
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        kind: Any = cls
         if cls is Model and (args or {"inputs", "outputs"} & kwargs.keys()):
             from seqir.model.functional import Functional
 
-            return object.__new__(Functional)
-        return object.__new__(cls)
+            kind = Functional
+        return super().__new__(kind, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args:
@@ -404,10 +405,6 @@ class Model(Trainer):
     def to_ir(self) -> str:
         """The text form of the graph."""
         return str(self.graph())
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that describe the model."""
-        return {"name": self.name, "trainable": self.trainable}
 
     @classmethod
     def from_config(

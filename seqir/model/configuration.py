@@ -198,7 +198,7 @@ def _decode(cls: type[Any], config: Mapping[str, Any], decoder: Decoder) -> Any:
         return _sequential(cls, config, decoder)
     if issubclass(cls, Functional) or "input_layers" in config:
         return _functional(cls, config, decoder)
-    return cls(**decoder.values(config))
+    return configuration.made(cls, decoder.values(config))
 
 
 def _sequential(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:

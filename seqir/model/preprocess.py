@@ -5,11 +5,12 @@ from __future__ import annotations
 import functools
 import json
 from collections.abc import Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from seqir import config, dtypes, ops
-from seqir.errors import ArgumentError, ShapeError, did_you_mean
+from seqir.errors import ArgumentError, ShapeError, UnsupportedError, did_you_mean
 from seqir.images.imagenet import MODES, preprocess_input
 from seqir.ir import Builder
 from seqir.layers import CenterCrop, Layer, Resizing
@@ -161,7 +162,8 @@ def _own_input(item: Any) -> InputLayer | None:
 def _shown(step: Any) -> Any:
     """A step as plain data: the name of a mode or function, or a configuration."""
     if isinstance(step, Layer):
-        return {"class_name": type(step).__name__, "config": step.get_config()}
+        with suppress(UnsupportedError):
+            return {"class_name": type(step).__name__, "config": step.get_config()}
     modes = {function: name for name, function in _SCALINGS.items()}
     return modes.get(step) or getattr(step, "__qualname__", repr(step))
 
