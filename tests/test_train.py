@@ -729,9 +729,6 @@ def test_what_is_missing_is_said() -> None:
     model.compile("adam", "mse")
     with pytest.raises(ArgumentError, match="x holds no array, got None"):
         model.train_on_batch(None)
-    model.trainable = False
-    with pytest.raises(GraphError, match="has no weight to train"):
-        model.fit(X, np.ones((12, 3)), verbose=0)
 
 
 def test_wrong_structures_of_outputs() -> None:

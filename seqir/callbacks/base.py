@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import sys
-from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
@@ -11,8 +10,8 @@ import numpy as np
 from seqir.errors import ArgumentError
 from seqir.ir import Array
 
-Logs = Mapping[str, Any]
-"""Loss and metrics by name. Of a batch, they come from the device when read."""
+Logs = dict[str, Any]
+"""Loss and metrics by name, as Python floats."""
 
 
 class Callback:
@@ -29,6 +28,8 @@ class Callback:
 
     model: Any = None
     params: dict[str, Any] = {}
+    handles_nan: bool = False
+    """Whether it does something about a loss that is not finite; `fit` lets it."""
     saves_state: bool = False
     """Whether it writes checkpoints: such callbacks come after all the others."""
 

@@ -210,7 +210,7 @@ class CallbackList:
             hook(*args)
 
     def _call_batch(self, name: str, batch: int, logs: Logs | None) -> None:
-        """Logs stay as they are: reading them may have to wait for the device."""
+        """All of them get one dict, which is theirs to keep."""
         for hook in self._listeners[name]:
             hook(batch, {} if logs is None else logs)
 

@@ -11,7 +11,7 @@ from seqir.errors import NonFiniteLossError
 class TerminateOnNaN(Callback):
     """Stops after a batch whose loss is NaN or infinite.
 
-    It reads the loss of every batch, so it waits for the device after each.
+    `fit` leaves such losses to it, whatever its ``on_nan`` says.
 
     Args:
         raise_error: whether to raise instead, so that nothing else is called.
@@ -19,6 +19,8 @@ class TerminateOnNaN(Callback):
     Raises: NonFiniteLossError, in training, if `raise_error`.
     Source: Keras 3 ``keras.callbacks.TerminateOnNaN``.
     """
+
+    handles_nan = True
 
     def __init__(self, raise_error: bool = False) -> None:
         self.raise_error = raise_error

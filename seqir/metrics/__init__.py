@@ -45,6 +45,7 @@ from seqir.metrics.accuracy import (
 )
 from seqir.metrics.base import (
     Metric,
+    held,
 )
 from seqir.metrics.confusion import (
     FalseNegatives,
@@ -170,6 +171,7 @@ __all__ = [
     "concordance_correlation",
     "deserialize",
     "get",
+    "held",
     "hinge",
     "huber",
     "kl_divergence",

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
 from seqir import config, dtypes, initializers, naming
@@ -114,14 +114,24 @@ class Metric:
 
     def initial_values(self) -> dict[Variable, Array]:
         """What each variable of the state starts with, in order."""
+        found = list(held(self))
+        self._notice(found)
         values = dict(self._initial)
-        for attribute in vars(self).values():
-            for item in (
-                attribute if isinstance(attribute, list | tuple) else [attribute]
-            ):
-                if isinstance(item, Metric):
-                    values.update(item.initial_values())
+        for metric in found:
+            if isinstance(metric, Metric):
+                values.update(metric.initial_values())
         return values
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        object.__setattr__(self, name, value)
+        if "_initial" in vars(self):
+            self._notice(_found([value]))
+
+    def _notice(self, items: Iterable[Variable | Metric]) -> None:
+        """Remember what variables that were not made by `add_variable` start with."""
+        for item in items:
+            if isinstance(item, Variable):
+                self._initial.setdefault(item, item.array)
 
     @property
     def variables(self) -> list[Variable]:
@@ -148,6 +158,27 @@ class Metric:
 
     def __repr__(self) -> str:
         return f"<{type(self).__name__} name={self.name}>"
+
+
+def held(owner: Any) -> Iterator[Variable | Metric]:
+    """The variables and metrics that an object has as attributes.
+
+    They may lie in lists, tuples, sets and dicts, which may lie in each other.
+    """
+    return _found([value for name, value in vars(owner).items() if name != "_initial"])
+
+
+def _found(values: list[Any]) -> Iterator[Variable | Metric]:
+    seen: set[int] = set()
+    todo = values[::-1]
+    while todo:
+        value = todo.pop()
+        if isinstance(value, Variable | Metric):
+            yield value
+        elif isinstance(value, Mapping | list | tuple | set) and id(value) not in seen:
+            seen.add(id(value))
+            inside = value.values() if isinstance(value, Mapping) else value
+            todo.extend(reversed(list(inside)))
 
 
 def _dtype(dtype: Any) -> str:

@@ -79,9 +79,15 @@ class MeanMetricWrapper(Mean):
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take the function's values on one batch into account."""
         values = self.fn(y_true, y_pred, **self.kwargs)
-        mask = getattr(y_pred, "mask", None)
-        if mask is not None:
-            sample_weight = _masked(sample_weight, ops.cast(mask, self.dtype))
+        masks = [getattr(y_pred, "mask", None)]
+        if sample_weight is not None:  # without weights all values count, as in Keras
+            counted = getattr(self.fn, "counted", None)
+            if counted is not None:
+                masks.append(counted(y_true, values, **self.kwargs))
+            masks.append(getattr(values, "mask", None))
+        for mask in masks:
+            if mask is not None:
+                sample_weight = _masked(sample_weight, ops.cast(mask, self.dtype))
         super().update_state(values, sample_weight)
 
     def get_config(self) -> dict[str, Any]:

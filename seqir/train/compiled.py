@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any
 
 from seqir import optimizers, runtime
@@ -45,6 +46,7 @@ class Compiled:
         self._state: tuple[int, ...] = ()
         self._steps: dict[Any, Step] = {}
         self._feeders: dict[bool, Feeder] = {}
+        self._gathers = False
 
     @property
     def outputs(self) -> Outputs:
@@ -89,7 +91,10 @@ class Compiled:
         key = (training, cut, types)
         found = self._steps.get(key)
         if found is None or found.stale:
+            first = not self.objective.built
             traced = trace_step(self.model, types, training=training)
+            if first:  # others may have used the metrics before
+                self.objective.reset()
             found = self._steps[key] = Step(traced, self.model, self.device, cut=cut)
         found.attach()
         return found
@@ -97,6 +102,18 @@ class Compiled:
     def _state_of_model(self) -> tuple[int, ...]:
         """Another one when a layer has changed in anything but its numbers."""
         return tuple(layer.revision for layer in self.model._walk())  # pyright: ignore[reportPrivateUsage]
+
+    @contextmanager
+    def gathering(self) -> Generator[None]:
+        """Metrics gather in the block, and a loop around it finds them as they were."""
+        outer, self._gathers = self._gathers, True
+        kept = [(v, v.array) for v in self.objective.variables] if outer else []
+        try:
+            yield
+        finally:
+            self._gathers = outer
+            for variable, array in kept:
+                variable.assign(array)
 
     def feeder(self, training: bool) -> Feeder:
         """What makes feeds for single batches."""
@@ -122,7 +139,8 @@ class Compiled:
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: everything but compiled steps."""
-        return {**self.__dict__, "run": None, "_steps": {}, "_feeders": {}}
+        rest = {"run": None, "_steps": {}, "_feeders": {}, "_gathers": False}
+        return self.__dict__ | rest
 
 
 def _in_half_precision(model: Trainer) -> bool:

@@ -88,6 +88,8 @@ def gradient_norm(step: Step, feeds: Mapping[str, Array]) -> float:
     loss = Traced(b, next(iter(graph.outputs.values())))
     updated = [u.param for u in graph.updates]
     params = [Traced(b, graph.params[name]) for name in updated]
+    if not updated:
+        return 0.0
     with b.active():
         found = [g for g in gradient(loss, params) if g is not None]
         square: Any = ops.add_n([ops.sum(ops.cast(g * g, "float32")) for g in found])

@@ -1,114 +1,30 @@
-"""The loops: fit, evaluate, and single batches."""
+"""The loop of `fit`: epochs, validations, checkpoints."""
 
 from __future__ import annotations
 
 import math
 import signal
-import sys
-from collections.abc import Iterator, Mapping
-from contextlib import closing
-from dataclasses import dataclass, replace
-from os import PathLike, fspath
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqir import callbacks as callbacks_room
 from seqir import data, nest
-from seqir.callbacks.base import check_count
+from seqir.callbacks.base import say
 from seqir.data import Batch, Batches, noting
 from seqir.data.arrays import ArrayBatches
-from seqir.errors import ArgumentError
-from seqir.ir import Array
+from seqir.errors import ArgumentError, NonFiniteLossError
 from seqir.train import failure
 from seqir.train.checkpoint import Checkpoints, Notes, Position
+from seqir.train.evaluation import ahead, run_batches
 from seqir.train.feeds import Feeder
 from seqir.train.frozen import FrozenFeeder, require_arrays
 from seqir.train.interrupts import Interrupts, listening
-from seqir.train.steps import Step
+from seqir.train.options import FitOptions
 
 if TYPE_CHECKING:
     from seqir.callbacks import CallbackList, History
     from seqir.train.trainer import Trainer
-
-
-@dataclass(frozen=True)
-class FitOptions:
-    """The arguments of `fit`."""
-
-    x: Any
-    y: Any
-    batch_size: int | None
-    epochs: int
-    verbose: Any
-    callbacks: Any
-    validation_split: float
-    validation_data: Any
-    shuffle: Any
-    class_weight: Any
-    sample_weight: Any
-    initial_epoch: int
-    steps_per_epoch: int | None
-    validation_steps: int | None
-    validation_batch_size: int | None
-    validation_freq: Any
-    device: str | None
-    resume: str | PathLike[str] | None
-    checkpoint_freq: str | int
-    on_nan: str
-    cache_frozen: str | PathLike[str] | None
-
-    def checked(self) -> FitOptions:
-        """The same with plain integers.
-
-        Raises: ArgumentError for numbers and words that make no sense.
-        """
-        if self.verbose not in ("auto", 0, 1, 2):
-            raise ArgumentError(
-                f"verbose must be 'auto', 0, 1 or 2, got {self.verbose!r}"
-            )
-        if self.on_nan not in ("raise", "stop", "ignore"):
-            raise ArgumentError(
-                f"on_nan must be 'raise', 'stop' or 'ignore', got {self.on_nan!r}"
-            )
-        every = self.checkpoint_freq
-        if every != "epoch" and not _positive(every):
-            raise ArgumentError(
-                "checkpoint_freq must be 'epoch' or a positive number of batches, "
-                f"got {every!r}"
-            )
-        when = self.validation_freq
-        several = isinstance(when, list | tuple | set | range)
-        if not all(map(_positive, when if several else [when])):
-            raise ArgumentError(
-                "validation_freq must be a positive integer or a list of epochs, "
-                f"got {when!r}"
-            )
-        for name, folder, or_else in (
-            ("resume", self.resume, ""),
-            ("cache_frozen", self.cache_frozen, " or be 'memory'"),
-        ):
-            named = isinstance(folder, str | PathLike) and bool(fspath(folder))
-            if folder is not None and not named:
-                raise ArgumentError(
-                    f"{name} must name a folder{or_else}, got {folder!r}"
-                )
-        return replace(
-            self,
-            epochs=check_count("epochs", self.epochs),
-            initial_epoch=check_count("initial_epoch", self.initial_epoch),
-        )
-
-    def validates(self, epoch: int) -> bool:
-        """Whether there is a validation after this epoch (from 0)."""
-        if isinstance(self.validation_freq, list | tuple | set | range):
-            return (epoch + 1) in self.validation_freq
-        return (epoch + 1) % self.validation_freq == 0
-
-
-def _positive(value: Any) -> bool:
-    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return integer and bool(value > 0)
 
 
 def fit(model: Trainer, options: FitOptions) -> History:
@@ -145,31 +61,6 @@ def _split(options: FitOptions) -> tuple[tuple[Any, Any, Any], Any]:
     return train, (given, None, None)
 
 
-class Logs(Mapping[str, Any]):
-    """The reported values of a batch, made floats when someone reads them."""
-
-    def __init__(self, step: Step, values: list[Array]) -> None:
-        self._step = step
-        self._values = values
-        self._read: dict[str, Any] | None = None
-
-    @property
-    def values_by_name(self) -> dict[str, Any]:
-        """All of them."""
-        if self._read is None:
-            self._read = self._step.logs(self._values)
-        return self._read
-
-    def __getitem__(self, name: str) -> Any:
-        return self.values_by_name[name]
-
-    def __iter__(self) -> Iterator[str]:
-        return iter(self.values_by_name)
-
-    def __len__(self) -> int:
-        return len(self.values_by_name)
-
-
 class _Fit:
     """One call of `fit`."""
 
@@ -193,6 +84,9 @@ class _Fit:
         self.store: Checkpoints | None = None
         self.callbacks: CallbackList
         self._known: Notes | None = None
+        self.on_nan = options.on_nan
+        self._reported: dict[str, Any] = {}
+        """What the last epoch has reported."""
 
     def run(self) -> History:
         """Train; the history."""
@@ -217,6 +111,8 @@ class _Fit:
             epochs=options.epochs,
             steps=batches.count,
         )
+        if self.on_nan == "raise" and any(c.handles_nan for c in callbacks.callbacks):
+            self.on_nan = "ignore"
         model.stop_training = False
         around, model.compiled.run = model.compiled.run, self
         try:
@@ -226,7 +122,10 @@ class _Fit:
             validation = self._validation()
             self._keep_features(batches, self.feeder)
             self._keep_features(validation, self.tester)
-            with listening(terminate=self.store is not None) as self.interrupts:
+            with (
+                model.compiled.gathering(),
+                listening(terminate=self.store is not None) as self.interrupts,
+            ):
                 callbacks.on_train_begin()
                 if self._known is not None:  # on_train_begin has forgotten it
                     callbacks.set_state(self._known.states, self._known.arrays)
@@ -235,7 +134,7 @@ class _Fit:
                 if self.position.ended or self.position.epoch >= options.epochs:
                     trained = model.trainable_weights
                     model.optimizer.finalize_variable_values(trained)
-                callbacks.on_train_end()
+                callbacks.on_train_end(self._reported)
         finally:
             model.compiled.run = around  # a callback may have called fit
             callbacks.close()
@@ -317,6 +216,7 @@ class _Fit:
                 logs.update({f"val_{name}": value for name, value in found.items()})
             position.epoch, position.batch = epoch + 1, 0
             self.callbacks.on_epoch_end(epoch, logs)
+            self._reported = logs
             position.ended = model.stop_training
             interrupted = self.interrupts.asked is not None
             last = position.ended or interrupted or epoch + 1 == options.epochs
@@ -334,8 +234,8 @@ class _Fit:
         else:
             model.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-        logs: Logs | None = None
-        with _ahead(batches, epoch, begun) as found:
+        logs: dict[str, Any] | None = None
+        with ahead(batches, epoch, begun) as found:
             for number, batch in enumerate(found, begun):
                 callbacks.on_train_batch_begin(number)
                 logs = self._train(batch, epoch, number)
@@ -355,27 +255,27 @@ class _Fit:
                     break
         if logs is None:  # it was saved after its last batch
             return model.compiled.objective.results()
-        return dict(logs)
+        return logs
 
     def _due(self) -> bool:
         """Whether it is time for a checkpoint between batches."""
         every = self.options.checkpoint_freq
         return every != "epoch" and self.model.compiled.steps % int(every) == 0
 
-    def _train(self, batch: Batch, epoch: int, number: int) -> Logs | None:
-        """One step; None if its loss is not finite and the training is to stop."""
+    def _train(self, batch: Batch, epoch: int, number: int) -> dict[str, Any] | None:
+        """The logs of one step; None if its loss is not finite and that ends it all."""
         compiled = self.model.compiled
         with noting(f"in batch {number + 1} of epoch {epoch + 1}"):
             step, feeds = self.feeder.step_of(batch)
             loss, values = step.run(feeds)
-        if math.isfinite(loss) or self.options.on_nan == "ignore":
+        if math.isfinite(loss) or self.on_nan == "ignore":
             compiled.steps += 1
-            return Logs(step, values)
+            return step.logs(values)
         step.undo()
         error = failure.explain(self.model, step, batch, feeds, epoch, number, loss)
-        if self.options.on_nan == "raise":
+        if self.on_nan == "raise":
             raise error
-        print(error, file=sys.stderr)
+        say(f"{error}")
         return None
 
     # Checkpoints.
@@ -406,8 +306,14 @@ class _Fit:
                     pass
 
     def _save(self) -> None:
-        if self.store is not None:
+        if self.store is None:
+            return
+        try:
             self.store.save(self.model)
+        except NonFiniteLossError as error:
+            if self.options.on_nan == self.on_nan:
+                raise
+            say(f"{error}")  # a callback is there to end the training
 
     def _finish(self) -> None:
         asked = self.interrupts.asked
@@ -415,84 +321,6 @@ class _Fit:
             return
         self.callbacks.history.interrupted = True
         where = f"epoch {self.position.epoch + 1}, batch {self.position.batch}"
-        print(f"training interrupted at {where}", file=sys.stderr)
+        say(f"training interrupted at {where}")
         if asked == signal.SIGTERM:
             raise SystemExit(128 + signal.SIGTERM)
-
-
-def _ahead(batches: Batches, epoch: int, start: int) -> Any:
-    """The batches of an epoch, prepared ahead where that costs something."""
-    found = batches.epoch(epoch, start)
-    return closing(found) if batches.ready else data.prefetch(found)
-
-
-def run_batches(
-    model: Trainer,
-    batches: Batches,
-    callbacks: CallbackList,
-    feeder: Feeder,
-    what: str = "evaluate",
-) -> dict[str, Any]:
-    """Loss and metrics over the batches, with the weights as they are."""
-    model.reset_metrics()
-    callbacks.on_test_begin()
-    last: Mapping[str, Any] = {}
-    with _ahead(batches, 0, 0) as found:
-        for number, batch in enumerate(found):
-            callbacks.on_test_batch_begin(number)
-            with noting(f"in batch {number + 1} of {what}"):
-                step, feeds = feeder.step_of(batch)
-                _, values = step.run(feeds)
-            last = Logs(step, values)
-            callbacks.on_test_batch_end(number, last)
-    logs = dict(last)
-    callbacks.on_test_end(logs)
-    return logs
-
-
-def evaluate(
-    model: Trainer,
-    x: Any,
-    y: Any,
-    *,
-    batch_size: int | None,
-    verbose: Any,
-    sample_weight: Any,
-    steps: int | None,
-    callbacks: Any,
-    device: str | None,
-) -> dict[str, Any]:
-    """See `Trainer.evaluate`."""
-    if verbose not in ("auto", 0, 1, 2):
-        raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
-    model.compiled.use(device)
-    batches = data.adapt(
-        x, y, sample_weight, batch_size=batch_size, steps=steps, what="evaluate"
-    )
-    listed = callbacks
-    if not isinstance(callbacks, callbacks_room.CallbackList):
-        listed = callbacks_room.CallbackList(
-            callbacks,
-            add_progbar=verbose != 0,
-            model=model,
-            verbose=verbose,
-            epochs=1,
-            steps=batches.count,
-        )
-    return run_batches(model, batches, listed, Feeder(model, training=False))
-
-
-def run_batch(
-    model: Trainer, x: Any, y: Any, sample_weight: Any, class_weight: Any, *,
-    training: bool,
-) -> dict[str, Any]:  # fmt: skip
-    """One step on its own."""
-    compiled = model.compiled
-    compiled.use(None)
-    batch = data.whole(x, y, sample_weight, class_weight, "a batch")
-    step, feeds = compiled.feeder(training).step_of(batch)
-    model.reset_metrics()
-    _, values = step.run(feeds)
-    if training:
-        compiled.steps += 1
-    return step.logs(values)

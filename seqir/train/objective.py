@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -13,6 +13,7 @@ from seqir import metrics as metrics_room
 from seqir.data import noting
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Builder
+from seqir.layers.base import Layer
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
 from seqir.ops.tensor import Traced
@@ -63,12 +64,22 @@ class Objective:
         self._names: tuple[str, ...] = ()
         self._loss_trackers: list[Any] = []
         self._metrics: dict[str, tuple[int, Any, bool]] = {}
+        self._held: dict[str, Any] = {}
+        """Metrics that layers have: they update them in their calls."""
 
     @property
     def metrics(self) -> list[Any]:
         """All metrics, that of the loss first."""
-        own = [metric for _, metric, _ in self._metrics.values()]
-        return [self.tracker, *(t for t in self._loss_trackers if t), *own]
+        return [
+            self.tracker,
+            *filter(None, self._loss_trackers),
+            *self._named_metrics.values(),
+        ]
+
+    @property
+    def _named_metrics(self) -> dict[str, Any]:
+        own = {name: metric for name, (_, metric, _) in self._metrics.items()}
+        return own | self._held
 
     @property
     def variables(self) -> list[Any]:
@@ -85,7 +96,7 @@ class Objective:
         found = self.tracker.results()
         for tracker in filter(None, self._loss_trackers):
             found |= tracker.results()
-        for name, (_, metric, _) in self._metrics.items():
+        for name, metric in self._named_metrics.items():
             found |= _named(name, metric)
         return {name: plain(value) for name, value in found.items()}
 
@@ -99,7 +110,7 @@ class Objective:
         """For each reported name, whether "up" or "down" is better."""
         trackers = [self.tracker, *filter(None, self._loss_trackers)]
         found: dict[str, str | None] = dict.fromkeys((t.name for t in trackers), "down")
-        for name, (_, metric, _) in self._metrics.items():
+        for name, metric in self._named_metrics.items():
             found |= dict.fromkeys(_named(name, metric), metric.direction)
         return found
 
@@ -112,8 +123,17 @@ class Objective:
         for metric in self.metrics:
             metric.reset_state()
 
-    def build(self, outputs: Outputs, targets: list[Any], predicted: list[Any]) -> None:
-        """Make losses and metrics for these targets and predictions, once."""
+    def build(
+        self,
+        outputs: Outputs,
+        targets: list[Any],
+        predicted: list[Any],
+        held: Iterable[Any] = (),
+    ) -> None:
+        """Make losses and metrics for these targets and predictions, once.
+
+        `held` are metrics that layers have.
+        """
         if self._losses is not None:
             return
         found = outputs.spread("loss", self.loss)
@@ -130,12 +150,16 @@ class Objective:
             metrics_room.Mean(name=f"{label}_loss") if several and loss else None
             for label, loss in zip(outputs.labels, made, strict=True)
         ]
-        self._metrics = {}
+        self._metrics, self._held = {}, {}
         for given, weighted in (
             (self.given_metrics, False),
             (self.given_weighted, True),
         ):
             self._add_metrics(outputs, given, targets, predicted, weighted)
+        own = [metric for _, metric, _ in self._metrics.values()]
+        for metric in held:
+            if metric not in own:
+                self._held[self._free_name("", metric.name, False)] = metric
         self._names = outputs.labels
         self._losses = made  # now all is there
 
@@ -162,7 +186,7 @@ class Objective:
                 self._metrics[name] = (place, metric, weighted)
 
     def _free_name(self, prefix: str, own: str, weighted: bool) -> str:
-        taken = {self.tracker.name, *self._metrics}
+        taken = {self.tracker.name, *self._named_metrics}
         name = f"{prefix}{own}"
         if name in taken and weighted:
             name = f"{prefix}weighted_{own}"
@@ -227,11 +251,22 @@ class Objective:
                 noting(f"in the metric {name!r} of output {self._names[place]!r}"),
             ):
                 metric.update_state(*((y, p, weights[place]) if weighted else (y, p)))
-                reported |= {
-                    key: _traced(b, value)
-                    for key, value in _named(name, metric).items()
-                }
+                reported |= _traced(b, name, metric)
+        for name, metric in self._held.items():
+            with b.source(name, type(metric).__name__):
+                reported |= _traced(b, name, metric)
         return total, reported
+
+
+def held_metrics(model: Layer) -> list[Any]:
+    """The metrics that a model and the layers inside have as attributes."""
+    found = (
+        item
+        for layer in model._walk()  # pyright: ignore[reportPrivateUsage]
+        for item in metrics_room.held(layer)
+        if isinstance(item, metrics_room.Metric)
+    )
+    return list(dict.fromkeys(found))
 
 
 def _names_in(given: Any) -> list[str]:
@@ -278,9 +313,12 @@ def _named(name: str, metric: Any) -> dict[str, Any]:
     return {name: found[metric.name]} if list(found) == [metric.name] else found
 
 
-def _traced(b: Builder, result: Any) -> Any:
-    """The result of a metric, which may be a number."""
-    return result if isinstance(result, Traced) else Traced(b, value_of(b, result))
+def _traced(b: Builder, name: str, metric: Any) -> dict[str, Any]:
+    """The result of a metric, of which numbers are values of the graph, too."""
+    return {
+        key: found if isinstance(found, Traced) else Traced(b, value_of(b, found))
+        for key, found in _named(name, metric).items()
+    }
 
 
 def _batch_size(predicted: list[Any]) -> Any:

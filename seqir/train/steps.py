@@ -9,13 +9,14 @@ part of a model is optimized as for inference.
 
 from __future__ import annotations
 
+import warnings
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
 from seqir import lower, passes, runtime
 from seqir.autodiff import gradient
-from seqir.errors import GraphError, ShapeError
+from seqir.errors import ShapeError
 from seqir.ir import Array, Builder, Graph
 from seqir.layers.base import Layer
 from seqir.layers.penalties import penalties
@@ -23,7 +24,7 @@ from seqir.lower import opsets
 from seqir.ops.tensor import Traced, Variable
 from seqir.tensortype import TensorType
 from seqir.train.front import Front, cut
-from seqir.train.objective import Labels, Objective, plain
+from seqir.train.objective import Labels, Objective, held_metrics, plain
 
 if TYPE_CHECKING:
     from seqir.train.trainer import Trainer
@@ -72,7 +73,7 @@ class StepGraph:
 def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGraph:
     """Trace one step of a compiled model.
 
-    Raises: GraphError if there is no loss, or no weight to train.
+    Raises: GraphError if there is no loss.
     """
     compiled = model.compiled
     b = Builder(f"{model.name}_{'train' if training else 'test'}", training=training)
@@ -85,7 +86,7 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
         objective: Objective = compiled.objective
         ys = [None if t is None else Traced(b, b.inputs[t]) for t in targets]
         ws = [None if w is None else Traced(b, b.inputs[w]) for w in weights]
-        objective.build(compiled.outputs, ys, predicted)
+        objective.build(compiled.outputs, ys, predicted, held_metrics(model))
         extra = penalties(b, model)
         loss, reported = objective.trace(b, ys, predicted, ws, extra)
         if training:
@@ -131,10 +132,12 @@ def _trace_update(b: Builder, model: Trainer, loss: Any) -> None:
     optimizer = model.compiled.optimizer
     trained = model.trainable_weights
     if not trained:
-        raise GraphError(
+        warnings.warn(
             f"model {model.name!r} has no weight to train: all of its layers are "
-            "frozen or have none"
+            "frozen or have none; fit changes no weight",
+            stacklevel=2,
         )
+        return
     model.compiled.check_trained(trained)
     gradients = gradient(optimizer.scale_loss(loss), trained)
     with b.source(optimizer.name, type(optimizer).__name__):

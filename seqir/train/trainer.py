@@ -9,12 +9,24 @@ from seqir.errors import GraphError, NotBuiltError, UnsupportedError
 from seqir.ir import Builder
 from seqir.layers.base import Layer
 from seqir.train.compiled import Compiled
-from seqir.train.objective import Objective
+from seqir.train.objective import Objective, held_metrics
 
 if TYPE_CHECKING:
     from seqir.callbacks import History
     from seqir.ops.tensor import KerasTensor, Traced
     from seqir.train.bundle import BundleReport
+
+
+def _flag(name: str, doc: str) -> property:
+    """A bool that callbacks set; setting it changes nothing that is compiled."""
+
+    def read(model: Trainer) -> bool:
+        return model.__dict__.get(f"_{name}", False)
+
+    def write(model: Trainer, value: Any) -> None:
+        model.__dict__[f"_{name}"] = bool(value)
+
+    return property(read, write, doc=doc)
 
 
 class Trainer(Layer):
@@ -42,14 +54,15 @@ class Trainer(Layer):
             self, b: Builder, *, training: bool, batch: int | str | None = "batch"
         ) -> list[Traced]: ...
 
-    @property
-    def stop_training(self) -> bool:
-        """Set by callbacks: `fit` ends after the present batch."""
-        return self.__dict__.get("_stop_training", False)
-
-    @stop_training.setter
-    def stop_training(self, value: bool) -> None:
-        self.__dict__["_stop_training"] = bool(value)
+    stop_training = _flag(
+        "stop_training", "Set by callbacks: `fit` ends after the present batch."
+    )
+    stop_evaluating = _flag(
+        "stop_evaluating", "Set by callbacks: `evaluate` ends after this batch."
+    )
+    stop_predicting = _flag(
+        "stop_predicting", "Set by callbacks: `predict` ends after this batch."
+    )
 
     @property
     def history(self) -> History | None:
@@ -131,9 +144,10 @@ class Trainer(Layer):
 
     @property
     def metrics(self) -> list[Any]:
-        """The metrics, that of the loss first; empty before `compile`."""
+        """The metrics, that of the loss first, those of layers last."""
         compiled = self.__dict__.get("_compiled")
-        return [] if compiled is None else compiled.objective.metrics
+        found = [] if compiled is None else compiled.objective.metrics
+        return list(dict.fromkeys([*found, *held_metrics(self)]))
 
     @property
     def metrics_names(self) -> list[str]:
@@ -212,7 +226,8 @@ class Trainer(Layer):
         Raises: NotBuiltError before `compile`; ArgumentError, ShapeError, DTypeError
             for data that does not fit; NonFiniteLossError.
         """
-        from seqir.train.loop import FitOptions, fit
+        from seqir.train.loop import fit
+        from seqir.train.options import FitOptions
 
         return fit(
             self,
@@ -260,7 +275,7 @@ class Trainer(Layer):
 
         Raises: as `fit`.
         """
-        from seqir.train.loop import evaluate
+        from seqir.train.evaluation import evaluate
 
         logs = evaluate(
             self,
@@ -289,7 +304,7 @@ class Trainer(Layer):
 
         Raises: as `fit`.
         """
-        from seqir.train.loop import run_batch
+        from seqir.train.evaluation import run_batch
 
         logs = run_batch(self, x, y, sample_weight, class_weight, training=True)
         return shaped(logs, return_dict)
@@ -305,7 +320,7 @@ class Trainer(Layer):
 
         Raises: as `fit`.
         """
-        from seqir.train.loop import run_batch
+        from seqir.train.evaluation import run_batch
 
         logs = run_batch(self, x, y, sample_weight, None, training=False)
         return shaped(logs, return_dict)
