@@ -2,10 +2,17 @@
 
 from __future__ import annotations
 
+import os
 import re
+import threading
 from collections import Counter
+from collections.abc import Generator
+from contextlib import contextmanager
+from contextvars import ContextVar
 
 _used: Counter[str] = Counter()
+_apart: ContextVar[Counter[str] | None] = ContextVar("seqir_names_apart", default=None)
+_lock = threading.Lock()
 
 
 def to_snake_case(name: str) -> str:
@@ -18,22 +25,41 @@ def to_snake_case(name: str) -> str:
 def auto_name(class_name: str) -> str:
     """The next free name: ``dense``, ``dense_1``, ``dense_2``, ..."""
     prefix = to_snake_case(class_name)
-    count = _used[prefix]
-    _used[prefix] += 1
+    with _lock:
+        used = _counts()
+        count = used[prefix]
+        used[prefix] += 1
     return f"{prefix}_{count}" if count else prefix
 
 
 def reset() -> None:
     """Start counting again."""
-    _used.clear()
+    with _lock:
+        _counts().clear()
 
 
-def snapshot() -> Counter[str]:
-    """The present counts, for `restore`."""
-    return _used.copy()
+@contextmanager
+def apart() -> Generator[None]:
+    """Names that are given inside are free again afterwards, and only here."""
+    with _lock:
+        counts = _counts().copy()
+    token = _apart.set(counts)
+    try:
+        yield
+    finally:
+        _apart.reset(token)
 
 
-def restore(counts: Counter[str]) -> None:
-    """Go back to counts that `snapshot` returned."""
-    _used.clear()
-    _used.update(counts)
+def _counts() -> Counter[str]:
+    counts = _apart.get()
+    return _used if counts is None else counts
+
+
+def _in_child() -> None:
+    """After a fork: the thread that held the lock may not be there."""
+    global _lock
+    _lock = threading.Lock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)

@@ -53,6 +53,9 @@ class Silent(layers.Layer):
     def call(self, x: Any) -> Any:
         return x * self.factor
 
+    def get_config(self) -> dict[str, Any]:
+        return super().get_config()
+
 
 class Odd(layers.Layer):
     """A layer with an argument that JSON does not have."""

@@ -473,12 +473,10 @@ class Layer(_State, Keywords):
     def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
         """Output tensors for symbolic inputs; nothing is built or recorded."""
         before = Snapshot(self)
-        counters = naming.snapshot()
         try:
-            with scope.without_values():
+            with naming.apart(), scope.without_values():
                 return record(self, args, kwargs)
         finally:
-            naming.restore(counters)
             before.restore()
 
     # Attributes are tracked: weights and layers are found wherever they are put.

@@ -106,7 +106,7 @@ def check_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> N
         ) from None
 
 
-@functools.cache
+@functools.lru_cache(maxsize=1024)
 def _signature(call: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(call)
 

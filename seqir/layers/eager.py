@@ -39,7 +39,7 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
     key = str((types, _revision(layer)))
     if key not in sessions:
         if len(sessions) >= _KEEP:
-            sessions.pop(next(iter(sessions)))
+            sessions.pop(next(iter(sessions)), None)  # or another thread did
         prepared = _prepare(layer, args, kwargs)
         key = str((types, _revision(layer)))  # tracing may have built layers
         sessions[key] = prepared

@@ -1,52 +1,57 @@
-"""How layers are being built or traced: inside of which, with values or without."""
+"""How layers are being built or traced: inside of which, with values or without.
+
+What is asked for here holds for the thread that asks, and for nobody else.
+"""
 
 from __future__ import annotations
 
 import functools
+import os
+import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
+from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
     from seqir.layers.base import Layer
 
-_scopes: list[Layer] = []
+_scopes: ContextVar[tuple[Layer, ...]] = ContextVar("seqir_scopes", default=())
+_empty: ContextVar[bool] = ContextVar("seqir_empty", default=False)
 
 
 @contextmanager
 def name_scope(layer: Layer) -> Generator[None]:
     """Layers that make weights inside get a path that starts with this one's name."""
-    if _scopes and _scopes[-1] is layer:
+    outer = _scopes.get()
+    if outer and outer[-1] is layer:
         yield
         return
-    _scopes.append(layer)
+    token = _scopes.set((*outer, layer))
     try:
         yield
     finally:
-        _scopes.pop()
+        _scopes.reset(token)
 
 
 def outer_names(layer: Layer) -> list[str]:
     """Names of the layers that this one is being built or traced inside of."""
-    return [outer.name for outer in _scopes if outer is not layer]
-
-
-_without_values: list[bool] = []
+    return [outer.name for outer in _scopes.get() if outer is not layer]
 
 
 @contextmanager
 def without_values() -> Generator[None]:
     """Weights that are made inside take no memory, until they are assigned."""
-    _without_values.append(True)
+    token = _empty.set(True)
     try:
         yield
     finally:
-        _without_values.pop()
+        _empty.reset(token)
 
 
 def empty() -> bool:
     """Whether weights are made without values now."""
-    return bool(_without_values)
+    return _empty.get()
 
 
 class Snapshot:
@@ -58,7 +63,8 @@ class Snapshot:
     def restore(self) -> None:
         """Put everything back as it was."""
         for layer, state in self.saved:
-            layer.__dict__.clear()
+            for name in layer.__dict__.keys() - state.keys():
+                del layer.__dict__[name]
             layer.__dict__.update(state)
 
 
@@ -70,11 +76,29 @@ def _copy(layer: Layer) -> dict[str, Any]:
     }
 
 
+_building = threading.RLock()
+"""Held while a layer is built: threads that share a layer build it once."""
+
+
+def _in_child() -> None:
+    """After a fork: the thread that built is not there."""
+    global _building
+    _building = threading.RLock()
+
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(after_in_child=_in_child)
+
+
 def once(build: Callable[..., None]) -> Callable[..., None]:
     """A build method that marks the layer as built, or leaves nothing behind."""
 
     @functools.wraps(build)
     def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
+        with _building:
+            alone(self, *args, **kwargs)
+
+    def alone(self: Layer, *args: Any, **kwargs: Any) -> None:
         if self.__dict__["_building"]:  # super().build(input_shape)
             build(self, *args, **kwargs)
             return
