@@ -166,10 +166,20 @@ def window(
     return add(floordiv(add(size, *pads, -reach), stride), 1)
 
 
-def same_pads(size: int, kernel: int, stride: int, dilation: int) -> tuple[int, int]:
-    """Padding that makes the output ``ceil(n / s)``; the odd one goes to the end."""
+def same_pads(
+    size: Dim, kernel: int, stride: int, dilation: int
+) -> tuple[int, int] | None:
+    """Padding that makes the output ``ceil(n / s)``; the odd one goes to the end.
+
+    None if it depends on a size that is not known.
+    """
     reach = dilation * (kernel - 1) + 1
-    total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    if isinstance(size, int):
+        total = max((-(-size // stride) - 1) * stride + reach - size, 0)
+    elif stride == 1 or reach <= 2:
+        total = reach - 1  # more strides than taps: what is not needed is not seen
+    else:
+        return None
     return total // 2, total - total // 2
 
 

@@ -136,6 +136,8 @@ def convolutions() -> Iterator[LayerSample]:
             yield s(name, *args, 3, x=x, padding="same", use_bias=False)
             yield s(name, *args, 2, x=x, dilation_rate=2, activation="elu")
             yield s(name, *args, 3, x=x, dilation_rate=2, padding="same")
+            for pad in ("valid", "same"):
+                yield s(name, *args, 2, x=x, strides=2, dilation_rate=3, padding=pad)
             first = swapped(x)
             yield s(name, *args, 3, x=first, depth_multiplier=2, **FIRST)
             yield s(name, *args, 3, x=first, strides=2, padding="same", **FIRST)

@@ -5,6 +5,7 @@ from seqir.ir.evaluate import evaluate
 from seqir.ir.graph import Graph, Node, Update, Value, constant_of
 from seqir.ir.op import Array, Emit, Op, Perm, Permuted
 from seqir.ir.replay import Visit, replay
+from seqir.ir.sizes import SizeCheck
 from seqir.ir.verify import verify
 
 __all__ = [
@@ -18,6 +19,7 @@ __all__ = [
     "Op",
     "Perm",
     "Permuted",
+    "SizeCheck",
     "Update",
     "Value",
     "Visit",

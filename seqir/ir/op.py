@@ -80,6 +80,9 @@ class Op(ABC):
     """Elementwise, and no result falls when the first operand grows."""
     takes_maxima: ClassVar[bool] = False
     """Each result is the largest of some elements of one sample and channel."""
+    needs_room: ClassVar[bool] = False
+    """`infer` refuses a first operand whose spatial axes are too small, which no
+    runtime may be trusted to do: it is asked again about the sizes of each run."""
 
     @abstractmethod
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:

@@ -17,11 +17,11 @@ from seqir.layers.spatial import (
     from_channels_first,
     ints,
     padding_name,
-    resolve_padding,
     to_channels_first,
 )
 from seqir.ops.apply import apply
 from seqir.ops.conv import Conv, ConvTranspose
+from seqir.ops.spatial import resolve_padding, transpose_pads
 from seqir.shapes import format_shape
 
 
@@ -41,6 +41,9 @@ class _Spatial(Layer):
         if self.padding == "causal" and self.data_format == "channels_first":
             raise ArgumentError("padding='causal' needs data_format='channels_last'")
         self.activation = activation_of(self.activation)
+
+    def _check_dilation(self: Any) -> None:
+        """What Keras has of no convolution that mixes channels."""
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(
                 f"strides={self.strides} and dilation_rate={self.dilation_rate} "
@@ -123,6 +126,7 @@ class _Conv(_Spatial):
                 f"(={self.groups})"
             )
         self._setup()
+        self._check_dilation()
 
     def build(self, input_shape: Any) -> None:
         channels = self._channels(input_shape)
@@ -372,6 +376,7 @@ class _ConvTranspose(_Spatial):
                 "output_padding", self.output_padding, self.rank, least=0
             )
         self._setup()
+        self._check_dilation()
         for extra, stride in zip(self.output_padding or (), self.strides, strict=False):
             if extra >= stride:
                 raise ArgumentError(
@@ -400,33 +405,10 @@ class _ConvTranspose(_Spatial):
         axes = zip(
             self.kernel_size, self.strides, self.dilation_rate, given, strict=True
         )
-        pads, extra = zip(*(_pads(*axis, self.padding) for axis in axes), strict=True)
+        found = [transpose_pads(self.padding, *axis) for axis in axes]
+        pads, extra = zip(*found, strict=True)
         op = ConvTranspose(self.strides, pads, self.dilation_rate, extra)
         return self._finish(apply(op, x, w))
-
-
-def _pads(
-    k: int, s: int, d: int, output_padding: int | None, padding: str
-) -> tuple[tuple[int, int], int]:
-    """ONNX pads and output padding of one axis.
-
-    Keras pads the strided input and correlates; ONNX crops the full result. With
-    reach ``r = (k - 1) d + 1``, Keras's left and right padding become crops of
-    ``r - 1 - left`` and ``r - 1 - right``; a negative crop is output padding.
-    """
-    reach = (k - 1) * d + 1
-    if padding == "valid":
-        extra = max(reach, s) - reach if output_padding is None else output_padding
-        left, right = reach - 1, reach - 1 + extra
-    else:
-        if output_padding is None:
-            total = s + reach - 2
-        else:
-            total = reach + reach % 2 - 2 + output_padding
-        left = min(total // 2 + total % 2, reach - 1)
-        right = total - left
-    begin, end = reach - 1 - left, reach - 1 - right
-    return ((begin, end), 0) if end >= 0 else ((begin, 0), -end)
 
 
 class Conv1DTranspose(_ConvTranspose):

@@ -13,12 +13,12 @@ from seqir.layers.spatial import (
     from_channels_first,
     ints,
     padding_name,
-    resolve_padding,
     spatial_axes,
     to_channels_first,
 )
 from seqir.ops.apply import apply
 from seqir.ops.pool import AveragePool, MaxPool, Pool
+from seqir.ops.spatial import resolve_padding
 
 
 class _Pooling(Layer):
@@ -43,11 +43,9 @@ class _Pooling(Layer):
 
     def call(self, x: Any) -> Any:
         x = to_channels_first(x, self.data_format)
-        ones = (1,) * self.rank
-        pads, same = resolve_padding(
-            x, self.padding, self.pool_size, self.strides, ones
-        )
-        op = self.op(self.pool_size, self.strides, pads, same)
+        window, strides, ones = self.pool_size, self.strides, (1,) * self.rank
+        padding = resolve_padding(x, self.padding, window, strides, ones)
+        op = self.op(window, strides, *padding)
         return from_channels_first(self.pool(op, x), self.data_format)
 
     def pool(self, op: Pool, x: Any) -> Any:

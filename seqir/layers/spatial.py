@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from seqir import ops, shapes
+from seqir import ops
 from seqir.errors import ArgumentError
 
 
@@ -65,36 +65,3 @@ def spatial_axes(rank: int, data_format: str) -> tuple[int, ...]:
 def channel_axis(data_format: str) -> int:
     """Where images have their channels."""
     return 1 if data_format == "channels_first" else -1
-
-
-Pairs = tuple[tuple[int, int], ...]
-
-
-def resolve_padding(
-    x: Any,
-    padding: str,
-    kernel: Sequence[int],
-    strides: Sequence[int],
-    dilations: Sequence[int],
-) -> tuple[Pairs, bool]:
-    """Explicit pads for channels-first x, and whether they depend on its sizes.
-
-    With strides, 'same' padding of an unknown size is only known when it runs.
-    """
-    rank = len(kernel)
-    none: Pairs = ((0, 0),) * rank
-    if padding == "causal":
-        return ((dilations[0] * (kernel[0] - 1), 0),), False
-    if padding == "valid":
-        return none, False
-    sizes = x.type.shape[2:]
-    pads: list[tuple[int, int]] = []
-    for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
-        if isinstance(size, int):
-            pads.append(shapes.same_pads(size, k, s, d))
-        elif s == 1:
-            reach = (k - 1) * d
-            pads.append((reach // 2, reach - reach // 2))
-        else:
-            return none, True
-    return tuple(pads), False

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Any
 
 from seqir import nest
-from seqir.ir import SEED, STEP, Array
+from seqir.ir import SEED, STEP, Array, SizeCheck
 from seqir.ops.tensor import Variable
 
 if TYPE_CHECKING:
@@ -23,6 +23,7 @@ class Runner:
         self.versions: list[int] = []
         self.clock = -1
         self.structure: Any = None
+        self.check: SizeCheck | None = None
 
     def __call__(self, feeds: dict[str, Array], device: str | None = None) -> Any:
         """Outputs, in the structure of the model's outputs."""
@@ -33,6 +34,9 @@ class Runner:
     ) -> list[Array]:
         """Outputs as a flat list."""
         session = self.session(device)
+        check = self.check
+        if check is not None:
+            check(feeds)
         if STEP in session.input_names:
             seed, step = self.model.next_key()
             feeds = {**feeds, SEED: seed, STEP: step}
@@ -64,6 +68,7 @@ class Runner:
         self.versions = []
         self.clock = -1
         self.structure = None
+        self.check = None
 
     def _refresh(self) -> None:
         if self._now() != self.versions:
@@ -82,6 +87,7 @@ class Runner:
         from seqir.model.base import arrays_of
 
         graph, self.variables = self.model.trace_graph(batch="batch")
+        self.check = SizeCheck(graph)
         graph = passes.bind(graph, arrays_of(self.variables))
         graph = passes.run(graph, passes.INFERENCE)
         model, arrays = lower.split(lower.lower(graph))

@@ -22,7 +22,6 @@ from seqir.ops.taps import (
     Taps,
     channels_first,
     channels_last,
-    onnx_pads,
     tap_parts,
 )
 from seqir.tensortype import TensorType, type_of
@@ -41,6 +40,7 @@ class Conv(Op):
     """
 
     name: ClassVar[str] = "conv"
+    needs_room: ClassVar[bool] = True
     strides: Ints
     pads: Pairs
     dilations: Ints
@@ -84,18 +84,19 @@ class Conv(Op):
         return (y if b is None else y + b.reshape(-1, *(1,) * rank),)
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
-        x, w, *_ = (v.type for v in node.operands)
+        image, w, *_ = (v.type for v in node.operands)
         kernel = static(w.shape)[2:]
-        # Runtimes refuse automatic pads with dilations: only where pads are unknown.
-        pads = self.taps(kernel).padding(x.shape[2:])
+        x, *weights = operands
+        x, padding = self.taps(kernel).emit_window(emit, image, x)
         y = emit(
             "Conv",
-            *operands,
+            x,
+            *weights,
             kernel_shape=kernel,
             strides=self.strides,
             dilations=self.dilations,
             group=self.groups,
-            **onnx_pads(pads or (), same=pads is None),
+            **padding,
         )
         return (y,)
 
@@ -150,6 +151,7 @@ class ConvTranspose(Op):
     """
 
     name: ClassVar[str] = "conv_transpose"
+    needs_room: ClassVar[bool] = True
     strides: Ints
     pads: Pairs
     dilations: Ints

@@ -64,10 +64,8 @@ class ConvKernelGrad(Op):
         m, per_group, *kernel = self.kernel_shape
         pads = taps.padding(node.operands[0].type.shape[2:])
         if pads is None:
-            none = emit.ints(0, 0)
-            before, after = taps.emit_padding(emit, x)
-            x = emit("Pad", x, emit("Concat", none, before, none, after, axis=0))
-            pads = ((0, 0),) * rank
+            image = node.operands[0].type
+            x, pads = taps.emit_padded(emit, image, x), ((0, 0),) * rank
         if groups > 1:
             size = emit("Shape", x, start=2)
             parts = emit("Concat", emit.ints(0, groups, per_group), size, axis=0)

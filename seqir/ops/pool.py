@@ -10,12 +10,13 @@ from typing import Any, ClassVar
 
 import numpy as np
 
+from seqir import dtypes
 from seqir.errors import ShapeError
 from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import apply, type_of_operand
 from seqir.ops.arith import maximum
 from seqir.ops.elementwise import check_kind
-from seqir.ops.taps import Ints, Pairs, Taps, channels_first, channels_last, onnx_pads
+from seqir.ops.taps import Ints, Pairs, Taps, channels_first, channels_last
 from seqir.tensortype import TensorType
 
 _MOST_TAPS = 64
@@ -30,7 +31,10 @@ class Pool(Op):
     Raises: ShapeError if a window does not fit.
     """
 
+    needs_room: ClassVar[bool] = True
     onnx: ClassVar[str]
+    fill: ClassVar[float] = 0.0
+    """What padding is where it counts."""
     window: Ints
     strides: Ints
     pads: Pairs
@@ -56,15 +60,17 @@ class Pool(Op):
         return few and self.taps.placed(x.shape[2:])
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        return (emit(self.onnx, x, **self.attributes()),)
+        type = node.operands[0].type
+        x = self.taps.emit_fitting(emit, type.shape[2:], x)
+        x, given = self.emit_window(emit, type, x)
+        return (emit(self.onnx, x, **given),)
 
-    def attributes(self) -> dict[str, Any]:
-        """The ONNX attributes."""
-        return {
-            "kernel_shape": self.window,
-            "strides": self.strides,
-            **onnx_pads(self.pads, same=self.same),
-        }
+    def emit_window(
+        self, emit: Emit, type: TensorType, x: str
+    ) -> tuple[str, dict[str, Any]]:
+        """x of a type, padded if no attribute can say so, and the ONNX attributes."""
+        x, padding = self.taps.emit_window(emit, type, x, self.fill)
+        return x, {"kernel_shape": self.window, "strides": self.strides, **padding}
 
 
 @dataclass(frozen=True)
@@ -77,9 +83,10 @@ class MaxPool(Pool):
     name: ClassVar[str] = "max_pool"
     takes_maxima: ClassVar[bool] = True
     onnx: ClassVar[str] = "MaxPool"
+    fill: ClassVar[float] = -np.inf
 
     def evaluate(self, x: Array) -> tuple[Array]:
-        patches = self.taps.patches(x, -np.inf)
+        patches = self.taps.patches(x, self.fill)
         y = patches.max(tuple(range(-len(self.window), 0)))
         return (np.asarray(y, order="C"),)
 
@@ -108,7 +115,7 @@ class MaxPool(Pool):
         """x[N, *size, C], and what it is after each pool `by_axis`."""
         found = [x]
         for pool in self.by_axis():
-            found.append(reduce(maximum, pool.taps.cut(found[-1], -np.inf)))
+            found.append(reduce(maximum, pool.taps.cut(found[-1], self.fill)))
         return found
 
 
@@ -131,6 +138,22 @@ class AveragePool(Pool):
         """How many places of the image each window covers: [*out]."""
         ones = self.taps.patches(np.ones((1, 1, *size)))
         return ones.sum(tuple(range(-len(size), 0)))[0, 0]
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        type = node.operands[0].type
+        (y,) = super().lower(emit, node, x)
+        if not self.taps.padded_by_hand(type.shape[2:]):
+            return (y,)
+        # The runtime has divided by the volume of the window.
+        return (emit("Div", y, self.emit_shares(emit, type, x)),)
+
+    def emit_shares(self, emit: Emit, type: TensorType, x: str) -> str:
+        """Which part of each window's volume lies in the image x: [1, 1, *out]."""
+        size = emit("Concat", emit.ints(1, 1), emit("Shape", x, start=2), axis=0)
+        one = np.ones(1, dtypes.to_numpy(type.dtype))
+        ones = emit("ConstantOfShape", size, value=one)
+        ones, given = self.emit_window(emit, type, ones)
+        return emit("AveragePool", ones, count_include_pad=1, **given)
 
     def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
         from seqir.ops.pool_grad import AveragePoolGrad

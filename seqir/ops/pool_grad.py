@@ -48,8 +48,8 @@ class MaxPoolGrad(Op):
 
     def lower(self, emit: Emit, node: Node, x: str, y: str, g: str) -> tuple[str]:
         dtype = dtypes.to_numpy(node.result.type.dtype)
-        indices = emit_indices(emit, self.pool, x)
-        shape, flat = emit("Shape", x), emit.ints(-1)
+        whole, indices = emit_indices(emit, self.pool, node.operands[0].type, x)
+        shape, flat = emit("Shape", whole), emit.ints(-1)
         count = emit("ReduceProd", shape, keepdims=1)
         zeros = emit("ConstantOfShape", count, value=np.zeros(1, dtype))
         dx = emit(
@@ -60,7 +60,8 @@ class MaxPoolGrad(Op):
             axis=0,
             reduction="add",
         )
-        return (emit("Reshape", dx, shape),)
+        dx = emit("Reshape", dx, shape)
+        return (dx if whole == x else self.pool.taps.emit_cropped(emit, dx, x),)
 
     def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
         return None, None, apply(MaxPoolPick(self.pool), operands[0], g)
@@ -84,7 +85,7 @@ class MaxPoolGrad(Op):
 def _to_first(pool: MaxPool, x: Any, y: Any, rest: Any) -> Any:
     """A cotangent of maxima y of x, given to the first tap that has each maximum."""
     parts: list[Any] = []
-    for part in pool.taps.cut(x, -np.inf)[:-1]:
+    for part in pool.taps.cut(x, pool.fill)[:-1]:
         parts.append(rest * cast(equal(part, y), x.dtype))
         rest = rest - parts[-1]
     # Where no tap before it was the maximum, the last one is.
@@ -114,7 +115,9 @@ class MaxPoolPick(Op):
         return (np.take_along_axis(patches, first, -1)[..., 0],)
 
     def lower(self, emit: Emit, node: Node, x: str, h: str) -> tuple[str]:
-        indices = emit_indices(emit, self.pool, x)
+        whole, indices = emit_indices(emit, self.pool, node.operands[0].type, x)
+        if whole != x:
+            h = self.pool.taps.emit_padded(emit, node.operands[1].type, h)
         return (emit("Gather", emit("Reshape", h, emit.ints(-1)), indices, axis=0),)
 
     def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
@@ -156,11 +159,7 @@ class AveragePoolGrad(Op):
         if known is not None:
             counts = emit.constant(self.pool.counts(known).astype(dtype))
         else:
-            # With the padding counted in, the mean of ones is count / volume.
-            like = emit("ConstantOfShape", emit("Shape", x), value=np.ones(1, dtype))
-            counts = emit(
-                "AveragePool", like, count_include_pad=1, **self.pool.attributes()
-            )
+            counts = self.pool.emit_shares(emit, node.result.type, x)
             counts = emit("Mul", counts, emit.scalar(ones.size, dtype.name))
         one = emit.ints(-1, 1)
         rest = emit("Shape", g, start=2)
@@ -189,12 +188,15 @@ class AveragePoolGrad(Op):
 
 def first_maximum(pool: MaxPool, x: Array) -> Array:
     """The tap of each window that is its first maximum: [N, C, *out, 1]."""
-    patches = pool.taps.patches(x, -np.inf)
+    patches = pool.taps.patches(x, pool.fill)
     flat = patches.reshape(*patches.shape[: x.ndim], -1)
     return flat.argmax(-1)[..., None]
 
 
-def emit_indices(emit: Emit, pool: MaxPool, x: str) -> str:
-    """Where in the flat x each window has its first maximum."""
-    _, indices = emit.many("MaxPool", x, outputs=2, **pool.attributes())
-    return indices
+def emit_indices(
+    emit: Emit, pool: MaxPool, type: TensorType, x: str
+) -> tuple[str, str]:
+    """x, padded where no attribute pads, and where in it, flat, are the maxima."""
+    whole, given = pool.emit_window(emit, type, x)
+    _, indices = emit.many("MaxPool", whole, outputs=2, **given)
+    return whole, indices

@@ -29,6 +29,9 @@ _HALF_PIXEL: dict[str, dict[str, Any]] = {
 }
 """How ONNX is told to interpolate between pixel centres, without pixels outside."""
 
+_COUNTED = 2**24
+"""The whole numbers that float32 has without a gap."""
+
 
 @dataclass(frozen=True)
 class Upsample(Op):
@@ -63,13 +66,32 @@ class Upsample(Op):
         return (np.asarray(y, order="C"),)
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        scales = emit.constant(np.array((1, 1, *self.factors), np.float32))
+        size = node.operands[0].type.shape[2:]
+        if self.mode != "nearest" or self._counts(size):
+            return (self._emit_resize(emit, x, (1, 1, *self.factors)),)
+        # Every pixel is an image of its own, whose places are few.
+        apart = emit.ints(*(3 + 2 * axis for axis in range(len(size))))
+        factors = [f for factor in self.factors for f in (1, factor)]
+        y = self._emit_resize(emit, emit("Unsqueeze", x, apart), (1, 1, *factors))
+        whole = emit("Mul", emit("Shape", x), emit.ints(1, 1, *self.factors))
+        return (emit("Reshape", y, whole),)
+
+    def _emit_resize(self, emit: Emit, x: str, scales: Sequence[int]) -> str:
         nearest = {
             "coordinate_transformation_mode": "asymmetric",
             "nearest_mode": "floor",
         }
         given = _HALF_PIXEL.get(self.mode, nearest)
-        return (emit("Resize", x, "", scales, mode=self.mode, **given),)
+        factors = emit.constant(np.array(scales, np.float32))
+        return emit("Resize", x, "", factors, mode=self.mode, **given)
+
+    def _counts(self, size: shapes.Shape) -> bool:
+        """Whether float32, in which runtimes divide places by scales, has them all.
+
+        Images of unknown sizes are taken to be no wider than that, sequences are not.
+        """
+        wide = (shapes.mul(n, f) for n, f in zip(size, self.factors, strict=True))
+        return all(n <= _COUNTED if isinstance(n, int) else len(size) > 1 for n in wide)
 
     def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         if self.mode == "nearest":

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
+
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ops.apply import (
@@ -22,10 +24,11 @@ from seqir.ops.pool import AveragePool, MaxPool
 
 
 def _ints(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
-    values = (value,) * rank if isinstance(value, int) else tuple(value)
-    if len(values) != rank:
+    values: Sequence[Any] = np.ravel(np.asarray(value)).tolist()
+    values = values * rank if np.ndim(value) == 0 else values
+    if len(values) != rank or not all(type(v) is int for v in values):
         raise ArgumentError(f"expected {rank} numbers, got {value!r}")
-    return values
+    return tuple(values)
 
 
 def _first(x: Any, data_format: str | None) -> Any:
@@ -43,30 +46,30 @@ def _back(y: Any, data_format: str | None) -> Any:
     return y if data_format == "channels_first" else moveaxis(y, 1, -1)
 
 
-def _pads(
+def resolve_padding(
     x: Any,
     padding: str,
     kernel: Sequence[int],
     strides: Sequence[int],
     dilations: Sequence[int],
-) -> Pairs:
-    """How much ``"valid"`` or ``"same"`` adds before and after each spatial axis."""
+) -> tuple[Pairs, bool]:
+    """Explicit pads for channels-first x, or that it is "same" whatever the sizes.
+
+    With strides, "same" padding of an unknown size is only known when it runs.
+    """
     name = padding.lower()
-    if name not in ("valid", "same"):
-        raise ArgumentError(f"padding must be 'valid' or 'same', got {padding!r}")
+    if name == "causal":
+        return ((dilations[0] * (kernel[0] - 1), 0),), False
+    none = ((0, 0),) * len(kernel)
     if name == "valid":
-        return ((0, 0),) * len(kernel)
-    pads: list[tuple[int, int]] = []
+        return none, False
+    if name != "same":
+        raise ArgumentError(f"padding must be 'valid' or 'same', got {padding!r}")
     sizes = type_of_operand(x).shape[2:]
-    for size, k, s, d in zip(sizes, kernel, strides, dilations, strict=True):
-        if not isinstance(size, int) and s != 1:
-            raise ShapeError(
-                f"padding 'same' with strides of {s} depends on the size {size}, "
-                "which is not known"
-            )
-        known = size if isinstance(size, int) else 1
-        pads.append(shapes.same_pads(known, k, s, d))
-    return tuple(pads)
+    axes = zip(sizes, kernel, strides, dilations, strict=True)
+    pads = [shapes.same_pads(*axis) for axis in axes]
+    known = tuple(pair for pair in pads if pair is not None)
+    return (known, False) if len(known) == len(pads) else (none, True)
 
 
 @operation
@@ -92,7 +95,8 @@ def conv(
     channels = type_of_operand(x).shape[1]
     if not isinstance(channels, int) or channels % per_group:
         raise ShapeError(f"kernel of {per_group} channels does not divide {channels}")
-    op = Conv(s, _pads(x, padding, k, s, d), d, channels // per_group)
+    pads, same = resolve_padding(x, padding, k, s, d)
+    op = Conv(s, pads, d, channels // per_group, same)
     return _back(apply(op, x, w), data_format)
 
 
@@ -193,7 +197,7 @@ def _pool(
     rank = rank_of(x) - 2
     window = _ints(pool_size, rank)
     s = window if strides is None else _ints(strides, rank)
-    op = kind(window, s, _pads(x, padding, window, s, (1,) * rank))
+    op = kind(window, s, *resolve_padding(x, padding, window, s, (1,) * rank))
     return _back(apply(op, x), data_format)
 
 

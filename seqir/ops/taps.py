@@ -21,6 +21,7 @@ from seqir.ops.apply import apply, type_of_operand
 from seqir.ops.convert import known_shape, zeros_like
 from seqir.ops.gather import Gather
 from seqir.ops.movement import Concat, Pad, Slice, moveaxis, reshape, shape
+from seqir.tensortype import TensorType
 
 Ints = tuple[int, ...]
 Pairs = tuple[tuple[int, int], ...]
@@ -65,12 +66,10 @@ class Taps:
         """The pads of an image; None if they depend on an unknown size."""
         if not self.same:
             return self.pads
-        if not self.placed(size):
-            return None
         axes = zip(size, self.kernel, self.strides, self.dilations, strict=True)
-        return tuple(
-            shapes.same_pads(n if isinstance(n, int) else 1, *axis) for n, *axis in axes
-        )
+        pads = [shapes.same_pads(*axis) for axis in axes]
+        known = tuple(pair for pair in pads if pair is not None)
+        return known if len(known) == len(pads) else None
 
     def known_padding(self, size: shapes.Shape) -> Pairs:
         """The pads of an image of known or `placed` size."""
@@ -255,6 +254,56 @@ class Taps:
         before = emit("Div", total, emit.ints(2))
         return before, emit("Sub", total, before)
 
+    def emit_padded(
+        self, emit: Emit, type: TensorType, x: str, fill: float = 0.0
+    ) -> str:
+        """x[N, C, *size] with its padding."""
+        none = emit.ints(0, 0)
+        before, after = self.emit_padding(emit, x)
+        pads = emit("Concat", none, before, none, after, axis=0)
+        return emit("Pad", x, pads, emit.scalar(fill, type.dtype))
+
+    def emit_window(
+        self, emit: Emit, type: TensorType, x: str, fill: float = 0.0
+    ) -> tuple[str, dict[str, Any]]:
+        """x[N, C, *size] for an operator with windows, and how it is told to pad."""
+        size = type.shape[2:]
+        if self.padded_by_hand(size):
+            x, pads = self.emit_padded(emit, type, x, fill), ((0, 0),) * len(size)
+        else:
+            pads = self.padding(size)
+        if pads is None:
+            return x, {"auto_pad": "SAME_UPPER"}
+        before, after = zip(*pads, strict=True)
+        return x, {"pads": (*before, *after)}
+
+    def padded_by_hand(self, size: shapes.Shape) -> bool:
+        """Whether no attribute can tell a runtime how to pad an image of that size.
+
+        Where ONNX Runtime is to find the pads, it takes places off between windows
+        that do not touch, and refuses dilations.
+        """
+        touching = all(k >= s for k, s in zip(self.kernel, self.strides, strict=True))
+        return self.padding(size) is None and not (
+            touching and max(self.dilations) == 1
+        )
+
+    def emit_fitting(self, emit: Emit, size: shapes.Shape, x: str) -> str:
+        """x[N, C, *size]; the run fails if a window is larger than an unknown size.
+
+        ONNX Runtime would pool what lies behind the image. A shape with -2 in it is
+        one that no runtime gives an array.
+        """
+        if self.same:
+            return x
+        axes = zip(size, self.reach, self.pads, strict=True)
+        least = [0 if isinstance(n, int) else r - sum(p) for n, r, p in axes]
+        if max(least) <= 1:
+            return x
+        found = emit("Shape", x)
+        short = emit("Less", found, emit.ints(0, 0, *least))
+        return emit("Reshape", x, emit("Where", short, emit.ints(-2), found))
+
     def emit_spread(
         self, emit: Emit, size: shapes.Shape, g: str, w: str, x: str, groups: int
     ) -> str:
@@ -273,10 +322,14 @@ class Taps:
             return emit("ConvTranspose", g, w, pads=pads, output_padding=left, **common)
         left = [s - 1 for s in self.strides]
         full = emit("ConvTranspose", g, w, output_padding=left, **common)
+        return self.emit_cropped(emit, full, x)
+
+    def emit_cropped(self, emit: Emit, padded: str, x: str) -> str:
+        """A padded image without its padding, of the sizes of x[N, C, *size]."""
         begin, _ = self.emit_padding(emit, x)
         end = emit("Add", begin, emit("Shape", x, start=2))
-        axes = emit.ints(*range(2, len(size) + 2))
-        return emit("Slice", full, begin, end, axes)
+        axes = emit.ints(*range(2, len(self.kernel) + 2))
+        return emit("Slice", padded, begin, end, axes)
 
 
 def tap_parts(g: Array, w: Array, groups: int) -> Array:
@@ -300,11 +353,3 @@ def channels_last(x: Any) -> Any:
 def channels_first(x: Any) -> Any:
     """x[N, *size, C] -> [N, C, *size]."""
     return moveaxis(x, -1, 1)
-
-
-def onnx_pads(pads: Pairs, *, same: bool) -> dict[str, Any]:
-    """The ONNX attribute that says how to pad."""
-    if same:
-        return {"auto_pad": "SAME_UPPER"}
-    before, after = zip(*pads, strict=True)
-    return {"pads": (*before, *after)}

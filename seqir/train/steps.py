@@ -17,7 +17,7 @@ from typing import TYPE_CHECKING, Any, Final
 from seqir import lower, passes, runtime
 from seqir.autodiff import gradient
 from seqir.errors import ShapeError
-from seqir.ir import Array, Builder, Graph
+from seqir.ir import Array, Builder, Graph, SizeCheck
 from seqir.layers.base import Layer
 from seqir.layers.penalties import penalties
 from seqir.lower import opsets
@@ -196,6 +196,7 @@ class Step:
             threads=runtime.get_threads(),
         )
         self._names = list(traced.reported)
+        self._check = SizeCheck(traced.graph)
         self.clock = -1
         """`Variable.clock` after the last run: nobody else has changed anything since
         while it stands there."""
@@ -232,6 +233,7 @@ class Step:
 
         The values lie in memory that the next run overwrites.
         """
+        self._check(feeds)
         loss, *values = self.session.run(feeds)
         Variable.clock += 1
         self.clock = Variable.clock

@@ -1,0 +1,63 @@
+"""The sizes of a run: too small for an operator, though the graph could not know."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+
+from seqir import shapes
+from seqir.errors import ShapeError
+from seqir.ir.graph import Graph, Node
+from seqir.ir.op import Array
+
+
+class SizeCheck:
+    """Looks whether a graph can be run with arrays of these shapes.
+
+    Operators with `Op.needs_room` are asked for their result types once more, with
+    numbers in the place of names.
+    """
+
+    def __init__(self, graph: Graph) -> None:
+        self.inputs = {name: v.type.shape for name, v in graph.inputs.items()}
+        self.nodes = [node for node in graph.nodes if _depends(node)]
+        self._passed: dict[str, int] = {}
+
+    def __call__(self, feeds: Mapping[str, Array]) -> None:
+        """Raises: ShapeError naming the layer that would get too little."""
+        if not self.nodes:
+            return
+        sizes = {
+            name: size
+            for key, shape in self.inputs.items()
+            if key in feeds and feeds[key].ndim == len(shape)
+            for name, size in zip(shape, feeds[key].shape, strict=True)
+            if isinstance(name, str)
+        }
+        if sizes == self._passed:
+            return
+        for node in self.nodes:
+            _check(node, sizes)
+        self._passed = sizes
+
+
+def _depends(node: Node) -> bool:
+    """Whether what a node needs is known to the run only."""
+    return node.op.needs_room and any(
+        isinstance(d, str) for d in node.operands[0].type.shape[2:]
+    )
+
+
+def _check(node: Node, sizes: Mapping[str, int]) -> None:
+    shape = node.operands[0].type.shape
+    if not all(shapes.symbols(d) <= sizes.keys() for d in shape):
+        return
+    found = tuple(shapes.evaluate(d, sizes) for d in shape)
+    first = node.operands[0].type.with_shape(found)
+    try:
+        node.op.infer(first, *(v.type for v in node.operands[1:]))
+    except ShapeError as error:
+        label = f"layer {node.source!r}" if node.source else f"{node.op}"
+        raise ShapeError(
+            f"inputs of these sizes are too small for {label}: {error}; give larger "
+            "ones, or pad them"
+        ) from error
