@@ -14,13 +14,14 @@ from seqir.errors import (
     NotBuiltError,
     did_you_mean,
 )
-from seqir.ir import Array, Builder, Graph
+from seqir.ir import Array, Builder, Graph, current_builder
 from seqir.layers.base import Layer
 from seqir.layers.checks import check_arrays
 from seqir.layers.core import InputLayer
 from seqir.model.inputs import standardize
+from seqir.model.lifting import input_layers, register
 from seqir.model.runner import Runner
-from seqir.ops.call import Call, record
+from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.tensor import KerasTensor, Traced, Variable
 from seqir.tensortype import TensorType
 from seqir.train import Trainer
@@ -83,6 +84,16 @@ class Model(Trainer):
         return nest.flatten(self.output_structure)
 
     @property
+    def input(self) -> Any:
+        """The inputs as they were given, whatever the model was called on since."""
+        return self.input_structure
+
+    @property
+    def output(self) -> Any:
+        """The outputs of the model's own graph."""
+        return self.output_structure
+
+    @property
     def input_structure(self) -> Any:
         """Inputs as a tensor, list or dict of tensors."""
         return self._own_call("inputs").args[0]
@@ -117,6 +128,7 @@ class Model(Trainer):
             self.__dict__["built"] = False
             raise
         self.__dict__["_built_by"] = self.calls.pop()
+        register(self, *input_layers(self))
 
     def require_built(self, what: str) -> None:
         """NotBuiltError that says what to do, unless the model is built."""
@@ -241,6 +253,11 @@ class Model(Trainer):
         return {"training": training} if "training" in self._call_arguments else {}
 
     # Running.
+
+    def _computes(self, inputs: Any) -> bool:
+        """Whether `call` was called by a user, on arrays."""
+        leaves = nest.flatten(inputs)
+        return current_builder() is None and not any(map(is_symbolic, leaves))
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Compute on arrays, with ONNX Runtime."""
@@ -382,8 +399,10 @@ class Model(Trainer):
     ) -> Functional:
         """The part of the model between layers given by name or regular expression.
 
+        ``base/conv`` is a layer of a model inside of this one.
+
         Raises: ArgumentError if no layer matches, GraphError if the inputs do not
-            bound the cut.
+            bound the cut, or a layer inside is called on different tensors.
         """
         from seqir.model.slicing import slice_by_name
 
@@ -394,6 +413,10 @@ class Model(Trainer):
         from seqir.model.slicing import cut_points
 
         return cut_points(self)
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        self.__dict__.update(state)
+        register(self, *state.get("_starts", ()))
 
     def _repr_html_(self) -> str:
         if not self.built:

@@ -11,7 +11,8 @@ from seqir.layers.base import Layer
 from seqir.layers.core import InputLayer
 from seqir.model.base import Model, check_unique
 from seqir.model.inputs import arrange, fitting_rank
-from seqir.ops.call import Call
+from seqir.model.lifting import input_layers, lift, register, walk
+from seqir.ops.call import Call, repeat
 from seqir.ops.tensor import KerasTensor, Traced
 
 
@@ -47,15 +48,18 @@ class Functional(Model):
             outputs = outputs[0]
         self.__dict__["_input_structure"] = inputs
         self.__dict__["_output_structure"] = outputs
-        calls = calls_between(nest.flatten(inputs), nest.flatten(outputs))
+        given, ends = nest.flatten(inputs), nest.flatten(outputs)
+        if walk(given, ends)[1]:  # they may lie inside of models that are called there
+            ends = lift(given, ends)
+            self.__dict__["_output_structure"] = nest.pack(outputs, ends)
+        calls = calls_between(given, ends)
         self.__dict__["_calls"] = calls
-        operations = operations_in_order(
-            nest.flatten(outputs), calls, nest.flatten(inputs)
-        )
+        operations = operations_in_order(ends, calls, given)
         self.__dict__["_operations"] = operations
         check_unique((o.name for o in operations), f"in model {self.name!r}")
         self._layers[:] = [o for o in operations if isinstance(o, Layer)]
         self.__dict__["built"] = True
+        register(self, *input_layers(self))
         if trainable is not None:
             self.trainable = trainable
 
@@ -65,16 +69,6 @@ class Functional(Model):
 
     @property
     def output_structure(self) -> Any:
-        return self._output_structure
-
-    @property
-    def input(self) -> Any:
-        """The inputs as they were given, whatever the model was called on since."""
-        return self._input_structure
-
-    @property
-    def output(self) -> Any:
-        """The outputs as they were given."""
         return self._output_structure
 
     @property
@@ -88,9 +82,12 @@ class Functional(Model):
         return self._calls
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        """Replay the calls on traced values."""
-        given = map(self._entering, arrange(self, inputs), self.inputs)
-        env: dict[KerasTensor, Any] = dict(zip(self.inputs, given, strict=True))
+        """The calls once more, on traced values or on tensors of another model."""
+        if self._computes(inputs):
+            return self.run(inputs, training=training, mask=mask)
+        given = arrange(self, inputs)
+        entering = map(_entering, given, self.inputs, self._masks(mask))
+        env: dict[KerasTensor, Any] = dict(zip(self.inputs, entering, strict=True))
         for call in self._calls:
             args, kwargs = nest.map_structure(
                 lambda x: env[x] if isinstance(x, KerasTensor) else x,
@@ -98,12 +95,23 @@ class Functional(Model):
             )
             if training is not None and "training" in _arguments(call.target):
                 kwargs.setdefault("training", training)
-            results = call.target.trace(*args, **kwargs)
+            results = repeat(call.target, args, kwargs)
             for tensor, value in zip(
                 nest.flatten(call.outputs), nest.flatten(results), strict=True
             ):
                 env[tensor] = value
         return nest.map_structure(lambda t: env[t], self._output_structure)
+
+    def _masks(self, mask: Any) -> list[Any]:
+        """The mask for each input, None for those that bring their own."""
+        masks, count = nest.flatten(mask), len(self.inputs)
+        if all(m is None for m in masks):
+            return [None] * count
+        if len(masks) != count:
+            raise ArgumentError(
+                f"model {self.name!r} has {count} inputs, got {len(masks)} masks"
+            )
+        return masks
 
     def get_config(self) -> dict[str, Any]:
         """Layers and their calls, in the form of Keras."""
@@ -117,20 +125,20 @@ class Functional(Model):
     def _check_inputs(self, args: tuple[Any, ...]) -> None:
         """Nothing: `call` compares what it is given with each input."""
 
-    def _entering(self, x: Any, tensor: KerasTensor) -> Any:
-        """The value with the rank and the kind of dtype of the input it enters at."""
-        if not isinstance(x, Traced):
-            return x
-        mask = x.mask
-        x = fitting_rank(x, tensor.shape)
-        if x.ndim != tensor.ndim:
-            raise GraphError(
-                f"model {self.name!r} takes an input of shape {tensor.shape}, "
-                f"got {x.shape}"
-            )
-        if dtypes.is_float(x.dtype) != dtypes.is_float(tensor.dtype):
-            x = ops.cast(x, tensor.dtype)
-        return Traced(x.builder, x.value, mask)
+
+def _entering(x: Any, tensor: KerasTensor, mask: Any) -> Any:
+    """A tensor with the rank and the kind of dtype of the input that it enters at."""
+    mask = getattr(x, "mask", None) if mask is None else mask
+    shape = x.shape
+    x = fitting_rank(x, tensor.shape)
+    if x.ndim != tensor.ndim:
+        raise GraphError(
+            f"the model takes an input of shape {tensor.shape} at {tensor.name!r}, "
+            f"got {shape}"
+        )
+    if dtypes.is_float(x.dtype) != dtypes.is_float(tensor.dtype):
+        x = ops.cast(x, tensor.dtype)
+    return Traced(x.builder, x.value, mask) if isinstance(x, Traced) else x
 
 
 def _arguments(target: Any) -> frozenset[str]:
@@ -144,29 +152,11 @@ def calls_between(
 
     Raises: GraphError naming every Input that is needed and not among the inputs.
     """
-    given = set(inputs)
-    order: list[Call] = []
-    done: set[Call] = set()
-    missing: dict[str, None] = {}
-    stack: list[tuple[KerasTensor, bool]] = [(t, False) for t in reversed([*outputs])]
-    while stack:
-        tensor, returning = stack.pop()
-        call = tensor.call
-        if call is None or tensor in given or call in done:
-            continue
-        if isinstance(call.target, InputLayer):
-            missing[call.target.name] = None
-            continue
-        if returning:
-            done.add(call)
-            order.append(call)
-            continue
-        stack.append((tensor, True))
-        stack.extend((t, False) for t in reversed(call.inputs))
+    order, missing = walk(inputs, outputs)
     if missing:
         raise GraphError(
             f"the outputs are not connected to the inputs alone: they also need "
-            f"{', '.join(map(repr, missing))}; add it to inputs="
+            f"{', '.join(repr(layer.name) for layer in missing)}; add it to inputs="
         )
     return order
 

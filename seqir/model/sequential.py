@@ -19,7 +19,8 @@ from seqir.layers.checks import required_inputs
 from seqir.layers.core import InputLayer
 from seqir.layers.scope import Snapshot, name_scope
 from seqir.model.base import Model
-from seqir.ops.call import Call
+from seqir.model.lifting import register
+from seqir.ops.call import Call, repeat
 from seqir.ops.tensor import KerasTensor, Traced
 from seqir.shapes import format_shape
 
@@ -106,7 +107,11 @@ class Sequential(Model):
                 f"an Input must come first in Sequential model {self.name!r}, which "
                 f"starts with {self._layers[0].name!r}"
             )
+        self._start_at(layer)
+
+    def _start_at(self, layer: InputLayer) -> None:
         self.__dict__["_input_layer"] = layer
+        register(self, layer)
 
     def _add_layer(self, layer: Layer) -> None:
         if self._input_layer is None and not self._layers:
@@ -115,7 +120,7 @@ class Sequential(Model):
                 # Embedding takes integers, but Keras makes a float input here.
                 dtype = layer.compute_dtype
                 source = InputLayer(batch_shape=shape, dtype=dtype)
-                self.__dict__["_input_layer"] = source
+                self._start_at(source)
                 self._names[source.name] += 1
         if self._input_layer is not None:
             self._extend(layer)
@@ -188,7 +193,7 @@ class Sequential(Model):
         dtype = self._layers[0].compute_dtype
         source = InputLayer(batch_shape=shape, dtype=dtype)
         before = Snapshot(self)
-        self.__dict__["_input_layer"] = source
+        self._start_at(source)
         try:
             for layer in self._layers:
                 self._extend(layer)
@@ -239,7 +244,9 @@ class Sequential(Model):
         return [self._input_layer, *self._layers]
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
-        """Trace one layer after the other."""
+        """One layer after the other, on traced values or on tensors of a model."""
+        if self._computes(inputs):
+            return self.run(inputs, training=training, mask=mask)
         x = inputs
         if mask is not None and isinstance(x, Traced):
             x = Traced(x.builder, x.value, mask)
@@ -247,7 +254,7 @@ class Sequential(Model):
             flags: dict[str, Any] = {}
             if training is not None and "training" in layer._call_arguments:
                 flags["training"] = training
-            x = layer.trace(x, **flags)
+            x = repeat(layer, (x,), flags)
         return x
 
     def _with_mask(self, args: Any, mask: Any, outputs: Any) -> Any:

@@ -7,9 +7,12 @@ from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 from seqir import nest
-from seqir.errors import ArgumentError, did_you_mean
+from seqir.errors import ArgumentError, GraphError, did_you_mean
 from seqir.ir.analysis import dominating
 from seqir.model.functional import Functional
+from seqir.model.lifting import lift, replayed, walk
+from seqir.model.sequential import Sequential
+from seqir.ops.call import Call
 from seqir.ops.tensor import KerasTensor
 
 if TYPE_CHECKING:
@@ -21,23 +24,76 @@ def slice_by_name(
 ) -> Functional:
     """The part of a model between layers; see `Model.slice`."""
     model.require_built("slice")
-    found = _find(model, outputs, "outputs")
-    start = model.inputs if inputs is None else _find(model, inputs, "inputs")
+    named = _find(model, outputs, "outputs")
+    begins = {} if inputs is None else _find(model, inputs, "inputs")
+    start = model.inputs if inputs is None else [*begins]
+    block = _block_of(begins.values())
+    if block and all(name.startswith(f"{block}/") for name in named.values()):
+        found = [*named]
+    else:
+        first = {name.partition("/")[0] for name in named.values()}
+        within = [call for call in model.connections if call.target.name in first]
+        found = lift(model.inputs, [*named], within)
+        found = _continued(model, block.split("/"), start, found) if block else found
     if inputs is None:
         # Inputs that the outputs do not need would only be dead weight.
         needed = _needed(found)
-        start = [t for t in start if t in needed]
+        start = [t for t in start if t in needed] or start
     structure: Any = found if len(found) > 1 else found[0]
     return Functional(start if len(start) > 1 else start[0], structure)
 
 
-def _find(model: Model, patterns: str | Iterable[str], what: str) -> list[KerasTensor]:
-    """Output tensors of the layers that match, in the order of the model."""
+def _block_of(names: Iterable[str]) -> str:
+    """The path of the inner model that all inputs of a slice lie in; mostly ""."""
+    blocks = {name.rpartition("/")[0] for name in names}
+    if len(blocks) > 1:
+        raise ArgumentError(
+            "the inputs of a slice lie in one model, or in one and the same model "
+            f"inside of it, got {', '.join(sorted(names))}"
+        )
+    return blocks.pop() if blocks else ""
+
+
+def _continued(
+    model: Model, path: list[str], start: list[KerasTensor], outputs: list[KerasTensor]
+) -> list[KerasTensor]:
+    """The outputs as what follows on tensors of the own graph of an inner model.
+
+    What is left of each model on the path stays a model of that name.
+    """
+    outer = model
+    calls: list[tuple[Model, Call]] = []
+    for name in path:
+        inner = [c for c in outer.connections if c.target.name == name]
+        if len(inner) > 1:
+            raise GraphError(
+                f"model {name!r} is called {len(inner)} times in {outer.name!r}: what "
+                "follows on a layer inside of it is not one thing"
+            )
+        calls.append((outer, inner[0]))
+        outer = inner[0].target
+    ends = outer.outputs
+    for outer, call in reversed(calls):
+        rest = Functional(start, ends, name=call.target.name)
+        ends = nest.flatten(rest(start))
+        goal = outputs if outer is model else outer.outputs
+        env = dict(zip(nest.flatten(call.outputs), ends, strict=True))
+        env = replayed(walk(outer.inputs, goal)[0], env)
+        ends = [env.get(t, t) for t in goal]
+    return ends
+
+
+def _find(
+    model: Model, patterns: str | Iterable[str], what: str
+) -> dict[KerasTensor, str]:
+    """Output tensors of the layers that match, with their names, as they are asked."""
     wanted = [patterns] if isinstance(patterns, str) else list(patterns)
     tensors = _tensors(model)
+    if any("/" in pattern for pattern in wanted):
+        tensors |= _tensors_inside(model)
     # A pattern for outputs is not meant to let inputs through; a name may.
     names = [*tensors][len(model.inputs) if what == "outputs" else 0 :]
-    found: dict[KerasTensor, None] = {}
+    found: dict[KerasTensor, str] = {}
     for pattern in wanted:
         try:
             matches = [n for n in tensors if n == pattern]
@@ -52,8 +108,8 @@ def _find(model: Model, patterns: str | Iterable[str], what: str) -> list[KerasT
                 f"no layer of model {model.name!r} matches {what}={pattern!r}."
                 f"{did_you_mean(pattern, tensors)} Layers: {known}"
             )
-        found.update((t, None) for n in matches for t in tensors[n])
-    return list(found)
+        found.update((t, n) for n in matches for t in tensors[n])
+    return found
 
 
 def _tensors(model: Model) -> dict[str, list[KerasTensor]]:
@@ -62,6 +118,22 @@ def _tensors(model: Model) -> dict[str, list[KerasTensor]]:
     for call in model.connections:  # type: ignore[attr-defined]
         tensors[call.target.name] = nest.flatten(call.outputs)
     return tensors
+
+
+def _tensors_inside(model: Model, prefix: str = "") -> dict[str, list[KerasTensor]]:
+    """Output tensors of layers in models in this model by path: ``block/conv``."""
+    tensors: dict[str, list[KerasTensor]] = {}
+    for inner in _models_in(model):
+        path = f"{prefix}{inner.name}/"
+        tensors |= {path + name: found for name, found in _tensors(inner).items()}
+        tensors |= _tensors_inside(inner, path)
+    return tensors
+
+
+def _models_in(model: Model) -> list[Model]:
+    """The models with layers in the open that this one calls."""
+    targets = dict.fromkeys(call.target for call in model.connections)
+    return [t for t in targets if isinstance(t, Functional | Sequential)]
 
 
 def _name(tensor: KerasTensor) -> str:

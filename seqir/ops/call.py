@@ -72,9 +72,9 @@ def record(target: Any, args: Any, kwargs: Any) -> Any:
 class FunctionCall:
     """What stands in a model for a function of `seqir.ops` called on its tensors."""
 
-    def __init__(self, function: Callable[..., Any]) -> None:
+    def __init__(self, function: Callable[..., Any], name: str | None = None) -> None:
         self.function = function
-        self.name = naming.auto_name(function.__name__)
+        self.name = name or naming.auto_name(function.__name__)
         self.class_name = "".join(w.title() for w in function.__name__.split("_"))
         self.calls: list[Call] = []
 
@@ -84,6 +84,19 @@ class FunctionCall:
         assert b is not None, "a trace runs inside Builder.active()"
         with b.source(self.name, self.class_name):
             return self.function(*args, **kwargs)
+
+
+def repeat(target: Any, args: Any, kwargs: Any, *, name: str | None = None) -> Any:
+    """Call a layer, or the function that a `FunctionCall` stands for, once more.
+
+    Inside of a trace it is traced, on tensors of a model recorded; `name` is that of
+    the new `FunctionCall` then, for each stands for one call.
+    """
+    if current_builder() is not None:
+        return target.trace(*args, **kwargs)
+    if isinstance(target, FunctionCall):
+        target = FunctionCall(target.function, name)
+    return record(target, args, kwargs)
 
 
 def operation(function: Callable[P, R]) -> Callable[P, R]:

@@ -1,0 +1,189 @@
+"""Tensors inside of a model that is part of another: lifted to where it is called.
+
+A model that is called in another one has a graph of its own, from its own inputs to
+its layers' outputs. In the outer graph such a tensor has a value for each call of the
+inner model; a second, inner model with that output gives it, sharing the layers.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from typing import TYPE_CHECKING
+from weakref import WeakKeyDictionary, WeakValueDictionary
+
+from seqir import nest
+from seqir.errors import GraphError
+from seqir.layers.core import InputLayer
+from seqir.model.inputs import arrange
+from seqir.ops.call import Call, repeat
+from seqir.ops.tensor import KerasTensor
+
+if TYPE_CHECKING:
+    from seqir.model.base import Model
+
+_started: WeakKeyDictionary[InputLayer, WeakValueDictionary[int, Model]] = (
+    WeakKeyDictionary()
+)
+"""The models that start at an input, oldest first: tensors know only their origin."""
+
+
+def register(model: Model, *inputs: InputLayer) -> None:
+    """Remember a model by its inputs, so that its inner tensors can be found."""
+    model.__dict__["_starts"] = inputs  # for copies, which are to be found, too
+    for layer in inputs:
+        _started.setdefault(layer, WeakValueDictionary())[id(model)] = model
+
+
+def lift(
+    given: list[KerasTensor],
+    outputs: list[KerasTensor],
+    within: Iterable[Call] = (),
+) -> list[KerasTensor]:
+    """The outputs as tensors of the graph of the given ones, as far as they can be.
+
+    Calls in `within`, and those that other outputs need, come before all others.
+
+    Raises: GraphError if an inner model is called on different tensors there, so that
+        its tensors have several values.
+    """
+    preferred = {*within}
+    while True:
+        missing = {t: walk(given, [t])[1] for t in dict.fromkeys(outputs)}
+        others = [t for t, layers in missing.items() if not layers]
+        used = preferred | {*walk(given, others)[0]}
+        places: dict[Call, list[KerasTensor]] = {}
+        for tensor, layers in missing.items():
+            call = _place(tensor, given, layers, used) if layers else None
+            if call is not None:
+                places.setdefault(call, []).append(tensor)
+        if not places:
+            return outputs
+        call, strays = next(iter(places.items()))
+        lifted = _lifted(call, strays, given, others)
+        outputs = [lifted.get(t, t) for t in outputs]
+
+
+def _place(
+    stray: KerasTensor,
+    given: list[KerasTensor],
+    missing: list[InputLayer],
+    used: set[Call],
+) -> Call | None:
+    """The call of a model that a tensor lies in, at any depth; None without one."""
+    calls = _calls_of(given, missing, {})
+    calls = [c for c in calls if c in used] or calls
+    # Models that start at one Input and are called on one tensor give one value.
+    distinct = {(*input_layers(c.target), *c.inputs): c for c in reversed(calls)}
+    if len(distinct) > 1:
+        name = calls[0].target.name
+        source = stray.call.target.name if stray.call else stray.name
+        raise GraphError(
+            f"the output of {source!r} inside of model {name!r} has {len(distinct)} "
+            f"values there, since the model is called on {len(distinct)} different "
+            f"inputs: make features = Model({name}.input, that output) and call it on "
+            "the input that you mean"
+        )
+    return next(iter(distinct.values()), None)
+
+
+def _calls_of(
+    given: list[KerasTensor],
+    missing: list[InputLayer],
+    known: dict[frozenset[InputLayer], list[Call]],
+) -> list[Call]:
+    """Calls on what the given tensors give, of models that hold a tensor.
+
+    It needs the missing inputs: those of such a model, or of one inside of it. `known`
+    are the answers so far, empty ones for what is being asked.
+    """
+    key = frozenset(missing)
+    if key in known:
+        return known[key]
+    known[key] = []
+    found: dict[Call, None] = {}
+    for model in list(_started.get(missing[0], {}).values()):
+        if not key.issubset(input_layers(model)):
+            continue
+        for call in model.calls:
+            needs = walk(given, call.inputs)[1]
+            found |= dict.fromkeys(_calls_of(given, needs, known) if needs else [call])
+    known[key] = list(found)
+    return known[key]
+
+
+def _lifted(
+    call: Call,
+    strays: list[KerasTensor],
+    given: list[KerasTensor],
+    others: list[KerasTensor],
+) -> dict[KerasTensor, KerasTensor]:
+    """New tensors for the strays, and for other outputs that come from the call."""
+    from seqir.model.functional import Functional
+
+    inner: Model = call.target
+    known = dict(zip(inner.inputs, arrange(inner, call.args[0]), strict=True))
+    known |= dict(zip(inner.outputs, nest.flatten(call.outputs), strict=True))
+    new = [t for t in strays if t not in known]
+    if not new:
+        return known
+    order = walk(given, others)[0]
+    joined = call in order  # then one call gives both, and the model is run once
+    left = {c.target for c in order if c is not call}
+    name = f"{inner.name}_features" if inner in left else inner.name
+    ends = [*(inner.outputs if joined else ()), *new]
+    part = Functional(inner.input_structure, ends, name=name)
+    part.__dict__["_trainable"] = inner.trainable
+    values = nest.flatten(part(*call.args, **call.kwargs))
+    lifted = known | dict(zip(ends, values, strict=True))
+    if joined:
+        outer = zip(nest.flatten(call.outputs), values, strict=False)
+        lifted |= replayed(order, dict(outer))
+    return lifted
+
+
+def replayed(
+    order: list[Call], env: dict[KerasTensor, KerasTensor]
+) -> dict[KerasTensor, KerasTensor]:
+    """The calls that depend on the tensors in `env`, made again with their values."""
+    for call in order:
+        if not any(t in env for t in call.inputs):
+            continue
+        args, kwargs = nest.map_structure(
+            lambda x: env.get(x, x) if isinstance(x, KerasTensor) else x,
+            (call.args, call.kwargs),
+        )
+        results = repeat(call.target, args, kwargs, name=call.target.name)
+        env.update(zip(nest.flatten(call.outputs), nest.flatten(results), strict=True))
+    return env
+
+
+def walk(
+    inputs: Iterable[KerasTensor], outputs: Iterable[KerasTensor]
+) -> tuple[list[Call], list[InputLayer]]:
+    """The calls that compute the outputs, in order, and the Inputs missing for them."""
+    given = set(inputs)
+    order: list[Call] = []
+    done: set[Call] = set()
+    missing: dict[InputLayer, None] = {}
+    stack: list[tuple[KerasTensor, bool]] = [(t, False) for t in reversed([*outputs])]
+    while stack:
+        tensor, returning = stack.pop()
+        call = tensor.call
+        if call is None or tensor in given or call in done:
+            continue
+        if isinstance(call.target, InputLayer):
+            missing[call.target] = None
+            continue
+        if returning:
+            done.add(call)
+            order.append(call)
+            continue
+        stack.append((tensor, True))
+        stack.extend((t, False) for t in reversed(call.inputs))
+    return order, list(missing)
+
+
+def input_layers(model: Model) -> list[InputLayer]:
+    """The Inputs among the inputs of a model."""
+    sources = [t.call.target for t in model.inputs if t.call]
+    return [s for s in sources if isinstance(s, InputLayer)]
