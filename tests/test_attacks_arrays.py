@@ -1,6 +1,8 @@
 """Files of arrays for the command line that hold pickles, or promise too much."""
 
 import io
+import random
+import re
 import struct
 import warnings
 import zipfile
@@ -8,6 +10,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from PIL import Image
 from refusal import refused
 
 from seqir.cli import arrays
@@ -97,3 +100,58 @@ def test_good_arrays_are_read(tmp_path: Path, pack: object) -> None:
         for name in ("a.npz", "a.npy"):
             found = arrays.read([str(tmp_path / name)], WANTED)
             np.testing.assert_array_equal(found["x"], array)
+
+
+def mutated(content: bytes, rng: random.Random) -> bytes:
+    """The content with a few of its first bytes changed, where the structure is."""
+    changed = bytearray(content)
+    for _ in range(rng.randint(1, 4)):
+        at = rng.randrange(min(len(changed), 200))
+        changed[at] = rng.choice((0, 255, 39, 40, 91, 44, changed[at] ^ 1 << at % 8))
+    if rng.random() < 0.2:
+        del changed[rng.randrange(len(changed)) :]
+    return bytes(changed)
+
+
+def originals() -> dict[str, bytes]:
+    array = np.arange(48, dtype=np.uint8).reshape(1, 4, 4, 3)
+    packed, plain, picture = io.BytesIO(), io.BytesIO(), io.BytesIO()
+    np.savez_compressed(packed, image=array)
+    np.savez(plain, image=array)
+    Image.fromarray(array[0]).save(picture, "png")
+    return {
+        "a.npy": npy(array),
+        "b.npz": packed.getvalue(),
+        "c.npz": plain.getvalue(),
+        "d.png": picture.getvalue(),
+    }
+
+
+@pytest.mark.parametrize("name", ["a.npy", "b.npz", "c.npz", "d.png"])
+@pytest.mark.filterwarnings("ignore")
+def test_mutated_files_are_read_or_refused_in_words(tmp_path: Path, name: str) -> None:
+    image = [arrays.Wanted("image", "float32", (None, 4, 4, 3))]
+    path, content = tmp_path / name, originals()[name]
+    said: list[str] = []
+    for seed in range(400):
+        path.write_bytes(mutated(content, random.Random(seed)))
+        try:
+            arrays.read([str(path)], image)
+        except ArgumentError as error:
+            said.append(str(error))
+    assert len(said) > 150
+    assert all(
+        re.match(r"cannot read .*: \S|.*the model's inputs are", s) for s in said
+    )
+
+
+def test_compression_that_zipfile_knows_and_python_may_not_have(tmp_path: Path) -> None:
+    """An archive whose member says LZMA and holds something else."""
+    path = tmp_path / "a.npz"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("x.npy", GOOD)
+    content = bytearray(path.read_bytes())
+    content[40:60] = bytes(range(200, 220))
+    path.write_bytes(content)
+    read = lambda: arrays.read([str(path)], WANTED)  # noqa: E731
+    refused(read, ArgumentError, "cannot read .*a.npz: ", folder=tmp_path)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 import zipfile
-import zlib
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,11 +21,8 @@ PICTURES: Final = (".png", ".jpg", ".jpeg", ".bmp", ".gif", ".webp", ".tif", ".t
 _UNKNOWN: Final = 64
 """What an unknown size other than the batch is in a random input."""
 
-_UNREADABLE: Final = (
-    OSError, ValueError, EOFError, NotImplementedError, RuntimeError, SyntaxError,
-    zipfile.BadZipFile, zlib.error, MemoryError,
-)  # fmt: skip
-"""What NumPy and zipfile raise for files that are damaged, encrypted or no arrays."""
+_WORDED: Final = (OSError, ValueError, RuntimeError, zipfile.BadZipFile)
+"""Errors of NumPy and zipfile that say what is wrong with a file."""
 
 _MODES: Final = {1: "L", 3: "RGB", 4: "RGBA"}
 
@@ -194,9 +190,19 @@ def _load(path: Path) -> dict[str, Array]:
                 with archive.open(info) as member:
                     found[name] = _array(member, info.file_size)
             return found
-    except _UNREADABLE as error:
-        why = str(error).splitlines()[0] if str(error) else type(error).__name__
-        raise ArgumentError(f"cannot read {path}: {why}") from error
+    except Exception as error:
+        # For damaged files NumPy and zipfile raise what their insides do: TokenError,
+        # IndexError, LZMAError, OverflowError and a dozen others.
+        raise ArgumentError(f"cannot read {path}: {_reason(error)}") from error
+
+
+def _reason(error: Exception) -> str:
+    words = str(error).splitlines()
+    return (
+        words[0]
+        if words and isinstance(error, _WORDED)
+        else (f"it is damaged ({type(error).__name__})")
+    )
 
 
 def _array(file: IO[bytes], size: int) -> Array:
@@ -229,8 +235,9 @@ def _picture(path: Path, wanted: Wanted) -> Array:
     try:
         with Image.open(path) as opened:
             picture = opened.convert(_MODES[channels])
-    except (OSError, ValueError, SyntaxError) as error:
-        raise ArgumentError(f"cannot read {path}: it is no picture") from error
+    except Exception as error:  # as for arrays, each format has its own
+        why = "it is no picture, or a damaged one"
+        raise ArgumentError(f"cannot read {path}: {why}") from error
     size = (width or picture.width, height or picture.height)
     if size != picture.size:
         picture = picture.resize(size, Image.Resampling.BILINEAR, reducing_gap=3.0)
