@@ -113,9 +113,9 @@ def copy(kind: str, to: Path) -> Path:
     return to / kind
 
 
-def members() -> dict[str, bytes]:
-    """The members of the valid ``.keras`` file."""
-    with zipfile.ZipFile(folder() / "m.keras") as archive:
+def members(path: Path | None = None) -> dict[str, bytes]:
+    """The members of a ``.keras`` file, of the valid one unless it is said."""
+    with zipfile.ZipFile(path or folder() / "m.keras") as archive:
         return {name: archive.read(name) for name in archive.namelist()}
 
 

@@ -8,7 +8,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqir.errors import DTypeError, SeqirError, ShapeError, explain
+from seqir.errors import (
+    DTypeError,
+    SeqirError,
+    ShapeError,
+    UnsafeFileError,
+    explain,
+)
 from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
 
@@ -32,6 +38,11 @@ class Fitting:
         self.skip_mismatch = skip_mismatch
         self._pairs: list[tuple[Variable, Array]] = []
         self._wrong: list[str] = []
+
+    @property
+    def fits(self) -> bool:
+        """Whether nothing was refused."""
+        return not self._wrong
 
     def take(
         self, who: str, variables: Sequence[Variable], found: int, read: Read
@@ -80,6 +91,8 @@ class Fitting:
                 scalars_first = sorted(variables, key=lambda v: len(v.shape) > 0)
                 pairs = _pairs(scalars_first, read)
             self._pairs.extend(pairs)
+        except UnsafeFileError:
+            raise
         except SeqirError as error:
             warnings.warn(
                 f"the state of optimizer {optimizer.name!r} in {self.source} is of "

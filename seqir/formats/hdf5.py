@@ -31,7 +31,7 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.files import open_file
-from seqir.formats import jsontext
+from seqir.formats import budget, jsontext
 from seqir.formats.source import Sink, Source
 from seqir.shapes import format_shape
 
@@ -65,6 +65,7 @@ class H5Reader:
     def __init__(self, file: BinaryIO, where: str) -> None:
         self.where = where
         self._source = Source(file, _MAX_HEAP)
+        self._memory = budget.Memory(file.seek(0, os.SEEK_END), where)
         self._files = ExitStack()
         self._file = self._open()
         self._children: dict[str, list[str]] = {"": []}
@@ -183,6 +184,7 @@ class H5Reader:
             if not integers and not _holds(dtype, stored):
                 raise DTypeError(f"{place} holds {stored}, expected {dtype}")
             self._check_size(dataset, path)
+            self._memory.take(path, dataset.nbytes)
             array = np.asarray(dataset[()])
             if stored == _BFLOAT16:
                 array = array.view(dtypes.to_numpy(_BFLOAT16))

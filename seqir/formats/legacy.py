@@ -73,7 +73,7 @@ def fit_state(
     reader: H5Reader, fitting: Fitting, model: Layer, optimizer: Optimizer
 ) -> None:
     """Read the state of an optimizer, if the file has one."""
-    if STATE in reader:
+    if fitting.fits and STATE in reader:
         trained = model.trainable_weights
         names = _by_weight(_names(reader, STATE, "weight_names"), trained, optimizer)
         fitting.take_state(

@@ -137,7 +137,8 @@ def fit(
         of_training = group.startswith(_TRAINING)
         if group not in known and not of_training and shards.count(group):
             fitting.refuse(f"the file has {group!r}, which the model has not")
-    if optimizer is not None and (found := shards.count(_STATE)):
+    # Slots of weights that are not there would be memory that no file accounts for.
+    if optimizer is not None and fitting.fits and (found := shards.count(_STATE)):
         fitting.take_state(
             optimizer,
             model.trainable_weights,

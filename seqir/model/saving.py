@@ -21,6 +21,7 @@ from seqir.errors import (
 )
 from seqir.files import staged
 from seqir.formats import archive, jsontext, legacy, shards, weights
+from seqir.formats.budget import check_calls
 from seqir.formats.entries import modern, older, release_of
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
@@ -192,6 +193,7 @@ def _decoded(config: Any, version: Any, decoder: Decoder) -> Any:
 
     Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.
     """
+    check_calls(config, decoder.reasons.source)
     model = None
     with decoder.reasons.gather("the configuration"):
         found = modern(config, release_of(version) or 3, decoder.custom)
