@@ -643,7 +643,9 @@ def test_a_checkpoint_that_says_what_it_has_not(tmp_path: Path) -> None:
         model.load_checkpoint(changed(halve))
     for order in ("none", {"weights": "none"}, {"weights": ["none"]}):
         lost = changed(lambda _, note, order=order: note.update(order=order))
-        with pytest.raises(CorruptFileError, match="it names arrays that it has not"):
+        with pytest.raises(
+            CorruptFileError, match=r"names arrays that it has not|its note says order"
+        ):
             model.load_checkpoint(lost)
     for a, b in zip(before, model.get_weights(), strict=True):
         np.testing.assert_array_equal(a, b)

@@ -10,12 +10,13 @@ from seqir.data.adapt import adapt, makes_batches, split, whole
 from seqir.data.batch import Batch, Signature, Spec, noting, signature_of, unpack
 from seqir.data.batches import Batches
 from seqir.data.dataset import PyDataset
-from seqir.data.labels import check_labels
+from seqir.data.labels import ClassWeights, check_labels
 from seqir.data.prefetch import prefetch
 
 __all__ = [
     "Batch",
     "Batches",
+    "ClassWeights",
     "PyDataset",
     "Signature",
     "Spec",

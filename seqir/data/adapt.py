@@ -13,6 +13,7 @@ from seqir.data.batch import Batch, make_batch, noting, take
 from seqir.data.batches import Batches
 from seqir.data.convert import is_array
 from seqir.data.dataset import DatasetBatches, is_dataset
+from seqir.data.labels import ClassWeights
 from seqir.data.stream import StreamBatches
 from seqir.errors import ArgumentError
 
@@ -33,8 +34,8 @@ def adapt(
 
     Arrays may lie in lists, tuples and dicts. `batch_size` is 32 for them if it is not
     given, or what makes `steps` batches of a pass. `shuffle` is a bool or "batch"
-    (within batches); loaders and generators shuffle themselves. `what` is where the
-    data was passed; errors end with it.
+    (within batches); loaders and generators shuffle themselves. `class_weight` is a
+    dict, or `ClassWeights`. `what` is where the data was passed; errors end with it.
 
     Raises: ArgumentError, DTypeError or ShapeError, naming the array.
     Source: the arguments of ``keras.Model.fit``.
@@ -42,12 +43,10 @@ def adapt(
     with noting(f"in the data of {what}"):
         _check_positive("batch_size", batch_size)
         _check_positive("the number of steps", steps)
-        if not isinstance(shuffle, bool) and shuffle != "batch":
-            raise ArgumentError(
-                f"shuffle must be True, False or 'batch', got {shuffle!r}"
-            )
+        shuffle = _shuffle(shuffle)
+        weights = _weights(class_weight)
         if not makes_batches(x):
-            every = make_batch(x, y, sample_weight, class_weight)
+            every = make_batch(x, y, sample_weight, weights)
             size = batch_size or (math.ceil(every.size / steps) if steps else 32)
             return ArrayBatches(every, size, shuffle, steps, seed)
         for name, given in (("y", y), ("sample_weight", sample_weight)):
@@ -63,8 +62,8 @@ def adapt(
                 stacklevel=2,
             )
         if is_dataset(x):
-            return DatasetBatches(x, shuffle, steps, seed, class_weight)
-        return StreamBatches(x, steps, class_weight)
+            return DatasetBatches(x, shuffle, steps, seed, weights)
+        return StreamBatches(x, steps, weights)
 
 
 def split(
@@ -110,7 +109,7 @@ def whole(x: Any, y: Any, sample_weight: Any, class_weight: Any, what: str) -> B
                 f"x takes the arrays of one batch, got a {type(x).__name__}, which "
                 "makes batches: pass it to fit or evaluate"
             )
-        return make_batch(x, y, sample_weight, class_weight)
+        return make_batch(x, y, sample_weight, _weights(class_weight))
 
 
 def makes_batches(x: Any) -> bool:
@@ -119,6 +118,21 @@ def makes_batches(x: Any) -> bool:
         return True
     whole = isinstance(x, list | tuple | dict | str | bytes) or is_array(x)
     return hasattr(x, "__iter__") and not whole
+
+
+def _weights(given: Any) -> ClassWeights | None:
+    if given is None or isinstance(given, ClassWeights):
+        return given
+    return ClassWeights(given)
+
+
+def _shuffle(given: Any) -> Any:
+    if isinstance(given, str) and given == "batch":
+        return given
+    numbers = bool | np.bool_ | int | np.integer
+    if isinstance(given, numbers) and given in (0, 1):
+        return bool(given)
+    raise ArgumentError(f"shuffle must be True, False or 'batch', got {given!r}")
 
 
 def _check_positive(name: str, value: Any) -> None:

@@ -9,7 +9,7 @@ from typing import Any, NamedTuple
 
 from seqir import nest
 from seqir.data.convert import Array, to_array
-from seqir.data.labels import class_weights
+from seqir.data.labels import ClassWeights
 from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
 from seqir.shapes import format_shape
 
@@ -75,7 +75,10 @@ def unpack(item: Any) -> tuple[Any, Any, Any]:
 
 
 def make_batch(
-    x: Any, y: Any = None, sample_weight: Any = None, class_weight: Any = None
+    x: Any,
+    y: Any = None,
+    sample_weight: Any = None,
+    class_weight: ClassWeights | None = None,
 ) -> Batch:
     """The batch of what a user passed: converted, complete, of one length.
 
@@ -97,7 +100,7 @@ def make_batch(
     if y is not None:
         y = _arrays(y, "y", optional=True)
     if class_weight is not None:
-        sample_weight = class_weights(y, class_weight)
+        sample_weight = class_weight.of(y)
     if sample_weight is not None:
         sample_weight = _aligned(sample_weight, y)
     return Batch(x, y, sample_weight, _size(x, y, sample_weight))
@@ -112,7 +115,7 @@ def take(batch: Batch, index: Any) -> Batch:
 class Reader:
     """Makes batches of items, and holds each of them against the first."""
 
-    def __init__(self, class_weight: Any) -> None:
+    def __init__(self, class_weight: ClassWeights | None) -> None:
         self.class_weight = class_weight
         self.first: Signature | None = None
 

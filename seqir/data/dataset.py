@@ -9,6 +9,7 @@ from typing import Any
 from seqir.data.arrays import permutation
 from seqir.data.batch import Batch, Reader, Signature, noting
 from seqir.data.batches import IndexedBatches
+from seqir.data.labels import ClassWeights
 from seqir.data.workers import in_order
 from seqir.errors import ArgumentError
 
@@ -88,7 +89,7 @@ class DatasetBatches(IndexedBatches):
         shuffle: Any,
         steps: int | None,
         seed: int,
-        class_weight: Any,
+        class_weight: ClassWeights | None,
     ) -> None:
         length = dataset.num_batches
         if length is not None and length < 1:

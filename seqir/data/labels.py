@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Mapping
+from typing import Any, Final
 
 import numpy as np
 
 from seqir.data.convert import Array, to_array
 from seqir.errors import ArgumentError, DTypeError
+
+SMOOTHED: Final = 1e-2
+"""By how much a row of probabilities may miss 1."""
 
 
 def check_labels(
@@ -34,39 +38,78 @@ def check_labels(
         )
 
 
-def class_weights(y: Any, class_weight: Any) -> Array:
-    """The weight of each sample's class; 1 for a class that has none.
+class ClassWeights:
+    """Weights of samples by their classes; 1 for a class that has none.
 
-    Labels are class numbers (rounded), or one-hot, which is when their last axis is
-    longer than 1: then the largest one is the class.
+    Labels are class numbers (rounded), or one-hot: then their last axis is longer than
+    1 and the largest number of a row is the class. With `numbers` they are class
+    numbers whatever their shape, and every one has a weight of its own.
 
-    Shapes: y[n], y[n, 1] or y[n, classes] to [n], float32.
-    Raises: ArgumentError if `class_weight` is no dict from class numbers to numbers,
-        or y is not one array; DTypeError if labels are not finite.
-        Source: ``class_weight`` of ``keras.Model.fit``.
+    Shapes: y[*batch], y[*batch, 1] or y[*batch, classes] to [*batch], float32.
+    Raises: ArgumentError if `given` is no dict from class numbers to numbers.
+    Source: ``class_weight`` of ``keras.Model.fit``.
     """
-    numbers = int | float | np.integer | np.floating
-    if not isinstance(class_weight, dict) or not all(
-        isinstance(key, int | np.integer)
-        and isinstance(value, numbers)
-        and np.isfinite(value)
-        for key, value in class_weight.items()
-    ):
+
+    def __init__(self, given: Any, *, numbers: bool = False) -> None:
+        finite = int | float | np.integer | np.floating
+        if not isinstance(given, Mapping) or not all(
+            _is_whole(key) and isinstance(value, finite) and np.isfinite(value)
+            for key, value in given.items()
+        ):
+            raise ArgumentError(
+                "class_weight has to be a dict from class numbers to finite numbers, "
+                f"got {given!r}"
+            )
+        self.weights = {int(key): float(value) for key, value in given.items()}
+        self.numbers = numbers
+
+    def of(self, y: Any) -> Array:
+        """The weight of each label.
+
+        Raises: ArgumentError if y is not one array, or has rows that are not of one
+            class; DTypeError if labels are not finite.
+        """
+        if not isinstance(y, np.ndarray):
+            parts = "none" if y is None else f"a {type(y).__name__}"
+            raise ArgumentError(
+                f"class_weight needs one array of labels as y, found {parts}; "
+                "for several outputs pass sample_weight"
+            )
+        if not np.isfinite(y).all():
+            raise DTypeError(
+                "class_weight needs finite labels, y holds NaN or infinity"
+            )
+        labels: Array = y
+        if y.ndim > 1 and y.shape[-1] == 1:
+            labels = y[..., 0]
+        elif y.ndim > 1 and not self.numbers:
+            labels = _of_rows(y)
+        classes, positions = np.unique(np.rint(labels), return_inverse=True)
+        weights = [self.weights.get(int(label), 1.0) for label in classes]
+        return np.asarray(weights, np.float32)[positions.reshape(labels.shape)]
+
+
+def _is_whole(key: Any) -> bool:
+    if isinstance(key, float | np.floating):
+        return float(key).is_integer()
+    return isinstance(key, int | np.integer)
+
+
+def _of_rows(y: Array) -> Array:
+    """The class of each row along the last axis.
+
+    A row has one class if one of its numbers is positive, or it is a distribution.
+    """
+    rows = y.astype(np.float64, copy=False)
+    one = (rows > 0).sum(-1) == 1
+    spread = (rows >= 0).all(-1) & (np.abs(rows.sum(-1) - 1) < SMOOTHED)
+    wrong = np.argwhere(~(one | spread))
+    if len(wrong):
+        at = tuple(int(i) for i in wrong[0])
         raise ArgumentError(
-            "class_weight has to be a dict from class numbers to finite numbers, "
-            f"got {class_weight!r}"
+            "class_weight needs class numbers or one-hot rows as y, found "
+            f"y[{', '.join(map(str, at))}] = {y[at].tolist()}, which is not of one "
+            "class; if these are class numbers give y a last axis of size 1, else "
+            "pass sample_weight"
         )
-    if not isinstance(y, np.ndarray):
-        parts = "none" if y is None else f"a {type(y).__name__}"
-        raise ArgumentError(
-            f"class_weight needs one array of labels as y, found {parts}; "
-            "for several outputs pass sample_weight"
-        )
-    labels: Array = y
-    if y.ndim > 1:
-        labels = y[..., 0] if y.shape[-1] == 1 else np.argmax(y, axis=-1)
-    if not np.isfinite(labels).all():
-        raise DTypeError("class_weight needs finite labels, y holds NaN or infinity")
-    classes, positions = np.unique(np.rint(labels), return_inverse=True)
-    weights = [float(class_weight.get(int(label), 1.0)) for label in classes]
-    return np.asarray(weights, np.float32)[positions]
+    return np.argmax(y, axis=-1)

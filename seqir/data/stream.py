@@ -8,6 +8,7 @@ from typing import Any, Final
 
 from seqir.data.batch import Batch, Reader, Signature, noting
 from seqir.data.batches import Batches, at_most, warn_if_short
+from seqir.data.labels import ClassWeights
 from seqir.errors import ArgumentError
 
 _END: Final = object()
@@ -20,7 +21,9 @@ class StreamBatches(Batches):
     starts anew with every epoch, or, if steps are fixed, when it has ended.
     """
 
-    def __init__(self, source: Any, steps: int | None, class_weight: Any) -> None:
+    def __init__(
+        self, source: Any, steps: int | None, class_weight: ClassWeights | None
+    ) -> None:
         self.source = source
         self.steps = steps
         self.once = hasattr(source, "__next__")

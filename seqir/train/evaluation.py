@@ -87,7 +87,8 @@ def run_batch(
     """One step on its own."""
     compiled = model.compiled
     compiled.use(None)
-    batch = data.whole(x, y, sample_weight, class_weight, "a batch")
+    weights = compiled.objective.class_weights(class_weight)
+    batch = data.whole(x, y, sample_weight, weights, "a batch")
     step, feeds = compiled.feeder(training).step_of(batch)
     with compiled.gathering():
         model.reset_metrics()

@@ -166,7 +166,9 @@ class _Fit:
             shuffle=options.shuffle,
             steps=options.steps_per_epoch,
             seed=self.position.shuffle,
-            class_weight=options.class_weight,
+            class_weight=self.model.compiled.objective.class_weights(
+                options.class_weight
+            ),
             what="fit",
         )
 

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqir import losses, nest, ops
 from seqir import metrics as metrics_room
-from seqir.data import noting
+from seqir.data import ClassWeights, noting
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Builder
 from seqir.layers.base import Layer
@@ -49,11 +49,12 @@ class Objective:
                     f"{name} must be a list, a tuple or a dict, got {given!r}: write "
                     f"{name}=[{given!r}]"
                 )
-        for name in _names_in(loss):
-            if name.lower() not in _BY_TASK:
-                losses.get(name)
-        for name in (*_names_in(metrics), *_names_in(weighted_metrics)):
-            metrics_room.check_name(name)
+        for each in _leaves(loss):
+            if isinstance(each, str) and not _by_task(each):
+                losses.get(each)
+        for each in (*_leaves(metrics), *_leaves(weighted_metrics)):
+            if isinstance(each, str):
+                metrics_room.check_name(each)
         self.loss = loss
         self.loss_weights = loss_weights
         self.given_metrics = metrics
@@ -117,6 +118,21 @@ class Objective:
     def labels(self, predicted: list[Any]) -> tuple[Labels | None, ...]:
         """For each output whose targets are class numbers, which ones there are."""
         return tuple(map(_labels, self._losses or (), predicted))
+
+    def class_weights(self, given: Any) -> ClassWeights | None:
+        """The `class_weight` that `fit` was given, for targets of these losses.
+
+        Raises: ArgumentError if it is no dict from class numbers to numbers.
+        """
+        if given is None:
+            return None
+        known = self._losses
+        if known is None:  # what depends on the targets says nothing before
+            known = [
+                losses.get(loss) for loss in _leaves(self.loss) if not _by_task(loss)
+            ]
+        numbers = any(getattr(loss, "class_numbers", False) for loss in known)
+        return ClassWeights(given, numbers=numbers)
 
     def reset(self) -> None:
         """Start all metrics anew."""
@@ -269,14 +285,17 @@ def held_metrics(model: Layer) -> list[Any]:
     return list(dict.fromkeys(found))
 
 
-def _names_in(given: Any) -> list[str]:
-    """The names among losses or metrics, however they are arranged by output."""
-    if isinstance(given, str):
-        return [given]
+def _leaves(given: Any) -> list[Any]:
+    """All losses or metrics, however they are arranged by output."""
     if isinstance(given, Mapping) and "class_name" not in given:
         given = list(given.values())
-    nested = given if isinstance(given, list | tuple) else ()
-    return [name for item in nested for name in _names_in(item)]
+    if isinstance(given, list | tuple):
+        return [leaf for item in given for leaf in _leaves(item)]
+    return [] if given is None else [given]
+
+
+def _by_task(loss: Any) -> bool:
+    return isinstance(loss, str) and loss.lower() in _BY_TASK
 
 
 def _check_metric(metric: Any) -> None:
@@ -345,7 +364,7 @@ def _labels(loss: Any, p: Any) -> Labels | None:
 
 def _loss_of(identifier: Any, y: Any, p: Any) -> Any:
     """The loss object for a name, a function or a loss."""
-    if isinstance(identifier, str) and identifier.lower() in _BY_TASK:
+    if _by_task(identifier):
         kind = metrics_room.task_of(y, p)
         found = losses.get(f"{kind}_crossentropy")
     else:
