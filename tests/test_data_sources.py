@@ -56,8 +56,9 @@ def test_a_generator_goes_on_where_it_is() -> None:
     assert (batches.count, batches.replayable) == (2, False)
     found = [[b[0] for b in seen(batches, e)] for e in range(3)]
     assert found == [[0, 1], [2, 3], [4, 5]]
-    with pytest.raises(ArgumentError, match="gave no batch for epoch 4; it can be wal"):
-        seen(batches, 3)
+    for epoch in (3, 4):
+        with pytest.warns(UserWarning, match="of fit has ended.* first 2 batches are"):
+            assert [b[0] for b in seen(batches, epoch)] == [0, 1]
 
 
 def test_a_generator_that_ends_within_an_epoch() -> None:
@@ -65,6 +66,13 @@ def test_a_generator_that_ends_within_an_epoch() -> None:
     seen(batches, 0)
     with pytest.warns(UserWarning, match="ended after 1 of 2 steps"):
         assert len(seen(batches, 1)) == 1
+    whole = data.adapt(generator(3), what="the validation")
+    assert [b[0] for b in seen(whole)] == [0, 1, 2]
+    with pytest.warns(UserWarning, match="of the validation has ended"):
+        assert [b[0] for b in seen(whole, 1)] == [0, 1]
+    ended = data.adapt(iter([]), what="evaluate")
+    with pytest.raises(ArgumentError, match=r"no batch for evaluate; it is empty, or "):
+        seen(ended)
 
 
 def test_a_stream_is_entered_by_dropping() -> None:
@@ -270,3 +278,29 @@ def test_polars() -> None:
     frame = pl.DataFrame({"n": [1, 2], "f": [0.5, 1.5]})
     (batch,) = data.adapt(frame, frame["n"]).epoch(0)
     assert batch.x.tolist() == [[1, 0.5], [2, 1.5]]
+
+
+@pytest.mark.parametrize("options", [{}, {"workers": 0}, {"workers": 2}])
+def test_a_dataset_is_told_of_an_epoch_before_it_makes_a_batch(options: Any) -> None:
+    class Told(data.PyDataset):
+        calls: list[Any]
+
+        def __len__(self) -> int:
+            return 2
+
+        def __getitem__(self, index: int) -> Any:
+            self.calls.append("item")
+            return np.ones((4, 1), np.float32), np.ones((4, 1), np.float32)
+
+        def on_epoch_begin(self) -> None:
+            self.calls.append("begin")
+
+        def on_epoch_end(self) -> None:
+            self.calls.append("end")
+
+    told = Told(max_queue_size=0, **options)
+    told.calls = []
+    batches = data.adapt(told)
+    assert batches.signature.x == data.Spec("float32", (1,))
+    assert len(list(batches.epoch(0))) == 2
+    assert told.calls == ["begin", "item", "end", "begin", "item", "item", "end"]

@@ -63,7 +63,7 @@ def adapt(
             )
         if is_dataset(x):
             return DatasetBatches(x, shuffle, steps, seed, weights)
-        return StreamBatches(x, steps, weights)
+        return StreamBatches(x, steps, weights, what)
 
 
 def split(

@@ -22,11 +22,12 @@ class PyDataset:
     without end defines the property ``num_batches`` as None instead.
 
     `workers` batches are made at once when there are several, by threads or, with
-    `use_multiprocessing`, by processes; at most `max_queue_size` wait to be used.
+    `use_multiprocessing`, by processes; at most `max_queue_size` wait to be used
+    (0: any number).
     Processes are started afresh (spawn) at every epoch: the dataset must be picklable
     and the script guarded by ``if __name__ == "__main__":``.
 
-    Raises: ArgumentError for `workers` below 0 or `max_queue_size` below 1.
+    Raises: ArgumentError for `workers` or `max_queue_size` below 0.
     Source: ``keras.utils.PyDataset``.
     """
 
@@ -44,8 +45,8 @@ class PyDataset:
     ) -> None:
         if workers < 0:
             raise ArgumentError(f"workers must be >= 0, got {workers}")
-        if max_queue_size < 1:
-            raise ArgumentError(f"max_queue_size must be >= 1, got {max_queue_size}")
+        if max_queue_size < 0:
+            raise ArgumentError(f"max_queue_size must be >= 0, got {max_queue_size}")
         self.workers = workers
         self.use_multiprocessing = use_multiprocessing
         self.max_queue_size = max_queue_size
@@ -107,8 +108,10 @@ class DatasetBatches(IndexedBatches):
     @property
     def signature(self) -> Signature:
         if self.reader.first is None:
+            self.dataset.on_epoch_begin()
             with noting(f"in {type(self.dataset).__name__}[0]"):
                 self.reader.read(self.dataset[0])
+            self.dataset.on_epoch_end()
         assert self.reader.first is not None
         return self.reader.first
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Generator, Iterator
 from typing import Any, Final
 
@@ -12,19 +13,27 @@ from seqir.data.labels import ClassWeights
 from seqir.errors import ArgumentError
 
 _END: Final = object()
+KEPT: Final = 2
+"""Batches of an iterator that come again after its end. Source: Keras's adapters."""
 
 
 class StreamBatches(Batches):
     """Batches of an iterable.
 
-    An iterator can be walked over once and goes on where it is. Any other iterable
-    starts anew with every epoch, or, if steps are fixed, when it has ended.
+    An iterator can be walked over once and goes on where it is; after its end the
+    batches that it began with come again, with a warning, as in Keras. Any other
+    iterable starts anew with every epoch, or, if steps are fixed, when it has ended.
     """
 
     def __init__(
-        self, source: Any, steps: int | None, class_weight: ClassWeights | None
+        self,
+        source: Any,
+        steps: int | None,
+        class_weight: ClassWeights | None,
+        what: str,
     ) -> None:
         self.source = source
+        self.what = what
         self.steps = steps
         self.once = hasattr(source, "__next__")
         self.replayable = not self.once and steps is None
@@ -32,6 +41,8 @@ class StreamBatches(Batches):
         self.reader = Reader(class_weight)
         self._iterator: Iterator[Any] | None = None
         self._ahead = False  # the iterator was opened to look at its first batch
+        self._begin: list[Any] = []
+        """What an iterator has given first."""
 
     @property
     def signature(self) -> Signature:
@@ -39,7 +50,7 @@ class StreamBatches(Batches):
             self._iterator = iter(self.source)
             first = next(self._iterator, _END)
             if first is _END:
-                raise self._nothing(0)
+                raise self._nothing()
             self._iterator = itertools.chain([first], self._iterator)
             self._ahead = True
             with noting("in the first batch"):
@@ -58,11 +69,12 @@ class StreamBatches(Batches):
                 break
             taken += 1
             if taken > start:
-                with noting(f"in batch {taken} of epoch {index + 1}"):
+                where = f"epoch {index + 1}" if self.what == "fit" else self.what
+                with noting(f"in batch {taken} of {where}"):
                     batch = self.reader.read(item)
                 yield batch
         if not taken:
-            raise self._nothing(index)
+            raise self._nothing()
         if self.steps is not None:
             warn_if_short(taken, self.steps)
 
@@ -70,21 +82,32 @@ class StreamBatches(Batches):
         """The next item; `anew`: of a new pass where the old one has ended."""
         assert self._iterator is not None
         item = next(self._iterator, _END)
-        if item is _END and anew and not self.once:
-            self._iterator = iter(self.source)
+        if item is not _END:
+            if self.once and len(self._begin) < KEPT:
+                self._begin.append(item)
+        elif anew:
+            self._iterator = self._new_pass()
             item = next(self._iterator, _END)
         return item
 
-    def _nothing(self, index: int) -> ArgumentError:
-        kind = type(self.source).__name__
-        return ArgumentError(
-            f"the {kind} gave no batch for epoch {index + 1}; "
-            + (
-                "it can be walked over once: pass something that starts anew (a "
-                "PyDataset, a list of batches in a class with __iter__), or fewer steps"
-                if self.once
-                else "it is empty"
+    def _new_pass(self) -> Iterator[Any]:
+        if not self.once:
+            return iter(self.source)
+        if self._begin:
+            warnings.warn(
+                f"the {type(self.source).__name__} of {self.what} has ended, and can "
+                f"be walked over once: its first {len(self._begin)} batches are taken "
+                "again; pass something that starts anew (a PyDataset, a class with "
+                "__iter__), or fewer steps",
+                stacklevel=2,
             )
+        return iter(self._begin)
+
+    def _nothing(self) -> ArgumentError:
+        kind = type(self.source).__name__
+        hint = ", or has ended before: it can be walked over once" if self.once else ""
+        return ArgumentError(
+            f"the {kind} gave no batch for {self.what}; it is empty{hint}"
         )
 
 

@@ -32,10 +32,11 @@ def _made_ahead(dataset: Any, numbers: Sequence[int]) -> Iterator[Any]:
     else:
         pool = ThreadPoolExecutor(dataset.workers, "seqir-data")
     waiting: deque[Future[Any]] = deque()
+    most = dataset.max_queue_size or len(numbers)
     try:
         for number in numbers:
             waiting.append(pool.submit(make, number))
-            if len(waiting) >= dataset.max_queue_size:
+            if len(waiting) >= most:
                 yield waiting.popleft().result()
         while waiting:
             yield waiting.popleft().result()
