@@ -16,7 +16,7 @@ import seqir
 ROOT = Path(seqir.__file__).parent
 FLOORS = (
     "errors dtypes shapes tensortype naming nest config files tensorfile stored "
-    "downloads version",
+    "downloads version console",
     "ir",
     "ops",
     "passes initializers activations regularizers constraints autodiff losses data",

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import sys
 from typing import Any
 
 import numpy as np
@@ -135,11 +134,6 @@ def overrides(callback: Callback, hook: str) -> bool:
         return True
     default = getattr(Callback, hook)
     return hook in vars(callback) or getattr(type(callback), hook) is not default
-
-
-def say(text: str) -> None:
-    """Tell the user something, above a bar that may be there."""
-    print(text, file=sys.stderr)
 
 
 def check_count(name: str, value: Any, least: int = 0) -> int:

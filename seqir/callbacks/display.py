@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 import html
-import os
 import sys
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any
 
-from seqir.callbacks.base import say
+from seqir.console import is_terminal, moves, rich_console, say
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -113,15 +112,14 @@ class Terminal(Display):
     live = True
 
     def __init__(self) -> None:
-        from rich.console import Console
         from rich.live import Live
 
-        self._console = Console(stderr=True)
+        self._console = rich_console(sys.stderr)
         self._live = Live(
             console=self._console,
             auto_refresh=False,  # no thread: it is drawn when a step ends
             # Text for a pipe must not end up on the terminal.
-            redirect_stdout=sys.stdout.isatty(),
+            redirect_stdout=is_terminal(sys.stdout),
             vertical_overflow="visible",
         )
         self._live.start()
@@ -192,8 +190,7 @@ def display_for(verbose: Any) -> Display | None:
         return Plain()
     if in_notebook():
         return Notebook()
-    moves = sys.stderr.isatty() and os.environ.get("TERM") != "dumb"
-    return Terminal() if moves else Plain()
+    return Terminal() if moves(sys.stderr) else Plain()
 
 
 def in_notebook() -> bool:

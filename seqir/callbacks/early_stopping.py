@@ -6,8 +6,9 @@ from typing import Any
 
 import numpy as np
 
-from seqir.callbacks.base import Logs, check_count, in_order, numbered, say
+from seqir.callbacks.base import Logs, check_count, in_order, numbered
 from seqir.callbacks.monitor import Mode, MonitorCallback
+from seqir.console import say
 from seqir.ir import Array
 
 

@@ -9,8 +9,9 @@ from typing import Any
 
 import numpy as np
 
-from seqir.callbacks.base import Callback, Logs, check_count, say
+from seqir.callbacks.base import Callback, Logs, check_count
 from seqir.callbacks.monitor import Mode, MonitorCallback
+from seqir.console import say
 from seqir.errors import ArgumentError
 
 

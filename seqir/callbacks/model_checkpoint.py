@@ -8,9 +8,10 @@ from collections import ChainMap
 from pathlib import Path
 from typing import Any
 
-from seqir.callbacks.base import Logs, say
+from seqir.callbacks.base import Logs
 from seqir.callbacks.monitor import Mode, MonitorCallback
 from seqir.callbacks.saving import Frequency, Schedule, worth_saving
+from seqir.console import say
 from seqir.errors import ArgumentError, did_you_mean
 
 WEIGHTS = (".safetensors", ".weights.h5")

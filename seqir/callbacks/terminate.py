@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import math
 
-from seqir.callbacks.base import Callback, Logs, say
+from seqir.callbacks.base import Callback, Logs
+from seqir.console import say
 from seqir.errors import NonFiniteLossError
 
 

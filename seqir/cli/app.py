@@ -143,6 +143,9 @@ def main() -> NoReturn:
     """The console script."""
     from seqir.cli.commands import app
 
+    for name in ("stdout", "stderr"):
+        if getattr(sys, name) is None:  # started without a console
+            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
         if hasattr(stream, "reconfigure"):
             stream.reconfigure(errors="replace")  # type: ignore[union-attr]

@@ -9,6 +9,8 @@ from typing import TYPE_CHECKING, Any
 
 import click
 
+from seqir.console import is_terminal
+
 if TYPE_CHECKING:
     from seqir.model.export import ExportReport
 
@@ -27,7 +29,7 @@ def print_report(report: ExportReport, as_json: bool) -> None:
 
 def print_json(data: Any) -> None:
     """One document on stdout: a line for programs, indented for people."""
-    indent = 2 if sys.stdout.isatty() else None
+    indent = 2 if is_terminal(sys.stdout) else None
     sys.stdout.write(json.dumps(_finite(data), indent=indent, allow_nan=False) + "\n")
 
 

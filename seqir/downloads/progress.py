@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-import os
 import sys
 from time import perf_counter
 from types import TracebackType
 from typing import Any
+
+from seqir.console import moves, rich_console, say
 
 INTERVAL = 0.1
 """Seconds between two drawings."""
@@ -27,7 +28,7 @@ class Progress:
         self._received = 0
 
     def __enter__(self) -> Progress:
-        if sys.stderr.isatty() and os.environ.get("TERM") != "dumb":
+        if moves(sys.stderr):
             self._bar = _bar()
             self._bar.start()
         return self
@@ -62,7 +63,7 @@ class Progress:
         elif error is None:
             seconds = perf_counter() - self._begin
             line = f"{self.name}: {amount(self._received)} in {seconds:.1f}s"
-            print(line, file=sys.stderr)
+            say(line)
 
 
 def amount(size: int) -> str:
@@ -77,7 +78,6 @@ def amount(size: int) -> str:
 
 
 def _bar() -> Any:
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         DownloadColumn,
@@ -94,6 +94,6 @@ def _bar() -> Any:
         TransferSpeedColumn(),
         TextColumn("ETA"),
         TimeRemainingColumn(),
-        console=Console(stderr=True),
+        console=rich_console(sys.stderr),
         auto_refresh=False,  # no thread: it is drawn when bytes come
     )

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import os
-import sys
 from collections.abc import Sequence
 from typing import Any, Literal
 
 import numpy as np
 
 from seqir import config
+from seqir.console import say
 from seqir.data import PyDataset
 from seqir.data.arrays import permutation
 from seqir.errors import ArgumentError, UnsupportedError
@@ -172,7 +172,7 @@ def image_dataset_from_directory(
 
 def _tell(verbose: bool, text: str) -> None:
     if verbose:
-        print(text, file=sys.stderr)
+        say(text)
 
 
 def _found(listing: Listing) -> str:

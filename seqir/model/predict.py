@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from seqir import data, nest
+from seqir.console import is_terminal, rich_console
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.layers.checks import check_arrays
@@ -152,10 +153,9 @@ def _room(part: Array, batch: int, total: int) -> Array:
 @contextmanager
 def progress(verbose: Any, total: Any, what: str) -> Generator[Callable[[], None]]:
     """A bar with ETA on stderr; plain silence unless asked for or on a terminal."""
-    if verbose == 0 or (verbose == "auto" and not sys.stderr.isatty()):
+    if verbose == 0 or (verbose == "auto" and not is_terminal(sys.stderr)):
         yield lambda: None
         return
-    from rich.console import Console
     from rich.progress import (
         BarColumn,
         MofNCompleteColumn,
@@ -170,6 +170,6 @@ def progress(verbose: Any, total: Any, what: str) -> Generator[Callable[[], None
         MofNCompleteColumn(),
         TimeRemainingColumn(),
     )
-    with Progress(*columns, console=Console(stderr=True)) as bar:
+    with Progress(*columns, console=rich_console(sys.stderr)) as bar:
         task = bar.add_task(what, total=total)
         yield lambda: bar.advance(task)

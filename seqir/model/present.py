@@ -6,6 +6,7 @@ import sys
 from collections.abc import Callable, Iterator, Sequence
 from typing import TYPE_CHECKING, Any
 
+from seqir.console import put, rich_console
 from seqir.errors import ArgumentError
 from seqir.model.table import (
     BOLD,
@@ -235,13 +236,11 @@ def show(
 
     Boxes need an output that can take them; colours come on terminals alone.
     """
-    from rich.console import Console
-
     if style == "plain":
         text = "\n".join(plain_lines(summary, line_length, positions))
         _write(text + "\n", print_fn)
         return
-    console = Console(highlight=False)
+    console = rich_console(sys.stdout)
     ascii_only = not console.encoding.lower().startswith("utf")
     lines = rich_lines(summary, line_length, positions, console, ascii_only=ascii_only)
     if print_fn is None and (console.is_terminal or console.is_jupyter):
@@ -255,8 +254,7 @@ def _write(text: str, print_fn: Callable[[str], Any] | None) -> None:
     if print_fn is not None:
         print_fn(text)
         return
-    encoding = getattr(sys.stdout, "encoding", None) or "utf-8"
-    sys.stdout.write(text.encode(encoding, "replace").decode(encoding))
+    put(text, sys.stdout)
 
 
 def _print_styled(console: Console, lines: Iterator[Cell]) -> None:

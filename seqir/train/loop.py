@@ -10,7 +10,7 @@ import numpy as np
 
 from seqir import callbacks as callbacks_room
 from seqir import data, nest
-from seqir.callbacks.base import say
+from seqir.console import say
 from seqir.data import Batch, Batches, noting
 from seqir.data.arrays import ArrayBatches
 from seqir.errors import ArgumentError, NonFiniteLossError
