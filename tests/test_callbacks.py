@@ -505,6 +505,8 @@ def test_nan_stops(capsys: pytest.CaptureFixture[str]) -> None:
 
 
 class Cell:
+    slot = None
+
     def __init__(self, value: float) -> None:
         self.value = np.full(2, value, np.float32)
 

@@ -9,6 +9,7 @@ import numpy as np
 from seqir.callbacks.base import Callback, Logs, in_order, numbered
 from seqir.errors import ArgumentError
 from seqir.ir import Array
+from seqir.ops.tensor import assign_all
 
 
 class SwapEMAWeights(Callback):
@@ -73,13 +74,12 @@ class SwapEMAWeights(Callback):
         pairs = self._pairs()
         if self._kept is None:
             self._kept = [np.array(weight) for weight, _ in pairs]
-            for weight, average in pairs:
-                weight.assign(np.array(average))
+            averages = (np.array(average) for _, average in pairs)
+            assign_all([weight for weight, _ in pairs], averages)
 
     def _show_trained(self) -> None:
         if self._kept is not None:
-            for (weight, _), trained in zip(self._pairs(), self._kept, strict=True):
-                weight.assign(trained)
+            assign_all([weight for weight, _ in self._pairs()], self._kept)
             self._kept = None
 
     def _pairs(self) -> list[tuple[Any, Any]]:

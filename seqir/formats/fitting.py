@@ -15,7 +15,7 @@ from seqir.errors import (
     UnsafeFileError,
     explain,
 )
-from seqir.ops.tensor import Variable
+from seqir.ops.tensor import Variable, assign_all
 from seqir.optimizers import Optimizer
 
 Array = np.ndarray[Any, Any]
@@ -122,11 +122,15 @@ class Fitting:
                 f"left out of {self.source}, as skip_mismatch=True says: {text}",
                 stacklevel=4,
             )
+        variables = [variable for variable, _ in self._pairs]
         self._pairs.reverse()
-        while self._pairs:  # an array goes when its variable has it
-            variable, array = self._pairs.pop()
-            array.flags.writeable = False  # so that the variable need not copy it
-            variable.assign(array)
+        assign_all(variables, (self._next_array() for _ in variables))
+
+    def _next_array(self) -> Array:
+        """The next array, which goes when its variable has it."""
+        _, array = self._pairs.pop()
+        array.flags.writeable = False  # so that the variable need not copy it
+        return array
 
 
 def _pairs(variables: Sequence[Variable], read: Read) -> list[tuple[Variable, Array]]:

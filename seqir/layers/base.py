@@ -37,9 +37,10 @@ from seqir.layers import (
 )
 from seqir.layers.keywords import Keywords
 from seqir.layers.scope import Snapshot, name_scope, once, outer_names
+from seqir.ops import changes
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.convert import cast
-from seqir.ops.tensor import Tensor, Traced, Variable, check_name
+from seqir.ops.tensor import Tensor, Traced, Variable, assign_all, check_name
 from seqir.shapes import format_shape
 
 
@@ -295,8 +296,7 @@ class Layer(_State, Keywords):
                     f"{variable.shape} is not compatible with provided weight shape "
                     f"{array.shape}."
                 )
-        for variable, array in zip(mine, arrays, strict=True):
-            variable.assign(array)
+        assign_all(mine, arrays)
 
     # Losses.
 
@@ -493,7 +493,7 @@ class Layer(_State, Keywords):
     def _has_changed(self) -> None:
         """Sessions that the layer is part of are made anew."""
         self.__dict__["revision"] += 1
-        Variable.clock += 1
+        changes.tick()
 
     def _track(self, value: Any) -> None:
         if isinstance(value, Variable):

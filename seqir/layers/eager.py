@@ -11,7 +11,7 @@ from seqir.errors import DTypeError
 from seqir.ir import SEED, STEP, Array, Builder
 from seqir.layers.checks import check_arrays
 from seqir.ops.apply import as_array
-from seqir.ops.tensor import Traced, Variable
+from seqir.ops.tensor import Traced, Variable, assign_all
 from seqir.tensortype import type_of
 
 if TYPE_CHECKING:
@@ -25,6 +25,8 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
 
     Raises: DTypeError if an argument is no array of numbers.
     """
+    from seqir import runtime
+
     check_arrays(layer, args, kwargs)
     args = nest.map_structure(lambda x: _array(x, layer), args)
     kwargs = {
@@ -37,7 +39,7 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
     )
     sessions = layer._sessions
     key = str((types, _revision(layer)))
-    if key not in sessions:
+    if key not in sessions or not sessions[key][0].usable:
         if len(sessions) >= _KEEP:
             sessions.pop(next(iter(sessions)), None)  # or another thread did
         prepared = _prepare(layer, args, kwargs)
@@ -45,13 +47,17 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
         sessions[key] = prepared
     session, variables, structure, changed = sessions[key]
     feeds = {f"input_{i}": x for i, x in enumerate(leaves)}
-    feeds |= {name: v.array for v, name in variables.items()}
+    held = runtime.Held({name: v for v, name in variables.items()})
     if STEP in session.input_names:
         feeds[SEED], feeds[STEP] = layer.next_key()
-    results = session.run({n: feeds[n] for n in session.input_names})
+    try:
+        read = session.input_names
+        values = {name: held.values[name] for name in read if name in held.values}
+        results = session.run({n: feeds[n] for n in read if n not in values}, values)
+    finally:
+        held.release()
     given, end = len(nest.flatten(structure)), len(results) - len(changed)
-    for variable, value in zip(changed, results[end:], strict=True):
-        variable.assign(value)
+    assign_all(changed, results[end:])
     layer.__dict__["_losses"] = results[given:end]
     return nest.pack(structure, results)
 

@@ -15,6 +15,7 @@ from seqir.ir import Array
 from seqir.layers.base import Layer
 from seqir.layers.checks import integers
 from seqir.layers.recorded import noted
+from seqir.ops.tensor import assign_all
 from seqir.shapes import format_shape
 
 
@@ -196,8 +197,7 @@ class Normalization(Layer):
                 f"adapt of layer {self.name!r} got no data: pass an array with rows, "
                 "or an iterable with batches"
             )
-        self.adapt_mean.assign(mean)
-        self.adapt_variance.assign(variance)
+        assign_all((self.adapt_mean, self.adapt_variance), (mean, variance))
 
     @property
     def mean(self) -> Array | None:

@@ -9,7 +9,7 @@ from seqir import config, dtypes, initializers, naming
 from seqir.errors import NotBuiltError
 from seqir.ir import Array, current_builder
 from seqir.ops.apply import value_of
-from seqir.ops.tensor import Traced, Variable
+from seqir.ops.tensor import Traced, Variable, assign_all
 from seqir.stored import from_arguments
 
 Direction: TypeAlias = Literal["up", "down"]
@@ -140,8 +140,8 @@ class Metric:
 
     def reset_state(self) -> None:
         """Start anew: every variable gets its first value. Not part of any graph."""
-        for variable, value in self.initial_values().items():
-            variable.assign(value)
+        values = self.initial_values()
+        assign_all(list(values), values.values())
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal metric."""

@@ -16,6 +16,7 @@ from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.layers.checks import check_arrays
 from seqir.model.inputs import standardize
+from seqir.model.runner import Prediction
 
 if TYPE_CHECKING:
     from seqir.model.base import Model
@@ -39,10 +40,10 @@ def predict(
         raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
     runner = model._runner  # pyright: ignore[reportPrivateUsage]
 
-    def run(feeds: dict[str, Array]) -> list[Array]:
-        return runner.outputs(feeds, device)
-
-    with _telling(callbacks, model, run) as told:
+    with (
+        Prediction(runner, device) as prediction,
+        _telling(callbacks, model, prediction.run) as told,
+    ):
         if data.makes_batches(x):
             results = _of_batches(model, x, batch_size, steps, verbose, told)
         else:

@@ -1,100 +1,189 @@
-"""The session of a model: made once, kept while the weights stay as they are."""
+"""The sessions of a model: made once, kept while what they are made from stays.
+
+A weight is a constant of the session, so that the passes can fold it, until it is seen
+to change. Then it becomes an input that reads the memory which a training has for it:
+predicting after each step costs no new session. When no weight has changed for a while,
+all are constants again.
+"""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+import math
+import weakref
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from seqir import nest
 from seqir.ir import SEED, STEP, Array, SizeCheck
+from seqir.ops import changes
 from seqir.ops.tensor import Variable
 
 if TYPE_CHECKING:
     from seqir.model.base import Model
-    from seqir.runtime import Session
+    from seqir.runtime import Held, Session
+
+REST: Final = 16
+"""Runs after the last change until weights are constants again, at first."""
+LONGEST_REST: Final = 1024
+
+
+@dataclass
+class Form:
+    """A session, and where its weights come from."""
+
+    session: Session
+    check: SizeCheck
+    fed: dict[str, Variable]
+    """Weights that are inputs, by the names of these."""
+    constants: dict[Variable, int]
+    """Weights that are constants, with the version that was taken."""
+    versions: list[int]
+    """Of the weights that are inputs, when a change was last seen."""
+    left: float
+    """Runs until the weights that are inputs count as resting."""
+    runs: int = 0
+    clock: int = -1
+    """Where the clock of changes stood when all of this was looked at."""
+
+    def changed(self) -> list[Variable]:
+        """The constants that have changed since."""
+        return [v for v, version in self.constants.items() if v.version != version]
 
 
 class Runner:
     """Runs a model on arrays; one session serves every batch size."""
 
     def __init__(self, model: Model) -> None:
-        self.model = model
-        self.sessions: dict[tuple[str, int | None], Session] = {}
-        self.variables: dict[str, Variable] = {}
-        self.versions: list[int] = []
-        self.clock = -1
-        self.structure: Any = None
-        self.check: SizeCheck | None = None
+        self._model = weakref.ref(model)
+        self.reset()
 
-    def __call__(self, feeds: dict[str, Array], device: str | None = None) -> Any:
-        """Outputs, in the structure of the model's outputs."""
-        return nest.pack(self.structure_of(), self.outputs(feeds, device))
-
-    def outputs(
-        self, feeds: dict[str, Array], device: str | None = None
-    ) -> list[Array]:
-        """Outputs as a flat list."""
-        session = self.session(device)
-        check = self.check
-        if check is not None:
-            check(feeds)
-        if STEP in session.input_names:
-            seed, step = self.model.next_key()
-            feeds = {**feeds, SEED: seed, STEP: step}
-        return session.run(feeds)
-
-    def structure_of(self) -> Any:
-        """The structure of the model's outputs."""
-        if self.structure is None:
-            self.structure = self.model.output_structure
-        return self.structure
-
-    def session(self, device: str | None = None) -> Session:
-        """The session on a device, made anew if a weight has changed."""
-        if self.clock != Variable.clock:
-            self._refresh()
-        from seqir import runtime
-
-        key = (device or "auto", runtime.get_threads())
-        if key not in self.sessions:
-            self.sessions[key] = self._make(*key)
-            self.versions = self._now()
-            self.clock = Variable.clock
-        return self.sessions[key]
+    @property
+    def model(self) -> Model:
+        """The model, which owns its runner."""
+        return cast("Model", self._model())
 
     def reset(self) -> None:
         """Forget everything: the model has changed."""
-        self.sessions.clear()
-        self.variables = {}
-        self.versions = []
-        self.clock = -1
-        self.structure = None
-        self.check = None
+        self._forms: dict[tuple[str, int | None], Form] = {}
+        self._moving: dict[Variable, None] = {}
+        """Weights that have been seen to change."""
+        self._rest = REST
+        self._revisions: list[int] = []
+        self._structure: Any = None
 
-    def _refresh(self) -> None:
-        if self._now() != self.versions:
-            self.reset()
-        self.clock = Variable.clock
+    def __call__(self, feeds: dict[str, Array], device: str | None = None) -> Any:
+        """Outputs, in the structure of the model's outputs."""
+        with Prediction(self, device) as prediction:
+            return nest.pack(self.structure_of(), prediction.run(feeds))
 
-    def _now(self) -> list[int]:
-        """What a session is made from: weights, and the stacks inside the model."""
-        if not self.sessions:
-            return self.versions
-        stacks = [getattr(layer, "revision", 0) for layer in self.model._walk()]
-        return stacks + [v.version for v in self.variables.values()]
+    def structure_of(self) -> Any:
+        """The structure of the model's outputs."""
+        if self._structure is None:
+            self._structure = self.model.output_structure
+        return self._structure
 
-    def _make(self, device: str, threads: int | None) -> Session:
+    def form(self, device: str | None = None) -> Form:
+        """The session for a device, made anew if the model is another one now."""
+        from seqir import runtime
+
+        key = (device or "auto", runtime.get_threads())
+        form = self._forms.get(key)
+        if form and form.left > 0 and form.clock == changes.clock():
+            return form
+        with runtime.making():
+            clock = changes.clock()
+            if self._revisions_now() != self._revisions:
+                self.reset()
+            form = self._forms.get(key)
+            if form is None or not self._fits(form):
+                fold = form is not None and not form.left > 0
+                form = self._forms[key] = self._make(*key, fold=fold)
+                self._revisions = self._revisions_now()
+            form.clock = clock
+            return form
+
+    def _revisions_now(self) -> list[int]:
+        return [layer.revision for layer in self.model._walk()]
+
+    def _fits(self, form: Form) -> bool:
+        """Whether a form is right for the weights as they are."""
+        changed = form.changed()
+        if changed:
+            if self._moving and not form.fed and form.runs < self._rest:
+                self._rest = min(2 * self._rest, LONGEST_REST)  # it did not pay
+            self._moving |= dict.fromkeys(changed)
+            form.left = math.inf
+            return False
+        versions = [v.version for v in form.fed.values()]
+        if versions != form.versions:
+            form.versions, form.left = versions, self._rest
+        return form.left > 0 and form.session.usable
+
+    def _make(self, device: str, threads: int | None, *, fold: bool) -> Form:
+        """A new form; with `fold` all of its weights are constants."""
         from seqir import lower, passes, runtime
         from seqir.model.base import arrays_of
 
-        graph, self.variables = self.model.trace_graph(batch="batch")
-        self.check = SizeCheck(graph)
-        graph = passes.bind(graph, arrays_of(self.variables))
-        graph = passes.run(graph, passes.INFERENCE)
+        graph, variables = self.model.trace_graph(batch="batch")
+        moving = {} if fold else self._moving
+        fed = {name: v for name, v in variables.items() if v in moving}
+        constants = {name: v for name, v in variables.items() if name not in fed}
+        with changes.together():
+            arrays = arrays_of(constants)
+            taken = {v: v.version for v in constants.values()}
+            versions = [v.version for v in fed.values()]
+        check = SizeCheck(graph)
+        graph = passes.run(passes.bind(graph, arrays), passes.INFERENCE)
         model, arrays = lower.split(lower.lower(graph))
-        return runtime.Session(model, arrays, device=device, threads=threads)
+        session = runtime.Session(model, arrays, device=device, threads=threads)
+        fed = {name: v for name, v in fed.items() if name in session.input_names}
+        left = self._rest if fed else math.inf
+        return Form(session, check, fed, taken, versions, left)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"model": self.model}
 
     def __setstate__(self, state: dict[str, Any]) -> None:
         Runner.__init__(self, state["model"])
+
+
+class Prediction:
+    """Some runs of a model that see one state of all its weights; a context."""
+
+    def __init__(self, runner: Runner, device: str | None = None) -> None:
+        self._runner = runner
+        self._device = device
+        self._form: Form | None = None
+        self._held: Held | None = None
+
+    def run(self, feeds: dict[str, Array]) -> list[Array]:
+        """Outputs for a batch as a flat list."""
+        form = self._form or self._begin()
+        form.runs += 1
+        form.left -= 1
+        session = form.session
+        form.check(feeds)
+        if STEP in session.input_names:
+            seed, step = self._runner.model.next_key()
+            feeds = {**feeds, SEED: seed, STEP: step}
+        return session.run(feeds, self._held and self._held.values)
+
+    def _begin(self) -> Form:
+        """Take the form that is right now, and hold the weights that it reads."""
+        from seqir import runtime
+
+        while True:
+            form = self._form = self._runner.form(self._device)
+            if not form.fed:
+                return form
+            self._held = runtime.Held(form.fed)
+            if not form.changed():  # so what is held and what is constant go together
+                return form
+            self._held.release()
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        if self._held is not None:
+            self._held.release()

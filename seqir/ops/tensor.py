@@ -14,13 +14,17 @@ All of them have `shape`, `dtype` and Python's operators.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Protocol
+import math
+from collections.abc import Iterable, Sequence
+from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.ir import Array, Builder, Value, current_builder
+from seqir.ops import changes
+from seqir.ops.changes import Slot
 from seqir.tensortype import TensorType
 
 if TYPE_CHECKING:
@@ -250,23 +254,6 @@ class KerasTensor(Tensor):
         return f"<KerasTensor shape={shape}, dtype={self.dtype}, name={self.name}>"
 
 
-class Slot(Protocol):
-    """Memory of a device that holds the numbers of a variable during a training."""
-
-    ahead: bool
-    """The device has changed them since they were last read."""
-    generation: int
-    """How often the device has changed them."""
-
-    def read(self) -> Array:
-        """A read-only copy of the present numbers; no longer ahead."""
-        ...
-
-    def write(self, array: Array) -> None:
-        """Replace the numbers; no longer ahead."""
-        ...
-
-
 class Variable(Tensor):
     """A weight: an array that lives between runs and has a name in its layer.
 
@@ -286,8 +273,6 @@ class Variable(Tensor):
         "trainable",
         "trainable_by_design",
     )
-    clock = 0
-    """Assignments to any variable so far: nothing changed while it stands still."""
 
     def __init__(
         self,
@@ -301,8 +286,10 @@ class Variable(Tensor):
         if array.dtype == object:
             raise DTypeError(f"variable {name!r} cannot hold Python objects")
         wanted = dtypes.to_numpy(dtypes.canonical(dtype or array.dtype))
-        self._array: Array = np.array(array, wanted)
-        self._array.flags.writeable = False
+        own = np.array(array, wanted)
+        own.flags.writeable = False
+        self._array: Array | None = own
+        """The numbers, unless a slot holds them."""
         self._slot: Slot | None = None
         self._version = 0
         self.name = name
@@ -327,7 +314,11 @@ class Variable(Tensor):
     @property
     def stored_type(self) -> TensorType:
         """The type of the array, whatever it is read as."""
-        return TensorType(dtypes.canonical(self._array.dtype), self._array.shape)
+        array, slot = self._array, self._slot
+        if array is None and slot is not None:
+            return slot.type
+        array = self.array
+        return TensorType(dtypes.canonical(array.dtype), array.shape)
 
     @property
     def path(self) -> str:
@@ -344,9 +335,11 @@ class Variable(Tensor):
 
         While a training holds them on its device, looking at them makes a copy.
         """
-        if self._slot is not None and self._slot.ahead:
-            self._array = self._slot.read()
-        return self._array
+        with changes.together():
+            if self._array is None:
+                assert self._slot is not None
+                return self._slot.read()
+            return self._array
 
     @property
     def version(self) -> int:
@@ -360,23 +353,25 @@ class Variable(Tensor):
 
     def move_to(self, slot: Slot | None) -> None:
         """Let a slot hold the numbers from now on; None brings them back."""
-        array, self._version = self.array, self.version
-        self._slot = slot
-        Variable.clock += 1
-        if slot is None:
-            return
-        self._version -= slot.generation
-        slot.write(array)
+        with changes.together():
+            changes.settle(filter(None, (self._slot, slot)))
+            array, self._version = self.array, self.version
+            self._slot, self._array = slot, array
+            changes.tick()
+            if slot is not None:
+                self._version -= slot.generation
+                slot.write(array)
+                self._array = None  # one place holds them
 
     @property
     def size(self) -> int:
         """Number of elements."""
-        return self._array.size
+        return math.prod(d for d in self.stored_type.shape if isinstance(d, int))
 
     @property
     def nbytes(self) -> int:
         """Bytes of the array."""
-        return self._array.nbytes
+        return self.size * dtypes.to_numpy(self.stored_type.dtype).itemsize
 
     def numpy(self) -> Array:
         """A copy of the present numbers."""
@@ -395,20 +390,24 @@ class Variable(Tensor):
         if array.dtype.name not in dtypes.ALL:
             found = "Python objects" if array.dtype == object else f"{value!r}"
             raise DTypeError(f"variable {self.path!r} cannot hold {found}")
-        if array.shape != self._array.shape:
+        stored = self.stored_type
+        if array.shape != stored.shape:
             raise ShapeError(
-                f"variable {self.path!r} has shape {self._array.shape}, "
+                f"variable {self.path!r} has shape {stored.shape}, "
                 f"a value of shape {array.shape} cannot be assigned to it"
             )
-        # What owns its numbers and is read-only is shared: nobody changes it.
-        kept = array.base is None and not array.flags.writeable
-        fresh = np.array(array, self._array.dtype, copy=None if kept else True)
-        fresh.flags.writeable = False
-        self._array = fresh
-        self._version += 1
-        Variable.clock += 1
-        if self._slot is not None:
-            self._slot.write(fresh)
+        with changes.together():
+            if self._slot is not None:
+                changes.settle((self._slot,))
+                self._slot.write(array)
+            else:
+                # What owns its numbers and is read-only is shared: nobody changes it.
+                kept = array.base is None and not array.flags.writeable
+                wanted = dtypes.to_numpy(stored.dtype)
+                self._array = np.array(array, wanted, copy=None if kept else True)
+                self._array.flags.writeable = False
+            self._version += 1
+            changes.tick()
         return self
 
     def assign_add(self, value: Any) -> Any:
@@ -432,12 +431,24 @@ class Variable(Tensor):
     def __getstate__(self) -> Any:
         """What a copy takes along: the numbers, not the device that holds them."""
         own = {name: getattr(self, name) for name in self.__slots__}
-        own.update(_array=self.array, _slot=None, _version=self.version)
+        with changes.together():
+            own.update(_array=self.array, _slot=None, _version=self.version)
         return None, own
 
     def __repr__(self) -> str:
         shape = shapes.format_shape(self.shape)
         return f"<Variable path={self.path}, shape={shape}, dtype={self.dtype}>"
+
+
+def assign_all(variables: Sequence[Variable], values: Iterable[Any]) -> None:
+    """Give each variable its value, in one change for all who read them.
+
+    Raises: what `Variable.assign` raises; those before have changed then.
+    """
+    with changes.together():
+        changes.settle(v.slot for v in variables if v.slot is not None)
+        for variable, value in zip(variables, values, strict=True):
+            variable.assign(value)
 
 
 def check_name(name: Any) -> str:

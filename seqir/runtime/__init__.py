@@ -6,15 +6,19 @@ is made or a device is probed, never when it is itself imported.
 
 from seqir.runtime.device import Device, resolve
 from seqir.runtime.doctor import report
+from seqir.runtime.process import making
 from seqir.runtime.session import Session, get_threads, set_threads
-from seqir.runtime.step import DeviceSlot, StepSession
+from seqir.runtime.slot import DeviceSlot, Held
+from seqir.runtime.step import StepSession
 
 __all__ = [
     "Device",
     "DeviceSlot",
+    "Held",
     "Session",
     "StepSession",
     "get_threads",
+    "making",
     "report",
     "resolve",
     "set_threads",

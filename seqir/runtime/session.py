@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import operator
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, Final, NoReturn, Self
 
 import numpy as np
@@ -12,6 +12,7 @@ import numpy as np
 from seqir.errors import ArgumentError, DeviceError, RunError, UnsupportedError
 from seqir.runtime import engine
 from seqir.runtime.device import Device, resolve
+from seqir.runtime.process import Native
 from seqir.runtime.refusal import clean, find_fault, numpy_name
 from seqir.runtime.values import to_array, to_ort
 from seqir.shapes import format_shape
@@ -20,6 +21,11 @@ _NOWHERE: Final = os.path.join(os.devnull, "external data is given as arrays")
 """A folder that cannot exist, so that no file is read in place of a missing array."""
 
 _FOLDER: Final = "session.model_external_initializers_file_folder_path"
+
+_INHERITED: Final = (
+    "the session was made by the parent of this process: a forked child has to make "
+    "its own, as models and layers do"
+)
 
 _threads: int | None = None
 
@@ -40,7 +46,7 @@ def get_threads() -> int | None:
     return _threads
 
 
-class Session:
+class Session(Native):
     """A model that is ready to run on one device; any thread may call `run`.
 
     Attributes:
@@ -50,7 +56,6 @@ class Session:
     """
 
     __slots__ = (
-        "__weakref__",
         "_arrays",
         "_call",
         "_names",
@@ -110,27 +115,43 @@ class Session:
         self._open(os.fspath(path), {}, device, threads, optimize)
         return self
 
-    def run(self, feeds: Mapping[str, np.ndarray]) -> list[np.ndarray]:
+    def run(
+        self, feeds: Mapping[str, np.ndarray], held: Mapping[str, Any] | None = None
+    ) -> list[np.ndarray]:
         """The outputs for these inputs, as arrays that belong to the caller.
 
-        Raises: RunError if an input does not fit or the computation fails.
+        `held` are inputs that are values of onnxruntime already (`Held.values`).
+
+        Raises: RunError if an input does not fit or the computation fails, or if
+            another process has made the session.
         """
+        if not self.usable:
+            raise RunError(_INHERITED)
         try:
             for array in feeds.values():
                 # onnxruntime would read swapped bytes as numbers without a word.
                 if not array.dtype.isnative:
                     raise TypeError("array in foreign byte order")
+            if held is not None:
+                return self._call(self._names, {**feeds, **held})
             return self._call(self._names, feeds if type(feeds) is dict else {**feeds})
         except Exception as error:
-            raise RunError(self.why(error, feeds)) from error
+            fed = None if held is None else list(feeds)
+            raise RunError(self.why(error, feeds, fed)) from error
 
     def binding(self) -> Any:
         """A new set of bound inputs and outputs, for `run_bound`."""
         return self._session.io_binding()
 
     def run_bound(self, binding: Any) -> None:
-        """Run from bound inputs to bound outputs."""
+        """Run from bound inputs to bound outputs, as `run`."""
+        if not self.usable:
+            raise RunError(_INHERITED)
         self._session.run_with_iobinding(binding)
+
+    def natives(self) -> Iterable[Any]:
+        """The session of onnxruntime, with its threads."""
+        return (self._session,)
 
     def __reduce__(self) -> NoReturn:
         raise UnsupportedError(
@@ -181,6 +202,7 @@ class Session:
         self.output_names = tuple(each.name for each in outputs)
         self._names = list(self.output_names)
         self._session = session
+        self.adopt()
         self._wide = {x.name for x in inputs if numpy_name(x.type) == "bfloat16"}
         exotic = self._wide or any(numpy_name(y.type) == "bfloat16" for y in outputs)
         self._call = self._run_bfloat16 if exotic else session.run
@@ -190,10 +212,14 @@ class Session:
     ) -> list[np.ndarray]:
         """Run by OrtValues, since `InferenceSession.run` has no bfloat16 arrays."""
         for name in self._wide:
-            if feeds[name].dtype.name != "bfloat16":
+            array = feeds[name]
+            if isinstance(array, np.ndarray) and array.dtype.name != "bfloat16":
                 raise TypeError(f"{name} is not bfloat16")
         ort = engine.load()
-        values = {name: to_ort(ort, array) for name, array in feeds.items()}
+        values = {
+            name: to_ort(ort, x) if isinstance(x, np.ndarray) else x
+            for name, x in feeds.items()
+        }
         return [to_array(v) for v in self._session.run_with_ort_values(names, values)]
 
     def why(

@@ -15,80 +15,16 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import RunError
 from seqir.ir import Array
+from seqir.ops.changes import claim, together
 from seqir.runtime import engine
 from seqir.runtime.device import resolve
 from seqir.runtime.session import Session
-from seqir.runtime.values import to_array, to_ort
+from seqir.runtime.slot import HOST, Buffer, DeviceSlot
+from seqir.runtime.values import to_ort
 from seqir.tensortype import TensorType
 
-_HOST: Final = ("cpu",)
-
-
-class DeviceSlot:
-    """One tensor of state: its numbers on a device, and room for the next ones."""
-
-    __slots__ = (
-        "_arrays",
-        "_values",
-        "ahead",
-        "current",
-        "device",
-        "generation",
-        "type",
-    )
-
-    def __init__(self, type: TensorType, device: str = "cpu") -> None:
-        ort, target = engine.load(), resolve(device)
-        self.type = type
-        self.device = device
-        self.ahead = False
-        self.generation = 0
-        self.current = 0
-        shape = tuple(d for d in type.shape if isinstance(d, int))
-        kind = dtypes.to_numpy(type.dtype)
-        # On the host we own the memory, so that reading needs no call.
-        self._arrays = [np.zeros(shape, kind) for _ in range(2)]
-        self._values = [to_ort(ort, a) for a in self._arrays]
-        if target.kind not in _HOST:
-            self._values = [
-                ort.OrtValue.ortvalue_from_numpy(a, target.kind, target.index)
-                for a in self._arrays
-            ]
-            self._arrays = []
-
-    @property
-    def value(self) -> Any:
-        """The OrtValue of the present numbers."""
-        return self._values[self.current]
-
-    @property
-    def spare(self) -> Any:
-        """The OrtValue that the next numbers go to."""
-        return self._values[1 - self.current]
-
-    def flip(self) -> None:
-        """The spare buffer has been written: it holds the present numbers now."""
-        self.current = 1 - self.current
-        self.generation += 1
-        self.ahead = True
-
-    def read(self) -> Array:
-        """A read-only copy of the present numbers."""
-        if self._arrays:
-            array = self._arrays[self.current].copy()
-        else:
-            array = to_array(self.value)
-        array.flags.writeable = False
-        self.ahead = False
-        return array
-
-    def write(self, array: Array) -> None:
-        """Replace the present numbers."""
-        if self._arrays:
-            self._arrays[self.current][...] = array
-        else:
-            self.value.update_inplace(np.ascontiguousarray(array))
-        self.ahead = False
+_KEEP: Final = 4
+"""Bindings that are kept: one for each role of the buffers."""
 
 
 class StepSession:
@@ -135,7 +71,7 @@ class StepSession:
             array = np.zeros(shape, dtypes.to_numpy(type.dtype))
             self._results.append(array)
             self._result_values.append((name, to_ort(ort, array)))
-        self._remote = resolve(device).kind not in _HOST
+        self._remote = resolve(device).kind not in HOST
 
     def place(self, slots: Mapping[str, DeviceSlot]) -> None:
         """Work on the state in these slots from now on."""
@@ -144,8 +80,9 @@ class StepSession:
 
     def _use(self, slots: Mapping[str, DeviceSlot]) -> None:
         self.slots = dict(slots)
+        self._claimed = frozenset(slots.values())
         self._changing = [(slots[name], out) for name, out in self._updates.items()]
-        self._bindings: dict[tuple[int, ...], Any] = {}
+        self._bindings: dict[tuple[Buffer, ...], Any] = {}
 
     @property
     def fed(self) -> Sequence[str]:
@@ -158,35 +95,50 @@ class StepSession:
         Raises: RunError if an input does not fit or the computation fails; the state
             is then as it was.
         """
-        roles = tuple([slot.current for slot in self.slots.values()])
-        binding = self._bindings.get(roles)
-        if binding is None:
-            binding = self._bindings[roles] = self._bind()
-        try:
-            for name in self._fed:
-                binding.bind_cpu_input(name, feeds[name])
-            if self._remote:
-                binding.synchronize_inputs()
-            self.session.run_bound(binding)
-            if self._remote:
-                binding.synchronize_outputs()
-        except Exception as error:
-            raise RunError(self.session.why(error, feeds, self._fed)) from error
-        for slot, _ in self._changing:
-            slot.flip()
+        with claim(self._claimed):
+            try:
+                binding = self._binding()
+                for name in self._fed:
+                    binding.bind_cpu_input(name, feeds[name])
+                if self._remote:
+                    binding.synchronize_inputs()
+                self.session.run_bound(binding)
+                if self._remote:
+                    binding.synchronize_outputs()
+            except Exception as error:
+                raise RunError(self.session.why(error, feeds, self._fed)) from error
+            self._flip()
         return self._results
 
     def undo(self) -> None:
         """Go back to the state before the last run, once; nothing else may have run."""
-        for slot, _ in self._changing:
-            slot.flip()
+        with claim(self._claimed):
+            self._flip()
+
+    def _flip(self) -> None:
+        with together():
+            for slot, _ in self._changing:
+                slot.flip()
+
+    def _binding(self) -> Any:
+        """What reads the present buffers and writes the others."""
+        with together():
+            buffers = [slot.current for slot in self.slots.values()]
+            buffers += [slot.spare for slot, _ in self._changing]
+        roles = tuple(buffers)
+        binding = self._bindings.get(roles)
+        if binding is None:
+            if len(self._bindings) == _KEEP:  # buffers were replaced
+                self._bindings.clear()
+            binding = self._bindings[roles] = self._bind()
+        return binding
 
     def _bind(self) -> Any:
         binding = self.session.binding()
         for name, slot in self.slots.items():
-            binding.bind_ortvalue_input(name, slot.value)
+            binding.bind_ortvalue_input(name, slot.current.value)
         for slot, output in self._changing:
-            binding.bind_ortvalue_output(output, slot.spare)
+            binding.bind_ortvalue_output(output, slot.spare.value)
         for name, value in self._result_values:
             binding.bind_ortvalue_output(name, value)
         return binding

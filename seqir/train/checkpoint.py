@@ -32,7 +32,7 @@ from seqir.errors import (
 )
 from seqir.files import try_lock
 from seqir.ir import Array
-from seqir.ops.tensor import Variable
+from seqir.ops.tensor import Variable, assign_all
 from seqir.train.weights import check_fit, check_suffix, in_order, keys_of
 from seqir.version import VERSION
 
@@ -222,8 +222,7 @@ def take_over(
         compiled.run.check(notes)
         compiled.run.take_over(Position(**position), notes)
     # Nothing can fail any more.
-    for variable, value in pairs:
-        variable.assign(value)
+    assign_all([v for v, _ in pairs], (value for _, value in pairs))
     compiled.seed = note["seed"]
     compiled.steps = note["steps"]
     compiled.fits = note["fits"]

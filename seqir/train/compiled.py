@@ -9,7 +9,8 @@ from typing import TYPE_CHECKING, Any
 from seqir import optimizers, runtime
 from seqir.errors import GraphError
 from seqir.initializers.sampling import draw_seed
-from seqir.ops.tensor import Variable
+from seqir.ops import changes
+from seqir.ops.tensor import Variable, assign_all
 from seqir.train.checkpoint import Run
 from seqir.train.feeds import Feeder
 from seqir.train.objective import Objective
@@ -84,19 +85,21 @@ class Compiled:
 
         With `cut` it is without its frozen front (`Step.front`).
         """
+        clock = changes.clock()
         state = (*self._state_of_model(), self.optimizer.revision)
         if state != self._state:  # which never comes back: revisions count up
             self._steps.clear()
             self._state = state
         key = (training, cut, types)
         found = self._steps.get(key)
-        if found is None or found.stale:
+        if found is None or not found.usable or found.stale:
             first = not self.objective.built
             traced = trace_step(self.model, types, training=training)
             if first:  # others may have used the metrics before
                 self.objective.reset()
             found = self._steps[key] = Step(traced, self.model, self.device, cut=cut)
         found.attach()
+        found.clock = clock
         return found
 
     def _state_of_model(self) -> tuple[int, ...]:
@@ -112,8 +115,7 @@ class Compiled:
             yield
         finally:
             self._gathers = outer
-            for variable, array in kept:
-                variable.assign(array)
+            assign_all([v for v, _ in kept], (array for _, array in kept))
 
     def feeder(self, training: bool) -> Feeder:
         """What makes feeds for single batches."""

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqir import config, data, dtypes, nest
 from seqir.ir import SEED, STEP, Array
-from seqir.ops.tensor import Variable
+from seqir.ops import changes
 from seqir.tensortype import TensorType
 from seqir.train.objective import Labels
 from seqir.train.outputs import Outputs
@@ -44,7 +44,7 @@ class Feeder:
         model = self.model
         if not model.built:
             model.build_from_arrays(batch.x)
-        changed = self._step is None or self._step.clock != Variable.clock
+        changed = self._step is None or self._step.clock != changes.clock()
         if changed:
             self._outputs = model.compiled.outputs
         ys = self._targets(batch)

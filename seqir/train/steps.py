@@ -21,6 +21,7 @@ from seqir.ir import Array, Builder, Graph, SizeCheck
 from seqir.layers.base import Layer
 from seqir.layers.penalties import penalties
 from seqir.lower import opsets
+from seqir.ops import changes
 from seqir.ops.tensor import Traced, Variable
 from seqir.tensortype import TensorType
 from seqir.train.front import Front, cut
@@ -178,10 +179,10 @@ class Step:
     ) -> None:
         self.traced = traced
         self.program = optimize(traced, model, device)
+        self._versions = list(self.program.constants.items())
         self.front: Front | None = None
         if cut:
             self.front, self.program = self._cut(device)
-        self._versions = [(v, v.version) for v in self.program.constants]
         graph = self.program.graph
         file, arrays = lower.split(lower.lower(graph, opset=OPSET))
         self._device = device
@@ -198,8 +199,8 @@ class Step:
         self._names = list(traced.reported)
         self._check = SizeCheck(traced.graph)
         self.clock = -1
-        """`Variable.clock` after the last run: nobody else has changed anything since
-        while it stands there."""
+        """Where the clock of changes stands as long as nobody else has changed
+        anything since the step was last looked at."""
 
     def _cut(self, device: str) -> tuple[Front, StepProgram]:
         traced, program = self.traced, self.program
@@ -213,7 +214,11 @@ class Step:
         found: dict[str, runtime.DeviceSlot] = {}
         for name, variable in self._state.items():
             slot = variable.slot
-            if not isinstance(slot, runtime.DeviceSlot) or slot.device != self._device:
+            if not (
+                isinstance(slot, runtime.DeviceSlot)
+                and slot.device == self._device
+                and slot.usable
+            ):
                 slot = runtime.DeviceSlot(variable.stored_type, self._device)
                 variable.move_to(slot)
             found[name] = slot
@@ -228,6 +233,11 @@ class Step:
         """Whether a weight that is a constant of the program has changed since."""
         return any(v.version != version for v, version in self._versions)
 
+    @property
+    def usable(self) -> bool:
+        """Whether it is of this process; it holds its state on a device."""
+        return self.session.session.usable
+
     def run(self, feeds: Mapping[str, Array]) -> tuple[float, list[Array]]:
         """Run once; the loss of the batch, and the reported values in order.
 
@@ -235,14 +245,16 @@ class Step:
         """
         self._check(feeds)
         loss, *values = self.session.run(feeds)
-        Variable.clock += 1
-        self.clock = Variable.clock
+        with changes.together():
+            alone = self.clock == changes.clock()
+            now = changes.tick()
+            self.clock = now if alone else -1
         return float(loss), values
 
     def undo(self) -> None:
         """Go back to the state before the last run."""
         self.session.undo()
-        Variable.clock += 1
+        changes.tick()
 
     def logs(self, values: Sequence[Array]) -> dict[str, Any]:
         """The reported values by name: floats, or arrays where they are several."""
@@ -252,10 +264,13 @@ class Step:
 
 @dataclass(frozen=True)
 class StepProgram:
-    """The optimized graph of a step, and the variables that are constants of it."""
+    """The optimized graph of a step, and what was made a constant of it.
+
+    Those are variables, with the version of each.
+    """
 
     graph: Graph
-    constants: tuple[Variable, ...]
+    constants: Mapping[Variable, int]
 
 
 def optimize(traced: StepGraph, model: Trainer, device: str) -> StepProgram:
@@ -268,7 +283,7 @@ def optimize(traced: StepGraph, model: Trainer, device: str) -> StepProgram:
 
 def bind_frozen(
     graph: Graph, variables: Mapping[str, Variable], model: Trainer
-) -> tuple[Graph, tuple[Variable, ...]]:
+) -> tuple[Graph, dict[Variable, int]]:
     """The graph with weights that no training changes as constants, and these."""
     updated = {u.param for u in graph.updates}
     frozen = set(frozen_weights(model))
@@ -277,8 +292,10 @@ def bind_frozen(
         for name, variable in variables.items()
         if variable in frozen and name not in updated
     }
-    bound = passes.bind(graph, {name: v.array for name, v in constants.items()})
-    return bound, tuple(constants.values())
+    with changes.together():
+        arrays = {name: v.array for name, v in constants.items()}
+        versions = {v: v.version for v in constants.values()}
+    return passes.bind(graph, arrays), versions
 
 
 def frozen_weights(model: Trainer) -> list[Variable]:

@@ -16,7 +16,7 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.ir import Array
-from seqir.ops.tensor import Variable
+from seqir.ops.tensor import Variable, assign_all
 
 if TYPE_CHECKING:
     from seqir.train.trainer import Trainer
@@ -76,8 +76,7 @@ def assign(source: str, variables: Sequence[Variable], arrays: Sequence[Array]) 
         DTypeError if one has another element type.
     """
     check_fit(source, variables, arrays)
-    for variable, array in zip(variables, arrays, strict=True):
-        variable.assign(array)
+    assign_all(variables, arrays)
 
 
 def check_fit(
