@@ -387,7 +387,7 @@ def test_custom_objects_are_what_the_caller_passes(suffix: str, tmp_path: Path) 
     again = load_model(path, {**known, "off_by_one": off_by_one})
     same(model, again)
     assert again.loss is off_by_one
-    clone = clone_model(model, known)
+    clone = clone_model(model, custom_objects=known)
     clone.load_weights(path)
     same_weights(model, clone)
 

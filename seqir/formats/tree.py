@@ -23,7 +23,7 @@ OPTIMIZER: Final = "optimizer"
 _INTERNAL_TEXT: Final = """
     _own_variables _layers _sessions _losses _keys _runner _tensors _input_layer
     _names _input_structure _output_structure _calls _operations _compiled _history
-    _built_by _trainable_variables _variables calls
+    _built_by _starts _trainable_variables _variables calls
 """
 _INTERNAL: Final = frozenset(_INTERNAL_TEXT.split())
 """What layers and models keep for themselves."""

@@ -359,14 +359,6 @@ def model_from_json(
     return _decoded(config, version, decoder_for("the JSON text", custom_objects))
 
 
-def clone_model(model: Model, custom_objects: Mapping[str, Any] | None = None) -> Any:
-    """A model of the same layers, names and settings, with new weights.
-
-    Source: Keras 3 ``keras.models.clone_model``.
-    """
-    return type(model).from_config(model.get_config(), custom_objects or {})
-
-
 # Parts.
 
 
