@@ -29,9 +29,18 @@ from __future__ import annotations
 import difflib
 from collections.abc import Iterable
 
+from seqir.text import harmless
+
 
 class SeqirError(ValueError):
-    """Root of all errors raised on purpose."""
+    """Root of all errors raised on purpose; names in it cannot command a terminal."""
+
+    def __init__(self, *args: object) -> None:
+        super().__init__(*(harmless(a) if isinstance(a, str) else a for a in args))
+
+    def add_note(self, note: str) -> None:
+        """Add what a caller knows, shown as harmlessly as the message."""
+        super().add_note(harmless(note))
 
 
 class ArgumentError(SeqirError):

@@ -15,7 +15,7 @@ import seqir
 
 ROOT = Path(seqir.__file__).parent
 FLOORS = (
-    "errors dtypes shapes tensortype naming nest config files tensorfile stored "
+    "text errors dtypes shapes tensortype naming nest config files tensorfile stored "
     "downloads version console",
     "ir",
     "ops",
@@ -30,7 +30,6 @@ FLOORS = (
     "cli",
 )
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
-GROUND = {"errors": 0, "version": 0, "dtypes": 1, "shapes": 1, "tensortype": 2}
 OWNER = {"onnx": "lower", "onnxruntime": "runtime"}
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 

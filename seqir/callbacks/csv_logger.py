@@ -12,8 +12,11 @@ import numpy as np
 
 from seqir.callbacks.base import Callback, Logs
 from seqir.errors import ArgumentError
+from seqir.text import one_line
 
 FIRST = "epoch"
+_FORMULA = ("=", "+", "-", "@")
+"""How a cell begins that a spreadsheet computes."""
 
 
 class CSVLogger(Callback):
@@ -55,7 +58,7 @@ class CSVLogger(Callback):
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Write a row."""
-        logs = logs or {}
+        logs = {_heading(name): value for name, value in (logs or {}).items()}
         if self._size is None:
             self._open()
         text = ""
@@ -112,6 +115,11 @@ class CSVLogger(Callback):
             file.flush()
             os.fsync(file.fileno())
             self._size = file.tell()
+
+
+def _heading(name: str) -> str:
+    """A name as a table may have it: no spreadsheet takes it for a formula."""
+    return one_line(f"'{name}" if name.startswith(_FORMULA) else name)
 
 
 def _columns(logs: dict[str, Any]) -> list[str]:

@@ -13,6 +13,7 @@ from seqir.callbacks.base import Callback
 from seqir.callbacks.numerals import numeral
 from seqir.errors import ArgumentError, MissingPackageError
 from seqir.files import staged
+from seqir.text import one_line
 
 SHOWN_ROWS = 20
 """Epochs that a notebook shows."""
@@ -127,7 +128,9 @@ class History(Callback):
 
     def _repr_html_(self) -> str:
         """A table of the last epochs, for notebooks."""
-        head = "".join(f"<th>{html.escape(n)}</th>" for n in ("epoch", *self.history))
+        names = ("epoch", *map(one_line, self.history))
+        names = ("epoch", *map(one_line, self.history))
+        head = "".join(f"<th>{html.escape(name)}</th>" for name in names)
         rows = "".join(self._row(epoch) for epoch in self.epoch[-SHOWN_ROWS:])
         hidden = len(self.epoch) - SHOWN_ROWS
         note = f"<caption>the last {SHOWN_ROWS} of {len(self.epoch)} epochs</caption>"
@@ -141,4 +144,5 @@ class History(Callback):
         return "<tr>" + "".join(f"<td>{html.escape(c)}</td>" for c in cells) + "</tr>"
 
     def __repr__(self) -> str:
-        return f"<History of {len(self.epoch)} epochs: {', '.join(self.history)}>"
+        names = ", ".join(map(one_line, self.history))
+        return f"<History of {len(self.epoch)} epochs: {names}>"

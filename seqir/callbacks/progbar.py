@@ -8,6 +8,7 @@ from typing import Any
 from seqir.callbacks.base import Callback, Logs
 from seqir.callbacks.display import Display, Line, display_for
 from seqir.callbacks.numerals import duration, numeral, pace
+from seqir.text import one_line
 
 INTERVAL = 0.1
 """Seconds between two drawings."""
@@ -141,7 +142,9 @@ class ProgbarLogger(Callback):
             if left is not None:
                 times = [f"ETA {duration(each * max(left, 0))}"]
             times.append(pace(each))
-        values = [f"{name}: {numeral(name, v)}" for name, v in (logs or {}).items()]
+        values = [
+            f"{one_line(name)}: {numeral(name, v)}" for name, v in (logs or {}).items()
+        ]
         return Line(self._label, self._done, self._total, times, values)
 
     def _seconds_per_step(self, steps: int) -> float:

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 import click
 
 from seqir import errors
+from seqir.text import harmless
 from seqir.version import VERSION
 
 DONE, FAILED, MISUSED, MISSING = 0, 1, 2, 3
@@ -203,7 +204,7 @@ def complain(error: BaseException, state: State, where: str = "") -> tuple[str, 
 
 def say(kind: str, text: str) -> None:
     """A line on stderr: an error, a warning, a note."""
-    click.echo(f"seqir: {kind}: {' '.join(text.split())}", err=True)
+    click.echo(f"seqir: {kind}: {harmless(' '.join(text.split()))}", err=True)
 
 
 def _explain(error: BaseException, state: State) -> tuple[str, int]:

@@ -13,6 +13,7 @@ from seqir.cli import exporting
 from seqir.cli.convert import convert
 from seqir.cli.printing import as_json, print_json, print_report
 from seqir.errors import ArgumentError
+from seqir.text import one_line
 
 if TYPE_CHECKING:
     from seqir.cli.running import Runnable
@@ -285,7 +286,7 @@ def plot(
     if as_json:
         print_json({"path": output, "bytes": size})
     else:
-        click.echo(f"{output}: {size:,} bytes")
+        click.echo(f"{one_line(output)}: {size:,} bytes")
 
 
 @app.command(examples=("seqir doctor", "seqir doctor --json | jq .devices"))
@@ -352,7 +353,7 @@ def _compute(
         )
         return
     for name, each in facts.items():
-        line = f"{name}: {arrays.shown_shape(each)}"
+        line = f"{one_line(name)}: {arrays.shown_shape(each)}"
         if "values" in each:
             line += f" = {_rounded(each['values'])}"
         elif "min" in each:
@@ -360,7 +361,7 @@ def _compute(
         if "not_finite" in each:
             line += f", {each['not_finite']} not finite"
         click.echo(line)
-    where = f"{output}: written; " if output else ""
+    where = f"{one_line(output)}: written; " if output else ""
     click.echo(f"{where}on {runnable.device} in {seconds * 1000:.1f} ms")
 
 

@@ -17,6 +17,7 @@ from seqir.cli import app as program
 from seqir.cli import exporting
 from seqir.cli.printing import as_json, print_json
 from seqir.errors import ArgumentError, ExportError, VerificationError
+from seqir.text import one_line
 
 if TYPE_CHECKING:
     from seqir.model import Model
@@ -288,6 +289,7 @@ def _print_report(conversion: Conversion) -> None:
 def _print_table(plan: Sequence[Conversion]) -> None:
     from rich.console import Console
     from rich.table import Table
+    from rich.text import Text
 
     table = Table()
     table.add_column("File", overflow="fold")
@@ -295,7 +297,8 @@ def _print_table(plan: Sequence[Conversion]) -> None:
     for name in ("Nodes", "Bytes", "Largest error", "Seconds"):
         table.add_column(name, justify="right")
     for conversion in plan:
-        table.add_row(conversion.source, conversion.result, *_facts(conversion))
+        words = (conversion.source, conversion.result)
+        table.add_row(*(Text(one_line(w)) for w in words), *_facts(conversion))
     Console(file=sys.stdout).print(table)
 
 

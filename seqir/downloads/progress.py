@@ -8,6 +8,7 @@ from types import TracebackType
 from typing import Any
 
 from seqir.console import moves, rich_console, say
+from seqir.text import one_line
 
 INTERVAL = 0.1
 """Seconds between two drawings."""
@@ -38,7 +39,7 @@ class Progress:
         if self._bar is None:
             return
         if self._task is None:
-            self._task = self._bar.add_task(self.name)
+            self._task = self._bar.add_task(one_line(self.name))
         self._bar.update(self._task, total=total, completed=done)
 
     def advance(self, count: int) -> None:
@@ -62,8 +63,7 @@ class Progress:
             self._bar.stop()
         elif error is None:
             seconds = perf_counter() - self._begin
-            line = f"{self.name}: {amount(self._received)} in {seconds:.1f}s"
-            say(line)
+            say(f"{one_line(self.name)}: {amount(self._received)} in {seconds:.1f}s")
 
 
 def amount(size: int) -> str:
@@ -88,7 +88,7 @@ def _bar() -> Any:
     from rich.progress import Progress as Bar
 
     return Bar(
-        TextColumn("{task.description}"),
+        TextColumn("{task.description}", markup=False),
         BarColumn(),
         DownloadColumn(),
         TransferSpeedColumn(),

@@ -12,6 +12,7 @@
 from __future__ import annotations
 
 from seqir.ir.graph import Graph, Value, constant_of
+from seqir.text import one_line
 
 UNKNOWN = "%?"
 """A value that nothing defines, in a graph that the verifier refuses."""
@@ -20,12 +21,13 @@ UNKNOWN = "%?"
 def format_graph(graph: Graph, *, digests: bool = False) -> str:
     """The text of a graph; `digests` adds the hash of every constant."""
     names: dict[Value, str] = {}
-    names.update({v: name for name, v in graph.inputs.items()})
-    names.update({v: name for name, v in graph.params.items()})
-    arguments = ", ".join(f"{n}: {v.type}" for n, v in graph.inputs.items())
-    lines = [f"graph {graph.name}({arguments}) -> ({', '.join(graph.outputs)})"]
+    names.update({v: one_line(name) for name, v in graph.inputs.items()})
+    names.update({v: one_line(name) for name, v in graph.params.items()})
+    arguments = ", ".join(f"{names[v]}: {v.type}" for v in graph.inputs.values())
+    outputs = ", ".join(map(one_line, graph.outputs))
+    lines = [f"graph {one_line(graph.name)}({arguments}) -> ({outputs})"]
     if graph.params:
-        params = ", ".join(f"{n}: {v.type}" for n, v in graph.params.items())
+        params = ", ".join(f"{names[v]}: {v.type}" for v in graph.params.values())
         lines.append(f"  params {params}")
     for node in graph.nodes:
         for value in node.results:
@@ -34,12 +36,13 @@ def format_graph(graph: Graph, *, digests: bool = False) -> str:
         words = [str(node.op), *(names.get(v, UNKNOWN) for v in node.operands)]
         if digests and constant_of(node) is not None:
             words.append(node.op.array.digest())  # type: ignore[attr-defined]
-        comment = f"  # {node.source}" if node.source else ""
+        comment = f"  # {one_line(node.source)}" if node.source else ""
         lines.append(f"  {results} = {' '.join(words)}{comment}")
     for update in graph.updates:
-        lines.append(f"  update {update.param} = {names.get(update.value, UNKNOWN)}")
+        value = names.get(update.value, UNKNOWN)
+        lines.append(f"  update {one_line(update.param)} = {value}")
     returns = ", ".join(
-        f"{n} = {names.get(v, UNKNOWN)}" for n, v in graph.outputs.items()
+        f"{one_line(n)} = {names.get(v, UNKNOWN)}" for n, v in graph.outputs.items()
     )
     lines.append(f"  return {returns}")
     return "\n".join(lines)

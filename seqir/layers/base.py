@@ -42,6 +42,7 @@ from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.convert import cast
 from seqir.ops.tensor import Tensor, Traced, Variable, assign_all, check_name
 from seqir.shapes import format_shape
+from seqir.text import one_line
 
 
 class _State:
@@ -580,7 +581,8 @@ class Layer(_State, Keywords):
         return {**self.__dict__, "_sessions": {}}
 
     def __repr__(self) -> str:
-        return f"<{type(self).__name__} name={self.name}, built={self.built}>"
+        kind, name = type(self).__name__, one_line(self.name)
+        return f"<{kind} name={name}, built={self.built}>"
 
 
 _SET_BY_INIT = ("name", "variable_dtype", "compute_dtype", "autocast", "_trainable")

@@ -20,6 +20,7 @@ from seqir.model.base import arrays_of
 from seqir.model.preprocess import entering, entry, preprocessing
 from seqir.model.verify import OutputError, verify_file
 from seqir.ops.movement import Transpose, inverse
+from seqir.text import harmless
 
 if TYPE_CHECKING:
     from seqir.model.base import Model
@@ -74,7 +75,7 @@ class ExportReport:
                 f"  verified {error.name}: largest error {error.absolute:.2g} "
                 f"absolute, {error.relative:.2g} relative, against {self.verified}"
             )
-        return "\n".join(lines)
+        return harmless("\n".join(lines))
 
     def _repr_html_(self) -> str:
         import html

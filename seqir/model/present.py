@@ -21,6 +21,7 @@ from seqir.model.table import (
     ruled,
     text_of,
 )
+from seqir.text import one_line
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -100,7 +101,7 @@ def row_cells(summary: Summary, row: Row, style: str = "rich") -> list[Cell]:
         cells.append([sign[row.trainable]])
     if summary.show_cost:
         cells += [[(text, NUMBER)] for text in _cost(row)]
-    return cells
+    return [[(one_line(text), style) for text, style in cell] for cell in cells]
 
 
 def _shape(structure: Any) -> Cell:
@@ -195,7 +196,7 @@ def rich_lines(
     """The table as Keras 3 prints it, as lines of styled parts."""
     columns = columns_of(summary, "rich", line_length, positions)
     rows = (row_cells(summary, row) for row in summary.rows)
-    yield [(f'Model: "{summary.name}"', BOLD)]
+    yield [(summary.title, BOLD)]
     for line in boxed(columns, rows, line_length, console, ascii_only=ascii_only):
         yield _ascii(line) if ascii_only else line
     for what, count, size in totals_of(summary):
@@ -217,7 +218,7 @@ def plain_lines(
     """The table as Keras 2 printed it."""
     length = line_length or default_length(summary, "plain")
     columns = columns_of(summary, "plain", length, positions)
-    yield f'Model: "{summary.name}"'
+    yield summary.title
     rows = (row_cells(summary, row, "plain") for row in summary.rows)
     yield from ruled(columns, rows, length)
     for what, count, _ in totals_of(summary):

@@ -20,6 +20,7 @@ from seqir.model.present import (
     row_cells,
     totals_of,
 )
+from seqir.text import one_line
 
 if TYPE_CHECKING:
     from seqir.model.base import Model
@@ -73,6 +74,11 @@ class Summary:
     show_cost: bool = False
 
     @property
+    def title(self) -> str:
+        """The line above the table."""
+        return f'Model: "{one_line(self.name)}"'
+
+    @property
     def total_params(self) -> int:
         """Number of weight elements."""
         return self.trainable_params + self.non_trainable_params
@@ -97,7 +103,7 @@ class Summary:
         from seqir.model.table import html_table
 
         return html_table(
-            f'Model: "{self.name}"',
+            self.title,
             columns_of(self, "rich", default_length(self, "rich"), None),
             (row_cells(self, row) for row in self.rows),
             [f"{what} {count}{size}" for what, count, size in totals_of(self)],

@@ -26,6 +26,7 @@ from seqir.ir import Array, Builder, Value, current_builder
 from seqir.ops import changes
 from seqir.ops.changes import Slot
 from seqir.tensortype import TensorType
+from seqir.text import one_line
 
 if TYPE_CHECKING:
     from seqir.ops.call import Call
@@ -251,7 +252,8 @@ class KerasTensor(Tensor):
 
     def __repr__(self) -> str:
         shape = shapes.format_shape(self.shape)
-        return f"<KerasTensor shape={shape}, dtype={self.dtype}, name={self.name}>"
+        name = one_line(str(self.name))
+        return f"<KerasTensor shape={shape}, dtype={self.dtype}, name={name}>"
 
 
 class Variable(Tensor):
@@ -437,7 +439,8 @@ class Variable(Tensor):
 
     def __repr__(self) -> str:
         shape = shapes.format_shape(self.shape)
-        return f"<Variable path={self.path}, shape={shape}, dtype={self.dtype}>"
+        path = one_line(self.path)
+        return f"<Variable path={path}, shape={shape}, dtype={self.dtype}>"
 
 
 def assign_all(variables: Sequence[Variable], values: Iterable[Any]) -> None:

@@ -10,6 +10,7 @@ from seqir.errors import SeqirError
 from seqir.layers.base import Layer
 from seqir.layers.core import InputLayer
 from seqir.shapes import format_shape
+from seqir.text import one_line
 
 if TYPE_CHECKING:
     from seqir.model import Model
@@ -90,9 +91,9 @@ def _content(model: Any, shown: Shown, prefix: str, *, framed: bool) -> Content:
         calls.setdefault(call.target, []).append(call)
     for call in model.connections:
         target = call.target
-        path = prefix + target.name
+        path = prefix + one_line(target.name)
         if path not in content.items:
-            item = _item(target, target.name, prefix, calls[target], shown)
+            item = _item(target, one_line(target.name), prefix, calls[target], shown)
             content.items[path] = item
         inner = content.items[path].inner
         for i, tensor in enumerate(call.inputs):
@@ -124,7 +125,7 @@ def _add_inputs(
             sources[tensor] = (ENTRY, i)
             continue
         layer = layer if isinstance(layer, InputLayer) else None
-        item = _item(layer, name, prefix, [], shown, tensor)
+        item = _item(layer, one_line(name), prefix, [], shown, tensor)
         content.items[item.path] = item
         sources[tensor] = (item.path, 0)
         if framed:
@@ -150,7 +151,7 @@ def _item(
 
 
 def _class_name(layer: Any) -> str:
-    return getattr(layer, "class_name", type(layer).__name__)
+    return one_line(getattr(layer, "class_name", type(layer).__name__))
 
 
 def kind_of(layer: Any) -> str:

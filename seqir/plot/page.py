@@ -12,6 +12,7 @@ from seqir.errors import SeqirError
 from seqir.model.summary import summary_of
 from seqir.plot.content import Content, Item, every_item, shapes_of, weights_of
 from seqir.shapes import format_shape
+from seqir.text import one_line
 
 if TYPE_CHECKING:
     from seqir.model import Model
@@ -34,12 +35,12 @@ def page_of(model: Model, content: Content, svg: str) -> str:
         },
         "layers": {i.path: _facts(i, operators) for i in every_item(content)},
     }
-    text = json.dumps(data, default=str, ensure_ascii=False)
+    text = json.dumps(_shown(data), default=str, ensure_ascii=False)
     template = resources.files("seqir.plot").joinpath("page.html").read_text("utf-8")
     before, middle, after = template.split("@@")
     return "".join(
         (
-            before.replace("$title", escape(model.name)),
+            before.replace("$title", escape(one_line(model.name))),
             svg,
             middle,
             text.replace("<", "\\u003c"),  # so that no text can end the script
@@ -57,10 +58,10 @@ def operators_of(model: Model) -> dict[str, list[str]]:
     lines = str(graph).splitlines()[2 if graph.params else 1 :]
     found: dict[str, list[str]] = {}
     for node, line in zip(graph.nodes, lines, strict=False):
-        text = line.strip().removesuffix(f"# {node.source}").rstrip()
+        text = line.strip().removesuffix(f"# {one_line(node.source)}").rstrip()
         path = node.source
         while path:
-            found.setdefault(path, []).append(text)
+            found.setdefault(one_line(path), []).append(text)
             path = path.rpartition("/")[0]
     return found
 
@@ -97,3 +98,12 @@ def _config(layer: Any) -> Any:
         return layer.get_config()
     except (AttributeError, NotImplementedError, SeqirError):
         return {}
+
+
+def _shown(value: Any) -> Any:
+    """Plain data, with all its texts harmless to look at."""
+    if isinstance(value, Mapping):
+        return {one_line(str(k)): _shown(v) for k, v in value.items()}
+    if isinstance(value, list | tuple):
+        return [_shown(v) for v in value]
+    return one_line(value) if isinstance(value, str) else value

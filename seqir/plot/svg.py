@@ -5,6 +5,7 @@ from __future__ import annotations
 from html import escape
 
 from seqir.plot.scene import SMALL, TITLE, Box, Label, Point, Scene, Wire
+from seqir.text import one_line
 
 COLOURS = {
     "input": "#475569",
@@ -58,7 +59,7 @@ def svg_of(scene: Scene, title: str) -> str:
     lines = [
         f'<svg xmlns="http://www.w3.org/2000/svg" width="{w}" height="{h}" '
         f'viewBox="0 0 {w} {h}" font-family="{SANS}">',
-        f"<title>{escape(title)}</title>",
+        f"<title>{escape(one_line(title))}</title>",
         f'<rect class="paper" width="{w}" height="{h}" fill="#ffffff"/>',
         '<g class="drawing">',
     ]
