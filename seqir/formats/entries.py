@@ -157,7 +157,16 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     for key, value in kept.items():
         if key.endswith("_initializer"):
             kept[key] = _initializer(value)
+        elif isinstance(value, Mapping) and value.get("class_name") == "__numpy__":
+            kept[key] = _number(value)
     return kept
+
+
+def _number(stored: Mapping[str, Any]) -> Any:
+    """An array of Keras 2.12; of its numbers, some are arrays without axes."""
+    config = stored.get("config")
+    value = config.get("value") if isinstance(config, Mapping) else None
+    return value if isinstance(value, int | float) else stored
 
 
 def without_slash(name: str) -> str:

@@ -95,6 +95,15 @@ class H5Reader:
             found += self.datasets(inner) if kind == "group" else [inner]
         return found
 
+    def groups(self, path: str = "") -> list[str]:
+        """Paths of all groups below a group."""
+        found: list[str] = []
+        for name, kind in self.members(path).items():
+            if kind == "group":
+                inner = join(path, name)
+                found += [inner, *self.groups(inner)]
+        return found
+
     def attribute(self, path: str, name: str) -> Any:
         """An attribute as text, a list of texts, a number or an array; None if absent.
 

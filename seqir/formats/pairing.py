@@ -8,16 +8,11 @@ in another order, and equal shapes would be swapped. The names in the file tell.
 from __future__ import annotations
 
 import itertools
-import re
-from collections import defaultdict
-from collections.abc import Iterable, Iterator, Sequence
-from typing import Final
+from collections.abc import Iterator, Sequence
 
+from seqir.formats.paths import numbered, without_number
 from seqir.layers import Layer
 from seqir.ops.tensor import Variable
-
-_NUMBER: Final = re.compile(r"_(\d+)$")
-"""What automatic names end with, except for the first."""
 
 
 def stored_for(
@@ -56,9 +51,10 @@ def _pairs(theirs: Sequence[str], ours: Sequence[str]) -> Iterator[dict[str, str
     """Ways to find the layers of a file in the model by their names, the best first."""
     yield {name: name for name in theirs if name in ours}
     known = {_last(name): name for name in ours}  # Keras 2 has no path
-    for spelling in (_last, _without_number):  # what was loaded may get a number
-        found = ((name, spelling(name)) for name in theirs)
-        yield {name: known[short] for name, short in found if short in known}
+    last = {name: _last(name) for name in theirs}
+    again = {name: without_number(short) for name, short in last.items()}
+    for spelled in (last, again):  # what was loaded may get a number
+        yield {name: known[s] for name, s in spelled.items() if s in known}
     yield _by_number(theirs, ours)
 
 
@@ -66,27 +62,15 @@ def _last(name: str) -> str:
     return name.rpartition("/")[2]
 
 
-def _without_number(name: str) -> str:
-    return _NUMBER.sub("", _last(name))
-
-
 def _by_number(theirs: Sequence[str], ours: Sequence[str]) -> dict[str, str]:
     """Layers with automatic names, which count on from what the process has made."""
-    there, here = _numbered(theirs), _numbered(ours)
+    there, here = ({_last(name): name for name in names} for names in (theirs, ours))
+    known = numbered(here)
     return {
-        name: other
-        for base, names in there.items()
-        for name, other in zip(names, here.get(base, ()), strict=False)
+        there[name]: here[other]
+        for base, names in numbered(there).items()
+        for name, other in zip(names, known.get(base, ()), strict=False)
     }
-
-
-def _numbered(names: Iterable[str]) -> dict[str, list[str]]:
-    """Names that differ in their number alone, in the order of that."""
-    found: dict[str, list[tuple[int, str]]] = defaultdict(list)
-    for name in names:
-        number = _NUMBER.search(name)
-        found[_without_number(name)].append((int(number[1]) if number else 0, name))
-    return {base: [name for _, name in sorted(own)] for base, own in found.items()}
 
 
 def _explained(found: Sequence[Variable], order: Sequence[int]) -> bool:

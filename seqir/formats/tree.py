@@ -19,6 +19,8 @@ from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
 
 OPTIMIZER: Final = "optimizer"
+VARIABLES: Final = "vars"
+"""The group of an object, in which there are its variables by their numbers."""
 
 _INTERNAL_TEXT: Final = """
     _own_variables _layers _sessions _losses _keys _runner _tensors _input_layer
@@ -40,19 +42,25 @@ class Place:
     @property
     def group(self) -> str:
         """The group of a file that holds the variables as ``0``, ``1``, ..."""
-        return f"{self.path}/vars" if self.path else "vars"
+        return f"{self.path}/{VARIABLES}" if self.path else VARIABLES
 
 
-def places(model: Layer, optimizer: Optimizer | None = None) -> list[Place]:
-    """The places of a model, and those of its optimizer."""
+def places(
+    model: Layer, optimizer: Optimizer | None = None, *, recount: bool = True
+) -> list[Place]:
+    """The places of a model, and those of its optimizer.
+
+    An object that is met again has been kept, and Keras 3 counts it all the same; with
+    `recount` False it is not counted.
+    """
     seen: set[int] = set()
-    found = list(_places(model, "", seen))
+    found = list(_places(model, "", seen, recount))
     if optimizer is not None:
-        found.extend(_places(optimizer, OPTIMIZER, seen))
+        found.extend(_places(optimizer, OPTIMIZER, seen, recount))
     return found
 
 
-def _places(thing: Any, path: str, seen: set[int]) -> Iterator[Place]:
+def _places(thing: Any, path: str, seen: set[int], recount: bool) -> Iterator[Place]:
     if id(thing) in seen:
         return
     seen.add(id(thing))
@@ -60,26 +68,30 @@ def _places(thing: Any, path: str, seen: set[int]) -> Iterator[Place]:
     for name, child in _children(thing):
         inner = f"{path}/{name}" if path else name
         if isinstance(child, Layer | Optimizer):
-            yield from _places(child, inner, seen)
+            yield from _places(child, inner, seen, recount)
         else:
-            yield from _contained(child, inner, seen)
+            yield from _contained(child, inner, seen, recount)
 
 
-def _contained(container: Any, path: str, seen: set[int]) -> Iterator[Place]:
+def _contained(
+    container: Any, path: str, seen: set[int], recount: bool
+) -> Iterator[Place]:
     items = list(container.values()) if isinstance(container, dict) else container
     used: Counter[str] = Counter()
     for item in items:
         single = isinstance(item, Layer | Optimizer)
         if not single and not isinstance(item, list | tuple | dict):
             continue
+        if id(item) in seen and not recount:
+            continue
         name = to_snake_case(type(item).__name__) if single else "container"
         count = used[name]
         used[name] += 1
         inner = f"{path}/{name}_{count}" if count else f"{path}/{name}"
         if single:
-            yield from _places(item, inner, seen)
+            yield from _places(item, inner, seen, recount)
         else:
-            yield from _contained(item, inner, seen)
+            yield from _contained(item, inner, seen, recount)
 
 
 def _children(thing: Any) -> Iterator[tuple[str, Any]]:

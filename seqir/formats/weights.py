@@ -10,9 +10,10 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from seqir.errors import (
     CorruptFileError,
 )
+from seqir.formats import paths
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
-from seqir.formats.tree import OPTIMIZER, Place, places
+from seqir.formats.tree import OPTIMIZER, VARIABLES, Place, places
 from seqir.layers import Layer
 from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
@@ -20,9 +21,7 @@ from seqir.optimizers import Optimizer
 if TYPE_CHECKING:
     import h5py
 
-_OLDER: Final = "_layer_checkpoint_dependencies"
-"""What ``layers`` was called by Keras 2.12 to 2.15."""
-_STATE: Final = f"{OPTIMIZER}/vars"
+_STATE: Final = f"{OPTIMIZER}/{VARIABLES}"
 _TRAINING: Final = (f"{OPTIMIZER}/", "metrics/")
 """What is no weight of the model; Keras 2 keeps what its metrics have counted, too."""
 
@@ -71,18 +70,27 @@ class Shards:
     def __init__(self, readers: Mapping[str, H5Reader], where: Any = None) -> None:
         self._readers = readers
         self._where = where
-        older = any(_OLDER in reader for reader in readers.values())
-        self._layers = _OLDER if older else "layers"
+        self._stored: dict[str, str] = {}
+        for reader in readers.values():
+            if paths.is_older(reader.members()):
+                self._stored |= paths.present(reader.groups())
+
+    @property
+    def older(self) -> bool:
+        """Whether the groups have paths of an older release."""
+        return bool(self._stored)
 
     def groups(self) -> Iterator[str]:
-        """Paths of all groups that hold variables."""
+        """Paths of all groups that may hold variables."""
         if self._where is not None:
             yield from (group.lstrip("/") for group in self._where)
             return
+        if self.older:
+            yield from (g for g in self._stored if g.endswith(VARIABLES))
+            return
         for reader in self._readers.values():
-            paths = (path.rpartition("/")[0] for path in reader.datasets())
-            for path in dict.fromkeys(paths):
-                yield path.replace(self._layers, "layers")
+            groups = (path.rpartition("/")[0] for path in reader.datasets())
+            yield from dict.fromkeys(groups)
 
     def count(self, group: str) -> int:
         """How many variables a group has; 0 if it is not there."""
@@ -99,7 +107,7 @@ class Shards:
         raise CorruptFileError(f"there is no {path!r}, though there are others beside")
 
     def _path(self, group: str) -> str:
-        return group.replace("layers", self._layers)
+        return self._stored.get(group, group)
 
     def _of(self, group: str) -> list[H5Reader]:
         if self._where is None:
@@ -120,7 +128,7 @@ def fit(
     shards: Shards, fitting: Fitting, model: Layer, optimizer: Optimizer | None = None
 ) -> None:
     """Read all weights; `fitting` keeps them until they are known to fit."""
-    wanted = places(model)
+    wanted = _places_in(shards, model)
     for place in wanted:
         found = shards.count(place.group)
         if place.variables and not found:
@@ -145,6 +153,17 @@ def fit(
             found,
             lambda i, v: shards.read(_STATE, i, v),
         )
+
+
+def _places_in(shards: Shards, model: Layer) -> list[Place]:
+    """The places of a model, counted as in a file.
+
+    Keras 2 does not count what it has met before: a layer that is in a model and in a
+    model inside of that.
+    """
+    once = places(model, recount=False)
+    found = all(shards.count(place.group) for place in once if place.variables)
+    return once if shards.older or found else places(model)
 
 
 def has_state(shards: Shards) -> bool:
