@@ -152,3 +152,20 @@ def test_other_names_are_found_by_their_place(tmp_path: Path) -> None:
         model.load_weights(path)
         for mine, its in zip(model.get_weights(), kernels, strict=True):
             np.testing.assert_array_equal(mine, its)
+
+
+def test_weights_that_had_other_names(tmp_path: Path) -> None:
+    """Keras 2 calls the kernel of a depthwise convolution depthwise_kernel."""
+    rng = np.random.default_rng(4)
+    first, second = (rng.normal(size=(3, 3, 3, 1)).astype(np.float32) for _ in "ab")
+    stored = {"two/depthwise_kernel:0": second, "one/depthwise_kernel:0": first}
+    path = weights_only(tmp_path / "m.h5", {"base": stored})
+    parts = [
+        layers.DepthwiseConv2D(3, use_bias=False, name=n, padding="same")
+        for n in ("one", "two")
+    ]
+    base = seqir.Sequential([seqir.Input((5, 5, 3)), *parts], name="base")
+    model = seqir.Sequential([seqir.Input((5, 5, 3)), base])
+    model.load_weights(path)
+    for mine, its in zip(model.get_weights(), (first, second), strict=True):
+        np.testing.assert_array_equal(mine, its)

@@ -8,15 +8,25 @@ or, if asked for, by their names.
 from __future__ import annotations
 
 import itertools
+import warnings
 from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any, Final
+
+import numpy as np
 
 from seqir.errors import CorruptFileError
 from seqir.formats.entries import without_slash
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, join
 from seqir.formats.pairing import stored_for
-from seqir.layers import Layer
+from seqir.layers import (
+    Conv1D,
+    Conv1DTranspose,
+    Conv2D,
+    Conv2DTranspose,
+    Conv3D,
+    Layer,
+)
 from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
 from seqir.train.weights import keys_of
@@ -29,6 +39,10 @@ STATE: Final = "optimizer_weights"
 TOP: Final = "top_level_model_weights"
 _PAIRED: Final = ("Adam", "Adamax", "Adadelta")
 """Optimizers that remember two things of each weight."""
+_FLIPPING: Final = "theano"
+"""The backend that turned kernels around, where all others do not."""
+_FLIPPED: Final = (Conv1D, Conv2D, Conv3D, Conv1DTranspose, Conv2DTranspose)
+"""Layers of which it did; it turned the kernels of depthwise ones twice."""
 _ATTRIBUTE_LIMIT: Final = 64512
 """Bytes of an attribute; longer lists of names are kept in parts."""
 
@@ -65,15 +79,37 @@ def fit(
         return
     else:
         pairs = list(zip(layers, stored, strict=True))
+    kernels = _flipped_kernels(model) if _is_flipped(reader, root) else frozenset()
+
+    def read(path: str, variable: Variable) -> Any:
+        array = _read(reader, path, variable)
+        return _flipped(array) if id(variable) in kernels else array
+
     for layer, name in pairs:
-        _take(reader, fitting, layer, name, groups[name], held[name])
+        variables = weights_of(layer)
+        own = stored_for(held[name], layer, variables)
+        called = "" if name == layer.name else f", {name!r} in the file"
+        fitting.take(
+            f"layer {layer.name!r} ({type(layer).__name__}{called})",
+            variables,
+            len(own),
+            lambda i, v, own=own, group=groups[name]: read(join(group, own[i]), v),
+        )
 
 
 def fit_state(
     reader: H5Reader, fitting: Fitting, model: Layer, optimizer: Optimizer
 ) -> None:
     """Read the state of an optimizer, if the file has one."""
-    if fitting.fits and STATE in reader:
+    if not fitting.fits or STATE not in reader:
+        return
+    if _is_flipped(reader, ""):
+        warnings.warn(
+            f"the state of optimizer {optimizer.name!r} in {reader.where} is of "
+            "Theano's kernels, which are turned around: it starts anew",
+            stacklevel=4,
+        )
+    else:
         trained = model.trainable_weights
         names = _by_weight(_names(reader, STATE, "weight_names"), trained, optimizer)
         fitting.take_state(
@@ -101,23 +137,19 @@ def _by_weight(
     return [names[0], *itertools.chain(*pairs), *names[1 + 2 * count :]]
 
 
-def _take(
-    reader: H5Reader,
-    fitting: Fitting,
-    layer: Layer,
-    name: str,
-    group: str,
-    held: Sequence[str],
-) -> None:
-    called = "" if name == layer.name else f", {name!r} in the file"
-    variables = weights_of(layer)
-    held = stored_for(held, layer, variables)
-    fitting.take(
-        f"layer {layer.name!r} ({type(layer).__name__}{called})",
-        variables,
-        len(held),
-        lambda i, v: _read(reader, join(group, held[i]), v),
-    )
+def _is_flipped(reader: H5Reader, root: str) -> bool:
+    found = (reader.attribute(group, "backend") for group in ("", root))
+    return _FLIPPING in found
+
+
+def _flipped_kernels(model: Layer) -> frozenset[int]:
+    inside = model._walk()  # pyright: ignore[reportPrivateUsage]
+    return frozenset(id(x.kernel) for x in inside if isinstance(x, _FLIPPED))
+
+
+def _flipped(kernel: Any) -> Any:
+    """A kernel turned around along all axes of space."""
+    return np.ascontiguousarray(np.flip(kernel, tuple(range(kernel.ndim - 2))))
 
 
 def _read(reader: H5Reader, path: str, variable: Variable) -> Any:

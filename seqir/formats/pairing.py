@@ -8,7 +8,8 @@ in another order, and equal shapes would be swapped. The names in the file tell.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Iterator, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Sequence
 
 from seqir.formats.paths import numbered, without_number
 from seqir.layers import Layer
@@ -23,15 +24,13 @@ def stored_for(
     They belong together by their place in both lists, unless their names say otherwise
     and a frozen part explains it.
     """
-    ours = [_split(variable.path) for variable in variables]
-    theirs = [_split(name) for name in held]
+    ours = _counted(variable.path for variable in variables)
+    theirs = _counted(held)
     index = {key: i for i, key in enumerate(ours)}
-    if len(held) != len(variables) or len(index) != len(ours):
-        return held
     in_layers = {id(variable): i for i, variable in enumerate(layer.weights)}
     owners = [[*dict.fromkeys(o for o, _ in names)] for names in (theirs, ours)]
     for owner_of in _pairs(*owners):
-        keys = [(owner_of.get(owner, ""), leaf) for owner, leaf in theirs]
+        keys = [(owner_of.get(owner, ""), number) for owner, number in theirs]
         if set(keys) != index.keys():
             continue
         found = [variables[index[key]] for key in keys]
@@ -41,10 +40,18 @@ def stored_for(
     return held
 
 
-def _split(name: str) -> tuple[str, str]:
-    """The layer and the weight in a name; TensorFlow has numbers of outputs behind."""
-    owner, _, leaf = name.rpartition("/")
-    return owner, leaf.partition(":")[0]
+def _counted(names: Iterable[str]) -> list[tuple[str, int]]:
+    """For each weight, the name of its layer, and the how manyth it is of that.
+
+    Weights of one layer are in one order, but some have other names now.
+    """
+    met: Counter[str] = Counter()
+    found: list[tuple[str, int]] = []
+    for name in names:
+        owner = name.rpartition("/")[0]
+        found.append((owner, met[owner]))
+        met[owner] += 1
+    return found
 
 
 def _pairs(theirs: Sequence[str], ours: Sequence[str]) -> Iterator[dict[str, str]]:
