@@ -23,7 +23,8 @@ from seqir.ir import Array, current_builder
 from seqir.ops import random as numbers
 from seqir.ops.call import operation
 from seqir.ops.random import Key
-from seqir.ops.tensor import Size, Tensor, Traced, dim_of
+from seqir.ops.size import Size, dim_of
+from seqir.ops.tensor import Tensor, Traced
 from seqir.shapes import format_shape
 
 
@@ -186,24 +187,6 @@ def _like(shape: Any) -> Any:
     if isinstance(shape, Tensor | np.ndarray):
         return shape
     sizes = tuple(shape)
-    known = tuple(1 if isinstance(n, Size) else int(dim_of(n)) for n in sizes)
-    if not any(isinstance(n, Size) for n in sizes):
-        return known
-    like: Any = np.zeros(known, bool)
-    for axis, size in enumerate(sizes):
-        if isinstance(size, Size):
-            others = [i for i in range(len(sizes)) if i != axis]
-            like = ops.logical_or(like, ops.expand_dims(_sized(size), others))
-    return like
-
-
-def _sized(size: Size) -> Any:
-    """A vector of an unknown size, from a tensor of the graph that has it."""
-    b = current_builder()
-    assert b is not None, "unknown sizes are those of traced tensors"
-    for value in (*b.inputs.values(), *b.producer):
-        if size.dim in value.type.shape:
-            axis = value.type.shape.index(size.dim)
-            x = ops.zeros_like(Traced(b, value), "bool")
-            return x[tuple(slice(None) if i == axis else 0 for i in range(x.ndim))]
-    raise ShapeError(f"no tensor of this graph has the size {size!r}")
+    if any(isinstance(n, Size) for n in sizes):
+        return ops.zeros(sizes, "bool")
+    return tuple(map(dim_of, sizes))

@@ -12,7 +12,9 @@ form, so that equal expressions have equal names::
     124
 
 The name *is* the expression: there is no table of symbols anywhere. An expression
-is a polynomial in atoms; an atom is a name or a floor division ``(...)//(...)``.
+is a polynomial in atoms; an atom is a name, a floor division ``(...)//(...)`` or the
+smaller of two sizes, ``min(5, time)``. The larger of two sizes is their sum without the
+smaller one, so that ``x[:2]`` and ``x[2:]`` add up to the size of x.
 """
 
 from __future__ import annotations
@@ -20,7 +22,9 @@ from __future__ import annotations
 import ast
 import math
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections import Counter
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from fractions import Fraction
 from functools import lru_cache
 from typing import TypeAlias
 
@@ -78,6 +82,35 @@ def ceildiv(dim: Dim, by: int) -> Dim:
     return floordiv(add(dim, by - 1), by)
 
 
+def minimum(a: Dim, b: Dim) -> Dim:
+    """The smaller of two sizes; the one that is smaller, where it can be seen."""
+    p, q = _parse(a), _parse(b)
+    return _format(_sum(p, _smaller(_sum(q, p, -1))))
+
+
+def maximum(a: Dim, b: Dim) -> Dim:
+    """The larger of two sizes."""
+    return add(a, b, mul(-1, minimum(a, b)))
+
+
+def never_negative(dim: Dim) -> bool:
+    """Whether a size is 0 or more whatever its names stand for, as far as can be seen.
+
+    A name stands for the size of an axis, so it is 0 or more itself.
+    """
+    return dim >= 0 if isinstance(dim, int) else _never_negative(dim)
+
+
+def may_equal(a: Dim, b: Dim) -> bool:
+    """Whether two sizes can be equal; what they have in common does not count."""
+    p, q = _parse(a), _parse(b)
+    common = _common([*p, *q]) if p and q else ()
+    difference = _sum(_without(p, common), _without(q, common), -1)
+    rest = difference.pop((), 0)
+    factor = math.gcd(*difference.values())
+    return rest % factor == 0 if factor else rest == 0
+
+
 def volume(shape: Iterable[Dim]) -> Dim:
     """Number of elements of a shape."""
     dims = tuple(shape)
@@ -87,7 +120,7 @@ def volume(shape: Iterable[Dim]) -> Dim:
 
 
 def evaluate(dim: Dim, sizes: Mapping[str, int]) -> int:
-    """The size with the named unknowns replaced by numbers.
+    """The size with the named unknowns replaced by numbers; a divisor of 0 is 1.
 
     Raises: ShapeError if a name has no number.
     """
@@ -96,9 +129,10 @@ def evaluate(dim: Dim, sizes: Mapping[str, int]) -> int:
     total = 0
     for monomial, factor in _parse(dim).items():
         for atom in monomial:
-            top, slash, bottom = _split_division(atom)
-            if slash:
-                factor *= evaluate(top, sizes) // evaluate(bottom, sizes)
+            kind, parts = _open(atom)
+            if kind:
+                a, b = (evaluate(part, sizes) for part in parts)
+                factor *= min(a, b) if kind == "min" else a // (b or 1)
             elif atom in sizes:
                 factor *= sizes[atom]
             else:
@@ -120,9 +154,10 @@ def rename(dim: Dim, names: Mapping[str, Dim]) -> Dim:
     for monomial, factor in _parse(dim).items():
         term: list[Dim] = [factor]
         for atom in monomial:
-            top, slash, bottom = _split_division(atom)
-            if slash:
-                term.append(floordiv(rename(top, names), rename(bottom, names)))
+            kind, parts = _open(atom)
+            if kind:
+                combine = minimum if kind == "min" else floordiv
+                term.append(combine(*(rename(part, names) for part in parts)))
             else:
                 term.append(names.get(atom, atom))
         terms.append(mul(*term))
@@ -164,6 +199,37 @@ def window(
             + (f" padded by {pads}" if any(pads) else "")
         )
     return add(floordiv(add(size, *pads, -reach), stride), 1)
+
+
+def sliced(size: Dim, begin: Dim, end: Dim, step: int) -> Dim | None:
+    """Size of ``range(size)[begin:end:step]`` for a step forwards.
+
+    An axis of unknown size is taken to have an element: ``x[:1]`` has 1, ``x[1:]``
+    has ``size - 1``.
+    None if it cannot be seen whether an end is negative, and counts from the end.
+    """
+    start, stop = _place(size, begin), _place(size, end)
+    if start is None or stop is None:
+        return None
+    length = add(stop, mul(-1, start))
+    if add(length, 1) != size:
+        length = maximum(length, 0)
+    return ceildiv(length, step)
+
+
+def _place(size: Dim, end: Dim) -> Dim | None:
+    """An end of a slice, counted from the front and cut off at the ends of the axis."""
+    if add(size, end) == 0:
+        return 0
+    if end == 1:
+        return 1
+    if end in (-1, add(size, -1)):
+        return add(size, -1)
+    if never_negative(end):
+        return minimum(end, size)
+    if never_negative(add(mul(-1, end), -1)):
+        return maximum(add(size, end), 0)
+    return None
 
 
 def same_pads(
@@ -220,19 +286,24 @@ def _parenthesized(dim: Dim) -> str:
     return text if text.isidentifier() or text.isdigit() else f"({text})"
 
 
-def _split_division(atom: str) -> tuple[str, bool, str]:
-    """Numerator and denominator of an atom ``(a)//(b)``; the atom itself if a name."""
-    if "//" not in atom:
-        return atom, False, ""
+@lru_cache(maxsize=4096)
+def _open(atom: str) -> tuple[str, tuple[str, ...]]:
+    """What an atom computes of which two sizes: ``//`` or ``min``; "" of a name."""
+    if atom.isidentifier():
+        return "", ()
     node = ast.parse(atom, mode="eval").body
+    if isinstance(node, ast.Call):
+        return "min", tuple(map(ast.unparse, node.args))
     assert isinstance(node, ast.BinOp)
-    return ast.unparse(node.left), True, ast.unparse(node.right)
+    return "//", (ast.unparse(node.left), ast.unparse(node.right))
 
 
 @lru_cache(maxsize=4096)
 def _names(dim: str) -> frozenset[str]:
     return frozenset(
-        n.id for n in ast.walk(ast.parse(dim, mode="eval")) if isinstance(n, ast.Name)
+        n.id
+        for n in ast.walk(ast.parse(dim, mode="eval"))
+        if isinstance(n, ast.Name) and n.id != "min"
     )
 
 
@@ -254,18 +325,20 @@ def _poly(node: ast.expr) -> _Poly:
         return {(node.id,): 1}
     if isinstance(node, ast.UnaryOp):
         return {m: -f for m, f in _poly(node.operand).items()}
+    if isinstance(node, ast.Call):
+        p, q = map(_poly, node.args)
+        return _sum(p, _smaller(_sum(q, p, -1)))
     assert isinstance(node, ast.BinOp), ast.dump(node)
     left, right = _poly(node.left), _poly(node.right)
     if isinstance(node.op, ast.Mult):
         return _times(left, right)
     if isinstance(node.op, ast.FloorDiv):
         return _quotient(left, right)
-    sign = 1 if isinstance(node.op, ast.Add) else -1
-    return {
-        m: f
-        for m in {**left, **right}
-        if (f := left.get(m, 0) + sign * right.get(m, 0))
-    }
+    return _sum(left, right, 1 if isinstance(node.op, ast.Add) else -1)
+
+
+def _sum(a: _Poly, b: _Poly, factor: int = 1) -> _Poly:
+    return {m: f for m in {**a, **b} if (f := a.get(m, 0) + factor * b.get(m, 0))}
 
 
 def _times(a: _Poly, b: _Poly) -> _Poly:
@@ -277,12 +350,22 @@ def _times(a: _Poly, b: _Poly) -> _Poly:
 
 
 def _quotient(dim: _Poly, by: _Poly) -> _Poly:
+    dim, by = _reduced(dim, by)
     whole, rest = _divide(dim, by)
     divisor = by.get((), 0) if set(by) == {()} else 0
     if not rest or (set(rest) == {()} and 0 <= rest[()] < divisor):
         return whole  # a remainder smaller than the divisor vanishes
     atom = f"{_parenthesized(_format(rest))}//{_parenthesized(_format(by))}"
     return {**whole, (atom,): whole.get((atom,), 0) + 1}
+
+
+def _reduced(a: _Poly, b: _Poly) -> tuple[_Poly, _Poly]:
+    """Numerator and denominator without what all their terms have in common."""
+    if not a or not b:
+        return a, b
+    factor = math.gcd(*a.values(), *b.values())
+    shared = {_common([*a, *b]): factor}
+    return _divide(a, shared)[0], _divide(b, shared)[0]
 
 
 def _divide(dim: _Poly, by: _Poly) -> tuple[_Poly, _Poly]:
@@ -308,15 +391,110 @@ def _divide(dim: _Poly, by: _Poly) -> tuple[_Poly, _Poly]:
     return whole, rest
 
 
+def _smaller(step: _Poly) -> _Poly:
+    """``min(0, step)``: of what is added and what is taken away, what both have.
+
+    ``min(0, n - 5)`` is ``min(5, n) - 5``: one form, whatever it was written as.
+    """
+    if not step or _bounded(step):
+        return {}
+    if _bounded(_sum({}, step, -1)):
+        return step
+    more = {m: f for m, f in step.items() if f > 0}
+    less = {m: -f for m, f in step.items() if f < 0}
+    pair = sorted((_format(less), _format(more)), key=lambda d: (str(d), d == 0))
+    return _sum({(f"min({', '.join(map(str, pair))})",): 1}, less, -1)
+
+
+_Bound: TypeAlias = dict[_Monomial, Fraction]
+
+
+@lru_cache(maxsize=4096)
+def _never_negative(dim: str) -> bool:
+    return _bounded(_parse(dim))
+
+
+def _bounded(poly: Mapping[_Monomial, int | Fraction]) -> bool:
+    """Whether a polynomial is never negative, as far as bounds of its atoms tell."""
+    for monomial, factor in poly.items():
+        for atom in monomial:
+            kind, _ = _open(atom)
+            if not kind or (factor > 0 and _positive(atom)):
+                continue
+            others = list(monomial)
+            others.remove(atom)
+            if not all(map(_positive, others)):
+                return False
+            rest = {m: Fraction(f) for m, f in poly.items() if m != monomial}
+            term = {tuple(others): Fraction(factor)}
+            return any(
+                _bounded(_added(rest, term, bound))
+                for bound in _bounds(atom, upper=factor < 0)
+            )
+    return all(factor >= 0 for factor in poly.values())
+
+
+def _positive(atom: str) -> bool:
+    """Whether an atom is never negative."""
+    kind, parts = _open(atom)
+    return not kind or all(map(never_negative, map(_read, parts)))
+
+
+def _bounds(atom: str, *, upper: bool) -> Iterator[_Bound]:
+    """Polynomials that an atom never exceeds, or never falls below."""
+    kind, parts = _open(atom)
+    a, b = (_parse(_read(part)) for part in parts)
+    if kind == "min":
+        if upper:
+            yield from ({m: Fraction(f) for m, f in p.items()} for p in (a, b))
+    elif set(b) == {()} and b[()] > 0:  # a // b is at most a/b, less than 1 below it
+        low = {} if upper else {(): b[()] - 1}
+        yield {m: Fraction(f, b[()]) for m, f in _sum(a, low, -1).items()}
+
+
+def _read(text: str) -> Dim:
+    return int(text) if text.lstrip("-").isdigit() else text
+
+
+def _added(total: _Bound, a: _Bound, b: _Bound) -> _Bound:
+    """``total + a * b``."""
+    result = dict(total)
+    for (ma, fa), (mb, fb) in ((x, y) for x in a.items() for y in b.items()):
+        monomial = tuple(sorted(ma + mb))
+        result[monomial] = result.get(monomial, Fraction(0)) + fa * fb
+    return result
+
+
+def _common(monomials: Sequence[_Monomial]) -> _Monomial:
+    """The atoms that all monomials have."""
+    shared = Counter(monomials[0])
+    for monomial in monomials[1:]:
+        shared &= Counter(monomial)
+    return tuple(sorted(shared.elements()))
+
+
+def _without(poly: _Poly, atoms: _Monomial) -> _Poly:
+    """The polynomial divided by atoms that all its monomials have."""
+    return _divide(poly, {atoms: 1})[0]
+
+
+def _order(term: tuple[_Monomial, int]) -> tuple[bool, _Monomial]:
+    """Where a term stands: ``n - min(2, n)``, the plain ones first."""
+    monomial, _ = term
+    return any(atom.startswith("min(") for atom in monomial), monomial
+
+
 def _format(poly: _Poly) -> Dim:
-    terms = sorted(((m, f) for m, f in poly.items() if f and m), key=lambda t: t[0])
+    terms = sorted(((m, f) for m, f in poly.items() if f and m), key=_order)
     constant = poly.get((), 0)
     if not terms:
         return constant
     text = ""
     for monomial, factor in terms:
         body = "*".join(
-            f"({a})" if "//" in a and len(monomial) + (abs(factor) != 1) > 1 else a
+            f"({a})"
+            if _open(a)[0] == "//" and len(monomial) + (abs(factor) != 1) > 1
+            else a
             for a in monomial
         )
         body = body if abs(factor) == 1 else f"{abs(factor)}*{body}"

@@ -9,7 +9,7 @@ from __future__ import annotations
 import math
 import zlib
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any
 
 import numpy as np
@@ -85,6 +85,15 @@ from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
 from seqir.ops.random import RandomBits
 from seqir.ops.reduce import ArgReduce, Count, CumSum, Reduce
 from seqir.ops.resize import Resize, Upsample
+from seqir.ops.sizes import (
+    ExpandTo,
+    Fill,
+    Range,
+    ReshapeTo,
+    Sizes,
+    SliceAt,
+    UnsliceAt,
+)
 from seqir.ops.sort import TopK
 from seqir.ops.unary import Function, IsInf, IsNaN
 from seqir.tensortype import TensorType
@@ -342,6 +351,7 @@ def reductions() -> Iterator[Sample]:
         yield Sample(TopK(k, axis, largest), (x(3, 4),))
     yield Sample(TopK(2), (x(BATCH, 3, 4),))
     yield Sample(TopK(6), (i(2, 6, low=0, high=2),))
+    yield Sample(TopK(2), (x(BATCH, 3), x(1, dtype="int64", values=(2,))))
     yield Sample(TopK(6, -1, False), (i(2, 6, low=0, high=2, dtype="int64"),))
 
 
@@ -403,9 +413,48 @@ def likes() -> Iterator[Sample]:
         (whole,) = s.operands
         assert isinstance(s.op, Slice)
         (part,), (named,) = s.op.infer(whole.type), s.op.infer(whole.symbolic)
-        op = Unslice(s.op.axes, s.op.begins, s.op.ends, s.op.steps)
+        op = Unslice(*astuple(s.op))
         part = x(*known(part), dtype=whole.dtype, named=named.shape)
         yield Sample(op, (part, whole))
+
+
+def sized() -> Iterator[Sample]:
+    """Operators whose sizes are operands."""
+
+    def n(*numbers: int) -> Operand:
+        return x(len(numbers), dtype="int64", values=numbers)
+
+    yield Sample(Sizes(("a", 3, 4, "b"), (("a", 0, 0), ("b", 0, 2))), (x(BATCH, 2, 4),))
+    yield Sample(Sizes(("a", "b"), (("a", 0, 0), ("b", 0, 1))), (x(BATCH, 2, 4),))
+    names = (("a", 0, 0), ("b", 1, 2))
+    sums = ("a*b//2 - 1", 3, "min(2, b)", "(a - 9)//b", "-a", "2*a + b")
+    yield Sample(Sizes(sums, names), (x(BATCH, 3), i(2, 1, 4)))
+    yield Sample(Sizes(("a//b",), names), (x(BATCH), i(2, 1, 0)))
+    yield Sample(ReshapeTo((3, 2 * 2)), (x(2, 6), n(3, 4)))
+    yield Sample(ReshapeTo((0, 2)), (x(2, 0, dtype="int32"), n(0, 2)))
+    yield Sample(ExpandTo((4, 2, 3)), (x(2, 1), n(4, 2, 3)))
+    yield Sample(ExpandTo((BATCH, 2)), (x(BATCH, 2), n(BATCH, 2)))
+    yield Sample(Fill((2, 3), 1.5, "float32"), (n(2, 3),))
+    yield Sample(Fill((2,), 1, "bool"), (n(2),))
+    for size in (4, 0):
+        yield Sample(Range(size), (n(size),))
+    for op, begin, end in (
+        (SliceAt(1, 1, 3), 2, 5),
+        (SliceAt(1, 1, 2), -3, -1),
+        (SliceAt(1, 2, 3), 1, 9),
+        (SliceAt(-1, 3, 0), 4, 4),
+    ):
+        ends = (n(begin), n(end))
+        for whole in (x(BATCH, 7), x(7)) if op.axis < 0 else (x(BATCH, 7, 2),):
+            (part,), (named,) = (
+                op.infer(t, *ENDS) for t in (whole.type, whole.symbolic)
+            )
+            back = UnsliceAt(op.axis, op.step, op.size)
+            yield Sample(op, (whole, *ends))
+            yield Sample(back, (x(*known(part), named=named.shape), whole, *ends))
+
+
+ENDS = (TensorType("int64", (1,)),) * 2
 
 
 def slices() -> Iterator[Sample]:
@@ -415,6 +464,9 @@ def slices() -> Iterator[Sample]:
     yield Sample(Slice((0,), (-1,), (-END,), (-1,)), (x(BATCH, 4),))
     yield Sample(Slice((0,), (-1,), (-END,), (-3,)), (x(BATCH, 4),))
     yield Sample(Slice((0,), (1,), (END,), (1,)), (x(BATCH, 4),))
+    yield Sample(Slice((0,), (1,), (-2,), (1,), inside=True), (x(BATCH, 4),))
+    yield Sample(Slice((0,), (0,), (9,), (1,)), (x(BATCH, 4),))
+    yield Sample(Slice((0,), (7,), (END,), (2,)), (x(BATCH, 4),))
     yield Sample(Slice((0,), (0,), (-1,), (2,)), (x(BATCH, 4),))
     yield Sample(Slice((0,), (-1,), (END,), (1,)), (x(BATCH, 4),))
     yield Sample(Slice((0, 1), (-4, 1), (-1, 8), (2, 3)), (x(BATCH, 7),))
@@ -613,6 +665,7 @@ SAMPLES: tuple[Sample, ...] = (
     *reductions(),
     *movement(),
     *likes(),
+    *sized(),
     *lookups(),
     *products(),
     *convolutions(),
@@ -688,7 +741,18 @@ def bad() -> Iterator[BadSample]:
     yield BadSample(Count((2,)), (f(2, 3),), "axis 2 is out of range for rank 2")
     yield BadSample(ExpandLike(), (f(2, 3), f(3)), "f32[2, 3] does not broadcast to")
     yield BadSample(ExpandLike(), (f(2, 3), f(1, 3)), "does not broadcast to f32[1, 3]")
-    yield BadSample(ReshapeLike(), (f("n", 3), f(3)), "cannot be reshaped like f32[3]")
+    yield BadSample(ReshapeLike(), (f("n", 3), f(4)), "cannot be reshaped like f32[4]")
+    two = f(2, dtype="int64")
+    yield BadSample(
+        Sizes(("n",), (("n", 1, 0),)), (f(3),), "axis 0 of operand 1, which"
+    )
+    yield BadSample(Sizes(("m",), (("n", 0, 0),)), (f(3),), "no axis has the size m")
+    yield BadSample(Range("n"), (f(2),), "range needs int64 sizes, got f32[2]", **kind)
+    yield BadSample(Range("n"), (two,), "range needs 1 sizes, got i64[2]")
+    yield BadSample(ReshapeTo(("n", 3)), (f("n", 4), two), "cannot be reshaped to")
+    yield BadSample(ExpandTo(("n", 1)), (f(2, 3), two), "does not broadcast to")
+    undo_at = UnsliceAt(0, 1, "n//2")
+    yield BadSample(undo_at, (f(3), f("n"), *ENDS), "needs f32[n//2], got f32[3]")
     yield BadSample(SplitLike(0), (f(4), f(2), f(3)), "be cut into f32[2] and f32[3]")
     undo = Unslice((0,), (1,), (END,), (1,))
     yield BadSample(undo, (f(3), f(3)), "unslice to f32[3] needs f32[2], got f32[3]")

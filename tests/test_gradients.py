@@ -24,7 +24,8 @@ from seqir.tensortype import TensorType
 ort = pytest.importorskip("onnxruntime")
 
 WITHOUT = {
-    "And", "ArgReduce", "Constant", "Equal", "FloorDiv", "IsInf", "IsNaN", "Less",
+    "And", "ArgReduce", "Constant", "Equal", "Fill", "FloorDiv", "IsInf", "IsNaN",
+    "Less", "Range", "Sizes",
     "LessEqual", "Mod", "Not", "OneHot", "Or", "RandomBits", "Xor",
 }  # fmt: skip
 """Operators of integers and truth values: no cotangent ever reaches them."""

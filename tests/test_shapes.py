@@ -45,10 +45,14 @@ def combine(children: Any) -> Any:
     def divide(x: Expression, by: shapes.Dim) -> Expression:
         return Expression(shapes.floordiv(x.dim, by), x.number // value(by))
 
+    def smaller(x: Expression, y: Expression) -> Expression:
+        return Expression(shapes.minimum(x.dim, y.dim), min(x.number, y.number))
+
     return st.one_of(
         st.builds(add, children, children),
         st.builds(mul, children, children),
         st.builds(divide, children, divisors),
+        st.builds(smaller, children, children),
     )
 
 
@@ -89,6 +93,49 @@ def test_equal_expressions_have_equal_names(
         shapes.mul(a, b), shapes.mul(a, c)
     )
     assert shapes.add(a, shapes.mul(-1, a)) == 0
+
+
+@given(expressions, expressions, expressions)
+def test_the_smaller_and_the_larger_size_have_one_name(
+    x: Expression, y: Expression, z: Expression
+) -> None:
+    a, b, c = x.dim, y.dim, z.dim
+    assert shapes.minimum(a, b) == shapes.minimum(b, a)
+    assert shapes.minimum(a, a) == a
+    assert shapes.minimum(shapes.add(a, c), shapes.add(b, c)) == shapes.add(
+        shapes.minimum(a, b), c
+    )
+    assert value(shapes.maximum(a, b)) == max(x.number, y.number)
+    whole = shapes.add(shapes.minimum(a, b), shapes.maximum(a, b))
+    assert whole == shapes.add(a, b)
+
+
+@given(expressions)
+def test_what_is_seen_never_to_be_negative_is_not(e: Expression) -> None:
+    if shapes.never_negative(e.dim):
+        assert e.number >= 0
+
+
+def test_sizes_of_parts_are_seen_not_to_be_negative() -> None:
+    for size in ("n - n//2", "n - n//2 - n//3", "n - min(2, n)", "b*(n//3)", "2*n"):
+        assert shapes.never_negative(size), size
+    for size in ("n - 1", "-n", "n - b", "(n - 9)//2"):
+        assert not shapes.never_negative(size), size
+    assert shapes.minimum("n//2", "n") == "n//2"
+    assert shapes.minimum("n - 5", 0) == "min(5, n) - 5"
+
+
+@given(expressions, expressions)
+def test_sizes_that_are_equal_may_be_equal(x: Expression, y: Expression) -> None:
+    if x.number == y.number:
+        assert shapes.may_equal(x.dim, y.dim)
+
+
+def test_sizes_that_differ_whatever_their_names_stand_for() -> None:
+    assert not shapes.may_equal("4*n", "5*n")
+    assert not shapes.may_equal("4*n", "4*n - 4")
+    assert shapes.may_equal("4*b*n", "16*b")
+    assert shapes.may_equal("2*b", "3*n")
 
 
 @given(expressions, st.integers(1, 9))

@@ -5,7 +5,7 @@ from seqir.ir.evaluate import evaluate
 from seqir.ir.graph import Graph, Node, Update, Value, constant_of
 from seqir.ir.op import Array, Emit, Op, Perm, Permuted
 from seqir.ir.replay import Visit, replay
-from seqir.ir.sizes import SizeCheck
+from seqir.ir.sizes import SizeCheck, unsure_sizes
 from seqir.ir.verify import verify
 
 __all__ = [
@@ -27,5 +27,6 @@ __all__ = [
     "current_builder",
     "evaluate",
     "replay",
+    "unsure_sizes",
     "verify",
 ]

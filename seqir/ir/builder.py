@@ -44,6 +44,7 @@ class Builder:
         self.bindings: dict[Any, str] = {}
         """The variable behind each parameter, and the parameter's name."""
         self._draws: dict[Any, int] = {}
+        self._unknown: dict[str, int] = {}
 
     @classmethod
     def resume(cls, graph: Graph) -> Builder:
@@ -115,6 +116,16 @@ class Builder:
         count = self._draws.get(source, 0)
         self._draws[source] = count + 1
         return count
+
+    def unknown(self, name: str) -> str:
+        """A new name for a size that depends on numbers, not on other sizes."""
+        taken = {d for v in self.inputs.values() for d in v.type.shape}
+        while True:
+            count = self._unknown.get(name, 0)
+            self._unknown[name] = count + 1
+            free = f"{name}_{count}" if count else name
+            if free not in taken:
+                return free
 
     def emit(self, op: Op, *operands: Value) -> tuple[Value, ...]:
         """Append a node and return its results."""

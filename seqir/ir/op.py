@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 import numpy as np
 
 from seqir.errors import UnsupportedError
+from seqir.shapes import Dim
 from seqir.tensortype import TensorType
 
 if TYPE_CHECKING:
@@ -132,6 +133,13 @@ class Op(ABC):
         `operands` are the types before the transpose. See `Permuted`.
         """
         return None
+
+    def must_equal(self, *operands: TensorType) -> tuple[tuple[Dim, Dim], ...]:
+        """Pairs of sizes that the operator needs to be equal, as far as types tell.
+
+        Where their names differ, the run finds out, and fails if they are not.
+        """
+        return ()
 
     def simplified(self, *operands: Value) -> Value | None:
         """An operand that the result always equals, if the operator does nothing."""

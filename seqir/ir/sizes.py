@@ -1,4 +1,4 @@
-"""The sizes of a run: too small for an operator, though the graph could not know."""
+"""The sizes of a run: wrong for an operator, though the graph could not know."""
 
 from __future__ import annotations
 
@@ -14,7 +14,7 @@ class SizeCheck:
     """Looks whether a graph can be run with arrays of these shapes.
 
     Operators with `Op.needs_room` are asked for their result types once more, with
-    numbers in the place of names.
+    numbers in the place of names; sizes that `Op.must_equal` names are compared.
     """
 
     def __init__(self, graph: Graph) -> None:
@@ -23,7 +23,7 @@ class SizeCheck:
         self._passed: dict[str, int] = {}
 
     def __call__(self, feeds: Mapping[str, Array]) -> None:
-        """Raises: ShapeError naming the layer that would get too little."""
+        """Raises: ShapeError naming the layer that would get too little or too much."""
         if not self.nodes:
             return
         sizes = {
@@ -42,12 +42,34 @@ class SizeCheck:
 
 def _depends(node: Node) -> bool:
     """Whether what a node needs is known to the run only."""
-    return node.op.needs_room and any(
-        isinstance(d, str) for d in node.operands[0].type.shape[2:]
+    return bool(unsure_sizes(node)) or (
+        node.op.needs_room
+        and any(isinstance(d, str) for d in node.operands[0].type.shape[2:])
     )
 
 
+def unsure_sizes(node: Node) -> list[tuple[shapes.Dim, shapes.Dim]]:
+    """Sizes that a node needs to be equal and that have different names."""
+    pairs = node.op.must_equal(*(v.type for v in node.operands))
+    return [(a, b) for a, b in pairs if a != b]
+
+
 def _check(node: Node, sizes: Mapping[str, int]) -> None:
+    label = f"layer {node.source!r}" if node.source else f"{node.op}"
+    for pair in unsure_sizes(node):
+        if all(shapes.symbols(d) <= sizes.keys() for d in pair):
+            a, b = (shapes.evaluate(d, sizes) for d in pair)
+            if a != b:
+                raise ShapeError(
+                    f"inputs of these sizes do not fit {label}: {node.op} of "
+                    f"{node.operands[0].type} makes {b} elements of {a}; give sizes "
+                    "that make the numbers equal"
+                )
+    if node.op.needs_room:
+        _check_room(node, label, sizes)
+
+
+def _check_room(node: Node, label: str, sizes: Mapping[str, int]) -> None:
     shape = node.operands[0].type.shape
     if not all(shapes.symbols(d) <= sizes.keys() for d in shape):
         return
@@ -56,7 +78,6 @@ def _check(node: Node, sizes: Mapping[str, int]) -> None:
     try:
         node.op.infer(first, *(v.type for v in node.operands[1:]))
     except ShapeError as error:
-        label = f"layer {node.source!r}" if node.source else f"{node.op}"
         raise ShapeError(
             f"inputs of these sizes are too small for {label}: {error}; give larger "
             "ones, or pad them"

@@ -206,7 +206,7 @@ class _Cropping(Layer):
                 )
         begins = tuple(a for a, _ in self.cropping)
         ends = tuple(-b if b else Slice.END for _, b in self.cropping)
-        return apply(Slice(axes, begins, ends, (1,) * len(axes)), x)
+        return apply(Slice(axes, begins, ends, (1,) * len(axes), inside=True), x)
 
 
 class Cropping1D(_Cropping):

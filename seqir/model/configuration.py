@@ -9,7 +9,7 @@ from typing import Any, Final
 import numpy as np
 
 from seqir import nest
-from seqir.errors import CorruptFileError
+from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.formats import functions
 from seqir.formats.objects import Decoder, class_and_config, encode_layer
 from seqir.layers import InputLayer, configuration
@@ -17,6 +17,7 @@ from seqir.model.base import Model
 from seqir.model.functional import Functional
 from seqir.model.sequential import Sequential
 from seqir.ops.call import Call, FunctionCall
+from seqir.ops.size import tensors_in
 from seqir.ops.tensor import KerasTensor, Variable
 
 Config = dict[str, Any]
@@ -119,6 +120,13 @@ class _Encoder:
         }
 
     def _node(self, call: Call) -> Config:
+        for leaf in nest.flatten((call.args, call.kwargs)):
+            if not isinstance(leaf, KerasTensor) and tensors_in([leaf]):
+                raise UnsupportedError(
+                    f"{call.target.name!r} takes {leaf!r}, which the run computes and "
+                    "Keras's files have no place for: compute it in the call of a "
+                    "layer of your own"
+                )
         if isinstance(call.target, FunctionCall):
             args, kwargs = functions.operands(call.target), {}
         else:

@@ -12,7 +12,7 @@ from seqir.layers.core import InputLayer
 from seqir.model.base import Model, check_unique
 from seqir.model.inputs import arrange, fitting_rank
 from seqir.model.lifting import input_layers, lift, register, walk
-from seqir.ops.call import Call, repeat
+from seqir.ops.call import Call, repeat, substitute
 from seqir.ops.tensor import KerasTensor, Traced
 
 
@@ -89,7 +89,7 @@ class Functional(Model):
         entering = map(_entering, given, self.inputs, self._masks(mask))
         env: dict[KerasTensor, Any] = dict(zip(self.inputs, entering, strict=True))
         for call in self._calls:
-            args, kwargs = nest.map_structure(
+            args, kwargs = substitute(
                 lambda x: env[x] if isinstance(x, KerasTensor) else x,
                 (call.args, call.kwargs),
             )
@@ -180,7 +180,7 @@ def operations_in_order(
         depth[call] = target_depth[call.target] = d
         for tensor in call.inputs:
             before = tensor.call
-            if before in inside and before is not None:
+            if before in inside:
                 depth[before] = max(depth[before], d + 1)
     visited = _visit_order(outputs, inside)
     rank = {target: i for i, target in enumerate(visited)}

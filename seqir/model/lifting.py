@@ -15,7 +15,7 @@ from seqir import nest
 from seqir.errors import GraphError
 from seqir.layers.core import InputLayer
 from seqir.model.inputs import arrange
-from seqir.ops.call import Call, repeat
+from seqir.ops.call import Call, repeat, substitute
 from seqir.ops.tensor import KerasTensor
 
 if TYPE_CHECKING:
@@ -148,7 +148,7 @@ def replayed(
     for call in order:
         if not any(t in env for t in call.inputs):
             continue
-        args, kwargs = nest.map_structure(
+        args, kwargs = substitute(
             lambda x: env.get(x, x) if isinstance(x, KerasTensor) else x,
             (call.args, call.kwargs),
         )

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqir import dtypes, lower, runtime, shapes
 from seqir.errors import VerificationError
-from seqir.ir import Array, Graph, constant_of, evaluate
+from seqir.ir import Array, Graph, constant_of, evaluate, unsure_sizes
 from seqir.tensortype import TensorType
 
 TOLERANCE = {"float64": 1e-9, "float32": 2e-4, "float16": 2e-2, "bfloat16": 1e-1}
@@ -79,7 +79,11 @@ def _random(
 
 
 def _sizes(graph: Graph) -> dict[str, int]:
-    """Numbers for the unknown sizes with which every size in the graph is positive."""
+    """Numbers for the unknown sizes with which every size in the graph is positive.
+
+    Sizes that the run needs to be equal are.
+    """
+    pairs = {pair for node in graph.nodes for pair in unsure_sizes(node)}
     dims = {d for v in graph.values() for d in v.type.shape if isinstance(d, str)}
     names = sorted({s for d in dims for s in shapes.symbols(d)})
     batches = {
@@ -87,9 +91,11 @@ def _sizes(graph: Graph) -> dict[str, int]:
         for v in graph.inputs.values()
         for s in (shapes.symbols(v.type.shape[0]) if v.type.shape else ())
     }
-    for guess in _SIZES:
+    for guess in (*_SIZES, *(range(1, _SIZES[-1]) if pairs else ())):
         sizes = {n: 2 if n in batches else guess for n in names}
-        if all(shapes.evaluate(d, sizes) > 0 for d in dims):
+        if all(shapes.evaluate(d, sizes) > 0 for d in dims) and all(
+            shapes.evaluate(a, sizes) == shapes.evaluate(b, sizes) for a, b in pairs
+        ):
             return sizes
     raise VerificationError(
         f"found no sizes for {', '.join(names)} with which the model can be verified; "

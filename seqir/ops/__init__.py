@@ -178,6 +178,7 @@ from seqir.ops.reduce import (
     sum,
     var,
 )
+from seqir.ops.size import Size
 from seqir.ops.sort import argsort, sort, top_k
 from seqir.ops.spatial import (
     average_pool,
@@ -207,7 +208,7 @@ from seqir.ops.statistics import (
     segment_sum,
     trapezoid,
 )
-from seqir.ops.tensor import KerasTensor, Size, Tensor, Traced, Variable
+from seqir.ops.tensor import KerasTensor, Tensor, Traced, Variable
 from seqir.ops.unary import (
     abs,
     absolute,

@@ -10,6 +10,7 @@ from seqir import dtypes, nest
 from seqir.errors import DTypeError, GraphError, SeqirError
 from seqir.ir import Array, Builder, Op, Value, current_builder
 from seqir.ops.constant import Constant, FrozenArray
+from seqir.ops.size import Size
 from seqir.ops.tensor import KerasTensor, Tensor, Traced, Variable
 from seqir.tensortype import TensorType, type_of
 
@@ -42,6 +43,8 @@ def builder_of(operands: tuple[Any, ...]) -> Builder | None:
     for x in operands:
         if isinstance(x, Traced):
             found = found or x.builder
+        elif isinstance(x, Size):
+            found = found or builder_of(tuple(x.tensors))
         elif isinstance(x, KerasTensor):
             raise GraphError(
                 f"{x!r} is a tensor of a model and cannot be used inside a layer's "
@@ -51,7 +54,7 @@ def builder_of(operands: tuple[Any, ...]) -> Builder | None:
 
 
 def value_of(b: Builder, x: Any) -> Value:
-    """The value of the graph that stands for a traced value, weight or array."""
+    """The value of the graph for a traced value, weight, size or array."""
     if isinstance(x, Traced):
         if x.builder is not b:
             raise GraphError(f"{x!r} belongs to another graph than the one being built")
@@ -65,6 +68,8 @@ def value_of(b: Builder, x: Any) -> Value:
         from seqir.ops.convert import Cast
 
         return b(Cast(x.type.dtype), value)
+    if isinstance(x, Size):
+        return value_of(b, coerce(x, x.dtype))
     return b(Constant(FrozenArray(as_array(x))))
 
 
@@ -125,14 +130,20 @@ def rank_of(x: Any) -> int:
 
 
 def is_scalar(x: Any) -> bool:
-    """Whether x is a Python number: it takes the type of what it meets."""
-    return isinstance(x, bool | int | float) and not isinstance(x, np.generic)
+    """Whether x is a Python number or a size: it takes the type of what it meets."""
+    return isinstance(x, Size) or (
+        isinstance(x, bool | int | float) and not isinstance(x, np.generic)
+    )
 
 
 def common_dtype(*operands: Any, floating: bool = False) -> str:
     """The type that the operands meet in; Python numbers follow arrays."""
     arrays = [type_of_operand(x).dtype for x in operands if not is_scalar(x)]
-    kinds = [type(x).__name__ for x in operands if is_scalar(x)]
+    kinds = [
+        "int" if isinstance(x, Size) else type(x).__name__
+        for x in operands
+        if is_scalar(x)
+    ]
     weak = next((k for k in ("float", "int", "bool") if k in kinds), None)
     dtype = dtypes.promote(*arrays, weak=weak)
     return "float32" if floating and not dtypes.is_float(dtype) else dtype
@@ -166,6 +177,10 @@ def is_floating(x: Any) -> bool:
 def coerce(x: Any, dtype: str) -> Any:
     """The operand in that element type."""
     if isinstance(x, Tensor) and not (isinstance(x, Variable) and not _tracing()):
+        if isinstance(x, Size):
+            from seqir.ops.sizes import number
+
+            x = number(x)
         if x.dtype == dtype:
             return x
         from seqir.ops.convert import Cast

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import functools
 import math
+import operator
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -11,10 +13,11 @@ import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import ArgumentError, DTypeError
-from seqir.ir import Array, Emit, Node
+from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import apply, coerce, common_dtype, floating, is_floating, wide
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Elementwise, check_kind
+from seqir.ops.size import Size, is_size, maximum_size, minimum_size
 from seqir.tensortype import TensorType
 
 
@@ -298,6 +301,8 @@ class Where(Elementwise):
 def _binary(
     op: Any, a: Any, b: Any, *, fractions: bool = False, computed_wide: bool = False
 ) -> Any:
+    if op in _OF_SIZES and is_size(a) and is_size(b) and Size in {type(a), type(b)}:
+        return _OF_SIZES[op](a, b)
     dtype = common_dtype(a, b, floating=fractions)
     if dtype == "bool" and op.kinds != "any":
         dtype = "int32"
@@ -305,6 +310,18 @@ def _binary(
         inner = wide(dtype)
         return coerce(apply(op, coerce(a, inner), coerce(b, inner)), dtype)
     return apply(op, coerce(a, dtype), coerce(b, dtype))
+
+
+_OF_SIZES: dict[Op, Callable[[Any, Any], Any]] = {
+    Add(): operator.add,
+    Sub(): operator.sub,
+    Mul(): operator.mul,
+    FloorDiv(): operator.floordiv,
+    Mod(): operator.mod,
+    Maximum(): maximum_size,
+    Minimum(): minimum_size,
+}
+"""What sizes make of each other is a size."""
 
 
 @operation

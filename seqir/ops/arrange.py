@@ -11,7 +11,7 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ops.apply import apply, numeric, rank_of, type_of_operand
+from seqir.ops.apply import numeric, rank_of, type_of_operand
 from seqir.ops.arith import (
     floor_divide,
     less,
@@ -21,12 +21,14 @@ from seqir.ops.arith import (
     where,
 )
 from seqir.ops.call import operation
-from seqir.ops.convert import cast, known_shape
-from seqir.ops.movement import Slice, expand_dims, reshape, swapaxes, transpose
+from seqir.ops.convert import cast
+from seqir.ops.gather import take
+from seqir.ops.movement import expand_dims, reshape, swapaxes, transpose
 from seqir.ops.movement import shape as shape_
 from seqir.ops.parts import concatenate, flip, getitem, pad, split
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.tensor import dim_of
+from seqir.ops.size import Size, dim_of, is_int, is_size, minimum_size
+from seqir.ops.sizes import counting
 
 
 @operation
@@ -89,17 +91,10 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     if not isinstance(indices_or_sections, int):
         return split(x, indices_or_sections, axis)
     axis = shapes.normalize_axis(axis, rank_of(x))
-    size, n = _static(x, axis), indices_or_sections
-    each, more = divmod(size, n)
-    cuts = [each * i + min(i, more) for i in range(1, n)]
+    n = indices_or_sections
+    each, more = divmod(shape_(x)[axis], n)
+    cuts = [each * i + minimum_size(i, more) for i in range(1, n)]
     return split(x, cuts, axis)
-
-
-def _static(x: Any, axis: int) -> int:
-    size = type_of_operand(x).shape[axis]
-    if not isinstance(size, int):
-        raise ShapeError(f"axis {axis} must have a known size, got {size}")
-    return size
 
 
 @operation
@@ -146,15 +141,15 @@ def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
 def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     """X moved along axes, what leaves at the end comes back. Source: ``keras.ops``."""
     if axis is None:
-        size = known_shape(type_of_operand(x).shape)
-        if size is None:
-            raise ShapeError(f"roll without an axis needs known sizes, got {x!r}")
-        return reshape(roll(reshape(x, (-1,)), shift, 0), size)
+        return reshape(roll(reshape(x, (-1,)), shift, 0), shape_(x))
     axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    shifts = (shift,) * len(axes) if isinstance(shift, int) else tuple(shift)
+    shifts = (shift,) * len(axes) if is_size(shift) else tuple(shift)
     for a, by in zip(axes, shifts, strict=True):
         a = shapes.normalize_axis(a, rank_of(x))
-        size = type_of_operand(x).shape[a]
+        size = shape_(x)[a]
+        if isinstance(size, Size) and not (is_int(by) and -1 <= by <= 1):
+            x = take(x, mod(counting(size) - by, size), a)
+            continue
         by = by % size if isinstance(size, int) and size else by
         if by:
             key = (builtins.slice(None),) * a
@@ -166,36 +161,32 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
 @operation
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     """The block of that shape that begins there. Source: ``keras.ops.slice``."""
-    begins = [int(v) for v in start_indices]
     own = type_of_operand(inputs).shape
-    ends = [
-        Slice.END if dim_of(n) == d and not b else b + int(n)
-        for b, n, d in zip(begins, shape, own, strict=True)
-    ]
-    rank = len(begins)
-    op = Slice(tuple(range(rank)), tuple(begins), tuple(ends), (1,) * rank)
-    return apply(op, numeric(inputs))
+    keys = (
+        builtins.slice(None)
+        if dim_of(n) == d and is_int(b) and b == 0
+        else builtins.slice(b, b + n)
+        for b, n, d in zip(start_indices, shape, own, strict=True)
+    )
+    return getitem(numeric(inputs), tuple(keys))
 
 
 @operation
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
     """Inputs with a block replaced. Source: ``keras.ops.slice_update``."""
-    begins = [int(v) for v in start_indices]
-    own, block = type_of_operand(inputs).shape, type_of_operand(updates).shape
-    width: list[tuple[int, int]] = []
+    own, block = shape_(inputs), shape_(updates)
+    width: list[tuple[Any, Any]] = []
     inside: Any = np.ones((1,) * len(own), np.bool_)
-    for axis, (b, d, n) in enumerate(zip(begins, own, block, strict=True)):
-        if d == n:
+    for axis, (b, d, n) in enumerate(zip(start_indices, own, block, strict=True)):
+        if dim_of(d) == dim_of(n):
             width.append((0, 0))
             continue
-        if not isinstance(d, int) or not isinstance(n, int):
-            raise ShapeError(
-                f"slice_update needs known sizes along axis {axis}, got {n} in {d}"
-            )
         width.append((b, d - n - b))
-        place = np.arange(d).reshape(
-            tuple(-1 if i == axis else 1 for i in range(len(own)))
-        )
+        place = counting(d)
+        if isinstance(place, np.ndarray):
+            place = place.reshape([-1 if i == axis else 1 for i in range(len(own))])
+        else:
+            place = expand_dims(place, [i for i in range(len(own)) if i != axis])
         inside = inside & (place >= b) & (place < b + n)
     wide = pad(cast(updates, type_of_operand(inputs).dtype), width)
     return where(inside, wide, inputs)
@@ -249,7 +240,7 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
 
 
 @operation
-def unravel_index(indices: Any, shape: Sequence[int]) -> tuple[Any, ...]:
+def unravel_index(indices: Any, shape: Sequence[Any]) -> tuple[Any, ...]:
     """Places along the axes of elements counted flat. Source: ``keras.ops``."""
     indices = numeric(indices)
     steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from seqir import naming, nest
 from seqir.errors import SeqirError
 from seqir.ir import Builder, current_builder
+from seqir.ops.size import Size, tensors_in, with_tensors
 from seqir.ops.tensor import KerasTensor, Traced
 
 P = ParamSpec("P")
@@ -28,7 +29,7 @@ class Call:
         self.target = target
         # The caller may go on using its own lists: this call keeps the present ones.
         self.args, self.kwargs = nest.map_structure(lambda leaf: leaf, (args, kwargs))
-        self.inputs = [t for t in nest.flatten((args, kwargs)) if is_symbolic(t)]
+        self.inputs = tensors_in(nest.flatten((args, kwargs)))
         self.outputs = outputs
         for i, tensor in enumerate(nest.flatten(outputs)):
             tensor.call, tensor.index = self, i
@@ -38,8 +39,13 @@ class Call:
 
 
 def is_symbolic(leaf: Any) -> bool:
-    """Whether a leaf is a tensor of a model."""
-    return isinstance(leaf, KerasTensor)
+    """Whether a leaf is a tensor of a model, or holds one: a size, a slice."""
+    return bool(tensors_in((leaf,)))
+
+
+def substitute(fn: Callable[[Any], Any], structure: Any) -> Any:
+    """The structure with each tensor in it replaced, also those that sizes hold."""
+    return nest.map_structure(lambda leaf: with_tensors(fn, leaf), structure)
 
 
 def record(target: Any, args: Any, kwargs: Any) -> Any:
@@ -59,7 +65,7 @@ def record(target: Any, args: Any, kwargs: Any) -> Any:
         return Traced(b, b.input(f"input_{stand_ins}", leaf.type))
 
     with b.active():
-        traced_args, traced_kwargs = nest.map_structure(stand_in, (args, kwargs))
+        traced_args, traced_kwargs = substitute(stand_in, (args, kwargs))
         result = target.trace(*traced_args, **traced_kwargs)
     outputs = nest.map_structure(
         lambda y: KerasTensor(y.type, naming.auto_name("keras_tensor")), result
@@ -83,7 +89,12 @@ class FunctionCall:
         b = current_builder()
         assert b is not None, "a trace runs inside Builder.active()"
         with b.source(self.name, self.class_name):
-            return self.function(*args, **kwargs)
+            y = self.function(*args, **kwargs)
+            if isinstance(y, Size):  # the record of a call is a tensor
+                from seqir.ops.apply import coerce
+
+                return coerce(y, y.dtype)
+            return y
 
 
 def repeat(target: Any, args: Any, kwargs: Any, *, name: str | None = None) -> Any:

@@ -12,6 +12,7 @@ from seqir.ir import Array, Emit, Node, Value
 from seqir.ops.apply import apply, as_array, coerce, type_of_operand
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Elementwise
+from seqir.ops.size import Size
 from seqir.ops.tensor import Tensor
 from seqir.tensortype import TensorType
 
@@ -60,7 +61,9 @@ def cast(x: Any, dtype: Any) -> Any:
 def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
     """X as something the other functions take. Source: ``keras.ops``."""
     x = x if isinstance(x, Tensor) else as_array(x)
-    return x if dtype is None else coerce(x, dtypes.canonical(dtype))
+    if dtype is None and not isinstance(x, Size):
+        return x
+    return coerce(x, dtypes.canonical(dtype or x.dtype))
 
 
 @operation

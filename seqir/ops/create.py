@@ -1,81 +1,120 @@
-"""Arrays out of nothing, constants of the graph that uses them; facts of tensors."""
+"""Constant tensors from sizes and numbers; what is known of a tensor at once.
+
+Sizes may be those of ``ops.shape(x)`` that only the run knows: then a tensor of the
+graph comes back, otherwise an array.
+"""
 
 from __future__ import annotations
 
+import math
 from typing import Any
 
 import numpy as np
 
 from seqir import dtypes
-from seqir.errors import ShapeError
+from seqir.errors import ArgumentError
 from seqir.ir import Array
-from seqir.ops.apply import as_array, common_dtype, type_of_operand
-from seqir.ops.tensor import Size, Tensor
+from seqir.ops.apply import as_array, coerce, common_dtype, type_of_operand
+from seqir.ops.arith import add, divide, equal, multiply, power, subtract, where
+from seqir.ops.call import operation
+from seqir.ops.matrices import at_or_below
+from seqir.ops.movement import broadcast_to, expand_dims, moveaxis, shape
+from seqir.ops.size import dim_of, is_size, maximum_size
+from seqir.ops.sizes import Fill, apply_sizes, counting
+from seqir.ops.tensor import Tensor
 
 
 def _kind(dtype: Any) -> np.dtype[Any]:
     return dtypes.to_numpy(dtypes.canonical(dtype or "float32"))
 
 
-def _sizes(shape: Any) -> tuple[int, ...]:
-    sizes = tuple(shape) if isinstance(shape, tuple | list) else (shape,)
-    for n in sizes:
-        if isinstance(n, Size) or n is None:
-            raise ShapeError(
-                f"an array cannot have the unknown size {n!r}; "
-                "use ops.full_like of a tensor that has it"
-            )
-    return sizes
+def _any_unknown(*values: Any) -> bool:
+    return any(isinstance(v, Tensor) for v in values)
 
 
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Array:
+@operation
+def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     """Every element `fill_value`. Source: ``keras.ops.full``."""
-    return np.full(_sizes(shape), fill_value, _kind(dtype))
+    kind = _kind(dtype)
+    given = shape.tolist() if isinstance(shape, np.ndarray) else shape
+    sizes = tuple(given) if isinstance(given, tuple | list) else (given,)
+    dims = tuple(map(dim_of, sizes))
+    if not _any_unknown(*sizes, fill_value):
+        return np.full(dims, fill_value, kind)  # type: ignore[arg-type]
+    if isinstance(fill_value, Tensor) or np.ndim(fill_value):
+        return broadcast_to(coerce(fill_value, kind.name), sizes)
+    value = np.asarray(fill_value, kind).item()
+    return apply_sizes(Fill(dims, value, kind.name), sizes)
 
 
-def zeros(shape: Any, dtype: Any = None) -> Array:
+@operation
+def zeros(shape: Any, dtype: Any = None) -> Any:
     """Zeros. Source: ``keras.ops.zeros``."""
     return full(shape, 0, dtype)
 
 
-def ones(shape: Any, dtype: Any = None) -> Array:
+@operation
+def ones(shape: Any, dtype: Any = None) -> Any:
     """Ones. Source: ``keras.ops.ones``."""
     return full(shape, 1, dtype)
 
 
-def empty(shape: Any, dtype: Any = None) -> Array:
-    """Zeros, as good as anything. Source: ``keras.ops.empty``."""
+@operation
+def empty(shape: Any, dtype: Any = None) -> Any:
+    """An array that nothing was said about: zeros. Source: ``keras.ops.empty``."""
     return full(shape, 0, dtype)
 
 
-def eye(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:  # noqa: N803
+@operation
+def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803
     """Ones on a diagonal. Source: ``keras.ops.eye``."""
-    return np.eye(N, M, k, _kind(dtype))
+    columns = N if M is None else M
+    if not _any_unknown(N, columns):
+        return np.eye(N, columns, k, _kind(dtype))
+    places = expand_dims(counting(N), 1) + k
+    return coerce(equal(places, counting(columns)), _kind(dtype).name)
 
 
-def identity(n: int, dtype: Any = None) -> Array:
+@operation
+def identity(n: Any, dtype: Any = None) -> Any:
     """The unit matrix. Source: ``keras.ops.identity``."""
-    return np.eye(n, dtype=_kind(dtype))
+    return eye(n, dtype=dtype)
 
 
-def tri(N: int, M: int | None = None, k: int = 0, dtype: Any = None) -> Array:  # noqa: N803
+@operation
+def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803
     """Ones on and below a diagonal. Source: ``keras.ops.tri``."""
-    return np.tri(N, M, k, _kind(dtype))
+    return coerce(at_or_below(N, N if M is None else M, k), _kind(dtype).name)
 
 
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Array:
-    """Numbers from start to before stop. Source: ``keras.ops.arange``."""
+@operation
+def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
+    """Numbers from start to before stop. Source: ``keras.ops.arange``.
+
+    Raises: ArgumentError if the number of elements is computed from anything but
+        integers and sizes.
+    """
     given = [v for v in (start, stop, step) if v is not None]
-    _sizes(given)
     kind = _kind(dtype or common_dtype(*given))
     begin, end = (0, start) if stop is None else (start, stop)
-    return np.arange(begin, end, 1 if step is None else step, kind)  # pyright: ignore[reportCallIssue]
+    by = 1 if step is None else step
+    if not _any_unknown(begin, end, by):
+        return np.arange(begin, end, by, kind)  # pyright: ignore[reportCallIssue]
+    if not all(map(is_size, (begin, end, by))):
+        raise ArgumentError(
+            "arange of sizes that only the run knows takes integers and sizes, got "
+            f"{begin!r}, {end!r} and step {by!r}; scale and shift its result instead"
+        )
+    reach, pace = (end - begin, by) if by > 0 else (begin - end, -by)
+    count = maximum_size((reach + pace - 1) // pace, 0)
+    return coerce(counting(count) * by + begin, kind.name)
 
 
+@operation
 def linspace(
     start: Any,
     stop: Any,
-    num: int = 50,
+    num: Any = 50,
     endpoint: bool = True,
     retstep: bool = False,
     dtype: Any = None,
@@ -83,25 +122,44 @@ def linspace(
 ) -> Any:
     """Evenly spaced numbers. Source: ``keras.ops.linspace``."""
     kind = _kind(dtype or common_dtype(start, stop, floating=True))
-    return np.linspace(start, stop, num, endpoint, retstep, kind, axis)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    if not _any_unknown(start, stop, num):
+        return np.linspace(start, stop, num, endpoint, retstep, kind, axis)  # pyright: ignore[reportCallIssue, reportArgumentType]
+    wide = common_dtype(start, stop, floating=True)
+    begin, end = coerce(start, wide), coerce(stop, wide)
+    gaps = maximum_size(num - 1 if endpoint else num, 1)
+    step = divide(subtract(end, begin), coerce(gaps, wide))
+    rank = max(type_of_operand(begin).rank, type_of_operand(end).rank)
+    places = expand_dims(counting(num), tuple(range(1, rank + 1)))
+    y = add(multiply(coerce(places, wide), step), begin)
+    if endpoint:  # the last one is exact, whatever the sums have lost
+        y = where(equal(places, maximum_size(num - 1, 1)), end, y)
+    y = moveaxis(coerce(y, kind.name), 0, axis)
+    return (y, step) if retstep else y
 
 
+@operation
 def logspace(
     start: Any,
     stop: Any,
-    num: int = 50,
+    num: Any = 50,
     endpoint: bool = True,
     base: float = 10,
     dtype: Any = None,
     axis: int = 0,
-) -> Array:
+) -> Any:
     """Powers of the base, evenly spaced. Source: ``keras.ops.logspace``."""
     kind = _kind(dtype or common_dtype(start, stop, floating=True))
-    return np.logspace(start, stop, num, endpoint, base, kind, axis=axis)
+    if not _any_unknown(start, stop, num):
+        return np.logspace(start, stop, num, endpoint, base, kind, axis=axis)
+    exponents = linspace(start, stop, num, endpoint, axis=axis)
+    return coerce(power(coerce(base, exponents.dtype), exponents), kind.name)
 
 
-def array(x: Any, dtype: Any = None) -> Array:
-    """Numbers as an array. Source: ``keras.ops.array``."""
+@operation
+def array(x: Any, dtype: Any = None) -> Any:
+    """Numbers as an array, a tensor as it is. Source: ``keras.ops.array``."""
+    if isinstance(x, Tensor):
+        return coerce(x, dtypes.canonical(dtype or x.dtype))
     found = as_array(x)
     return found if dtype is None else found.astype(_kind(dtype))
 
@@ -123,7 +181,7 @@ def ndim(x: Any) -> int:
 
 def size(x: Any) -> Any:
     """Number of elements, as `shape` gives sizes. Source: ``keras.ops.size``."""
-    return Size.of(type_of_operand(x).size)
+    return math.prod(shape(x))
 
 
 def dtype(x: Any) -> str:
@@ -135,4 +193,4 @@ FUNCTIONS = (
     arange, array, convert_to_numpy, dtype, empty, eye, full, identity, is_tensor,
     linspace, logspace, ndim, ones, size, tri, zeros,
 )  # fmt: skip
-"""Functions for users; their results are known at once: no call is recorded."""
+"""Functions for users."""

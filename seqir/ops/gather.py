@@ -12,7 +12,8 @@ from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op, Value
 from seqir.ops.apply import apply, as_array, coerce, common_dtype, numeric, rank_of
 from seqir.ops.call import operation
-from seqir.ops.convert import ONNX_CODE, known_shape, zeros_like
+from seqir.ops.convert import ONNX_CODE, zeros_like
+from seqir.ops.size import Size
 from seqir.ops.tensor import Tensor
 from seqir.tensortype import TensorType
 
@@ -276,9 +277,17 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 @operation
-def one_hot(x: Any, num_classes: int, axis: int = -1, dtype: Any = None) -> Any:
+def one_hot(x: Any, num_classes: Any, axis: int = -1, dtype: Any = None) -> Any:
     """1 at the place that the index names. Source: ``keras.ops.one_hot``."""
-    y = apply(OneHot(num_classes, dtypes.canonical(dtype or "float32")), _indices(x))
+    name = dtypes.canonical(dtype or "float32")
+    if isinstance(num_classes, Size):
+        from seqir.ops.arith import equal
+        from seqir.ops.movement import expand_dims
+        from seqir.ops.sizes import counting
+
+        y = coerce(equal(expand_dims(x, -1), counting(num_classes)), name)
+    else:
+        y = apply(OneHot(int(num_classes), name), _indices(x))
     if axis == -1:
         return y
     from seqir.ops.movement import moveaxis
@@ -306,8 +315,7 @@ def scatter_update(
 @operation
 def scatter(indices: Any, values: Any, shape: Any) -> Any:
     """Zeros with values added where the indices say. Source: ``keras.ops.scatter``."""
-    sizes = known_shape(tuple(shape))
-    if sizes is None:
-        raise ShapeError(f"scatter needs a known shape, got {tuple(shape)}")
-    blank = np.zeros(sizes, dtypes.to_numpy(common_dtype(values)))
+    from seqir.ops.create import zeros
+
+    blank = zeros(tuple(shape), common_dtype(values))
     return scatter_update(blank, indices, values, "add")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import astuple, dataclass
 from typing import Any, ClassVar
 
 import numpy as np
@@ -13,10 +13,9 @@ from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
 from seqir.ops.apply import apply
 from seqir.ops.call import operation
 from seqir.ops.convert import known_shape, zeros_like
-from seqir.ops.movement import Concat, Slice, operand, reshape
+from seqir.ops.movement import Concat, Slice, operand, reshape_op
 from seqir.ops.parts import flip
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.tensor import Size
 from seqir.tensortype import TensorType
 
 
@@ -66,7 +65,7 @@ class ReshapeLike(Op):
     name: ClassVar[str] = "reshape_like"
 
     def infer(self, x: TensorType, like: TensorType) -> tuple[TensorType]:
-        if x.size != like.size:
+        if not shapes.may_equal(x.size, like.size):
             raise ShapeError(f"{x} cannot be reshaped like {like}")
         return (x.with_shape(like.shape),)
 
@@ -136,11 +135,12 @@ class Unslice(Op):
     begins: tuple[int, ...]
     ends: tuple[int, ...]
     steps: tuple[int, ...]
+    inside: bool = False
 
     @property
     def slice(self) -> Slice:
         """The slice that takes x from y."""
-        return Slice(self.axes, self.begins, self.ends, self.steps)
+        return Slice(*astuple(self))
 
     def infer(self, x: TensorType, like: TensorType) -> tuple[TensorType]:
         (part,) = self.slice.infer(like)
@@ -159,7 +159,7 @@ class Unslice(Op):
         pads: list[tuple[int, int] | None] = [(0, 0)] * len(whole)
         begins = [0] * len(whole)
         for axis, begin, end, step in self.slice.ranges():
-            pads[axis] = _pads(whole[axis], begin, end, step)
+            pads[axis] = _pads(whole[axis], begin, end, step, inside=self.inside)
             begins[axis] = begin
         known = [p for p in pads if p is not None]
         if len(known) == len(pads):
@@ -167,13 +167,10 @@ class Unslice(Op):
             return (emit("Pad", x, emit.ints(*before, *after)),)
         # Where the runtime alone knows: the begin, from the end if it is negative.
         offsets = [b if p is None else p[0] for b, p in zip(begins, pads, strict=True)]
-        size = emit("Shape", like)
-        free = emit("Sub", size, emit("Shape", x))
-        from_end = emit("Mul", size, emit.ints(*(int(o < 0) for o in offsets)))
-        first = emit("Max", emit("Add", from_end, emit.ints(*offsets)), emit.ints(0))
-        first = emit("Min", first, free)
-        last = emit("Sub", free, first)
-        return (emit("Pad", x, emit("Concat", first, last, axis=0)),)
+        negative = emit.ints(*(int(o < 0) for o in offsets))
+        from_end = emit("Mul", emit("Shape", like), negative)
+        first = emit("Add", from_end, emit.ints(*offsets))
+        return (emit_in_place(emit, x, like, first),)
 
     def _in_place(self, emit: Emit, x: str, rank: int) -> str:
         """x in ascending order, with zeros between its elements as steps leave gaps."""
@@ -183,23 +180,36 @@ class Unslice(Op):
             ends = emit.ints(*(-Slice.END for _ in back))
             x = emit("Slice", x, ones, ends, emit.ints(*back), ones)
         for axis, step in zip(self.axes, map(abs, self.steps), strict=True):
-            if step == 1:
-                continue
-            axis %= rank
-            gaps = [0] * (2 * rank + 2)
-            gaps[rank + axis + 2] = step - 1
-            apart = emit("Pad", emit("Unsqueeze", x, emit.ints(axis + 1)),
-                         emit.ints(*gaps))  # fmt: skip
-            times = emit.ints(*(step if i == axis else 1 for i in range(rank)))
-            x = emit("Reshape", apart, emit("Mul", emit("Shape", x), times))
-            x = emit("Slice", x, emit.ints(0), emit.ints(1 - step), emit.ints(axis))
+            x = emit_with_gaps(emit, x, axis % rank, step, rank)
         return x
 
     def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
         return apply(self.slice, g), None
 
 
-def _pads(size: shapes.Dim, begin: int, end: int, step: int) -> tuple[int, int] | None:
+def emit_with_gaps(emit: Emit, x: str, axis: int, step: int, rank: int) -> str:
+    """x with zeros between its elements along an axis, as a step leaves gaps."""
+    if step == 1:
+        return x
+    gaps = [0] * (2 * rank + 2)
+    gaps[rank + axis + 2] = step - 1
+    apart = emit("Pad", emit("Unsqueeze", x, emit.ints(axis + 1)), emit.ints(*gaps))
+    times = emit.ints(*(step if i == axis else 1 for i in range(rank)))
+    x = emit("Reshape", apart, emit("Mul", emit("Shape", x), times), allowzero=1)
+    return emit("Slice", x, emit.ints(0), emit.ints(1 - step), emit.ints(axis))
+
+
+def emit_in_place(emit: Emit, x: str, like: str, first: str) -> str:
+    """x in zeros of the shape of `like`, beginning at `first` on every axis."""
+    free = emit("Sub", emit("Shape", like), emit("Shape", x))
+    first = emit("Min", emit("Max", first, emit.ints(0)), free)
+    last = emit("Sub", free, first)
+    return emit("Pad", x, emit("Concat", first, last, axis=0))
+
+
+def _pads(
+    size: shapes.Dim, begin: int, end: int, step: int, *, inside: bool
+) -> tuple[int, int] | None:
     """Elements before and after a slice; None if they depend on an unknown size."""
     if isinstance(size, int):
         stop = None if abs(end) >= Slice.END else end
@@ -208,7 +218,8 @@ def _pads(size: shapes.Dim, begin: int, end: int, step: int) -> tuple[int, int] 
     if step == -1:
         return 0, 0  # the whole axis: nothing else can be sliced backwards
     if step == 1 and begin >= 0 and (end < 0 or end >= Slice.END):
-        return begin, 0 if end >= Slice.END else -end
+        pads = begin, 0 if end >= Slice.END else -end
+        return pads if inside or sum(pads) <= 1 else None
     return None
 
 
@@ -220,12 +231,8 @@ def expand_like(x: Any, like: Any) -> Any:
 
 def reshape_like(x: Any, like: Any) -> Any:
     """X's numbers in the shape of another tensor; both are traced."""
-    old, new = x.type.shape, like.type.shape
-    moved = [d for d in new if isinstance(d, str)]
-    kept = [d for d, e in zip(old, new, strict=False) if isinstance(d, str) and d == e]
-    if len(moved) - len(kept) > 1:
-        return apply(ReshapeLike(), x, like)
-    return reshape(x, tuple(map(Size.of, new)))
+    op = reshape_op(x.type, like.type.shape)
+    return apply(ReshapeLike(), x, like) if op is None else apply(op, x)
 
 
 def unpad(g: Any, before: tuple[int, ...], after: tuple[int, ...], mode: str) -> Any:
@@ -239,7 +246,7 @@ def unpad(g: Any, before: tuple[int, ...], after: tuple[int, ...], mode: str) ->
         axes = tuple(i for i in range(g.ndim) if before[i] or after[i])
         ends = tuple(-after[i] or Slice.END for i in axes)
         begins = tuple(before[i] for i in axes)
-        return apply(Slice(axes, begins, ends, (1,) * len(axes)), g)
+        return apply(Slice(axes, begins, ends, (1,) * len(axes), inside=True), g)
     for axis, widths in enumerate(zip(before, after, strict=True)):
         if any(widths):
             g = _folded(g, axis, *widths, edge=mode == "edge")
@@ -250,7 +257,7 @@ def _folded(g: Any, axis: int, before: int, after: int, *, edge: bool) -> Any:
     """g without its first and last elements, which are added to those they copied."""
 
     def cut(begin: int, end: int) -> Any:
-        return apply(Slice((axis,), (begin,), (end,), (1,)), g)
+        return apply(Slice((axis,), (begin,), (end,), (1,), inside=True), g)
 
     y = cut(before, -after or Slice.END)
     for width, copies, (begin, end) in (
@@ -260,5 +267,6 @@ def _folded(g: Any, axis: int, before: int, after: int, *, edge: bool) -> Any:
         if width:
             part = cut(*copies)
             part = sum_(part, axis, keepdims=True) if edge else flip(part, axis)
-            y = y + apply(Unslice((axis,), (begin,), (end,), (1,)), part, y)
+            back = Unslice((axis,), (begin,), (end,), (1,), inside=True)
+            y = y + apply(back, part, y)
     return y

@@ -6,47 +6,47 @@ from typing import Any
 
 import numpy as np
 
-from seqir import shapes
 from seqir.errors import ShapeError
 from seqir.ops.apply import numeric, rank_of, type_of_operand
-from seqir.ops.arith import multiply, subtract, where
+from seqir.ops.arith import equal, greater_equal, multiply, subtract, where
 from seqir.ops.call import operation
 from seqir.ops.gather import take
-from seqir.ops.movement import expand_dims, moveaxis, reshape
+from seqir.ops.movement import expand_dims, moveaxis, reshape, shape
 from seqir.ops.parts import pad
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.tensor import Size
+from seqir.ops.size import Size, maximum_size, minimum_size
+from seqir.ops.sizes import counting
 
 
-def _sides(x: Any) -> tuple[int, int]:
-    rows, columns = type_of_operand(x).shape[-2:]
-    if not isinstance(rows, int) or not isinstance(columns, int):
-        raise ShapeError(f"the last two sizes must be known, got {rows} and {columns}")
-    return rows, columns
+def at_or_below(rows: Any, columns: Any, k: int = 0) -> Any:
+    """Whether each place of a matrix lies on or below a diagonal."""
+    if not isinstance(rows, Size) and not isinstance(columns, Size):
+        return np.tri(rows, columns, k, dtype=np.bool_)
+    return greater_equal(expand_dims(counting(rows), 1) + k, counting(columns))
 
 
 @operation
 def tril(x: Any, k: int = 0) -> Any:
     """X with zeros above a diagonal. Source: ``keras.ops.tril``."""
-    return where(np.tri(*_sides(x), k, dtype=np.bool_), x, 0)
+    rows, columns = shape(x)[-2:]
+    return where(at_or_below(rows, columns, k), x, 0)
 
 
 @operation
 def triu(x: Any, k: int = 0) -> Any:
     """X with zeros below a diagonal. Source: ``keras.ops.triu``."""
-    return where(np.tri(*_sides(x), k - 1, dtype=np.bool_), 0, x)
+    rows, columns = shape(x)[-2:]
+    return where(at_or_below(rows, columns, k - 1), 0, x)
 
 
 @operation
 def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
     """The diagonal of two axes, as the last axis. Source: ``keras.ops.diagonal``."""
     x = moveaxis(x, (axis1, axis2), (-2, -1))
-    rows, columns = _sides(x)
-    first = np.arange(rows)
-    places = (first * columns + first + offset)[
-        (first + offset >= 0) & (first + offset < columns)
-    ]
-    sizes = [Size.of(d) for d in type_of_operand(x).shape[:-2]]
+    *sizes, rows, columns = shape(x)
+    below, right = max(-offset, 0), max(offset, 0)
+    count = maximum_size(minimum_size(rows - below, columns - right), 0)
+    places = counting(count) * (columns + 1) + (below * columns + right)
     return take(reshape(x, (*sizes, rows * columns)), places, axis=-1)
 
 
@@ -57,10 +57,12 @@ def diag(x: Any, k: int = 0) -> Any:
         return diagonal(x, k)
     if rank_of(x) != 1:
         raise ShapeError(f"diag takes a vector or a matrix, got {type_of_operand(x)}")
-    (size,) = type_of_operand(x).shape
-    if not isinstance(size, int):
-        raise ShapeError(f"diag needs a vector of known size, got {size}")
-    y = where(np.eye(size, dtype=np.bool_), x, 0)
+    (size,) = shape(x)
+    if isinstance(size, int):
+        on_diagonal = np.eye(size, dtype=np.bool_)
+    else:
+        on_diagonal = equal(expand_dims(counting(size), 1), counting(size))
+    y = where(on_diagonal, x, 0)
     rows = (0, k) if k > 0 else (-k, 0)
     return pad(y, (rows, rows[::-1])) if k else y
 
@@ -103,6 +105,5 @@ def kron(x1: Any, x2: Any) -> Any:
         expand_dims(a, tuple(range(1, 2 * rank, 2))),
         expand_dims(b, tuple(range(0, 2 * rank, 2))),
     )
-    left, right = type_of_operand(a).shape, type_of_operand(b).shape
-    sizes = [Size.of(shapes.mul(m, n)) for m, n in zip(left, right, strict=True)]
+    sizes = [m * n for m, n in zip(shape(a), shape(b), strict=True)]
     return reshape(numeric(pairs), sizes)

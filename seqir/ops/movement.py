@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass, replace
+from dataclasses import astuple, dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -19,7 +19,9 @@ from seqir.ops.apply import (
     type_of_operand,
 )
 from seqir.ops.call import operation
-from seqir.ops.tensor import Size, Tensor, dim_of
+from seqir.ops.size import Size, dim_of
+from seqir.ops.sizes import ExpandTo, ReshapeTo, apply_sizes
+from seqir.ops.tensor import Tensor
 from seqir.tensortype import TensorType
 
 
@@ -85,9 +87,15 @@ class Reshape(Op):
             if shapes.mul(left, rest) != x.size and isinstance(x.size, int):
                 raise ShapeError(f"{x} cannot be reshaped to {self.shape}")
             dims[self.shape.index(-1)] = left
-        elif rest != x.size:
+        elif not shapes.may_equal(rest, x.size):
             raise ShapeError(f"{x} cannot be reshaped to {self.shape}")
         return (x.with_shape(tuple(dims)),)
+
+    def must_equal(
+        self, *operands: TensorType
+    ) -> tuple[tuple[shapes.Dim, shapes.Dim], ...]:
+        (x,) = operands
+        return ((x.size, self.infer(x)[0].size),)
 
     def evaluate(self, x: Array) -> tuple[Array]:
         dims = [x.shape[i] if d == 0 else d for i, d in enumerate(self.shape)]
@@ -97,6 +105,8 @@ class Reshape(Op):
         return (x.reshape(dims),)
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        if self.shape == (0, -1):  # also without elements, where -1 is undefined
+            return (emit("Flatten", x, axis=1),)
         return (emit("Reshape", x, emit.ints(*self.shape)),)
 
     def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
@@ -220,6 +230,7 @@ class Expand(Op):
 class Slice(Op):
     """y = x[begin:end:step] along the given axes (Python's rules, step not 0).
 
+    Raises: ShapeError for a slice backwards of a part of an axis of unknown size.
     Source: ONNX ``Slice`` (opset 13).
     """
 
@@ -228,6 +239,8 @@ class Slice(Op):
     begins: tuple[int, ...]
     ends: tuple[int, ...]
     steps: tuple[int, ...]
+    inside: bool = False
+    """The ends are known to lie inside of the axes, whatever their sizes are."""
 
     END: ClassVar[int] = 2**31 - 1
     """Stands for "to the end"; -END for "to the front", going backwards."""
@@ -235,7 +248,8 @@ class Slice(Op):
     def infer(self, x: TensorType) -> tuple[TensorType]:
         shape = list(x.shape)
         for axis, begin, end, step in self.ranges():
-            shape[axis] = _sliced(x.shape[axis], begin, end, step)
+            size = _sliced(x.shape[axis], begin, end, step, inside=self.inside)
+            shape[axis] = size
         return (x.with_shape(tuple(shape)),)
 
     def ranges(self) -> zip[tuple[int, int, int, int]]:
@@ -261,7 +275,7 @@ class Slice(Op):
     def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         from seqir.ops.like import Unslice
 
-        return (apply(Unslice(self.axes, self.begins, self.ends, self.steps), g, x),)
+        return (apply(Unslice(*astuple(self)), g, x),)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         axes = tuple(perm[a] for a in self.axes)
@@ -283,7 +297,9 @@ class Slice(Op):
         return f"slice({', '.join(shown)})"
 
 
-def _sliced(size: shapes.Dim, begin: int, end: int, step: int) -> shapes.Dim:
+def _sliced(
+    size: shapes.Dim, begin: int, end: int, step: int, *, inside: bool
+) -> shapes.Dim:
     """Size of ``range(size)[begin:end:step]``, which may be unknown."""
     if isinstance(size, int):
         stop = None if abs(end) >= Slice.END else end
@@ -292,6 +308,11 @@ def _sliced(size: shapes.Dim, begin: int, end: int, step: int) -> shapes.Dim:
         if begin == -1 and end <= -Slice.END:
             return shapes.ceildiv(size, -step)
         raise ShapeError("a backward slice of an unknown size must be the whole axis")
+    if not inside:
+        stop = size if end >= Slice.END else end
+        length = shapes.sliced(size, begin, stop, step)
+        assert length is not None, "the sign of an integer is known"
+        return length
     start = shapes.add(size, begin) if begin < 0 else begin
     stop = size if end >= Slice.END else shapes.add(size, end) if end < 0 else end
     length = shapes.ceildiv(shapes.add(stop, shapes.mul(-1, start)), step)
@@ -437,11 +458,15 @@ class Tile(Op):
 
 
 def shape(x: Any) -> tuple[Any, ...]:
-    """Sizes of x: an int where known, else a `Size` that takes part in arithmetic.
+    """Sizes of x: an int where known, else a `Size`: a number that the run knows.
 
     Source: ``keras.ops.shape``.
     """
-    return tuple(Size.of(d) for d in type_of_operand(x).shape)
+    type = type_of_operand(x)
+    return tuple(
+        d if isinstance(d, int) else Size.of_axis(x, i)
+        for i, d in enumerate(type.shape)
+    )
 
 
 @operation
@@ -482,45 +507,57 @@ def moveaxis(
 def reshape(x: Any, newshape: Any) -> Any:
     """X in another shape; one size may be -1. Source: ``keras.ops.reshape``.
 
-    Unknown sizes of x can be passed on with `shape`: ``(ops.shape(x)[0], -1)``.
+    Unknown sizes can be passed on and computed with: ``(ops.shape(x)[0], -1)``.
     """
-    sizes = newshape if isinstance(newshape, tuple | list) else (newshape,)
-    return apply(reshape_op(type_of_operand(x), [dim_of(d) for d in sizes]), operand(x))
+    sizes = list(newshape) if isinstance(newshape, tuple | list) else [newshape]
+    dims = [dim_of(d) for d in sizes]
+    x = operand(x)
+    op = reshape_op(type_of_operand(x), dims)
+    if op is not None:
+        return apply(op, x)
+    if -1 in dims:
+        own, rest = math.prod(shape(x)), math.prod(d for d in sizes if _is_given(d))
+        sizes[dims.index(-1)] = own // rest
+    return apply_sizes(ReshapeTo(tuple(map(dim_of, sizes))), sizes, x)
 
 
-def reshape_op(x: TensorType, dims: Sequence[shapes.Dim]) -> Reshape:
+def _is_given(size: Any) -> bool:
+    return isinstance(size, Size) or size != -1
+
+
+def reshape_op(x: TensorType, dims: Sequence[shapes.Dim]) -> Reshape | None:
     """The Reshape that gives x these sizes; unknown ones become -1 or 0.
 
-    Raises: ShapeError if two unknown sizes are neither in their old place nor the
-    one that is left over.
+    None if the run must compute sizes: where two unknown ones are neither in their old
+    place nor the one that is left over, and where one is left over beside another one,
+    which may be 0.
+
+    Raises: ShapeError if the numbers of elements differ.
     """
     dims = list(dims)
     if any(isinstance(d, int) and d < -1 for d in dims):
         raise ShapeError(f"sizes must not be negative, got {tuple(dims)}")
     if dims.count(-1) > 1:
         raise ShapeError(f"reshape to {tuple(dims)} leaves more than one size open")
-    if -1 in dims and (rest := shapes.volume(d for d in dims if d != -1)):
+    is_open = -1 in dims
+    if is_open and (rest := shapes.volume(d for d in dims if d != -1)):
         left = shapes.floordiv(x.size, rest)
         if shapes.mul(left, rest) != x.size and isinstance(left, int):
             raise ShapeError(f"{x} cannot be reshaped to {tuple(dims)}")
-        if isinstance(left, int):
-            dims[dims.index(-1)] = left
-    elif -1 not in dims and shapes.volume(dims) != x.size:
+        dims[dims.index(-1)] = left
+    total = shapes.volume(dims)
+    if not is_open and not shapes.may_equal(total, x.size):
         raise ShapeError(f"{x} cannot be reshaped to {tuple(dims)}")
     unknown = [i for i, d in enumerate(dims) if not isinstance(d, int)]
-    if len(unknown) == 1 and -1 not in dims:
-        dims[unknown[0]] = -1
-    elif unknown:
-        moved = [i for i in unknown if i >= x.rank or dims[i] != x.shape[i]]
-        for i in set(unknown) - set(moved):
-            dims[i] = 0
-        if len(moved) + dims.count(-1) > 1:
-            raise ShapeError(
-                f"reshape of {x} moves more than one unknown size; "
-                "reshape in steps that each move one"
-            )
-        for i in moved:
-            dims[i] = -1
+    moved = [i for i in unknown if i >= x.rank or dims[i] != x.shape[i]]
+    if len(unknown) == 1 and total == x.size:
+        moved = unknown
+    for i in unknown:
+        dims[i] = -1 if i in moved else 0
+    if len(moved) > 1 or (moved and not is_open and total != x.size):
+        return None
+    if moved and len(unknown) > 1 and dims != [0, -1]:
+        return None
     return Reshape(tuple(dims))  # type: ignore[arg-type]
 
 
@@ -547,20 +584,17 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 @operation
 def broadcast_to(x: Any, shape: Any) -> Any:
-    """X repeated to a shape of known sizes. Source: ``keras.ops.broadcast_to``."""
+    """X repeated to a shape. Source: ``keras.ops.broadcast_to``."""
+    x = operand(x)
     old = type_of_operand(x).shape
-    dims = [dim_of(d) for d in shape]
+    sizes = tuple(shape)
+    dims = [dim_of(d) for d in sizes]
     pad = len(dims) - len(old)
-    sizes: list[int] = []
-    for i, d in enumerate(dims):
-        same = i >= pad and d == old[i - pad]
-        if not isinstance(d, int) and not same:
-            raise ShapeError(
-                f"broadcast_to cannot repeat to the unknown size {d!r}; "
-                "multiply with ops.ones_like of a tensor that has it"
-            )
-        sizes.append(1 if same else d)  # type: ignore[arg-type]
-    return apply(Expand(tuple(sizes)), operand(x))
+    kept = [1 if i >= pad and d == old[i - pad] else d for i, d in enumerate(dims)]
+    known = tuple(d for d in kept if isinstance(d, int))
+    if len(known) == len(kept):
+        return apply(Expand(known), x)
+    return apply_sizes(ExpandTo(tuple(dims)), sizes, x)
 
 
 def operand(x: Any) -> Any:

@@ -22,7 +22,8 @@ from seqir.ops.arith import add, clip, divide, maximum, minimum, multiply, where
 from seqir.ops.call import operation
 from seqir.ops.gather import one_hot, take_along_axis
 from seqir.ops.linalg import einsum
-from seqir.ops.movement import expand_dims, reshape, squeeze
+from seqir.ops.matrices import at_or_below
+from seqir.ops.movement import expand_dims, reshape, shape, squeeze
 from seqir.ops.parts import repeat
 from seqir.ops.reduce import axes_of, mean, norm, var
 from seqir.ops.reduce import max as max_
@@ -229,8 +230,8 @@ def dot_product_attention(
         raise ShapeError("dot_product_attention takes tensors of rank 4")
     dtype = common_dtype(query, key, value, floating=True)
     query, key, value = (coerce(x, dtype) for x in (query, key, value))
-    _, t, n, h = type_of_operand(query).shape
-    _, s, k, _ = type_of_operand(key).shape
+    *_, n, h = type_of_operand(query).shape
+    *_, k, _ = type_of_operand(key).shape
     if not all(isinstance(d, int) for d in (n, k, h)) or n % k:  # type: ignore[operator]
         raise ShapeError(f"{n} query heads cannot share {k} key heads")
     if n != k:
@@ -240,8 +241,7 @@ def dot_product_attention(
     logits = logits if bias is None else add(logits, bias)
     lowest = -0.7 * float(np.finfo(np.float16 if dtype == "float16" else "f4").max)
     if is_causal:
-        if not isinstance(t, int) or not isinstance(s, int):
-            raise ShapeError(f"a causal mask needs known lengths, got {t} and {s}")
-        logits = where(np.tri(t, s, dtype=np.bool_), logits, lowest)
+        seen = at_or_below(shape(query)[1], shape(key)[1])
+        logits = where(seen, logits, lowest)
     logits = logits if mask is None else where(mask, logits, lowest)
     return einsum("bnts,bsnh->btnh", softmax(logits), value)

@@ -69,6 +69,15 @@ from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
 from seqir.ops.random import RandomBits
 from seqir.ops.reduce import ArgReduce, Count, CumSum, Reduce
 from seqir.ops.resize import Resize, Upsample
+from seqir.ops.sizes import (
+    ExpandTo,
+    Fill,
+    Range,
+    ReshapeTo,
+    Sizes,
+    SliceAt,
+    UnsliceAt,
+)
 from seqir.ops.sort import TopK
 from seqir.ops.unary import Function, IsInf, IsNaN
 
@@ -123,6 +132,13 @@ ALL: tuple[type[Op], ...] = (
     ReshapeLike,
     SplitLike,
     Unslice,
+    Sizes,
+    ReshapeTo,
+    ExpandTo,
+    Fill,
+    Range,
+    SliceAt,
+    UnsliceAt,
     MatMul,
     Gemm,
     Einsum,

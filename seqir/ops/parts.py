@@ -8,22 +8,24 @@ from typing import Any
 
 import numpy as np
 
-from seqir import shapes
+from seqir import nest, shapes
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ops.apply import apply, coerce, common_dtype, rank_of, type_of_operand
 from seqir.ops.call import operation
+from seqir.ops.indexing import getitem, sliced
 from seqir.ops.movement import (
     Concat,
-    Expand,
     Pad,
     Slice,
     Tile,
+    broadcast_to,
     expand_dims,
     operand,
     reshape,
     shape,
     squeeze,
 )
+from seqir.ops.size import Size, is_size
 
 
 @operation
@@ -46,23 +48,28 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
 @operation
 def tile(x: Any, repeats: Any) -> Any:
     """X repeated whole. Source: ``keras.ops.tile``."""
-    counts = (repeats,) if isinstance(repeats, int) else tuple(repeats)
+    counts = (repeats,) if is_size(repeats) else tuple(repeats)
     rank = rank_of(x)
     if len(counts) > rank:
         x = expand_dims(x, tuple(range(len(counts) - rank)))
-    return apply(Tile((1,) * (rank - len(counts)) + counts), operand(x))
+    counts = (1,) * (rank - len(counts)) + counts
+    if not any(isinstance(n, Size) for n in counts):
+        return apply(Tile(tuple(map(int, counts))), operand(x))
+    sizes = shape(x)
+    wide = expand_dims(x, tuple(range(0, 2 * len(sizes), 2)))
+    wide = broadcast_to(wide, tuple(itertools.chain(*zip(counts, sizes, strict=True))))
+    return reshape(wide, [n * d for n, d in zip(counts, sizes, strict=True)])
 
 
 @operation
-def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
+def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
     """X with every element repeated in place. Source: ``keras.ops.repeat``."""
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     sizes = list(shape(x))
     axis = shapes.normalize_axis(axis, len(sizes))
-    times = [1] * (len(sizes) + 1)
-    times[axis + 1] = repeats
-    wide = apply(Expand(tuple(times)), expand_dims(x, axis + 1))
+    places = (*sizes[: axis + 1], repeats, *sizes[axis + 1 :])
+    wide = broadcast_to(expand_dims(x, axis + 1), places)
     sizes[axis] = sizes[axis] * repeats
     return reshape(wide, sizes)
 
@@ -71,15 +78,42 @@ def repeat(x: Any, repeats: int, axis: int | None = None) -> Any:
 def pad(
     x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None
 ) -> Any:
-    """X with elements added at its edges. Source: ``keras.ops.pad``."""
+    """X with elements added at its edges. Source: ``keras.ops.pad``.
+
+    Raises: ArgumentError for an unknown mode; ShapeError for a width that only the run
+        knows, in a mode other than constant.
+    """
     rank = rank_of(x)
     if mode not in ("constant", "reflect", "edge"):
         raise ArgumentError(
             f"pad knows the modes constant, reflect, edge, not {mode!r}"
         )
+    if any(isinstance(n, Size) for n in nest.flatten(pad_width)):
+        return _padded(x, pad_width, mode, constant_values or 0)
     width = np.broadcast_to(np.asarray(pad_width, int), (rank, 2))
     before, after = (tuple(int(v) for v in width[:, i]) for i in (0, 1))
     return apply(Pad(before, after, mode, float(constant_values or 0)), operand(x))
+
+
+def _padded(x: Any, pad_width: Any, mode: str, value: Any) -> Any:
+    """Padding by widths that only the run knows: constants joined to the edges."""
+    if mode != "constant":
+        raise ShapeError(f"pad of mode {mode!r} needs known widths, got {pad_width!r}")
+    from seqir.ops.create import full
+
+    width = [pad_width] if isinstance(pad_width, Size) else list(pad_width)
+    if not isinstance(width[0], tuple | list):
+        width = [width * (2 // len(width))]
+    pairs = width * rank_of(x) if len(width) == 1 else width
+    for axis, (before, after) in enumerate(pairs):
+        sizes = list(shape(x))
+        parts = [x]
+        for place, n in ((0, before), (2, after)):
+            if isinstance(n, Size) or n:
+                sizes[axis] = n
+                parts.insert(place, full(sizes, value, type_of_operand(x).dtype))
+        x = concatenate(parts, axis)
+    return x
 
 
 @operation
@@ -94,70 +128,38 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 @operation
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """X cut along an axis, into equal parts or at indices. Source: ``keras.ops``."""
+    """X cut along an axis, into equal parts or at indices. Source: ``keras.ops``.
+
+    Raises: ShapeError if the axis has no equal parts; where the run alone knows its
+        size, the run fails.
+    """
     axis = shapes.normalize_axis(axis, rank_of(x))
-    size = type_of_operand(x).shape[axis]
-    if isinstance(indices_or_sections, int):
-        n = indices_or_sections
-        if not isinstance(size, int) or size % n:
-            raise ShapeError(f"axis {axis} of size {size} has no {n} equal parts")
-        cuts = list(range(0, size + 1, size // n))
+    sizes = shape(x)
+    size = sizes[axis]
+    if not isinstance(indices_or_sections, int | np.integer):
+        cuts = [0, *indices_or_sections, None]
+    elif isinstance(size, Size):
+        n = int(indices_or_sections)
+        rows = reshape(x, (*sizes[:axis], n, size // n, *sizes[axis + 1 :]))
+        return [getitem(rows, (*(slice(None),) * axis, i)) for i in range(n)]
     else:
-        cuts = [0, *(int(i) for i in indices_or_sections), Slice.END]
-    return [
-        apply(Slice((axis,), (a,), (b,), (1,)), operand(x))
-        for a, b in itertools.pairwise(cuts)
-    ]
+        n = int(indices_or_sections)
+        if size % n:
+            raise ShapeError(f"axis {axis} of size {size} has no {n} equal parts")
+        cuts = [size // n * i for i in range(n + 1)]
+    return [sliced(x, axis, a, b) for a, b in itertools.pairwise(cuts)]
 
 
 @operation
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
-    """The slices of x along an axis. Source: ``keras.ops.unstack``."""
+    """The slices of x along an axis. Source: ``keras.ops.unstack``.
+
+    Raises: ShapeError if it is not known how many there are.
+    """
     size = num or type_of_operand(x).shape[axis]
+    if not isinstance(size, int):
+        raise ShapeError(
+            f"axis {axis} of {type_of_operand(x)} has an unknown number of slices: say "
+            "num="
+        )
     return [squeeze(part, axis) for part in split(x, size, axis)]
-
-
-@operation
-def getitem(x: Any, key: Any) -> Any:
-    """``x[key]`` for integers, slices, None, ``...`` and arrays of integers."""
-    keys = list(key) if isinstance(key, tuple) else [key]
-    rank = rank_of(x)
-    if any(k is Ellipsis for k in keys):
-        at = next(i for i, k in enumerate(keys) if k is Ellipsis)
-        used = sum(k is not None and k is not Ellipsis for k in keys)
-        keys[at : at + 1] = [slice(None)] * (rank - used)
-    cuts: list[tuple[int, int, int, int]] = []
-    dropped: list[int] = []
-    added: list[int] = []
-    axis = 0
-    for k in keys:
-        if k is None:
-            added.append(axis - len(dropped) + len(added))
-            continue
-        if axis >= rank:
-            raise ShapeError(f"too many indices for rank {rank}: {key!r}")
-        if isinstance(k, int | np.integer):
-            end = Slice.END if k == -1 else int(k) + 1
-            cuts.append((axis, int(k), end, 1))
-            dropped.append(axis)
-        elif isinstance(k, slice):
-            step = 1 if k.step is None else k.step
-            begin = (0 if step > 0 else -1) if k.start is None else k.start
-            end = (Slice.END if step > 0 else -Slice.END) if k.stop is None else k.stop
-            cuts.append((axis, begin, end, step))
-        else:
-            from seqir.ops.gather import take
-
-            if len(keys) > 1:
-                raise ArgumentError("index with one tensor at a time, or use ops.take")
-            return take(x, k, axis=0)
-        axis += 1
-    size = type_of_operand(x).shape
-    for a, begin, _, _ in cuts:
-        n = size[a]
-        if a in dropped and isinstance(n, int) and not -n <= begin < n:
-            raise ShapeError(f"index {begin} is out of range for axis {a} of size {n}")
-    cuts = [c for c in cuts if c[1:] != (0, Slice.END, 1)]
-    y = apply(Slice(*zip(*cuts, strict=True)), operand(x)) if cuts else x
-    y = squeeze(y, dropped) if dropped else y
-    return expand_dims(y, added) if added else y

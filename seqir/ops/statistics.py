@@ -12,7 +12,6 @@ from seqir.ops.apply import (
     floating,
     numeric,
     rank_of,
-    type_of_operand,
 )
 from seqir.ops.arith import (
     add,
@@ -99,13 +98,10 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The middle number, or the mean of the two. Source: ``keras.ops.median``."""
     x, axes, rank = floating(x), axes_of(x, axis), rank_of(x)
     kept = [i for i in range(rank) if i not in axes]
-    sizes = type_of_operand(x).shape
-    count = math.prod(d for i in axes if isinstance(d := sizes[i], int))
-    if not all(isinstance(sizes[i], int) for i in axes):
-        raise ArgumentError("median needs axes of known size")
     from seqir.ops.movement import shape, transpose
 
     own = shape(x)
+    count = math.prod(own[i] for i in axes)
     flat = reshape(transpose(x, (*kept, *axes)), (*(own[i] for i in kept), count))
     ordered = sort(flat, -1)
     low = getitem(ordered, (..., (count - 1) // 2))

@@ -141,7 +141,9 @@ class Taps:
             ends = tuple(
                 Slice.END if n == e else e for n, e in zip(whole, ends, strict=True)
             )
-            parts.append(apply(Slice(axes, place, ends, self.strides), padded))
+            parts.append(
+                apply(Slice(axes, place, ends, self.strides, inside=True), padded)
+            )
         return parts
 
     def columns(self, x: Any) -> list[Any]:
@@ -236,7 +238,8 @@ class Taps:
                 missing.append(0)
         axes = tuple(range(1, len(size) + 1))
         begins = tuple(p for p, _ in pads)
-        x = apply(Slice(axes, begins, tuple(ends), (1,) * len(size)), x)
+        ones = (1,) * len(size)
+        x = apply(Slice(axes, begins, tuple(ends), ones, inside=True), x)
         none = (0,) * (len(size) + 2)
         return apply(Pad(none, (0, *missing, 0)), x)
 

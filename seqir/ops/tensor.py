@@ -32,56 +32,6 @@ if TYPE_CHECKING:
     from seqir.ops.call import Call
 
 
-class Size:
-    """An unknown size under arithmetic: ``ops.shape(x)[0] * 2``."""
-
-    __slots__ = ("dim",)
-
-    def __init__(self, dim: shapes.Dim) -> None:
-        self.dim = dim
-
-    @staticmethod
-    def of(dim: shapes.Dim) -> Any:
-        """An int for a known size, a Size for an unknown one."""
-        return dim if isinstance(dim, int) else Size(dim)
-
-    def __add__(self, other: Any) -> Any:
-        return Size.of(shapes.add(self.dim, dim_of(other)))
-
-    def __sub__(self, other: Any) -> Any:
-        return Size.of(shapes.add(self.dim, shapes.mul(-1, dim_of(other))))
-
-    def __rsub__(self, other: Any) -> Any:
-        return Size.of(shapes.add(dim_of(other), shapes.mul(-1, self.dim)))
-
-    def __mul__(self, other: Any) -> Any:
-        return Size.of(shapes.mul(self.dim, dim_of(other)))
-
-    def __floordiv__(self, other: Any) -> Any:
-        return Size.of(shapes.floordiv(self.dim, dim_of(other)))
-
-    __radd__ = __add__
-    __rmul__ = __mul__
-
-    def __eq__(self, other: object) -> bool:
-        return isinstance(other, Size) and self.dim == other.dim
-
-    def __hash__(self) -> int:
-        return hash(self.dim)
-
-    def __repr__(self) -> str:
-        return f"<Size {self.dim}>"
-
-
-def dim_of(size: Any) -> shapes.Dim:
-    """The size as the IR has it: an int or a name."""
-    if isinstance(size, Size):
-        return size.dim
-    if isinstance(size, int | np.integer) and not isinstance(size, bool):
-        return int(size)
-    raise ShapeError(f"a size must be an integer, got {size!r}")
-
-
 if TYPE_CHECKING:
 
     class _Operators:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
-from seqir.errors import ShapeError
 from seqir.ir import Builder, Graph, Node, Value, replay
 from seqir.ops.movement import Reshape, Transpose, compose, reshape_op
 
@@ -41,7 +40,5 @@ def _merged(
     if isinstance(node.op, Transpose):
         assert isinstance(before.op, Transpose)
         return Transpose(compose(before.op.perm, node.op.perm)), x
-    try:
-        return reshape_op(x.type, list(node.result.type.shape)), x
-    except ShapeError:  # two unknown sizes moved: it takes both steps
-        return None
+    reshape = reshape_op(x.type, node.result.type.shape)
+    return None if reshape is None else (reshape, x)

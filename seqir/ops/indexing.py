@@ -1,0 +1,137 @@
+"""Indexing and slicing; ends and places may be known to the run only."""
+
+from __future__ import annotations
+
+from typing import Any
+
+import numpy as np
+
+from seqir import shapes
+from seqir.errors import ArgumentError, ShapeError
+from seqir.ops.apply import apply, as_array, rank_of, type_of_operand
+from seqir.ops.call import operation
+from seqir.ops.gather import take
+from seqir.ops.movement import Slice, expand_dims, operand, shape, squeeze
+from seqir.ops.size import Size, is_int, is_size, size_dim, unknown
+from seqir.ops.sizes import SliceAt, vector
+from seqir.ops.tensor import Tensor
+
+
+@operation
+def getitem(x: Any, key: Any) -> Any:
+    """``x[key]`` for integers, slices, None, ``...``, sizes and arrays of integers.
+
+    Raises: ShapeError if x has no such place; ArgumentError for more than one tensor,
+        and for a mask whose numbers only the run knows.
+    """
+    keys = _keys(key, rank_of(x))
+    at = [k for k in keys if k is not None]
+    if any(not isinstance(k, slice) and not is_size(k) for k in at):
+        return _looked_up(x, keys)
+    if len(at) > rank_of(x):
+        raise ShapeError(f"too many indices for rank {rank_of(x)}: {key!r}")
+    y = _cut(x, at)
+    dropped = [axis for axis, k in enumerate(at) if is_size(k)]
+    y = squeeze(y, dropped) if dropped else y
+    left = [k for k in keys if not is_size(k)]
+    added = [place for place, k in enumerate(left) if k is None]
+    return expand_dims(y, added) if added else y
+
+
+def _keys(key: Any, rank: int) -> list[Any]:
+    """One key for each axis, ``...`` written out, and None for each new axis."""
+    keys = list(key) if isinstance(key, tuple) else [key]
+    if any(k is Ellipsis for k in keys):
+        at = next(i for i, k in enumerate(keys) if k is Ellipsis)
+        used = sum(k is not None and k is not Ellipsis for k in keys)
+        keys[at : at + 1] = [slice(None)] * (rank - used)
+    return keys
+
+
+def _looked_up(x: Any, keys: list[Any]) -> Any:
+    """Slices of x at the places that one tensor names."""
+    if len(keys) > 1:
+        raise ArgumentError("index with one tensor at a time, or use ops.take")
+    (places,) = keys
+    if type_of_operand(places).dtype != "bool":
+        return take(x, places, axis=0)
+    if isinstance(places, Tensor):
+        raise ArgumentError(
+            "how many elements a mask picks is known when the model runs only: use "
+            "ops.where, which keeps the shape"
+        )
+    return take(x, np.flatnonzero(as_array(places)), axis=0)
+
+
+def _cut(x: Any, keys: list[Any]) -> Any:
+    """The slices of x, and a slice of one element for each integer."""
+    sizes = type_of_operand(x).shape
+    inside: list[tuple[int, ...]] = []
+    clipped: list[tuple[int, ...]] = []
+    for axis, (k, n) in enumerate(zip(keys, sizes, strict=False)):
+        if is_int(k):
+            if isinstance(n, int) and not -n <= k < n:
+                raise ShapeError(
+                    f"index {k} is out of range for axis {axis} of size {n}"
+                )
+            inside.append((axis, int(k), Slice.END if k == -1 else int(k) + 1, 1))
+        elif isinstance(k, slice) and _plain(k, n):
+            ends = _ends(k)
+            if ends != (0, Slice.END, 1):
+                (inside if isinstance(n, int) else clipped).append((axis, *ends))
+    unsure = any(not isinstance(sizes[axis], int) for axis, *_ in inside)
+    x = _sliced(_sliced(x, inside, inside=unsure), clipped)
+    for axis, (k, n) in enumerate(zip(keys, sizes, strict=False)):
+        if isinstance(k, slice) and not _plain(k, n):
+            x = sliced(x, axis, k.start, k.stop, k.step)
+        elif isinstance(k, Size):
+            x = take(x, expand_dims(k, 0), axis=axis)
+    return x
+
+
+def _sliced(x: Any, cuts: list[tuple[int, ...]], *, inside: bool = False) -> Any:
+    """x cut at places of axis, begin, end and step."""
+    if not cuts:
+        return x
+    axes, begins, ends, steps = zip(*cuts, strict=True)
+    return apply(Slice(axes, begins, ends, steps, inside), operand(x))
+
+
+def _plain(key: slice, size: shapes.Dim) -> bool:
+    """Whether `Slice` can do it: known ends, and a part backwards of a known size."""
+    if any(isinstance(end, Size) for end in (key.start, key.stop, key.step)):
+        return False
+    forwards = key.step is None or key.step > 0
+    return isinstance(size, int) or forwards or key.start is None is key.stop
+
+
+def _ends(key: slice) -> tuple[int, int, int]:
+    """Begin, end and step of a slice of known ends."""
+    step = 1 if key.step is None else int(key.step)
+    begin = (0 if step > 0 else -1) if key.start is None else int(key.start)
+    last = Slice.END if step > 0 else -Slice.END
+    return begin, last if key.stop is None else int(key.stop), step
+
+
+def sliced(x: Any, axis: int, begin: Any, end: Any, step: Any = None) -> Any:
+    """``x[begin:end:step]`` along an axis; the ends may be known to the run only.
+
+    Raises: ShapeError for a step that only the run knows.
+    """
+    if isinstance(step, Size):
+        raise ShapeError(f"the step of a slice must be known, got {step!r}")
+    key = slice(begin, end, step)
+    if _plain(key, type_of_operand(x).shape[axis]):
+        start, stop, by = _ends(key)
+        return apply(Slice((axis,), (start,), (stop,), (by,)), operand(x))
+    if step is not None and step < 0:  # place i of x is place -1 - i of x backwards
+        back = apply(Slice((axis,), (-1,), (-Slice.END,), (-1,)), operand(x))
+        begin, end = (None if e is None else -1 - e for e in (begin, end))
+        return sliced(back, axis, begin, end, -step)
+    size = shape(x)[axis]
+    start, stop = 0 if begin is None else begin, size if end is None else end
+    by = 1 if step is None else int(step)
+    length = shapes.sliced(size_dim(size), size_dim(start), size_dim(stop), by)
+    if length is None:
+        length = unknown("slice", x)
+    return apply(SliceAt(axis, by, length), operand(x), vector(start), vector(stop))
