@@ -81,6 +81,8 @@ class Op(ABC):
     """Elementwise, and no result falls when the first operand grows."""
     takes_maxima: ClassVar[bool] = False
     """Each result is the largest of some elements of one sample and channel."""
+    moves: ClassVar[bool] = False
+    """Each result element is an element of the first operand, perhaps rounded."""
     needs_room: ClassVar[bool] = False
     """`infer` refuses a first operand whose spatial axes are too small, which no
     runtime may be trusted to do: it is asked again about the sizes of each run."""
@@ -154,6 +156,13 @@ class Op(ABC):
         other one; channels lie on `axis` of `rank`. None if it is anything else.
         """
         return None
+
+    def row_counts(self, *operands: TensorType) -> tuple[int | None, ...]:
+        """For each operand that holds row numbers, how many rows there are.
+
+        Nothing is said of operands at the end that hold something else.
+        """
+        return ()
 
     @property
     def contracted_axis(self) -> int | None:

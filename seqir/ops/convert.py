@@ -32,6 +32,7 @@ class Cast(Elementwise):
     """
 
     name: ClassVar[str] = "cast"
+    moves: ClassVar[bool] = True
     kinds: ClassVar[str] = "any"
     to: str
 

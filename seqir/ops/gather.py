@@ -40,6 +40,9 @@ class Gather(Op):
     def lower(self, emit: Emit, node: Node, x: str, indices: str) -> tuple[str]:
         return (emit("Gather", x, indices, axis=self.axis),)
 
+    def row_counts(self, *operands: TensorType) -> tuple[int | None, ...]:
+        return None, _known(operands[0].shape[self.axis])
+
     def vjp(self, g: Any, y: Any, x: Any, indices: Any) -> tuple[Any, ...]:
         from seqir.ops.movement import expand_dims, moveaxis
 
@@ -75,6 +78,9 @@ class GatherElements(Op):
 
     def lower(self, emit: Emit, node: Node, x: str, indices: str) -> tuple[str]:
         return (emit("GatherElements", x, indices, axis=self.axis),)
+
+    def row_counts(self, *operands: TensorType) -> tuple[int | None, ...]:
+        return None, _known(operands[0].shape[self.axis])
 
     def vjp(self, g: Any, y: Any, x: Any, indices: Any) -> tuple[Any, ...]:
         axis = shapes.normalize_axis(self.axis, x.ndim)
@@ -147,6 +153,9 @@ class OneHot(Op):
         places = emit.constant(np.arange(self.depth, dtype=kind))
         same = emit("Equal", emit("Unsqueeze", indices, emit.ints(-1)), places)
         return (emit("Cast", same, to=ONNX_CODE[self.dtype]),)
+
+    def row_counts(self, *operands: TensorType) -> tuple[int | None, ...]:
+        return (self.depth,)
 
 
 @dataclass(frozen=True)
@@ -239,6 +248,10 @@ def int64(emit: Emit, value: Value, name: str) -> str:
     if value.type.dtype == "int64":
         return name
     return emit("Cast", name, to=ONNX_CODE["int64"])
+
+
+def _known(dim: shapes.Dim) -> int | None:
+    return dim if isinstance(dim, int) else None
 
 
 def check_indices(name: str, indices: TensorType) -> None:

@@ -40,6 +40,7 @@ class Transpose(Op):
     """y has x's axes in the order `perm`. Source: ONNX ``Transpose`` (opset 13)."""
 
     name: ClassVar[str] = "transpose"
+    moves: ClassVar[bool] = True
     perm: Perm
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
@@ -73,6 +74,7 @@ class Reshape(Op):
     """
 
     name: ClassVar[str] = "reshape"
+    moves: ClassVar[bool] = True
     shape: tuple[int, ...]
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
@@ -133,6 +135,7 @@ class ExpandDims(Op):
     """
 
     name: ClassVar[str] = "expand_dims"
+    moves: ClassVar[bool] = True
     axes: tuple[int, ...]
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
@@ -163,6 +166,7 @@ class Squeeze(Op):
     """y lacks the given axes, which have size 1. Source: ONNX ``Squeeze`` (13)."""
 
     name: ClassVar[str] = "squeeze"
+    moves: ClassVar[bool] = True
     axes: tuple[int, ...]
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
@@ -202,6 +206,7 @@ class Expand(Op):
     """
 
     name: ClassVar[str] = "expand"
+    moves: ClassVar[bool] = True
     shape: tuple[int, ...]
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
@@ -235,6 +240,7 @@ class Slice(Op):
     """
 
     name: ClassVar[str] = "slice"
+    moves: ClassVar[bool] = True
     axes: tuple[int, ...]
     begins: tuple[int, ...]
     ends: tuple[int, ...]
@@ -426,6 +432,7 @@ class Tile(Op):
     """y repeats x along every axis. Source: ONNX ``Tile`` (opset 13)."""
 
     name: ClassVar[str] = "tile"
+    moves: ClassVar[bool] = True
     repeats: tuple[int, ...]
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
