@@ -415,11 +415,14 @@ def _never_negative(dim: str) -> bool:
 
 
 def _bounded(poly: Mapping[_Monomial, int | Fraction]) -> bool:
-    """Whether a polynomial is never negative, as far as bounds of its atoms tell."""
+    """Whether a polynomial is never negative, as far as bounds of its atoms tell.
+
+    ``a + min(p, q)`` is not if neither ``a + p`` nor ``a + q`` is.
+    """
     for monomial, factor in poly.items():
         for atom in monomial:
             kind, _ = _open(atom)
-            if not kind or (factor > 0 and _positive(atom)):
+            if not kind or (factor > 0 and kind == "//" and _positive(atom)):
                 continue
             others = list(monomial)
             others.remove(atom)
@@ -427,10 +430,9 @@ def _bounded(poly: Mapping[_Monomial, int | Fraction]) -> bool:
                 return False
             rest = {m: Fraction(f) for m, f in poly.items() if m != monomial}
             term = {tuple(others): Fraction(factor)}
-            return any(
-                _bounded(_added(rest, term, bound))
-                for bound in _bounds(atom, upper=factor < 0)
-            )
+            bounds = _bounds(atom, upper=factor < 0)
+            found = [_bounded(_added(rest, term, bound)) for bound in bounds]
+            return bool(found) and (any if factor < 0 else all)(found)
     return all(factor >= 0 for factor in poly.values())
 
 
@@ -441,12 +443,11 @@ def _positive(atom: str) -> bool:
 
 
 def _bounds(atom: str, *, upper: bool) -> Iterator[_Bound]:
-    """Polynomials that an atom never exceeds, or never falls below."""
+    """Polynomials that an atom never exceeds; or one of which it never falls below."""
     kind, parts = _open(atom)
     a, b = (_parse(_read(part)) for part in parts)
     if kind == "min":
-        if upper:
-            yield from ({m: Fraction(f) for m, f in p.items()} for p in (a, b))
+        yield from ({m: Fraction(f) for m, f in p.items()} for p in (a, b))
     elif set(b) == {()} and b[()] > 0:  # a // b is at most a/b, less than 1 below it
         low = {} if upper else {(): b[()] - 1}
         yield {m: Fraction(f, b[()]) for m, f in _sum(a, low, -1).items()}

@@ -388,6 +388,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "unstack": [case(x(3, 4)), case(x(5, 3), axis=1), case(x(5, 3), 3, -1)],
     "getitem": [],
+    "nonzero": [case(flag(3, 4)), case(i(5, 2, low=-1, high=1)), case(x(4))],
     "sort": [case(x(5, 4)), case(x(4, 3), axis=0), case(i(5, 4, dtype="uint8"))],
     "argsort": [case(x(5, 4)), case(x(4, 3), axis=0)],
     "top_k": [
@@ -773,8 +774,8 @@ ORACLES: dict[str, Callable[..., Any]] = {
 UNTRACED = {"convert_to_numpy", "array", "dtype", "is_tensor", "ndim", "shape", "size"}
 """Functions whose result is no tensor."""
 
-NEEDS_SIZES = {"roll", "diag", "slice", "median"}
-"""Functions that need the size of an axis which the cases leave open."""
+COUNTED_BY_THE_RUN = {"nonzero"}
+"""Functions whose results have a size that depends on numbers."""
 
 BAD_CALLS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("where", (flag(3),), "where needs both choices"),

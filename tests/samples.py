@@ -88,6 +88,7 @@ from seqir.ops.resize import Resize, Upsample
 from seqir.ops.sizes import (
     ExpandTo,
     Fill,
+    NonZero,
     Range,
     ReshapeTo,
     Sizes,
@@ -438,6 +439,8 @@ def sized() -> Iterator[Sample]:
     yield Sample(Fill((2,), 1, "bool"), (n(2),))
     for size in (4, 0):
         yield Sample(Range(size), (n(size),))
+    yield Sample(NonZero(2), (x(2, 3, dtype="bool", values=(0, 1, 0, 0, 0, 1)),))
+    yield Sample(NonZero(0), (x(4, dtype="bool", values=(0, 0, 0, 0)),))
     for op, begin, end in (
         (SliceAt(1, 1, 3), 2, 5),
         (SliceAt(1, 1, 2), -3, -1),
@@ -749,6 +752,8 @@ def bad() -> Iterator[BadSample]:
     yield BadSample(Sizes(("m",), (("n", 0, 0),)), (f(3),), "no axis has the size m")
     yield BadSample(Range("n"), (f(2),), "range needs int64 sizes, got f32[2]", **kind)
     yield BadSample(Range("n"), (two,), "range needs 1 sizes, got i64[2]")
+    yield BadSample(NonZero("n"), (f(2),), "nonzero takes truth values", **kind)
+    yield BadSample(NonZero("n"), (f(dtype="bool"),), "a tensor with axes, got b1[]")
     yield BadSample(ReshapeTo(("n", 3)), (f("n", 4), two), "cannot be reshaped to")
     yield BadSample(ExpandTo(("n", 1)), (f(2, 3), two), "does not broadcast to")
     undo_at = UnsliceAt(0, 1, "n//2")

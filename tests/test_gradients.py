@@ -25,8 +25,8 @@ ort = pytest.importorskip("onnxruntime")
 
 WITHOUT = {
     "And", "ArgReduce", "Constant", "Equal", "Fill", "FloorDiv", "IsInf", "IsNaN",
-    "Less", "Range", "Sizes",
-    "LessEqual", "Mod", "Not", "OneHot", "Or", "RandomBits", "Xor",
+    "Less", "LessEqual", "Mod", "NonZero", "Not", "OneHot", "Or", "RandomBits", "Range",
+    "Sizes", "Xor",
 }  # fmt: skip
 """Operators of integers and truth values: no cotangent ever reaches them."""
 

@@ -117,7 +117,8 @@ def test_what_is_seen_never_to_be_negative_is_not(e: Expression) -> None:
 
 
 def test_sizes_of_parts_are_seen_not_to_be_negative() -> None:
-    for size in ("n - n//2", "n - n//2 - n//3", "n - min(2, n)", "b*(n//3)", "2*n"):
+    parts = ("n - n//2", "n - n//2 - n//3", "n - min(2, n)", "b*(n//3)", "2*n")
+    for size in (*parts, "min(n, n//2 + 1) - n//2", "n - 2*(n//2)"):
         assert shapes.never_negative(size), size
     for size in ("n - 1", "-n", "n - b", "(n - 9)//2"):
         assert not shapes.never_negative(size), size

@@ -288,6 +288,23 @@ CASES: dict[str, tuple[Function, Function]] = {
         lambda x: ops.scatter(np.array([[0]]), x[:1, :, 0], (n(x), t(x))),
         lambda x: np.where(np.arange(len(x))[:, None] == 0, x[0, :, 0], 0),
     ),
+    "places of what is not 0": (
+        lambda x: ops.stack(ops.nonzero(ops.relu(x)), 1),
+        lambda x: np.argwhere(x > 0).astype("i4"),
+    ),
+    "picked by a mask": (lambda x: x[x > 0], lambda x: x[x > 0]),
+    "rows picked by a mask": (
+        lambda x: x[ops.greater(ops.sum(x, (1, 2)), 0)],
+        lambda x: x[x.sum((1, 2)) > 0],
+    ),
+    "zeros of a computed size": (
+        lambda x: ops.zeros((ops.count_nonzero(x > 0), t(x))),
+        lambda x: np.zeros(((x > 0).sum(), x.shape[1]), "f4"),
+    ),
+    "an end that is computed": (
+        lambda x: x[:, : ops.argmax(x[0, :, 0]) + 1],
+        lambda x: x[:, : np.argmax(x[0, :, 0]) + 1],
+    ),
     "larger sizes of two": (
         lambda x: ops.zeros((ops.maximum(t(x), 4), ops.minimum(n(x), t(x)))),
         lambda x: np.zeros((max(x.shape[1], 4), min(x.shape[:2])), "f4"),

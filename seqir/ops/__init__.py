@@ -125,6 +125,7 @@ from seqir.ops.create import (
     zeros,
 )
 from seqir.ops.gather import one_hot, scatter, scatter_update, take, take_along_axis
+from seqir.ops.indexing import getitem, nonzero
 from seqir.ops.like import expand_like
 from seqir.ops.linalg import dot, einsum, inner, matmul, outer, tensordot, vdot
 from seqir.ops.matrices import cross, diag, diagonal, kron, trace, tril, triu
@@ -153,7 +154,6 @@ from seqir.ops.operators import ALL
 from seqir.ops.parts import (
     concatenate,
     flip,
-    getitem,
     pad,
     repeat,
     split,
@@ -406,6 +406,7 @@ __all__ = [
     "nanvar",
     "ndim",
     "negative",
+    "nonzero",
     "norm",
     "normalize",
     "not_equal",

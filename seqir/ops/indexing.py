@@ -8,21 +8,28 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ops.apply import apply, as_array, rank_of, type_of_operand
+from seqir.ops.apply import apply, as_array, coerce, rank_of, type_of_operand
+from seqir.ops.arith import not_equal
 from seqir.ops.call import operation
-from seqir.ops.gather import take
-from seqir.ops.movement import Slice, expand_dims, operand, shape, squeeze
+from seqir.ops.gather import GatherND, take
+from seqir.ops.movement import (
+    Slice,
+    expand_dims,
+    operand,
+    shape,
+    squeeze,
+    transpose,
+)
 from seqir.ops.size import Size, is_int, is_size, size_dim, unknown
-from seqir.ops.sizes import SliceAt, vector
+from seqir.ops.sizes import NonZero, SliceAt, vector
 from seqir.ops.tensor import Tensor
 
 
 @operation
 def getitem(x: Any, key: Any) -> Any:
-    """``x[key]`` for integers, slices, None, ``...``, sizes and arrays of integers.
+    """``x[key]`` for integers, slices, None, ``...``, sizes, indices and masks.
 
-    Raises: ShapeError if x has no such place; ArgumentError for more than one tensor,
-        and for a mask whose numbers only the run knows.
+    Raises: ShapeError if x has no such place; ArgumentError for more than one tensor.
     """
     keys = _keys(key, rank_of(x))
     at = [k for k in keys if k is not None]
@@ -49,18 +56,31 @@ def _keys(key: Any, rank: int) -> list[Any]:
 
 
 def _looked_up(x: Any, keys: list[Any]) -> Any:
-    """Slices of x at the places that one tensor names."""
+    """The elements of x at the places that one tensor names, or where it is true."""
     if len(keys) > 1:
         raise ArgumentError("index with one tensor at a time, or use ops.take")
-    (places,) = keys
-    if type_of_operand(places).dtype != "bool":
-        return take(x, places, axis=0)
-    if isinstance(places, Tensor):
-        raise ArgumentError(
-            "how many elements a mask picks is known when the model runs only: use "
-            "ops.where, which keeps the shape"
-        )
-    return take(x, np.flatnonzero(as_array(places)), axis=0)
+    (key,) = keys
+    mask = type_of_operand(key)
+    if mask.dtype != "bool":
+        return take(x, key, axis=0)
+    sizes = type_of_operand(x).shape
+    if not mask.rank or not shapes.agree(mask.shape, sizes[: mask.rank]):
+        raise ShapeError(f"a mask {mask} does not fit {type_of_operand(x)}")
+    if not isinstance(key, Tensor):
+        return apply(GatherND(), operand(x), np.argwhere(as_array(key)))
+    places = apply(NonZero(unknown("nonzero", key)), key)
+    return apply(GatherND(), operand(x), transpose(places))
+
+
+@operation
+def nonzero(x: Any) -> tuple[Any, ...]:
+    """Places (int32) of what is not 0, along each axis. Source: ``keras.ops.nonzero``.
+
+    The run finds out how many there are.
+    """
+    truth = x if type_of_operand(x).dtype == "bool" else not_equal(x, 0)
+    places = apply(NonZero(unknown("nonzero", truth)), operand(truth))
+    return tuple(coerce(getitem(places, i), "int32") for i in range(rank_of(x)))
 
 
 def _cut(x: Any, keys: list[Any]) -> Any:
@@ -99,7 +119,7 @@ def _sliced(x: Any, cuts: list[tuple[int, ...]], *, inside: bool = False) -> Any
 
 def _plain(key: slice, size: shapes.Dim) -> bool:
     """Whether `Slice` can do it: known ends, and a part backwards of a known size."""
-    if any(isinstance(end, Size) for end in (key.start, key.stop, key.step)):
+    if any(isinstance(end, Tensor) for end in (key.start, key.stop, key.step)):
         return False
     forwards = key.step is None or key.step > 0
     return isinstance(size, int) or forwards or key.start is None is key.stop
@@ -118,7 +138,7 @@ def sliced(x: Any, axis: int, begin: Any, end: Any, step: Any = None) -> Any:
 
     Raises: ShapeError for a step that only the run knows.
     """
-    if isinstance(step, Size):
+    if isinstance(step, Tensor):
         raise ShapeError(f"the step of a slice must be known, got {step!r}")
     key = slice(begin, end, step)
     if _plain(key, type_of_operand(x).shape[axis]):
@@ -131,7 +151,9 @@ def sliced(x: Any, axis: int, begin: Any, end: Any, step: Any = None) -> Any:
     size = shape(x)[axis]
     start, stop = 0 if begin is None else begin, size if end is None else end
     by = 1 if step is None else int(step)
-    length = shapes.sliced(size_dim(size), size_dim(start), size_dim(stop), by)
+    length = None
+    if is_size(start) and is_size(stop):
+        length = shapes.sliced(size_dim(size), size_dim(start), size_dim(stop), by)
     if length is None:
         length = unknown("slice", x)
     return apply(SliceAt(axis, by, length), operand(x), vector(start), vector(stop))

@@ -72,6 +72,7 @@ from seqir.ops.resize import Resize, Upsample
 from seqir.ops.sizes import (
     ExpandTo,
     Fill,
+    NonZero,
     Range,
     ReshapeTo,
     Sizes,
@@ -136,6 +137,7 @@ ALL: tuple[type[Op], ...] = (
     ReshapeTo,
     ExpandTo,
     Fill,
+    NonZero,
     Range,
     SliceAt,
     UnsliceAt,

@@ -7,7 +7,7 @@ from typing import Any, NoReturn
 
 import numpy as np
 
-from seqir import shapes
+from seqir import dtypes, shapes
 from seqir.errors import ShapeError
 from seqir.ir import current_builder
 from seqir.ops.tensor import KerasTensor, Tensor, Traced
@@ -174,6 +174,11 @@ def is_size(x: Any) -> bool:
     return isinstance(x, Size | int | np.integer)
 
 
+def is_number(x: Tensor) -> bool:
+    """Whether a tensor is one integer."""
+    return x.type.rank == 0 and dtypes.is_integer(x.dtype)
+
+
 def is_int(x: Any) -> bool:
     """Whether x is an integer that Python knows."""
     return isinstance(x, int | np.integer)
@@ -190,14 +195,16 @@ def size_formula(size: Any) -> shapes.Dim:
 
 
 def dim_of(size: Any) -> shapes.Dim:
-    """The size as the IR has it: an int or a name.
+    """The size as the IR has it: an int or a name, a new one for a computed number.
 
-    Raises: ShapeError for anything but an integer or a `Size`.
+    Raises: ShapeError for anything but an integer, a `Size` or a traced integer.
     """
     if isinstance(size, Size):
         return size.dim
     if isinstance(size, int | np.integer) and not isinstance(size, bool):
         return int(size)
+    if isinstance(size, Traced) and is_number(size):
+        return size.builder.unknown("size")
     if size is None:
         raise ShapeError("a size that is not known yet is ops.shape(x)[i], not None")
     raise ShapeError(f"a size must be an integer, got {size!r}")
@@ -216,8 +223,7 @@ def maximum_size(a: Any, b: Any) -> Any:
 def unknown(name: str, x: Any) -> str:
     """A name that no size of x's graph has, for one that only the run knows."""
     b = x.builder if isinstance(x, Traced) else current_builder()
-    assert b is not None, "sizes are unknown inside of graphs only"
-    return b.unknown(name)
+    return name if b is None else b.unknown(name)
 
 
 def _kept(x: Any) -> Any:

@@ -19,7 +19,8 @@ from seqir import dtypes, shapes
 from seqir.errors import DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
 from seqir.ops.apply import apply, coerce
-from seqir.ops.size import Size, size_formula
+from seqir.ops.size import Size, is_size, size_formula
+from seqir.ops.tensor import Tensor
 from seqir.tensortype import TensorType
 
 
@@ -356,6 +357,32 @@ class UnsliceAt(Op):
         return apply(self.slice, g, begin, end), None, None, None
 
 
+@dataclass(frozen=True)
+class NonZero(Op):
+    """The places where x is true, in row-major order; the run finds out how many.
+
+    Shapes: x[*size], bool -> y[rank of x, size], int64.
+    Raises: DTypeError if x is not bool, ShapeError if it has no axis.
+    Source: ONNX ``NonZero`` (opset 13).
+    """
+
+    name: ClassVar[str] = "nonzero"
+    size: shapes.Dim
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        if x.dtype != "bool":
+            raise DTypeError(f"nonzero takes truth values, got {x}")
+        if not x.rank:
+            raise ShapeError(f"nonzero takes a tensor with axes, got {x}")
+        return (TensorType("int64", (x.rank, self.size)),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.array(np.nonzero(x), np.int64),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        return (emit("NonZero", x),)
+
+
 def check_sizes(name: str, sizes: TensorType, count: int) -> None:
     """Check the operand that says what sizes are.
 
@@ -368,7 +395,17 @@ def check_sizes(name: str, sizes: TensorType, count: int) -> None:
 
 
 def vector(*sizes: Any) -> Any:
-    """Sizes and integers as an int64 vector; a constant if all are integers."""
+    """Sizes, integers and computed ones as an int64 vector; constant if all are."""
+    if any(isinstance(size, Tensor) and not isinstance(size, Size) for size in sizes):
+        from seqir.ops.movement import Concat, ExpandDims
+
+        parts = (
+            vector(size)
+            if is_size(size)
+            else apply(ExpandDims((0,)), coerce(size, "int64"))
+            for size in sizes
+        )
+        return apply(Concat(0), *parts)
     if not any(isinstance(size, Size) for size in sizes):
         return np.array(sizes, np.int64)
     tensors: dict[int, Any] = {}
