@@ -9,11 +9,15 @@ import pytest
 import seqir
 
 ROOT = Path(seqir.__file__).parent
+ALSO = ("tensorfile.py", "files.py", "model/saving.py", "model/weights.py")
 READERS = sorted(
     path
     for room in ("formats", "datasets", "downloads")
     for path in (ROOT / room).rglob("*.py")
-) + [ROOT / name for name in ("tensorfile.py", "files.py", "model/saving.py")]
+) + [
+    ROOT / name
+    for name in ("tensorfile.py", "files.py", "model/saving.py", "model/weights.py")
+]
 
 MODULES = {
     "pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle",

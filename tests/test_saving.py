@@ -782,6 +782,7 @@ def test_layers_by_name(tmp_path: Path) -> None:
     )
     other.load_weights(tmp_path / "m.h5", by_name=True)
     same_weights(other.layers[1], model.layers[0])
+    model.save_weights(tmp_path / "m.weights.h5")
     with pytest.raises(ArgumentError, match=r"by_name=True is for the older .h5 files"):
         other.load_weights(tmp_path / "m.weights.h5", by_name=True)
     with pytest.raises(ShapeError, match=r"has 2 layers with weights .*the file 3"):

@@ -20,7 +20,7 @@ from seqir.errors import (
 from seqir.files import open_file, staged
 from seqir.formats import jsontext
 from seqir.formats.hdf5 import create_hdf5, open_hdf5
-from seqir.formats.tree import Place, places
+from seqir.formats.tree import Place, left, places
 from seqir.formats.weights import Shards, group_of, write_variable
 from seqir.layers import Layer
 from seqir.ops.tensor import Variable
@@ -37,6 +37,7 @@ def write_shards(
     model: Layer,
     optimizer: Optimizer | None,
     max_shard_size: float,
+    skip: Iterable[Layer] = (),
 ) -> None:
     """Write files of at most `max_shard_size` GiB, and a ``.json`` of what is where.
 
@@ -52,7 +53,7 @@ def write_shards(
     with contextlib.ExitStack() as undo:
         with staged(path) as scratch:
             with _Writer(scratch.parent, stem, max_shard_size * GIB) as writer:
-                for place in places(model, optimizer):
+                for place in left(places(model, optimizer), skip):
                     for index, variable in enumerate(place.variables):
                         writer.add(place, index, variable)
             names = _free_names(scratch.parent, target.parent, stem)

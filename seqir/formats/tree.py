@@ -8,7 +8,7 @@ object that is found twice is kept at its first path.
 from __future__ import annotations
 
 from collections import Counter
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
@@ -36,8 +36,13 @@ class Place:
     """An object that may have variables, and the path it is kept at."""
 
     path: str
-    name: str
+    thing: Layer | Optimizer
     variables: tuple[Variable, ...]
+
+    @property
+    def name(self) -> str:
+        """The name of the object."""
+        return self.thing.name
 
     @property
     def group(self) -> str:
@@ -60,11 +65,21 @@ def places(
     return found
 
 
+def left(found: Iterable[Place], skip: Iterable[Layer]) -> list[Place]:
+    """Places without those of some layers, and of all layers inside of them."""
+    gone = {
+        id(inner)
+        for layer in skip
+        for inner in layer._walk()  # pyright: ignore[reportPrivateUsage]
+    }
+    return [place for place in found if id(place.thing) not in gone]
+
+
 def _places(thing: Any, path: str, seen: set[int], recount: bool) -> Iterator[Place]:
     if id(thing) in seen:
         return
     seen.add(id(thing))
-    yield Place(path, thing.name, tuple(_own_variables(thing)))
+    yield Place(path, thing, tuple(_own_variables(thing)))
     for name, child in _children(thing):
         inner = f"{path}/{name}" if path else name
         if isinstance(child, Layer | Optimizer):

@@ -13,7 +13,7 @@ from seqir.errors import (
 from seqir.formats import paths
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
-from seqir.formats.tree import OPTIMIZER, VARIABLES, Place, places
+from seqir.formats.tree import OPTIMIZER, VARIABLES, Place, left, places
 from seqir.layers import Layer
 from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
@@ -30,11 +30,14 @@ _TRAINING: Final = (f"{OPTIMIZER}/", "metrics/")
 
 
 def write(
-    path: str | os.PathLike[str], model: Layer, optimizer: Optimizer | None = None
+    path: str | os.PathLike[str],
+    model: Layer,
+    optimizer: Optimizer | None = None,
+    skip: Iterable[Layer] = (),
 ) -> None:
     """Write weights and the optimizer's state; `path` is written in place."""
     with create_hdf5(path) as file:
-        for place in places(model, optimizer):
+        for place in left(places(model, optimizer), skip):
             _write_place(file, place, place.variables)
 
 
@@ -125,11 +128,15 @@ def open_weights(
 
 
 def fit(
-    shards: Shards, fitting: Fitting, model: Layer, optimizer: Optimizer | None = None
+    shards: Shards,
+    fitting: Fitting,
+    model: Layer,
+    optimizer: Optimizer | None = None,
+    skip: Iterable[Layer] = (),
 ) -> None:
     """Read all weights; `fitting` keeps them until they are known to fit."""
     wanted = _places_in(shards, model)
-    for place in wanted:
+    for place in left(wanted, skip):
         found = shards.count(place.group)
         if place.variables and not found:
             fitting.refuse(f"{place.name!r} is not there, it would be {place.group!r}")

@@ -356,28 +356,30 @@ class Model(Trainer):
         filepath: str | PathLike[str],
         overwrite: bool = True,
         max_shard_size: float | None = None,
+        objects_to_skip: Iterable[Layer] | None = None,
     ) -> None:
         """Write all weights to one file, or in shards, whole or not at all.
 
-        See `seqir.model.saving.save_weights` for the kinds of files.
+        See `seqir.model.weights.save_weights` for the kinds of files.
         """
-        from seqir.model.saving import save_weights
+        from seqir.model.weights import save_weights
 
-        save_weights(self, filepath, overwrite, max_shard_size)
+        save_weights(self, filepath, overwrite, max_shard_size, objects_to_skip)
 
     def load_weights(
         self,
         filepath: str | PathLike[str],
         skip_mismatch: bool = False,
         by_name: bool = False,
+        objects_to_skip: Iterable[Layer] | None = None,
     ) -> None:
         """Read all weights from a file; all of them are replaced, or none.
 
-        See `seqir.model.saving.load_weights` for the kinds of files.
+        See `seqir.model.weights.load_weights` for the kinds of files.
         """
-        from seqir.model.saving import load_weights
+        from seqir.model.weights import load_weights
 
-        load_weights(self, filepath, skip_mismatch, by_name)
+        load_weights(self, filepath, skip_mismatch, by_name, objects_to_skip)
 
     def to_json(self, **json_kwargs: Any) -> str:
         """The architecture as JSON text, for `seqir.models.model_from_json`."""

@@ -2,49 +2,35 @@
 
 from __future__ import annotations
 
-import contextlib
 import datetime
 import functools
 import json
 import os
 import warnings
-from collections.abc import Generator, Mapping
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
 from seqir.errors import (
-    ArgumentError,
     CorruptFileError,
-    ExportError,
-    NotBuiltError,
     UnsupportedError,
 )
 from seqir.files import staged
-from seqir.formats import archive, jsontext, legacy, shards, weights
+from seqir.formats import archive, jsontext, kinds, legacy, weights
 from seqir.formats.budget import check_calls
 from seqir.formats.entries import modern, older, release_of
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
+from seqir.formats.kinds import CONFIG, HDF5, METADATA, WEIGHTS
 from seqir.formats.objects import Decoder, json_value
 from seqir.formats.training import compile_arguments, compile_config
 from seqir.layers.scope import without_values
 from seqir.model.base import Model
 from seqir.model.configuration import decoder_for, entry
-from seqir.train.weights import load_weights as load_safetensors
-from seqir.train.weights import save_weights as save_safetensors
+from seqir.model.weights import target, weights_in
 
 KERAS_VERSION: Final = "3.15.1"
 """The release of Keras whose files are written: what a reader has to understand."""
-CONFIG, METADATA, WEIGHTS = "config.json", "metadata.json", "model.weights.h5"
-HDF5: Final = (".h5", ".hdf5")
-
-_FOREIGN: Final = {
-    (".pt", ".pth", ".bin", ".ckpt"): "PyTorch's files hold pickled Python objects",
-    (".pkl", ".pickle", ".joblib"): "pickled objects run code when they are read",
-    (".pb", ".tf"): "a SavedModel is read by TensorFlow alone",
-    (".tflite", ".ort"): "it is a compiled model and no longer has layers",
-    (".onnx",): "an ONNX graph has operators and no Keras layers",
-}
 
 
 # Whole models.
@@ -65,7 +51,7 @@ def save_model(
     Source: Keras 3 ``keras.saving.save_model``.
     """
     model.require_built("weights to save")
-    path = _target(filepath, overwrite)
+    path = target(filepath, overwrite)
     suffix = path.suffix.lower()
     if suffix not in (".keras", *HDF5):
         raise UnsupportedError(
@@ -118,10 +104,10 @@ def load_model(
     """
     del safe_mode
     path = Path(filepath).expanduser()
-    suffix = path.suffix.lower()
-    read = _load_keras if suffix == ".keras" else _load_hdf5
-    if suffix not in (".keras", *HDF5):
-        raise UnsupportedError(_no_model_in(path))
+    kind = kinds.kind_of(path)
+    if kind is None:
+        raise UnsupportedError(kinds.no_model_in(path))
+    read = _load_keras if kind == "archive" else _load_hdf5
     return read(path, custom_objects, compile)
 
 
@@ -135,7 +121,7 @@ def _load_keras(path: Path, custom: Any, compile: bool) -> Any:
         if compile:
             _compile(model, config.get("compile_config"), decoder)
         fitting = Fitting(path.name)
-        with _weights_in(found, path) as kept:
+        with weights_in(found, path) as kept:
             weights.fit(kept, fitting, model, model.optimizer)
             if model.optimizer is not None and not weights.has_state(kept):
                 warnings.warn(
@@ -230,111 +216,6 @@ def _version_in(found: archive.Archive, path: Path) -> Any:
     return metadata.get("keras_version") if isinstance(metadata, dict) else None
 
 
-def _weights_in(found: archive.Archive, path: Path) -> Any:
-    return weights.open_weights(found.stream(WEIGHTS), f"{WEIGHTS} in {path.name}")
-
-
-# Weights.
-
-
-def save_weights(
-    model: Model,
-    filepath: str | os.PathLike[str],
-    overwrite: bool = True,
-    max_shard_size: float | None = None,
-) -> None:
-    """Write weights: ``.weights.h5``, ``.weights.json`` (in shards), ``.safetensors``.
-
-    Keras's two kinds also hold the state of the optimizer.
-
-    Units: `max_shard_size`: GiB, 5 for shards unless given.
-    Raises: NotBuiltError before the model is built, UnsupportedError for another
-        kind of file, ExportError if it cannot be written.
-    Source: Keras 3 ``keras.Model.save_weights``.
-    """
-    model.require_built("weights to save")
-    path = _target(filepath, overwrite)
-    name = path.name.lower()
-    if name.endswith(".safetensors"):
-        save_safetensors(model, path)
-    elif name.endswith(".weights.json"):
-        size = 5.0 if max_shard_size is None else max_shard_size
-        shards.write_shards(path, model, model.optimizer, size)
-    elif name.endswith(".weights.h5"):
-        with staged(path) as scratch:
-            weights.write(scratch, model, model.optimizer)
-    else:
-        raise UnsupportedError(
-            f"cannot save weights as {str(filepath)!r}: the name must end in "
-            ".weights.h5, .weights.json (shards) or .safetensors"
-        )
-
-
-def load_weights(
-    model: Model,
-    filepath: str | os.PathLike[str],
-    skip_mismatch: bool = False,
-    by_name: bool = False,
-) -> None:
-    """Read weights from any file that has some; all of them are replaced, or none.
-
-    Layers of file and model belong together by place and class in Keras 3's files, by
-    order in the older ones; `by_name` (for the older ones): those of equal name alone.
-    `skip_mismatch` leaves out, with a warning, what does not fit.
-
-    Raises: ShapeError for weights that do not fit, LoadError for a file that is
-        missing, CorruptFileError or UnsafeFileError for a bad one, UnsupportedError
-        for another kind of file.
-    Source: Keras 3 ``keras.Model.load_weights``.
-    """
-    path = Path(filepath).expanduser()
-    name = path.name.lower()
-    if not model.built:
-        raise NotBuiltError(
-            f"model {model.name!r} is not built yet and has no weights to load: call "
-            "it on an array, call build(input_shape), or start it with an Input"
-        )
-    older = name.endswith(HDF5) and not name.endswith(".weights.h5")
-    if by_name and not older:
-        raise ArgumentError(
-            "by_name=True is for the older .h5 files, where layers have names; in "
-            f"{path.name} they are found by their place"
-        )
-    if name.endswith(".safetensors"):
-        load_safetensors(model, path)
-        return
-    fitting = Fitting(path.name, skip_mismatch=skip_mismatch)
-    if older:
-        with open_hdf5(path) as reader:
-            if legacy.is_legacy(reader):
-                legacy.fit(reader, fitting, model, by_name=by_name)
-            else:
-                weights.fit(weights.Shards({"": reader}), fitting, model)
-            fitting.finish()
-        return
-    with _kept(path) as kept:
-        weights.fit(kept, fitting, model, model.optimizer)
-        fitting.finish()
-
-
-def _kept(path: Path) -> Any:
-    """The weights in a file of the present format, opened in a with statement."""
-    name = path.name.lower()
-    if name.endswith(".weights.json"):
-        return shards.open_shards(path)
-    if name.endswith(HDF5):
-        return weights.open_weights(path)
-    if name.endswith(".keras"):
-        return _kept_in_archive(path)
-    raise UnsupportedError(_no_model_in(path))
-
-
-@contextlib.contextmanager
-def _kept_in_archive(path: Path) -> Generator[weights.Shards]:
-    with archive.open_archive(path) as found, _weights_in(found, path) as kept:
-        yield kept
-
-
 # Architectures.
 
 
@@ -378,22 +259,3 @@ def _json_attribute(reader: H5Reader, name: str, path: Path) -> Any:
     if not isinstance(text, str):
         raise CorruptFileError(f"{name} in {path.name} is no text")
     return jsontext.parse(text, f"{name} in {path.name}")
-
-
-def _target(filepath: str | os.PathLike[str], overwrite: bool) -> Path:
-    path = Path(filepath).expanduser()
-    if not overwrite and path.exists():
-        raise ExportError(f"{path} is there already, and overwrite=False")
-    return path
-
-
-def _no_model_in(path: Path) -> str:
-    suffix = path.suffix.lower()
-    why = next((w for s, w in _FOREIGN.items() if suffix in s), None)
-    if why is None and path.is_dir():
-        why = "it is a folder: a SavedModel or an Orbax checkpoint is not read"
-    return (
-        f"{path.name} is not read{': ' + why if why else ''}. seqir reads Keras's "
-        ".keras, .h5, .weights.h5 and .weights.json, and .safetensors: save the model "
-        "as one of these"
-    )

@@ -35,11 +35,20 @@ def save_weights(model: Trainer, path: str | os.PathLike[str]) -> None:
 
 def load_weights(model: Trainer, path: str | os.PathLike[str]) -> None:
     """Read the weights; all of them are replaced, or none."""
+    assign(f"{path}", model.weights, [*stored(path).values()])
+
+
+def stored(path: str | os.PathLike[str]) -> dict[str, Array]:
+    """The weights in a file by their names, in order.
+
+    Raises: LoadError if it holds something else, CorruptFileError if it is damaged.
+    """
     check_suffix(path)
     arrays, note = tensorfile.read(path)
     if note.get("kind") != KIND:
         raise LoadError(f"{path} holds a {note.get('kind')}, not weights")
-    assign(f"{path}", model.weights, in_order(f"{path}", arrays, note.get("order")))
+    order: Any = note.get("order")
+    return dict(zip(order, in_order(f"{path}", arrays, order), strict=True))
 
 
 def in_order(source: str, arrays: Mapping[str, Array], order: Any) -> list[Array]:
