@@ -14,6 +14,7 @@ from keras import layers as keras_layers
 import seqir
 from seqir import layers, naming
 from seqir.errors import ArgumentError, NotBuiltError
+from seqir.layers.scope import without_values
 from seqir.model.summary import summary_of
 
 BOTH = {"keras": (keras, keras_layers), "seqir": (seqir, layers)}
@@ -150,8 +151,11 @@ def printed(library, build, **options):
     return pages[0]
 
 
-@pytest.mark.parametrize("options", OPTIONS, ids=str)
-@pytest.mark.parametrize("build", MODELS, ids=lambda b: b.__name__)
+CASES = [(b, o) for b in MODELS for o in OPTIONS]
+CASES.remove((branches, {"line_length": 41}))  # where Keras cuts a number
+
+
+@pytest.mark.parametrize(("build", "options"), CASES, ids=str)
 def test_boxes_are_those_of_keras(build, options):
     assert printed("seqir", build, **options) == printed("keras", build, **options)
 
@@ -315,11 +319,98 @@ def test_costs_of_the_guide():
     #  5; +2*2; +2*2; then windows of 3 at distance 6, ...
     assert fields[:3] == [(5, 5), (9, 9), (13, 13)]
     assert fields[3:6] == [(25, 25), (37, 37), (49, 49)]
-    assert fields[6:] == [(85, 85), (121, 121), (139, 139), None, None]
+    assert fields[6:9] == [(85, 85), (121, 121), (139, 139)]
+    assert fields[9:] == [(250, 250), (250, 250)]  # pooled over the whole image
     text = printed("seqir", guide, show_cost=True, line_length=124)
     assert "36.3 M" in text
     assert "139x139" in text
     assert re.search(r"Multiply-accumulates: [\d,]+\n", text)
+
+
+@pytest.mark.parametrize("keepdims", [False, True])
+@pytest.mark.parametrize("rank", [1, 2, 3])
+@pytest.mark.parametrize("kind", ["Average", "Max"])
+def test_the_field_of_a_global_pooling_is_the_image(kind, rank, keepdims):
+    pool = getattr(layers, f"Global{kind}Pooling{rank}D")(keepdims=keepdims)
+    conv = getattr(layers, f"Conv{rank}D")(4, 3)
+    size = (9, 8, 7)[:rank]
+    model = seqir.Sequential([seqir.Input((*size, 2)), conv, pool, layers.Dense(3)])
+    fields = [r.receptive_field for r in summary_of(model, show_cost=True).rows]
+    assert fields == [(3,) * rank, size, size]
+    free = seqir.Sequential([seqir.Input((*[None] * rank, 2)), layers.ReLU(), pool])
+    assert summary_of(free, show_cost=True).rows[1].receptive_field is None
+
+
+def large(k, nn):
+    """Counts of up to 13 places, and names of up to 40."""
+    return k.Sequential(
+        [
+            k.Input((224, 224, 3)),
+            nn.Conv2D(64, 7, strides=2, name="first_convolution_of_the_whole_model_a"),
+            nn.BatchNormalization(name="first_normalization_of_the_whole_model"),
+            nn.Conv2D(2048, 3, name="second_convolution_of_the_whole_model"),
+            nn.GlobalAveragePooling2D(name="pooling_behind_all_convolutions"),
+            nn.Dense(1_000_000, name="classifier_of_a_million_words"),
+        ],
+        name="large",
+    )
+
+
+def wired(k, nn):
+    """Layers with long names in a graph."""
+    x = k.Input((32, 32, 3), name="an_image_that_has_a_very_long_name_indeed")
+    y = nn.Conv2D(2048, 3, name="stage_1_block_1_convolution_a")(x)
+    z = nn.Conv2D(2048, 3, name="stage_1_block_1_convolution_b")(x)
+    y = nn.Add(name="stage_1_block_1_sum_of_both")([y, z])
+    return k.Model(x, nn.Conv2D(9999, 3, name="stage_2")(y), name="wired")
+
+
+@pytest.mark.parametrize("columns", ["40", "60", "80", "100", "120"])
+@pytest.mark.parametrize("style", ["rich", "plain"])
+@pytest.mark.parametrize("build", [large, wired, guide, branches, frozen])
+@pytest.mark.parametrize(
+    "options",
+    [{}, {"show_cost": True}, {"show_cost": True, "show_trainable": True}],
+    ids=str,
+)
+def test_numbers_are_never_cut(build, options, style, columns, monkeypatch):
+    monkeypatch.setenv("COLUMNS", columns)
+    with without_values():
+        naming.reset()
+        model = build(seqir, layers)
+        summary = summary_of(model, **options)
+        pages = []
+        model.summary(style=style, print_fn=pages.append, **options)
+    text = pages[0]
+    for row in summary.rows:
+        shown = [f"{row.params:,}" if style == "rich" else str(row.params)]
+        if options:
+            shown.append("x".join(map(str, row.receptive_field or "-")))
+        for number in shown:
+            assert re.search(rf"(?<![\w,.]){number}(?![\w,…])", text), number
+        for size in row.output_shape:
+            assert re.search(rf"\b{size}\b", text)
+    if not summary.is_chain and options:  # its own layout, with the places of calls
+        places = sum(len(row.connected_to) for row in summary.rows)
+        assert text.count("[0][0]") == places
+
+
+def test_heads_stand_in_the_first_line_and_the_table_fits(monkeypatch):
+    monkeypatch.setenv("COLUMNS", "80")
+    with without_values():
+        lines = printed("seqir", large, show_cost=True).splitlines()
+    assert [h.strip() for h in lines[2].strip("┃").split("┃")] == [
+        "Layer", "Output Shape", "Param #", "MACs", "Activation", "Field",
+    ]  # fmt: skip
+    assert max(map(len, lines)) <= 80
+    assert "│ 2,049,000,000 │ 2.05 G │    3.81 MB │ 224x224 │" in "\n".join(lines)
+
+
+def test_a_table_may_be_wider_than_the_terminal():
+    with without_values():
+        lines = printed("seqir", large, line_length=30, show_cost=True).splitlines()
+    assert 30 < max(map(len, lines)) < 80
+    assert any("2,049,000,000 │ 2.05 G" in line for line in lines)
 
 
 def test_fields_survive_what_keeps_positions():

@@ -138,8 +138,12 @@ class Costs:
     def _step(self, call: Any, path: str, seen: list[Field | None]) -> Field | None:
         """The field of a layer's output, given those of its inputs."""
         known = [f for f in seen if f]
+        if _pools_all(call.target):
+            return self._whole
         if not known or len(known) < len(seen):
             return None
+        if any(f == self._whole for f in known):
+            return self._whole
         if len({tuple(jump for _, jump in f) for f in known}) > 1:
             return None
         field = tuple(max(axis) for axis in zip(*known, strict=True))
@@ -150,6 +154,16 @@ class Costs:
                 for (size, jump), (k, s, d) in zip(field, windows, strict=True)
             )
         return field if self._keeps_positions(call.target, path) else None
+
+    @cached_property
+    def _whole(self) -> Field | None:
+        """The field of what sees all positions: the image, if its size is known."""
+        shapes = {t.shape[1:-1] for t in self._model.inputs if t.ndim > 2}
+        if config.image_data_format() == "channels_first":
+            shapes = {t.shape[2:] for t in self._model.inputs if t.ndim > 2}
+        sizes = shapes.pop() if len(shapes) == 1 else ()
+        # No second position is anywhere: nothing lies between two of them.
+        return tuple((d, 0) for d in sizes if d) if all(sizes) and sizes else None
 
     def _keeps_positions(self, layer: Any, path: str) -> bool:
         """Whether each output position depends on the same input position alone."""
@@ -183,6 +197,11 @@ def _windows(layer: Any) -> list[tuple[int, int, int]] | None:
         return None
     dilation = getattr(layer, "dilation_rate", (1,) * len(kernel))
     return list(zip(kernel, strides, dilation, strict=True))
+
+
+def _pools_all(layer: Any) -> bool:
+    """Whether a layer makes one number of all positions of each channel."""
+    return hasattr(layer, "keepdims") and hasattr(layer, "data_format")
 
 
 def _pads_only(layer: Any) -> bool:

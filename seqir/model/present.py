@@ -46,36 +46,40 @@ def default_length(summary: Summary, style: str) -> int:
 def columns_of(
     summary: Summary, style: str, line_length: int, positions: Sequence[float] | None
 ) -> list[Column]:
-    """The columns of a table.
+    """The columns of a table; where they end is only moved if nobody has said where.
 
     Raises: ArgumentError for positions that are not one for each column.
     """
-    heads: list[tuple[str, Any]] = [
-        ("Layer (type)", "left"),
-        ("Output Shape", "left"),
-        ("Param #", "right" if style == "rich" else "left"),
+    rich = style == "rich"
+    # Keras cuts the places of calls; its tables have no costs.
+    names = "nothing" if rich and not summary.show_cost else "numbers"
+    heads: list[tuple[str, Any, Any]] = [
+        ("Layer (type)", "left", names),
+        ("Output Shape", "left", "words" if rich else "cells"),
+        ("Param #", "right" if rich else "left", "cells"),
     ]
     if not summary.is_chain:
-        heads.append(("Connected to", "left"))
+        heads.append(("Connected to", "left", names))
     ends = list(positions or _ENDS[style][0 if summary.is_chain else 1])
     if len(ends) != len(heads):
         raise ArgumentError(
             f"positions needs {len(heads)} numbers, one for each of the columns "
-            f"{', '.join(name for name, _ in heads)}; got {positions}"
+            f"{', '.join(name for name, *_ in heads)}; got {positions}"
         )
     whole = 1.0 if ends[-1] <= 1 else float(line_length)
     if summary.show_trainable:
         ends = [end * 0.90 for end in ends] + [whole]
-        heads.append(("Trainable", "center"))
+        heads.append(("Trainable", "center", "cells"))
     if summary.show_cost:
         left = (line_length - _COST_WIDTH) / line_length
         ends = [end * left for end in ends]
         for name, width in _COST:
             ends.append(ends[-1] + width * whole / line_length)
-            heads.append((name, "right"))
+            heads.append((name, "right", "cells"))
         ends[-1] = whole
     return [
-        Column(name, side, end) for (name, side), end in zip(heads, ends, strict=True)
+        Column(name, side, end, "nothing" if positions else whole)
+        for (name, side, whole), end in zip(heads, ends, strict=True)
     ]
 
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from dataclasses import dataclass
+from itertools import zip_longest
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqir.errors import ArgumentError
@@ -20,6 +21,7 @@ if TYPE_CHECKING:
 Part = tuple[str, Any]
 Cell = list[Part]
 Justify = Literal["left", "center", "right"]
+Whole = Literal["cells", "words", "numbers", "nothing"]
 
 BOLD, NUMBER, UNKNOWN, CLASS = "bold", "color(34)", "color(45)", "color(33)"
 YES, NO = "bold color(34)", "bold color(9)"
@@ -32,6 +34,9 @@ class Column:
     header: str
     justify: Justify
     end: float
+    whole: Whole = "cells"
+    """What is not cut: cells, their words (a cell may have several lines), numbers
+    behind names, or nothing."""
 
 
 def text_of(cell: Iterable[Part]) -> str:
@@ -65,14 +70,20 @@ def boxed(
 
     heavy = boxes.HEAVY_HEAD.substitute(console.options, safe=True)
     box = boxes.ASCII if ascii_only else heavy
-    widths = _widths(columns, line_length)
-    wrap = _wrapper(console)
+    rows = [*rows]
+    given: list[int] = []
+    if any(c.whole == "nothing" for c in columns):  # a table that Keras has, too
+        given = [w - 2 for w in _widths(columns, line_length)]
+    inner = _roomy(columns, rows, given, line_length - 3 * len(columns) - 1, "words")
+    widths = [w + 2 for w in inner]
+    wrap = _wrapper(console, shortening=inner != given)
     heads = [
-        wrap([(c.header, BOLD)], w - 2, c.justify)
-        for c, w in zip(columns, widths, strict=True)
+        wrap([(c.header, BOLD)], w, c.justify)
+        for c, w in zip(columns, inner, strict=True)
     ]
-    height = max(map(len, heads))
-    heads = [[[]] * (height - len(h)) + h for h in heads]
+    if inner == given:  # Keras's heads stand at the bottom
+        height = max(map(len, heads))
+        heads = [[[]] * (height - len(h)) + h for h in heads]
     yield [(box.get_top(widths), "")]
     yield from _row(heads, widths, box.head_left, box.head_vertical, box.head_right)
     yield [(box.get_row(widths, "head"), "")]
@@ -138,7 +149,85 @@ def _widths(columns: Sequence[Column], line_length: int) -> list[int]:
     return widths
 
 
-def _wrapper(console: Console) -> Callable[[Cell, int, Justify], list[Cell]]:
+def _roomy(
+    columns: Sequence[Column],
+    rows: Sequence[Sequence[Cell]],
+    widths: list[int],
+    room: int,
+    heads: Literal["words", "cells"],
+) -> list[int]:
+    """The widths, if nothing is cut that must not be; others for this room, if it is.
+
+    Then each column gets what it needs, which may be more than there is room for. What
+    is left goes to the heads, to shapes, and to names at last.
+    """
+    least = [
+        max((_need(row[i], c.whole) for row in rows), default=0)
+        for i, c in enumerate(columns)
+    ]
+    checked = zip(columns, widths, least, strict=False)
+    if widths and all(w >= n or c.whole == "nothing" for c, w, n in checked):
+        return widths
+    whole = [len(c.header) for c in columns]
+    words = [max(map(len, c.header.split())) for c in columns]
+    found = [*map(max, least, words if heads == "words" else whole)]
+    by_rank = sorted(
+        range(len(columns)), key=lambda i: columns[i].whole in ("numbers", "nothing")
+    )
+    longest = [
+        max(max((len(text_of(row[i])) for row in rows), default=0), whole[i])
+        for i in range(len(columns))
+    ]
+    for wanted in (whole, longest):
+        for i in by_rank:
+            spare = max(0, room - sum(found))
+            found[i] += min(spare, max(0, wanted[i] - found[i]))
+    return found
+
+
+def _need(cell: Cell, whole: Whole) -> int:
+    """Places that a cell needs for what must not be cut in it."""
+    if whole == "cells":
+        return len(text_of(cell))
+    if whole == "words":
+        return max(map(len, text_of(cell).split()), default=0)
+    return max((_end_of(word) for word in _words(cell)), default=0)
+
+
+def _words(cell: Cell) -> list[Cell]:
+    """The words of a cell, their spaces left out."""
+    words: list[Cell] = [[]]
+    for text, style in cell:
+        for i, piece in enumerate(text.split(" ")):
+            if i:
+                words.append([])
+            if piece:
+                words[-1].append((piece, style))
+    return [word for word in words if word]
+
+
+def _end_of(word: Cell) -> int:
+    """Places that a word needs if its name is shortened to one sign: ``…[0][0]``."""
+    numbered = any(style == NUMBER for _, style in word)
+    return len(text_of(word)) - len(word[0][0]) + 2 if numbered else 0
+
+
+def _shortened(cell: Cell, width: int) -> Cell:
+    """The cell with too long names before numbers cut, so that these are shown."""
+    parts: Cell = []
+    for i, word in enumerate(_words(cell)):
+        excess = len(text_of(word)) - width
+        (name, style), *rest = word
+        if excess > 0 and any(s == NUMBER for _, s in rest):
+            # The bracket in front of the number stays.
+            name = f"{name[: max(0, len(name) - excess - 2)]}…{name[-1]}"
+        parts += [(" ", ""), (name, style), *rest] if i else [(name, style), *rest]
+    return parts
+
+
+def _wrapper(
+    console: Console, *, shortening: bool
+) -> Callable[[Cell, int, Justify], list[Cell]]:
     """A function from a cell to its lines; what fits is not worth rich's wrapping."""
     from rich.cells import cell_len
     from rich.text import Text
@@ -150,7 +239,7 @@ def _wrapper(console: Console) -> Callable[[Cell, int, Justify], list[Cell]]:
             if free >= 0:
                 before = {"left": 0, "center": free // 2, "right": free}[justify]
                 return [[(" " * before, ""), *cell, (" " * (free - before), "")]]
-        whole = Text.assemble(*cell)
+        whole = Text.assemble(*(_shortened(cell, width) if shortening else cell))
         lines = whole.wrap(console, width, justify=justify, overflow="ellipsis")
         for line in lines:
             line.pad_right(width - line.cell_len)
@@ -168,25 +257,37 @@ def ruled(
     columns: Sequence[Column], rows: Iterable[Sequence[Cell]], line_length: int
 ) -> Iterator[str]:
     """Lines of the table that Keras 2 printed: what is too long is cut off."""
+    rows = [*rows]
     ends = column_ends(columns, line_length)
+    given = [b - a - 1 for a, b in zip([0, *ends], ends, strict=False)]
+    given[-1] += 1
+    widths = _roomy(columns, rows, given, line_length - len(columns) + 1, "cells")
+    if widths != given:
+        line_length = sum(widths) + len(widths) - 1
     yield "_" * line_length
-    yield _ruled_row([c.header for c in columns], ends)
+    yield _ruled_row([c.header for c in columns], widths)
     yield "=" * line_length
     first = True
     for row in rows:
         if not first:
             yield "_" * line_length
         first = False
-        yield _ruled_row([text_of(cell) for cell in row], ends)
+        lines = [_lines(c, w) for c, w in zip(row, widths, strict=True)]
+        for line in zip_longest(*lines, fillvalue=""):
+            yield _ruled_row(list(line), widths)
     yield "=" * line_length
 
 
-def _ruled_row(cells: list[str], ends: list[int]) -> str:
-    line = ""
-    for i, (cell, end) in enumerate(zip(cells, ends, strict=True)):
-        line = f"{line[:-1]} {cell}" if i else cell
-        line = line[:end].ljust(end)
-    return line.rstrip()
+def _lines(cell: Cell, width: int) -> list[str]:
+    """The text of a cell; a line for each layer that it names, if one is too short."""
+    words = [text_of(_shortened(word, width)) for word in _words(cell)]
+    several = len(text_of(cell)) > width and any(map(_end_of, _words(cell)[1:]))
+    return words if several else [text_of(_shortened(cell, width))]
+
+
+def _ruled_row(cells: list[str], widths: list[int]) -> str:
+    pairs = zip(cells, widths, strict=True)
+    return " ".join(cell[:width].ljust(width) for cell, width in pairs).rstrip()
 
 
 _CSS = """
