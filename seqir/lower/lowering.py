@@ -11,6 +11,7 @@ from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Array, Graph, Value
 from seqir.lower import opsets
 from seqir.lower.emit import Emitter, OnnxNode
+from seqir.lower.kernels import compute_wide
 from seqir.tensortype import TensorType
 
 
@@ -49,7 +50,8 @@ def lower(
     Raises: ArgumentError for an unknown opset or metadata that is not text,
         GraphError if an input and an output share a name.
     """
-    emit = Emitter(opsets.resolve(opset))
+    opset = opsets.resolve(opset)
+    graph, emit = compute_wide(graph, opset), Emitter(opset)
     names: dict[Value, str] = {}
     inputs = {**graph.inputs, **graph.params}
     for name, value in inputs.items():

@@ -460,7 +460,7 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None)
 
     if not is_floating(x):
         return x
-    limits = np.finfo(dtypes.to_numpy(common_dtype(x)))
+    limits = dtypes.finfo(common_dtype(x))
     high = float(limits.max) if posinf is None else posinf
     low = float(limits.min) if neginf is None else neginf
     x = where(isnan(x), nan, x)

@@ -11,7 +11,7 @@ import numpy as np
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply, type_of_operand
+from seqir.ops.apply import apply, products, type_of_operand
 from seqir.ops.elementwise import check_kind
 from seqir.ops.linalg import matmul, rescaled
 from seqir.ops.movement import reshape, transpose
@@ -79,7 +79,7 @@ class Conv(Op):
         patches = patches.reshape(n, self.groups, -1, *patches.shape[2:])
         w = w.reshape(self.groups, -1, *w.shape[1:])
         o, k = "pqr"[:rank], "uvw"[:rank]
-        y = np.einsum(f"ngc{o}{k},gmc{k}->ngm{o}", patches, w, optimize=True)
+        y = products(f"ngc{o}{k},gmc{k}->ngm{o}", patches, w)
         y = y.reshape(n, -1, *out).astype(x.dtype, copy=False)
         return (y if b is None else y + b.reshape(-1, *(1,) * rank),)
 

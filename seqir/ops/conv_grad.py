@@ -6,12 +6,10 @@ import math
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
-import numpy as np
-
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply, type_of_operand
+from seqir.ops.apply import apply, products, type_of_operand
 from seqir.ops.conv import Conv, check_operands, static, taps_first
 from seqir.ops.linalg import Gemm, matmul
 from seqir.ops.movement import Concat, moveaxis, reshape, squeeze, transpose
@@ -54,7 +52,7 @@ class ConvKernelGrad(Op):
         patches = patches.reshape(n, groups, -1, *patches.shape[2:])
         g = g.reshape(n, groups, -1, *g.shape[2:])
         o, k = "pqr"[:rank], "uvw"[:rank]
-        dw = np.einsum(f"ngc{o}{k},ngm{o}->gmc{k}", patches, g, optimize=True)
+        dw = products(f"ngc{o}{k},ngm{o}->gmc{k}", patches, g)
         return (dw.reshape(self.kernel_shape).astype(x.dtype, copy=False),)
 
     def lower(self, emit: Emit, node: Node, x: str, g: str) -> tuple[str]:

@@ -15,6 +15,7 @@ from seqir.ops.apply import (
     apply,
     coerce,
     common_dtype,
+    products,
     rank_of,
     type_of_operand,
     wide,
@@ -206,7 +207,7 @@ class Einsum(Op):
         return (operands[0].with_shape(tuple(sizes[letter] for letter in output)),)
 
     def evaluate(self, *operands: Array) -> tuple[Array]:
-        y = np.einsum(self.equation, *operands, optimize=True)
+        y = products(self.equation, *operands)
         return (np.asarray(y.astype(operands[0].dtype, copy=False), order="C"),)
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
@@ -334,11 +335,36 @@ def vdot(x1: Any, x2: Any) -> Any:
 def einsum(subscripts: str, *operands: Any) -> Any:
     """Sums of products by an equation. Source: ``keras.ops.einsum``."""
     equation = _spelled_out(subscripts, [rank_of(x) for x in operands])
-    dtype = common_dtype(*operands)
-    small = all(type_of_operand(x).dtype == "int8" for x in operands)
+    equation, *factors = _without_ones(equation, *operands)
+    dtype = common_dtype(*factors)
+    small = all(type_of_operand(x).dtype == "int8" for x in factors)
     inner = wide(dtype)
-    y = apply(Einsum(equation), *(coerce(x, inner) for x in operands))
+    y = apply(Einsum(equation), *(coerce(x, inner) for x in factors))
     return coerce(y, "int32" if small else dtype)
+
+
+def _without_ones(equation: str, *operands: Any) -> tuple[Any, ...]:
+    """The equation and operands without axes of 1 that meet larger ones."""
+    from seqir.ops.movement import squeeze
+
+    inputs, output = equation.split("->")
+    terms = inputs.split(",")
+    sizes: dict[str, set[shapes.Dim]] = {}
+    for term, x in zip(terms, operands, strict=True):
+        for letter, d in zip(term, type_of_operand(x).shape, strict=True):
+            sizes.setdefault(letter, set()).add(d)
+    left: list[Any] = []
+    for i, x in enumerate(operands):
+        ones = [
+            axis
+            for axis, (c, d) in enumerate(
+                zip(terms[i], type_of_operand(x).shape, strict=True)
+            )
+            if d == 1 and sizes[c] != {1}
+        ]
+        terms[i] = "".join(c for axis, c in enumerate(terms[i]) if axis not in ones)
+        left.append(squeeze(x, ones) if ones else x)
+    return f"{','.join(terms)}->{output}", *left
 
 
 def _spelled_out(subscripts: str, ranks: list[int]) -> str:

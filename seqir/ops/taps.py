@@ -17,7 +17,7 @@ from numpy.lib.stride_tricks import sliding_window_view
 
 from seqir import shapes
 from seqir.ir import Array, Emit
-from seqir.ops.apply import apply, type_of_operand
+from seqir.ops.apply import apply, products, type_of_operand
 from seqir.ops.convert import known_shape, zeros_like
 from seqir.ops.gather import Gather
 from seqir.ops.movement import Concat, Pad, Slice, moveaxis, reshape, shape
@@ -344,7 +344,7 @@ def tap_parts(g: Array, w: Array, groups: int) -> Array:
     o, k = "pqr"[:rank], "uvw"[:rank]
     g = g.reshape(g.shape[0], groups, -1, *g.shape[2:])
     w = w.reshape(groups, -1, *w.shape[1:])
-    parts = np.einsum(f"ngm{o},gmc{k}->ngc{o}{k}", g, w, optimize=True)
+    parts = products(f"ngm{o},gmc{k}->ngc{o}{k}", g, w)
     return parts.reshape(g.shape[0], -1, *parts.shape[3:])
 
 
