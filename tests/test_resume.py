@@ -238,7 +238,10 @@ def test_a_loss_that_is_no_number_stops_before_a_checkpoint(tmp_path: Path) -> N
     y = y.copy()
     y[:] = np.where(np.arange(64)[:, None] == 40, np.nan, y)
     kept = {p.name: p.read_bytes() for p in tmp_path.glob("step-*")}
-    with pytest.raises(NonFiniteLossError, match="y of that batch has 1 NaN") as caught:
+    with (
+        pytest.raises(NonFiniteLossError, match="y of that batch has 1 NaN") as caught,
+        pytest.warns(UserWarning, match="shuffle was True, is False; the data are ot"),
+    ):
         model.fit(x, y, batch_size=16, epochs=9, verbose=0, resume=tmp_path,
                   shuffle=False)  # fmt: skip
     assert (caught.value.step, caught.value.batch) == (6, 2)

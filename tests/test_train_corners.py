@@ -377,10 +377,6 @@ def test_compiling_waits_for_the_end_of_fit() -> None:
 
 def test_a_checkpoint_of_another_compile_is_refused(tmp_path: Path) -> None:
     linear(metrics=["mae"]).fit(X, SUMS, verbose=0, resume=tmp_path)
-    with pytest.raises(
-        LoadError, match=r"its metrics are not those of model .* has 4 ar"
-    ):
-        linear().fit(X, SUMS, epochs=2, verbose=0, resume=tmp_path)
     averaged = seqir.optimizers.SGD(0.01, use_ema=True)
     with pytest.raises(LoadError, match="compiled in another way; its optimizer are"):
         linear(optimizer=averaged, metrics=["mae"]).fit(

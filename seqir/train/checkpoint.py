@@ -33,6 +33,8 @@ from seqir.errors import (
 from seqir.files import try_lock
 from seqir.ir import Array
 from seqir.ops.tensor import Variable, assign_all
+from seqir.train import settings
+from seqir.train.settings import Settings
 from seqir.train.weights import check_fit, check_suffix, in_order, keys_of
 from seqir.version import VERSION
 
@@ -83,6 +85,7 @@ class Run(Protocol):
     """A `fit` that is under way."""
 
     position: Position
+    settings: Settings | None
 
     def notes(self) -> Notes:
         """What its callbacks know now."""
@@ -127,6 +130,7 @@ def save_checkpoint(model: Trainer, path: str | os.PathLike[str]) -> None:
         "fits": compiled.fits,
         "position": asdict(position),
         "callbacks": notes.states,
+        "settings": run.settings if run else None,
         "versions": _versions(),
     }
     tensorfile.write(path, arrays, note)
@@ -198,11 +202,14 @@ def take_over(
             f"or losses are not those of model {model.name!r}"
         )
     compiled = model.compiled
+    run, before = compiled.run, note.get("settings")
+    position = Position(**{f.name: note["position"][f.name] for f in fields(Position)})
+    now = run.settings if run is not None else None
     if not compiled.optimizer.built and model.trainable_weights:
         compiled.optimizer.build(list(model.trainable_weights))
     parts = _parts(model)
-    if not parts["metrics"]:
-        parts.pop("metrics")  # no batch has been seen: they start anew
+    if not parts["metrics"] or (run is not None and not position.batch):
+        parts.pop("metrics")  # they start anew
     pairs: list[tuple[Variable, Array]] = []
     for part, variables in parts.items():
         order = note["order"]
@@ -217,15 +224,37 @@ def take_over(
             ) from error
         pairs += zip(variables, values, strict=True)
     notes = _notes(path, arrays, note)
-    position = {f.name: note["position"][f.name] for f in fields(Position)}
-    if compiled.run is not None:
-        compiled.run.check(notes)
-        compiled.run.take_over(Position(**position), notes)
+    if before and now:
+        pairs = _without_new_rates(path, model, before, now, position, pairs)
+    if run is not None:
+        run.check(notes)
+        run.take_over(position, notes)
     # Nothing can fail any more.
     assign_all([v for v, _ in pairs], (value for _, value in pairs))
     compiled.seed = note["seed"]
     compiled.steps = note["steps"]
     compiled.fits = note["fits"]
+
+
+def _without_new_rates(
+    path: str | os.PathLike[str],
+    model: Trainer,
+    before: Settings,
+    now: Settings,
+    position: Position,
+    pairs: list[tuple[Variable, Array]],
+) -> list[tuple[Variable, Array]]:
+    """The pairs without learning rates that `compile` was given anew.
+
+    Raises: LoadError for settings that must not change.
+    """
+    rates = settings.rates(model)
+    saved = {variable: float(value) for variable, value in pairs if variable in rates}
+    anew = settings.compare(
+        path, before, now, [saved[r] for r in rates], inside=bool(position.batch)
+    )
+    stay = {rate for rate, new in zip(rates, anew, strict=True) if new}
+    return [(variable, value) for variable, value in pairs if variable not in stay]
 
 
 def _notes(

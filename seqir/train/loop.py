@@ -21,6 +21,7 @@ from seqir.train.feeds import Feeder
 from seqir.train.frozen import FrozenFeeder, require_arrays
 from seqir.train.interrupts import Interrupts, listening
 from seqir.train.options import FitOptions
+from seqir.train.settings import Settings, describe
 
 if TYPE_CHECKING:
     from seqir.callbacks import CallbackList, History
@@ -85,6 +86,7 @@ class _Fit:
         self.callbacks: CallbackList
         self._known: Notes | None = None
         self.on_nan = options.on_nan
+        self.settings: Settings | None = None
         self._reported: dict[str, Any] = {}
         """What the last epoch has reported."""
 
@@ -113,6 +115,8 @@ class _Fit:
         )
         if self.on_nan == "raise" and any(c.handles_nan for c in callbacks.callbacks):
             self.on_nan = "ignore"
+        if self.store is not None or any(c.saves_state for c in callbacks.callbacks):
+            self.settings = describe(model, batches, options.shuffle)
         model.stop_training = False
         around, model.compiled.run = model.compiled.run, self
         try:

@@ -88,6 +88,11 @@ class Objective:
         return [v for metric in self.metrics for v in metric.variables]
 
     @property
+    def losses(self) -> list[Any]:
+        """The loss of each output, None where there is none; empty before `build`."""
+        return list(self._losses or ())
+
+    @property
     def built(self) -> bool:
         """Whether losses and metrics have been made."""
         return self._losses is not None
