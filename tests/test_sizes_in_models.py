@@ -338,6 +338,16 @@ def test_a_size_of_many_readers_is_read_once() -> None:
     assert sum(node.op.name == "sizes" for node in optimized.nodes) == 1
 
 
+def test_a_file_reads_and_computes_each_size_once(tmp_path: Path) -> None:
+    x = seqir.Input((None, 4))
+    n, t = ops.shape(x)[:2]
+    rows = ops.reshape(ops.relu(ops.reshape(x, (n * t, 4))), (n * t, 2, 2))
+    model = seqir.Model(x, [rows, ops.zeros((n * t, 3)), ops.ones((t,))])
+    nodes = model.export(tmp_path / "m.onnx").nodes
+    assert nodes["Shape"] == 2
+    assert nodes["Mul"] == 1
+
+
 @pytest.mark.parametrize("name", corpus.MODELS)
 def test_models_of_known_sizes_compute_none(name: str) -> None:
     graph, variables = corpus.MODELS[name]().trace_graph()

@@ -36,6 +36,10 @@ class Emit(Protocol):
         """Add one node; the name of its (first) result."""
         ...
 
+    def once(self, onnx_op: str, *inputs: str, **attributes: Any) -> str:
+        """The result of such a node; it is added if there is none yet."""
+        ...
+
     def many(
         self, onnx_op: str, *inputs: str, outputs: int, **attributes: Any
     ) -> tuple[str, ...]:

@@ -33,11 +33,18 @@ class Emitter:
     source: str = ""
     _taken: set[str] = field(default_factory=set[str])
     _constants: dict[FrozenArray, str] = field(default_factory=dict[FrozenArray, str])
+    _made: dict[Any, str] = field(default_factory=dict[Any, str])
 
     def __call__(
         self, onnx_op: str, *inputs: str, outputs: int = 1, **attributes: Any
     ) -> str:
         return self.many(onnx_op, *inputs, outputs=outputs, **attributes)[0]
+
+    def once(self, onnx_op: str, *inputs: str, **attributes: Any) -> str:
+        key = (onnx_op, inputs, tuple(sorted(attributes.items())))
+        if key not in self._made:
+            self._made[key] = self(onnx_op, *inputs, **attributes)
+        return self._made[key]
 
     def many(
         self, onnx_op: str, *inputs: str, outputs: int, **attributes: Any

@@ -61,7 +61,7 @@ class Sizes(Op):
 
     def lower(self, emit: Emit, node: Node, *xs: str) -> tuple[str]:
         parts = _Arithmetic(emit, self.places, xs).parts(self.dims)
-        return (parts[0] if len(parts) == 1 else emit("Concat", *parts, axis=0),)
+        return (parts[0] if len(parts) == 1 else emit.once("Concat", *parts, axis=0),)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         if len(operands) > 1:
@@ -81,7 +81,6 @@ class _Arithmetic:
     ) -> None:
         self.emit = emit
         self.places = {name: (xs[i], axis) for name, i, axis in places}
-        self.read: dict[tuple[str, int, int], str] = {}
 
     def parts(self, dims: shapes.Shape) -> list[str]:
         """The vectors that make up all sizes: axes in a row and numbers in a row."""
@@ -107,10 +106,8 @@ class _Arithmetic:
         return parts
 
     def axes(self, x: str, begin: int, end: int) -> str:
-        key = (x, begin, end)
-        if key not in self.read:
-            self.read[key] = self.emit("Shape", x, start=begin, end=end)
-        return self.read[key]
+        """The sizes of axes in a row."""
+        return self.emit.once("Shape", x, start=begin, end=end)
 
     def of(self, node: ast.expr) -> str:
         """An expression, in Python's syntax tree."""
@@ -120,18 +117,20 @@ class _Arithmetic:
             x, axis = self.places[node.id]
             return self.axes(x, axis, axis + 1)
         if isinstance(node, ast.UnaryOp):
-            return self.emit("Neg", self.of(node.operand))
+            return self.emit.once("Neg", self.of(node.operand))
         if isinstance(node, ast.Call):
-            return self.emit("Min", *map(self.of, node.args))
+            return self.emit.once("Min", *map(self.of, node.args))
         assert isinstance(node, ast.BinOp), ast.dump(node)
         a, b = self.of(node.left), self.of(node.right)
         if not isinstance(node.op, ast.FloorDiv):
-            return self.emit(_ONNX[type(node.op)], a, b)
+            return self.emit.once(_ONNX[type(node.op)], a, b)
         if not isinstance(node.right, ast.Constant):
-            b = self.emit("Max", b, self.emit.ints(1))
+            b = self.emit.once("Max", b, self.emit.ints(1))
         if not shapes.never_negative(shapes.add(ast.unparse(node.left))):
-            a = self.emit("Sub", a, self.emit("Mod", a, b))  # Div rounds to zero
-        return self.emit("Div", a, b)
+            a = self.emit.once(
+                "Sub", a, self.emit.once("Mod", a, b)
+            )  # Div rounds to zero
+        return self.emit.once("Div", a, b)
 
 
 _ONNX: dict[type[ast.operator], str] = {
