@@ -32,18 +32,24 @@ class Runnable:
 def of_model(model: Model, device: str) -> Runnable:
     """A model in Python, on a device that is known to work."""
     from seqir import nest
+    from seqir.model.base import keyed
 
     model.require_built("input shape")
     name = runtime.resolve(device).name
     graph = model.graph()
+    inputs = keyed(model.input_structure, list(graph.inputs))
+    outputs = keyed(model.output_structure, list(graph.outputs), taken=inputs)
 
     def run(feeds: Mapping[str, Array], batch: int) -> dict[str, Array]:
         x = nest.pack(model.input_structure, list(feeds.values()))
         y = model.predict(x, batch_size=batch, verbose=0, device=name)
-        return dict(zip(model.output_names, nest.flatten(y), strict=True))
+        return dict(zip(outputs, nest.flatten(y), strict=True))
 
     return Runnable(
-        [Wanted(n, v.type.dtype, v.type.shape) for n, v in graph.inputs.items()],
+        [
+            Wanted(name, value.type.dtype, value.type.shape)
+            for name, value in zip(inputs, graph.inputs.values(), strict=True)
+        ],
         name,
         run,
     )

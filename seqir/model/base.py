@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -458,6 +458,28 @@ def _input_type(tensor: KerasTensor, batch: int | str | None, prefix: str) -> An
     if batch is not None and tensor.type.shape:
         return tensor.type.with_shape((batch, *tensor.type.shape[1:]))
     return tensor.type
+
+
+def keyed(structure: Any, names: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
+    """Names of leaves in a file: the keys of dicts that they are in, ``scores/0``.
+
+    What is in no dict has the name that is given, and all are distinct.
+    """
+    paths = _keys(structure, "")
+    found = (path or name for path, name in zip(paths, names, strict=True))
+    return _distinct(found, taken)
+
+
+def _keys(structure: Any, path: str) -> Iterator[str]:
+    """The path of each leaf from the first key on, in the order of `nest.flatten`."""
+    if isinstance(structure, dict):
+        for key in sorted(structure):
+            yield from _keys(structure[key], f"{path}/{key}" if path else str(key))
+    elif isinstance(structure, list | tuple):
+        for index, item in enumerate(structure):
+            yield from _keys(item, f"{path}/{index}" if path else "")
+    else:
+        yield path
 
 
 def _distinct(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:

@@ -367,7 +367,8 @@ class _Graph:
                 last = sum(called == name for called, _ in self.nodes) - 1
                 number = number - 1 if number else last
             return self._tensor(name, number, index)
-        return [self._leaves(v) for v in value]
+        found = [self._leaves(v) for v in value]
+        return tuple(found) if isinstance(value, tuple) else found
 
 
 def _histories(value: Any) -> Any:

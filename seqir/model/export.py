@@ -16,7 +16,7 @@ from seqir.ir import Builder, Graph
 from seqir.lower import opsets
 from seqir.lower.lowering import check_names
 from seqir.lower.write import drop_other_data, write
-from seqir.model.base import arrays_of
+from seqir.model.base import arrays_of, keyed
 from seqir.model.preprocess import entering, entry, preprocessing
 from seqir.model.verify import OutputError, verify_file
 from seqir.ops.movement import Transpose, inverse
@@ -105,8 +105,9 @@ def export(
         opset: from 17 (the default: it runs on everything) to the newest.
         batch: a number fixes the batch size, a text names it; None keeps what the
             model's inputs say ("batch" where they say nothing).
-        input_names: names of the inputs, in order; default: those of the layers.
-        output_names: names of the outputs, in order; default: those of the layers.
+        input_names: names of the inputs, in order; default: the keys of a model that
+            takes a dict (``image``, ``more/0``), or else those of the layers.
+        output_names: names of the outputs, in order; default likewise.
         layout: where image inputs (rank 3 to 5 with channels) have their channels;
             default: where the model has them.
         preprocess: what raw data passes before it enters the model, as part of the
@@ -139,7 +140,11 @@ def export(
     enter = entering(chains, model)
     naive, variables = model.trace_graph(batch=batch, enter=enter)
     raw = [name in chains for name in naive.inputs]
-    naive = _renamed(naive, input_names, output_names)
+    inputs = input_names or keyed(model.input_structure, list(naive.inputs))
+    outputs = output_names or keyed(
+        model.output_structure, list(naive.outputs), taken=inputs
+    )
+    naive = _renamed(naive, inputs, outputs)
     pixels = {n for n, is_raw in zip(naive.inputs, raw, strict=True) if is_raw}
     naive = _with_layout(naive, model, layout)
     naive = passes.bind(naive, arrays_of(variables))
