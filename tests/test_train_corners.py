@@ -117,6 +117,10 @@ def test_steps_of_a_model_that_has_changed_are_dropped() -> None:
     for i in range(4):
         model.get_layer("hidden").trainable = bool(i % 2)
         model.fit(X, Y, verbose=0, validation_data=(X, Y))
+    assert len(model.compiled._steps) == 4  # two states, which may come back
+    for i in range(4):
+        model.get_layer("hidden").anything = i
+        model.fit(X, Y, verbose=0, validation_data=(X, Y))
     assert len(model.compiled._steps) == 2
 
 

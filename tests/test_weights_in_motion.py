@@ -176,8 +176,8 @@ def test_weights_that_are_set_before_each_prediction_make_no_session_each_time(
     """As target networks do."""
     model, target = small(), small()
     x, _ = data()
-    for _ in range(3):
-        target.set_weights(model.get_weights())
+    for factor in range(3):
+        target.set_weights([w + factor for w in model.get_weights()])
         target.predict(x, verbose=0)
     with counted(monkeypatch) as made:
         for factor in range(20):

@@ -55,7 +55,8 @@ class _State:
     calls: list[Call]
     """Calls on tensors of models, in order."""
     revision: int
-    """How often anything but the weights has changed since the layer was built."""
+    """How often anything but the weights, and whether they are trained, has changed
+    since the layer was built."""
     _own_variables: list[Variable]
     _layers: list[Layer]
     _sessions: dict[str, Any]
@@ -250,7 +251,7 @@ class Layer(_State, Keywords):
     def trainable(self, value: bool) -> None:
         for layer in self._walk():
             layer.__dict__["_trainable"] = bool(value)
-            layer._has_changed()
+            changes.tick()
             for variable in layer._own_variables:
                 variable.trainable = bool(value) and variable.trainable_by_design
 

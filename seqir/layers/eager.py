@@ -38,12 +38,12 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
         lambda x: str(type_of(x)) if isinstance(x, np.ndarray) else x, (args, kwargs)
     )
     sessions = layer._sessions
-    key = str((types, _revision(layer)))
+    key = str((types, revisions(layer)))
     if key not in sessions or not sessions[key][0].usable:
         if len(sessions) >= _KEEP:
             sessions.pop(next(iter(sessions)), None)  # or another thread did
         prepared = _prepare(layer, args, kwargs)
-        key = str((types, _revision(layer)))  # tracing may have built layers
+        key = str((types, revisions(layer)))  # tracing may have built layers
         sessions[key] = prepared
     session, variables, structure, changed = sessions[key]
     feeds = {f"input_{i}": x for i, x in enumerate(leaves)}
@@ -62,9 +62,15 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
     return nest.pack(structure, results)
 
 
-def _revision(layer: Layer) -> tuple[int, ...]:
-    """Another one when the layer or one inside changes in anything but weights."""
-    return tuple(inner.revision for inner in layer._walk())
+def revisions(layer: Layer) -> tuple[Any, ...]:
+    """Others when the layer or one inside changes in anything but weights.
+
+    The second half is what is trained: it may come back, the first never does.
+    """
+    inside = list(layer._walk())
+    own = (v.trainable for inner in inside for v in inner._own_variables)
+    trained = (*(inner._trainable for inner in inside), *own)
+    return tuple(inner.revision for inner in inside), trained
 
 
 def _prepare(layer: Layer, args: Any, kwargs: Any) -> Any:

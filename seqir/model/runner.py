@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 
 from seqir import nest
 from seqir.ir import SEED, STEP, Array, SizeCheck
+from seqir.layers.eager import revisions
 from seqir.ops import changes
 from seqir.ops.tensor import Variable
 
@@ -68,7 +69,7 @@ class Runner:
         self._moving: dict[Variable, None] = {}
         """Weights that have been seen to change."""
         self._rest = REST
-        self._revisions: list[int] = []
+        self._revisions: tuple[Any, ...] = ()
         self._structure: Any = None
 
     def __call__(self, feeds: dict[str, Array], device: str | None = None) -> Any:
@@ -92,18 +93,15 @@ class Runner:
             return form
         with runtime.making():
             clock = changes.clock()
-            if self._revisions_now() != self._revisions:
+            if revisions(self.model) != self._revisions:
                 self.reset()
             form = self._forms.get(key)
             if form is None or not self._fits(form):
                 fold = form is not None and not form.left > 0
                 form = self._forms[key] = self._make(*key, fold=fold)
-                self._revisions = self._revisions_now()
+                self._revisions = revisions(self.model)
             form.clock = clock
             return form
-
-    def _revisions_now(self) -> list[int]:
-        return [layer.revision for layer in self.model._walk()]
 
     def _fits(self, form: Form) -> bool:
         """Whether a form is right for the weights as they are."""

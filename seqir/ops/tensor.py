@@ -217,12 +217,12 @@ class Variable(Tensor):
         "_array",
         "_path",
         "_slot",
+        "_trainable",
         "_version",
         "autocast",
         "constraint",
         "name",
         "regularizer",
-        "trainable",
         "trainable_by_design",
     )
 
@@ -246,7 +246,7 @@ class Variable(Tensor):
         self._version = 0
         self.name = name
         self._path = ""
-        self.trainable = trainable
+        self._trainable = trainable
         self.trainable_by_design = trainable
         """Whether it is meant to be trained; moving statistics are not."""
         self.regularizer: Any = None
@@ -271,6 +271,17 @@ class Variable(Tensor):
             return slot.type
         array = self.array
         return TensorType(dtypes.canonical(array.dtype), array.shape)
+
+    @property
+    def trainable(self) -> bool:
+        """Whether a training changes it."""
+        return self._trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        if value != self._trainable:
+            self._trainable = value
+            changes.tick()
 
     @property
     def path(self) -> str:
@@ -356,8 +367,12 @@ class Variable(Tensor):
                 # What owns its numbers and is read-only is shared: nobody changes it.
                 kept = array.base is None and not array.flags.writeable
                 wanted = dtypes.to_numpy(stored.dtype)
-                self._array = np.array(array, wanted, copy=None if kept else True)
-                self._array.flags.writeable = False
+                fresh = np.array(array, wanted, copy=None if kept else True)
+                fresh.flags.writeable = False
+                same = _same_bits(self.array, fresh)
+                self._array = fresh
+                if same:
+                    return self  # what was made from them stays right
             self._version += 1
             changes.tick()
         return self
@@ -391,6 +406,13 @@ class Variable(Tensor):
         shape = shapes.format_shape(self.shape)
         path = one_line(self.path)
         return f"<Variable path={path}, shape={shape}, dtype={self.dtype}>"
+
+
+def _same_bits(a: Array, b: Array) -> bool:
+    """Whether two arrays of one type are equal to the bit, if that is easy to see."""
+    if not (a.flags.c_contiguous and b.flags.c_contiguous):
+        return False
+    return np.array_equal(a.reshape(-1).view(np.uint8), b.reshape(-1).view(np.uint8))
 
 
 def assign_all(variables: Sequence[Variable], values: Iterable[Any]) -> None:

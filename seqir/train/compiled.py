@@ -4,21 +4,26 @@ from __future__ import annotations
 
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Final
 
 from seqir import optimizers, runtime
 from seqir.errors import GraphError
 from seqir.initializers.sampling import draw_seed
+from seqir.layers.eager import revisions
 from seqir.ops import changes
 from seqir.ops.tensor import Variable, assign_all
 from seqir.train.checkpoint import Run
 from seqir.train.feeds import Feeder
 from seqir.train.objective import Objective
 from seqir.train.outputs import Outputs
+from seqir.train.sizes import OpenSizes
 from seqir.train.steps import BatchTypes, Step, trace_step
 
 if TYPE_CHECKING:
     from seqir.train.trainer import Trainer
+
+KEEP: Final = 8
+"""Steps that a model keeps: for training and evaluating, for kinds of batches, ..."""
 
 
 class Compiled:
@@ -44,8 +49,14 @@ class Compiled:
         self.fits = 0
         self.device = "auto"
         self.run: Run | None = None
-        self._state: tuple[int, ...] = ()
+        self.sizes = OpenSizes()
+        self._revisions: tuple[int, ...] = ()
         self._steps: dict[Any, Step] = {}
+        """The last ones, in the order of their use."""
+        self._moved: dict[Variable, None] = {}
+        """Frozen weights that were seen to change."""
+        self._moving: dict[Variable, None] = {}
+        """Those that did so twice: they are inputs of steps, not constants."""
         self._feeders: dict[bool, Feeder] = {}
         self._gathers = False
 
@@ -86,25 +97,31 @@ class Compiled:
         With `cut` it is without its frozen front (`Step.front`).
         """
         clock = changes.clock()
-        state = (*self._state_of_model(), self.optimizer.revision)
-        if state != self._state:  # which never comes back: revisions count up
+        changed, trained = revisions(self.model)
+        changed += (self.optimizer.revision,)
+        if changed != self._revisions:  # which never come back: they count up
             self._steps.clear()
-            self._state = state
-        key = (training, cut, types)
-        found = self._steps.get(key)
-        if found is None or not found.usable or found.stale:
+            self._revisions = changed
+        key = (trained, training, cut, types)
+        found = self._steps.pop(key, None)
+        if found is not None and (stale := found.changed()):
+            # Once may be once and for all; twice is a habit.
+            self._moving |= dict.fromkeys(v for v in stale if v in self._moved)
+            self._moved |= dict.fromkeys(stale)
+            found = None
+        if found is None or not found.usable:
             first = not self.objective.built
             traced = trace_step(self.model, types, training=training)
             if first:  # others may have used the metrics before
                 self.objective.reset()
-            found = self._steps[key] = Step(traced, self.model, self.device, cut=cut)
+            moving = () if cut else self._moving  # a front is made of constants
+            found = Step(traced, self.model, self.device, cut=cut, moving=moving)
+        self._steps[key] = found  # the last one now
+        while len(self._steps) > KEEP:
+            self._steps.pop(next(iter(self._steps)))
         found.attach()
         found.clock = clock
         return found
-
-    def _state_of_model(self) -> tuple[int, ...]:
-        """Another one when a layer has changed in anything but its numbers."""
-        return tuple(layer.revision for layer in self.model._walk())  # pyright: ignore[reportPrivateUsage]
 
     @contextmanager
     def gathering(self) -> Generator[None]:

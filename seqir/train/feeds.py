@@ -9,9 +9,9 @@ import numpy as np
 from seqir import config, data, dtypes, nest
 from seqir.ir import SEED, STEP, Array
 from seqir.ops import changes
-from seqir.tensortype import TensorType
 from seqir.train.objective import Labels
 from seqir.train.outputs import Outputs
+from seqir.train.sizes import SAMPLE_WEIGHT, TARGET, exact
 from seqir.train.steps import BatchTypes, Step
 
 if TYPE_CHECKING:
@@ -51,10 +51,7 @@ class Feeder:
         ws = self._weights(batch)
         key = [None if a is None else (a.dtype, a.shape[1:]) for a in (*ys, *ws)]
         if changed or key != self._key:
-            types = BatchTypes(tuple(map(_type, ys)), tuple(map(_type, ws)))
-            self._step = model.compiled.step(
-                types, training=self.training, cut=self.cut
-            )
+            self._step = self._find(ys, ws)
             self._key = key
         step = self._step
         assert step is not None
@@ -74,6 +71,24 @@ class Feeder:
             feeds[SEED] = np.asarray(model.compiled.seed, np.int64)
             feeds[STEP] = np.asarray(model.compiled.steps, np.int64)
         return step, feeds
+
+    def _find(self, ys: list[Array | None], ws: list[Array | None]) -> Step:
+        """The compiled step for these targets and sample weights."""
+        compiled, sizes = self.model.compiled, self.model.compiled.sizes
+        options = {"training": self.training, "cut": self.cut}
+        shapes = [t.shape for t in self.model.outputs]
+        known = BatchTypes(exact(ys), exact(ws))
+        types = BatchTypes(
+            sizes.types(TARGET, ys, shapes), sizes.types(SAMPLE_WEIGHT, ws, shapes)
+        )
+        try:
+            return compiled.step(types, **options)
+        except Exception:  # the user's own losses raise what they like
+            if types == known:
+                raise
+        found = compiled.step(known, **options)
+        sizes.closed = True  # a loss or a metric computes with the sizes
+        return found
 
     def inputs(self, step: Step, x: Any) -> dict[str, Array]:
         """What the step is fed in the place of the inputs of the model."""
@@ -118,10 +133,3 @@ def _numeric(y: Any) -> Array:
     if array.dtype.kind == "i" and array.dtype.itemsize < 4:
         return array.astype(np.int32)
     return array
-
-
-def _type(array: Array | None) -> TensorType | None:
-    """The type of a batch's array, whatever its batch size."""
-    if array is None:
-        return None
-    return TensorType(dtypes.canonical(array.dtype), ("batch", *array.shape[1:]))

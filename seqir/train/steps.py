@@ -10,7 +10,7 @@ part of a model is optimized as for inference.
 from __future__ import annotations
 
 import warnings
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final
 
@@ -26,6 +26,7 @@ from seqir.ops.tensor import Traced, Variable
 from seqir.tensortype import TensorType
 from seqir.train.front import Front, cut
 from seqir.train.objective import Labels, Objective, held_metrics, plain
+from seqir.train.sizes import SAMPLE_WEIGHT, TARGET, named
 
 if TYPE_CHECKING:
     from seqir.train.trainer import Trainer
@@ -36,15 +37,12 @@ OPSET: Final = opsets.LOWEST
 LOSS: Final = "batch_loss"
 """Output: the loss of the batch."""
 
-TARGET: Final = "target"
-SAMPLE_WEIGHT: Final = "sample_weight"
-
 
 @dataclass(frozen=True)
 class BatchTypes:
     """Types of targets and sample weights, None where there are none.
 
-    The batch size is not part of them: a graph takes any.
+    The batch size is not part of them, nor are open sizes: a graph takes any.
     """
 
     targets: tuple[TensorType | None, ...]
@@ -81,8 +79,8 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
     with b.active():
         predicted = model.trace_outputs(b, training=training)
         inputs = tuple(n for n in b.inputs if n in model.input_names)
-        targets = _batch_inputs(b, TARGET, types.targets, model)
-        weights = _batch_inputs(b, SAMPLE_WEIGHT, types.weights, model)
+        targets = _batch_inputs(b, TARGET, types.targets, predicted, model)
+        weights = _batch_inputs(b, SAMPLE_WEIGHT, types.weights, predicted, model)
         _check_outputs(predicted, model)
         objective: Objective = compiled.objective
         ys = [None if t is None else Traced(b, b.inputs[t]) for t in targets]
@@ -146,16 +144,21 @@ def _trace_update(b: Builder, model: Trainer, loss: Any) -> None:
 
 
 def _batch_inputs(
-    b: Builder, what: str, types: Sequence[TensorType | None], model: Trainer
+    b: Builder,
+    what: str,
+    types: Sequence[TensorType | None],
+    predicted: Sequence[Traced],
+    model: Trainer,
 ) -> tuple[str | None, ...]:
     """Make an input for each type; their names."""
     names: list[str | None] = []
-    for type, label in zip(types, model.compiled.outputs.labels, strict=True):
+    labels = model.compiled.outputs.labels
+    for place, (type, label) in enumerate(zip(types, labels, strict=True)):
         if type is None:
             names.append(None)
             continue
         name = _free(what if len(types) == 1 else f"{what}_{label}", b)
-        b.input(name, type)
+        b.input(name, named(type, predicted[place].type, f"{what}_{place}"))
         names.append(name)
     return tuple(names)
 
@@ -175,11 +178,16 @@ class Step:
     """
 
     def __init__(
-        self, traced: StepGraph, model: Trainer, device: str, *, cut: bool = False
+        self,
+        traced: StepGraph,
+        model: Trainer,
+        device: str,
+        *,
+        cut: bool = False,
+        moving: Collection[Variable] = (),
     ) -> None:
         self.traced = traced
-        self.program = optimize(traced, model, device)
-        self._versions = list(self.program.constants.items())
+        self.program = optimize(traced, model, device, moving)
         self.front: Front | None = None
         if cut:
             self.front, self.program = self._cut(device)
@@ -228,10 +236,10 @@ class Step:
         """Work on the state where it lies now: others may have moved it."""
         self.session.place(self._slots())
 
-    @property
-    def stale(self) -> bool:
-        """Whether a weight that is a constant of the program has changed since."""
-        return any(v.version != version for v, version in self._versions)
+    def changed(self) -> list[Variable]:
+        """The weights that are constants of the program and have changed since."""
+        constants = self.program.constants.items()
+        return [v for v, version in constants if v.version != version]
 
     @property
     def usable(self) -> bool:
@@ -273,20 +281,28 @@ class StepProgram:
     constants: Mapping[Variable, int]
 
 
-def optimize(traced: StepGraph, model: Trainer, device: str) -> StepProgram:
+def optimize(
+    traced: StepGraph, model: Trainer, device: str, moving: Collection[Variable] = ()
+) -> StepProgram:
     """Bind what nothing changes, and run the passes for this device."""
-    graph, constants = bind_frozen(traced.graph, traced.variables, model)
+    graph, constants = bind_frozen(traced.graph, traced.variables, model, moving)
     target = "cuda" if runtime.resolve(device).kind == "cuda" else "cpu"
     graph = passes.run(graph, passes.training(target))
     return StepProgram(graph, constants)
 
 
 def bind_frozen(
-    graph: Graph, variables: Mapping[str, Variable], model: Trainer
+    graph: Graph,
+    variables: Mapping[str, Variable],
+    model: Trainer,
+    moving: Collection[Variable] = (),
 ) -> tuple[Graph, dict[Variable, int]]:
-    """The graph with weights that no training changes as constants, and these."""
+    """The graph with weights that no training changes as constants, and these.
+
+    `moving` are weights that are changed all the same, by others: they stay params.
+    """
     updated = {u.param for u in graph.updates}
-    frozen = set(frozen_weights(model))
+    frozen = set(frozen_weights(model)).difference(moving)
     constants = {
         name: variable
         for name, variable in variables.items()
