@@ -8,10 +8,11 @@ from typing import Any
 from seqir import config as settings
 from seqir import ops
 from seqir.errors import ArgumentError, did_you_mean
+from seqir.plain import PlainArguments
 from seqir.stored import from_arguments, store, unstore
 
 
-class Constraint:
+class Constraint(PlainArguments):
     """A projection: subclass it and return the projected tensor from ``__call__``."""
 
     def __call__(self, w: Any) -> Any:

@@ -7,10 +7,11 @@ from typing import Any
 
 from seqir import ops
 from seqir.errors import ArgumentError, ShapeError, did_you_mean
+from seqir.plain import PlainArguments
 from seqir.stored import from_arguments, store, unstore
 
 
-class Regularizer:
+class Regularizer(PlainArguments):
     """A penalty: subclass it and return a scalar from ``__call__``."""
 
     def __call__(self, x: Any) -> Any:

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqir import initializers, naming
 from seqir.errors import ArgumentError
+from seqir.plain import python
 
 _ELSEWHERE = {
     "PyDataset": "seqir.data",
@@ -27,6 +28,7 @@ def set_random_seed(seed: int) -> None:
 
     Raises: ArgumentError unless the seed is an integer >= 0.
     """
+    seed = python(seed)
     initializers.set_random_seed(seed)
     random.seed(seed)
     np.random.seed(seed % 2**32)

@@ -783,11 +783,6 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         "learning_rate must be a float, a LearningRateSchedule or a function without "
         "arguments, got 1 of type int",
     ),
-    "float32": (
-        lambda: optimizers.Adam(np.float32(0.5)),
-        ArgumentError,
-        "of type float32",
-    ),
     "unknown": (
         lambda: optimizers.Adam(0.1, clip_norm=1.0),  # type: ignore[call-arg]
         ArgumentError,

@@ -8,12 +8,13 @@ import numpy as np
 
 from seqir.errors import ArgumentError
 from seqir.ir import Array
+from seqir.plain import PlainArguments
 
 Logs = dict[str, Any]
 """Loss and metrics by name, as Python floats."""
 
 
-class Callback:
+class Callback(PlainArguments):
     """What happens around batches, epochs and trainings: subclass it, define hooks.
 
     A callback that knows something from epoch to epoch returns it in `get_state` and

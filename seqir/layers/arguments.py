@@ -12,6 +12,7 @@ from seqir.errors import ArgumentError, DTypeError
 from seqir.ir import Array
 from seqir.layers.configuration import policy_name
 from seqir.ops.tensor import KerasTensor, Tensor, Variable
+from seqir.plain import python
 from seqir.stored import unstore
 from seqir.tensortype import TensorType
 
@@ -34,6 +35,7 @@ def policy(dtype: Any) -> tuple[str, str]:
 
 def legacy_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
     """The batch shape that a first layer was given instead of an `Input`."""
+    kwargs = python(kwargs)
     full = kwargs.get("batch_input_shape") or kwargs.get("batch_shape")
     if full is not None:
         return tuple(full)
@@ -50,7 +52,8 @@ def sizes(name: str, shape: Any) -> tuple[Any, ...]:
 
     Raises: ArgumentError if it is no list or tuple.
     """
-    if isinstance(shape, int | str | np.integer):
+    shape = python(shape)
+    if isinstance(shape, int | str):
         return (shape,)
     if not isinstance(shape, list | tuple):
         raise ArgumentError(f"{name} must be a tuple of sizes, got {shape!r}")

@@ -41,6 +41,7 @@ from seqir.ops import changes
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.convert import cast
 from seqir.ops.tensor import Tensor, Traced, Variable, assign_all, check_name
+from seqir.plain import python
 from seqir.shapes import format_shape
 from seqir.text import one_line
 
@@ -139,7 +140,7 @@ class Layer(_State, Keywords):
         autocast: bool = True,
         **kwargs: Any,
     ) -> None:
-        kind = type(self).__name__
+        kind, trainable = type(self).__name__, python(trainable)
         fields.check_known(kind, kwargs, fields.known_to(type(self)))
         if not isinstance(trainable, bool):
             raise ArgumentError(
@@ -188,6 +189,7 @@ class Layer(_State, Keywords):
 
         Raises: ShapeError if a size is not known.
         """
+        shape = python(shape)
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         name = name or f"variable_{len(self._own_variables)}"
         if any(d is None for d in shape):
@@ -468,7 +470,7 @@ class Layer(_State, Keywords):
         Raises: ShapeError if such an input does not fit.
         """
         spec = self.compute_output_spec(
-            arguments.stand_ins(input_shape, self.compute_dtype)
+            arguments.stand_ins(python(input_shape), self.compute_dtype)
         )
         return nest.map_structure(lambda t: t.shape, spec)
 

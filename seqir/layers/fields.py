@@ -19,6 +19,7 @@ from typing import Any
 
 from seqir.errors import ArgumentError, SeqirError, did_you_mean
 from seqir.layers import checks
+from seqir.plain import python
 
 BASE_KEYWORDS = (
     "name",
@@ -86,6 +87,7 @@ def _initializer(cls: type, taken: Fields) -> Callable[..., None]:
         kind = type(self)
         later = [*_initializers_after(kind, cls)]
         given, rest = _sort(kind.__name__, taken, places, later, args, kwargs)
+        given = {k: python(v) if k in own else v for k, v in given.items()}
         if kind._is_recorded:
             self._handed_on.update(given)
         values = {name: given.get(name, taken[name]) for name in taken}
@@ -106,12 +108,17 @@ def _initializer(cls: type, taken: Fields) -> Callable[..., None]:
 
     signature = _signature(cls, taken)
     places = _names(signature, _POSITIONAL)
+    own = {k for c in cls.__mro__ if _is_seqirs(c) for k in vars(c)["_own_fields"]}
     made: Any = initialize
     made.__name__ = "__init__"
     made.fields = tuple(taken)
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     made.__signature__ = signature
     return made
+
+
+def _is_seqirs(cls: type) -> bool:
+    return cls.__module__.startswith("seqir.") and "_own_fields" in vars(cls)
 
 
 def _initializers_after(kind: type, cls: type) -> Iterator[Callable[..., None]]:

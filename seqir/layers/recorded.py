@@ -12,7 +12,7 @@ import inspect
 from collections.abc import Callable
 from typing import TYPE_CHECKING, Any, Final, ParamSpec
 
-from seqir import nest
+from seqir import nest, plain
 from seqir.errors import UnsupportedError
 from seqir.layers import configuration
 
@@ -54,7 +54,7 @@ def noted(init: Callable[_P, None]) -> Callable[_P, None]:
     def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> None:
         found = _by_name(signature.bind(*args, **kwargs))
         found.pop("self")._handed_on.update(found)
-        init(*args, **kwargs)
+        plain.arguments(init)(*args, **kwargs)
 
     return wrapper
 

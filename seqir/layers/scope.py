@@ -13,6 +13,8 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from seqir.plain import python
+
 if TYPE_CHECKING:
     from seqir.layers.base import Layer
 
@@ -108,7 +110,7 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
         self.__dict__["_building"] = True
         try:
             with name_scope(self):
-                build(self, *args, **kwargs)
+                build(self, *python(args), **python(kwargs))
         except BaseException:
             self._own_variables[:], self._layers[:] = before
             raise

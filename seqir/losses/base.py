@@ -9,6 +9,7 @@ from seqir import config, dtypes, naming, ops
 from seqir.errors import ArgumentError, ShapeError, did_you_mean
 from seqir.losses.labels import same_rank
 from seqir.ops.apply import coerce, type_of_operand
+from seqir.plain import PlainArguments
 from seqir.stored import from_arguments
 
 REDUCTIONS: Final = (
@@ -20,7 +21,7 @@ REDUCTIONS: Final = (
 )
 
 
-class Loss:
+class Loss(PlainArguments):
     """Base of all losses: subclass it and define `call`, a value for each sample.
 
     On traced values it becomes part of the graph, on arrays it computes at once::

@@ -10,12 +10,13 @@ from seqir.errors import NotBuiltError
 from seqir.ir import Array, current_builder
 from seqir.ops.apply import value_of
 from seqir.ops.tensor import Traced, Variable, assign_all
+from seqir.plain import PlainArguments
 from seqir.stored import from_arguments
 
 Direction: TypeAlias = Literal["up", "down"]
 
 
-class Metric:
+class Metric(PlainArguments):
     """Base of all metrics; a subclass has `update_state` and `result`.
 
     Its state lies in variables that `__init__` makes with `add_variable`. What

@@ -14,6 +14,7 @@ from seqir.metrics.reduction import spread
 from seqir.ops.apply import apply, type_of_operand
 from seqir.ops.reduce import CumSum
 from seqir.ops.tensor import Variable
+from seqir.plain import listed
 
 LOWEST = -1e10
 """The score of what is not among the top k: below every threshold."""
@@ -198,7 +199,7 @@ class _Count(ConfusionMetric):
         self, thresholds: Any = None, name: str | None = None, dtype: Any = None
     ) -> None:
         super().__init__(parse_thresholds(thresholds), name, dtype)
-        self.init_thresholds = thresholds
+        self.init_thresholds = listed(thresholds)
         self.accumulator = self.add_counter(self.kind, name="accumulator")
 
     def result(self) -> Any:
@@ -263,7 +264,7 @@ class _Share(ConfusionMetric):
     ) -> None:
         default = 0.5 if top_k is None else LOWEST
         super().__init__(parse_thresholds(thresholds, default), name, dtype)
-        self.init_thresholds = thresholds
+        self.init_thresholds = listed(thresholds)
         self.top_k = top_k
         self.class_id = class_id
         for kind in ("true_positives", self.rest):

@@ -10,6 +10,7 @@ from seqir import activations, config, dtypes, ops
 from seqir.errors import ArgumentError, NotBuiltError, ShapeError, did_you_mean
 from seqir.metrics.base import Direction
 from seqir.metrics.confusion import ConfusionMetric, Counts, parse_thresholds, share
+from seqir.plain import listed
 
 CURVES = ("ROC", "PR", "PRGAIN")
 SUMMATIONS = ("interpolation", "majoring", "minoring")
@@ -49,7 +50,7 @@ class AUC(ConfusionMetric):
         label_weights: Any = None,
         from_logits: bool = False,
     ) -> None:
-        self.init_thresholds = thresholds
+        self.init_thresholds = listed(thresholds)
         if thresholds is None:
             inner = np.linspace(0, 1, _at_least(num_thresholds, 2)).tolist()[1:-1]
         else:

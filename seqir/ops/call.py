@@ -6,7 +6,7 @@ import functools
 from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
-from seqir import naming, nest
+from seqir import naming, nest, plain
 from seqir.errors import SeqirError
 from seqir.ir import Builder, current_builder
 from seqir.ops.size import Size, tensors_in, with_tensors
@@ -115,9 +115,16 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 
     On traced values and on arrays the function itself runs.
     """
+    settings = plain.settings(function)
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        return call(
+            *(plain.python(a) if i in settings else a for i, a in enumerate(args)),
+            **{k: plain.python(a) if k in settings else a for k, a in kwargs.items()},
+        )
+
+    def call(*args: Any, **kwargs: Any) -> R:
         leaves = nest.flatten((args, kwargs))
         if current_builder() is None and any(map(is_symbolic, leaves)):
             return cast(R, record(FunctionCall(wrapper), args, kwargs))

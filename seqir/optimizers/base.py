@@ -14,9 +14,10 @@ from seqir.optimizers import schedules
 from seqir.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from seqir.optimizers.options import Options, check_options, refuse_unknown
 from seqir.optimizers.state import Stateful, only_if
+from seqir.plain import PlainArguments
 
 
-class Optimizer(Stateful):
+class Optimizer(Stateful, PlainArguments):
     """Turns gradients into new weights; a subclass has `update_step`.
 
     A step is written with `seqir.ops` and assignments to variables. Traced, it

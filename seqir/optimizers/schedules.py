@@ -11,10 +11,11 @@ import numpy as np
 from seqir import ops
 from seqir.errors import ArgumentError
 from seqir.optimizers.serialization import restore, store
+from seqir.plain import PlainArguments, listed
 from seqir.stored import from_arguments
 
 
-class LearningRateSchedule:
+class LearningRateSchedule(PlainArguments):
     """The learning rate at a step: subclass it and return it from ``__call__``.
 
     Units: steps are batches, counted from 0; the learning rate is a float32.
@@ -123,8 +124,8 @@ class PiecewiseConstantDecay(LearningRateSchedule):
                 f"there must be one value more than boundaries, got {len(values)} "
                 f"values for {len(boundaries)} boundaries"
             )
-        self.boundaries = boundaries
-        self.values = values
+        self.boundaries = listed(boundaries)
+        self.values = listed(values)
         self.name = name
 
     def __call__(self, step: Any) -> Any:

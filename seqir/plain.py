@@ -1,0 +1,91 @@
+"""Settings that NumPy made: its numbers and its arrays of whole numbers.
+
+Axes, sizes and rates often come out of a computation: ``np.int64(2)``, or an array of
+sizes. Where a setting enters, it becomes what somebody would have written, so that
+everything behind sees Python's numbers, tuples and None alone, and so do files.
+"""
+
+from __future__ import annotations
+
+import functools
+import inspect
+import re
+from collections.abc import Callable
+from typing import Any, Final, ParamSpec, TypeVar
+
+import numpy as np
+
+P = ParamSpec("P")
+R = TypeVar("R")
+
+_SETTINGS: Final = (
+    "axes", "axis", "indices_or_sections", "newshape", "noise_shape", "ord",
+    "pad_width", "repeats", "shape", "shift",
+)  # fmt: skip
+"""Arguments of functions that are never numbers to compute with."""
+_NUMBERS: Final = {"int", "float", "bool"}
+_AROUND: Final = {"None", "Sequence", "tuple", "SeedGenerator"}
+
+
+def python(value: Any) -> Any:
+    """The setting without NumPy's types; arrays of fractions stay arrays."""
+    if isinstance(value, np.generic):
+        return value.item()
+    if isinstance(value, np.ndarray):
+        if not value.ndim:
+            return value.item()
+        return _nested(value.tolist()) if value.dtype.kind in "iubO" else value
+    if isinstance(value, list | tuple):
+        items = [python(item) for item in value]
+        if all(new is old for new, old in zip(items, value, strict=True)):
+            return value
+        return tuple(items) if isinstance(value, tuple) else items
+    if isinstance(value, dict):
+        return {python(k): python(v) for k, v in value.items()}
+    return value
+
+
+def listed(value: Any) -> Any:
+    """The setting as `python` has it, with fractions in lists too."""
+    return value.tolist() if isinstance(value, np.ndarray) else python(value)
+
+
+def _nested(value: Any) -> Any:
+    return tuple(map(_nested, value)) if isinstance(value, list) else value
+
+
+def settings(function: Callable[..., Any]) -> frozenset[int | str]:
+    """Which arguments of a function are settings: their places and their names.
+
+    Those whose annotation names numbers alone, and a few that may be sizes of tensors.
+    """
+    parameters = inspect.signature(function).parameters.values()
+    found = {p.name: i for i, p in enumerate(parameters) if _is_setting(p)}
+    return frozenset([*found, *found.values()])
+
+
+def _is_setting(parameter: inspect.Parameter) -> bool:
+    words = {*re.findall(r"\w+", str(parameter.annotation))}
+    numbers = words & _NUMBERS and words <= _NUMBERS | _AROUND
+    return parameter.name in _SETTINGS or bool(numbers)
+
+
+def arguments(init: Callable[P, R]) -> Callable[P, R]:
+    """A constructor whose arguments are all settings."""
+
+    @functools.wraps(init)
+    def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
+        call: Any = init
+        return call(*python(args), **python(kwargs))
+
+    return wrapper
+
+
+class PlainArguments:
+    """Classes of seqir whose arguments are settings."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        init: Any = cls.__dict__.get("__init__")
+        if init is not None and cls.__module__.startswith("seqir."):
+            cls.__init__ = arguments(init)  # type: ignore[method-assign]
