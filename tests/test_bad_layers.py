@@ -47,6 +47,11 @@ class Holding(k.Layer):
         super().__init__()
 
 
+class Growing(k.Layer):
+    def call(self, x: Any) -> Any:
+        return x * self.add_weight((3,))
+
+
 class Unnamed(k.Layer):
     def __init__(self, *units: int) -> None:
         super().__init__()
@@ -367,6 +372,22 @@ CONFIGS: list[Case] = [
      "activation 'Nope' is no layer of seqir"),
     ("an argument that is no plain data", lambda: Holding(k.Dense(1)).get_config(),
      UnsupportedError, "argument inner of layer 'holding.*' is .* no plain data"),
+    ("a mask that does not broadcast", lambda: k.Softmax(name="s")(
+     ones(2, 3), mask=np.ones((2, 1, 3), bool)), ShapeError,
+     r"the mask of layer 's' must broadcast to its inputs \(2, 3\), got a mask of "),
+    ("a weight after build", lambda: (lambda layer: (
+     layer.build((2, 3)), layer.add_weight((2,), name="late")))(k.Dense(2, name="d")),
+     GraphError, "layer 'd' is built, so it cannot get the weight 'late' any more"),
+    ("a weight in call", lambda: Growing(name="g")(ones(2, 3)), GraphError,
+     "make it in build, or in Growing.__init__"),
+    ("two batch sizes", lambda: k.Input(batch_size=2, batch_shape=(2, 3)),
+     ArgumentError, r"batch_shape= has the size of the batch itself, got batch_size=2"),
+    ("low rank", lambda: k.Dense(2, lora_rank=4), UnsupportedError,
+     "Dense of seqir has no 'lora_rank', which is 4 here"),
+    ("a negative noise shape", lambda: k.Dropout(0.5, (2, -1)), ArgumentError,
+     r"noise_shape must be a tuple of positive integers, .* got \(2, -1\)"),
+    ("a setting by its place", lambda: k.BatchNormalization(name="b")(ones(2, 3), True),
+     ArgumentError, "'b' by their place, got True: write training=True"),
     ("arguments without names", lambda: Unnamed(1, 2).get_config(), UnsupportedError,
      "made with positional arguments that have no name"),
 ]  # fmt: skip

@@ -282,7 +282,8 @@ def test_the_training_argument() -> None:
     x = np.zeros((1, 1), np.float32)
     assert layer(x).item() == 0
     assert layer(x, training=True).item() == 100
-    assert layer(x, True).item() == 100
+    with pytest.raises(ArgumentError, match="place, got True: write training=True"):
+        layer(x, True)
     outer = seqir.Sequential([Input((1,)), layer])
     assert outer(x).item() == 0
     assert outer(x, training=True).item() == 100

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, ClassVar
 
 from seqir import activations, ops
 from seqir.errors import ShapeError
@@ -11,6 +11,7 @@ from seqir.layers.casting import as_float
 from seqir.layers.checks import integers, number
 from seqir.ops.activation import PRelu
 from seqir.ops.apply import apply
+from seqir.shapes import format_shape
 
 
 class ReLU(Layer):
@@ -40,6 +41,7 @@ class LeakyReLU(Layer):
 
     negative_slope: float = 0.3
 
+    _renamed: ClassVar = {"alpha": "negative_slope"}
     supports_masking = True
 
     def setup(self) -> None:
@@ -123,6 +125,7 @@ class Softmax(Layer):
 
     def call(self, x: Any, mask: Any = None) -> Any:
         if mask is not None:
+            _check_mask(self.name, mask.shape, x.shape)
             mask = mask if mask.dtype == "bool" else mask > 0.5
             low = {"float16": -3e4}.get(x.dtype, -1e9)
             x = ops.where(mask, x, ops.full_like(x, low))
@@ -131,3 +134,14 @@ class Softmax(Layer):
             (axis,) = axis
         y = ops.softmax(x, axis)
         return y if mask is None else ops.where(mask, y, ops.zeros_like(y))
+
+
+def _check_mask(name: str, mask: tuple[Any, ...], shape: tuple[Any, ...]) -> None:
+    """ShapeError unless the mask broadcasts to the inputs."""
+    pairs = zip(mask[::-1], shape[::-1], strict=False)
+    fit = all(m in (None, 1, d) or d is None for m, d in pairs)
+    if len(mask) > len(shape) or not fit:
+        raise ShapeError(
+            f"the mask of layer {name!r} must broadcast to its inputs "
+            f"{format_shape(shape)}, got a mask of shape {format_shape(mask)}"
+        )

@@ -58,6 +58,9 @@ class _State:
     revision: int
     """How often anything but the weights, and whether they are trained, has changed
     since the layer was built."""
+    _building: bool
+    _locked: bool
+    """Whether `build` is done, and the weights are those that there are."""
     _own_variables: list[Variable]
     _layers: list[Layer]
     _sessions: dict[str, Any]
@@ -102,6 +105,10 @@ class Layer(_State, Keywords):
     checks_rebuild: ClassVar[bool] = False
     """`build` runs again on a built layer, to compare the shapes."""
     _is_recorded: ClassVar[bool] = False
+    _renamed: ClassVar[dict[str, str]] = {}
+    """Former names of arguments, and their present ones."""
+    _absent: ClassVar[tuple[str, ...]] = ()
+    """Arguments of the layer of Keras that must be None: they say nothing then."""
     keras_module: ClassVar[str] = "keras.layers"
     """Where Keras has the layer of that name; its files say it."""
 
@@ -122,6 +129,7 @@ class Layer(_State, Keywords):
             _losses=[],
             _keys=random.SeedGenerator(),
             _building=False,
+            _locked=False,
             _handed_on={},
             _made_with=recorded.of_call(cls, args, kwargs),
             built=False,
@@ -187,8 +195,10 @@ class Layer(_State, Keywords):
     ) -> Variable:
         """Make a weight; call it in `build` (or in ``__init__``).
 
-        Raises: ShapeError if a size is not known.
+        Raises: ShapeError if a size is not known, GraphError once the layer is built.
         """
+        if self._locked and not self._building:
+            checks.refuse_weight(self, name)
         shape = python(shape)
         shape = (shape,) if isinstance(shape, int) else tuple(shape)
         name = name or f"variable_{len(self._own_variables)}"
@@ -353,6 +363,7 @@ class Layer(_State, Keywords):
     # Calling.
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
+        checks.check_positional(self, args)
         leaves = nest.flatten((args, kwargs))
         if any(map(is_symbolic, leaves)):
             return record(self, args, kwargs)
@@ -506,12 +517,8 @@ class Layer(_State, Keywords):
         elif isinstance(value, Layer):
             if not any(value is layer for layer in self._layers):
                 self._layers.append(value)
-        elif isinstance(value, list | tuple):
-            for item in value:
-                if isinstance(item, Variable | Layer | list | tuple):
-                    self._track(item)
-        elif isinstance(value, dict):
-            for item in value.values():
+        elif isinstance(value, list | tuple | dict):
+            for item in value.values() if isinstance(value, dict) else value:
                 if isinstance(item, Variable | Layer | list | tuple):
                     self._track(item)
 

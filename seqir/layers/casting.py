@@ -14,6 +14,11 @@ def as_float(x: Any, dtype: str) -> Any:
     return x if dtypes.is_float(x.dtype) else ops.cast(x, dtype)
 
 
+def as_wide(x: Any) -> Any:
+    """Half precision as float32, for sums and squares that would leave its range."""
+    return ops.cast(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+
+
 def exactly(function: Callable[[Any], Any], x: Any) -> Any:
     """A function that moves numbers around, of integers as well: they stay integers."""
     if dtypes.is_float(x.dtype):

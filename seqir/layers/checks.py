@@ -5,12 +5,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, NoReturn
 
 import numpy as np
 
 from seqir import constraints, initializers, nest, regularizers
-from seqir.errors import ArgumentError, SeqirError, ShapeError
+from seqir.errors import ArgumentError, GraphError, SeqirError, ShapeError
 from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
@@ -91,6 +91,27 @@ def check_arrays(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) ->
 
 def _is_array(x: Any) -> bool:
     return hasattr(x, "shape") or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
+
+
+def refuse_weight(layer: Layer, name: str | None) -> NoReturn:
+    """GraphError for a weight that comes too late."""
+    raise GraphError(
+        f"layer {layer.name!r} is built, so it cannot get the weight "
+        f"{name or 'variable'!r} any more: make it in build, or in "
+        f"{type(layer).__name__}.__init__"
+    )
+
+
+def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
+    """ArgumentError if a setting of a call is given by its place."""
+    for place, arg in enumerate(args[1:], 1):
+        if isinstance(arg, bool | int | float | str | np.bool_):
+            names = [*_signature(type(layer).call).parameters][1:]
+            name = names[place] if place < len(names) else "training"
+            raise ArgumentError(
+                f"only tensors are given to layer {layer.name!r} by their place, got "
+                f"{arg!r}: write {name}={arg!r}"
+            )
 
 
 def check_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:

@@ -35,7 +35,6 @@ _BASES: Final = (
 
 _UNUSED: Final[dict[str, tuple[Any, ...]]] = {
     "quantization_config": (None,),
-    "rms_scaling": (False,),
     "sparse": (False, None),
     "ragged": (False, None),
     "optional": (False,),

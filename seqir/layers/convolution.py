@@ -64,6 +64,7 @@ class _Spatial(Layer):
         self.check_axis(x.shape, channel_axis(self.data_format), wanted)
 
     def _add_bias(self: Any, size: int) -> None:
+        self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
                 (size,),
@@ -116,6 +117,8 @@ class _Conv(_Spatial):
     activity_regularizer: Any = keyword(default=None)
     kernel_constraint: Any = None
     bias_constraint: Any = None
+
+    _absent = ("lora_rank", "lora_alpha", "quantization_config")
 
     def setup(self) -> None:
         self.filters = positive("filters", self.filters)

@@ -10,6 +10,7 @@ from seqir.layers.arguments import activation as activation_of
 from seqir.layers.arguments import sizes
 from seqir.layers.base import Initializer, Layer
 from seqir.layers.checks import check_getters
+from seqir.layers.fields import check_known, present
 from seqir.layers.keywords import keyword
 from seqir.layers.recorded import noted
 from seqir.ops.call import Call
@@ -42,8 +43,12 @@ class InputLayer(Layer):
         input_tensor: Any = None,
         optional: bool = False,
         name: str | None = None,
+        **former: Any,
     ) -> None:
         super().__init__(name=name, dtype=dtype)
+        shape = former.pop("input_shape", shape)
+        batch_shape = former.pop("batch_input_shape", batch_shape)
+        check_known("InputLayer", former, ("shape", "batch_shape", "batch_size"))
         if sparse or ragged or optional or input_tensor is not None:
             raise UnsupportedError(
                 "Input takes dense arrays: sparse, ragged, optional and tensor "
@@ -51,6 +56,12 @@ class InputLayer(Layer):
             )
         if (shape is None) == (batch_shape is None):
             raise ArgumentError("Input needs shape= or batch_shape=, and not both")
+        if batch_size is not None and batch_shape is not None:
+            raise ArgumentError(
+                "Input takes batch_size= with shape=: batch_shape= has the size of the "
+                f"batch itself, got batch_size={batch_size} and "
+                f"batch_shape={batch_shape}"
+            )
         if batch_shape is None:
             batch_shape = (batch_size, *sizes("shape", shape))
         given = sizes("batch_shape", batch_shape)
@@ -175,6 +186,7 @@ class Dense(Layer):
     kernel_constraint: Any = None
     bias_constraint: Any = None
 
+    _absent = ("lora_rank", "lora_alpha", "quantization_config")
     supports_masking = True
     min_ndim = 2
     single_input = True
@@ -197,6 +209,7 @@ class Dense(Layer):
             constraint=self.kernel_constraint,
             name="kernel",
         )
+        self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
                 (self.units,),
@@ -222,6 +235,7 @@ class Embedding(Layer):
     Source: Keras 3 ``layers.Embedding``.
     """
 
+    _absent = ("lora_rank", "lora_alpha", "quantization_config")
     single_input = True
 
     @noted
@@ -237,7 +251,8 @@ class Embedding(Layer):
         **kwargs: Any,
     ) -> None:
         # Not fields: a field called `weights` would hide the property of that name.
-        super().__init__(**kwargs)
+        kwargs = {k: v for k, v in kwargs.items() if k != "input_length"}
+        super().__init__(**present(type(self), kwargs))
         self.input_dim = positive("input_dim", input_dim)
         self.output_dim = positive("output_dim", output_dim)
         self.embeddings_initializer = embeddings_initializer

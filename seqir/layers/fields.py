@@ -17,7 +17,7 @@ import operator
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from typing import Any
 
-from seqir.errors import ArgumentError, SeqirError, did_you_mean
+from seqir.errors import ArgumentError, SeqirError, UnsupportedError, did_you_mean
 from seqir.layers import checks
 from seqir.plain import python
 
@@ -86,6 +86,7 @@ def _initializer(cls: type, taken: Fields) -> Callable[..., None]:
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
         kind = type(self)
         later = [*_initializers_after(kind, cls)]
+        kwargs = present(kind, kwargs)
         given, rest = _sort(kind.__name__, taken, places, later, args, kwargs)
         given = {k: python(v) if k in own else v for k, v in given.items()}
         if kind._is_recorded:
@@ -115,6 +116,21 @@ def _initializer(cls: type, taken: Fields) -> Callable[..., None]:
     made.__qualname__ = f"{cls.__qualname__}.__init__"
     made.__signature__ = signature
     return made
+
+
+def present(kind: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
+    """Arguments under their present names, without those that say nothing.
+
+    Raises: UnsupportedError for an argument of Keras that seqir does not have.
+    """
+    found = {kind._renamed.get(name, name): value for name, value in kwargs.items()}
+    for name in kind._absent:
+        value = found.pop(name, None)
+        if value is not None:
+            raise UnsupportedError(
+                f"{kind.__name__} of seqir has no {name!r}, which is {value!r} here"
+            )
+    return found
 
 
 def _is_seqirs(cls: type) -> bool:

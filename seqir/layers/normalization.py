@@ -4,11 +4,11 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqir import ops, shapes
+from seqir import config, ops, shapes
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ir import Op
 from seqir.layers.base import Initializer, Layer
-from seqir.layers.casting import as_float
+from seqir.layers.casting import as_float, as_wide
 from seqir.layers.checks import integers, number
 from seqir.ops.apply import apply
 from seqir.ops.norm import BatchNorm, LayerNorm, TrainingBatchNorm
@@ -69,7 +69,7 @@ class BatchNormalization(Layer):
                 f"{self.axis}, got {format_shape(input_shape)}"
             )
         self._size = size
-        self.gamma, self.beta = _affine(self, (size,))
+        self.gamma, self.beta = _affine(self, (size,), self.scale, self.center)
         self.moving_mean = self.add_weight(
             (size,),
             self.moving_mean_initializer,
@@ -89,15 +89,17 @@ class BatchNormalization(Layer):
         x = as_float(x, self.compute_dtype)
         self.check_axis(x.shape, self.axis, self._size)
         axis = shapes.normalize_axis(self.axis, x.ndim)
-        if training and self.trainable:
-            half = x.dtype in ("float16", "bfloat16")
-            wide = ops.cast(x, "float32") if half else x
-            if mask is not None:
-                return ops.cast(self._normalize_masked(wide, axis, mask), x.dtype)
-            return ops.cast(self._normalize_batch(wide, axis), x.dtype)
-        moving = (self.moving_mean, self.moving_variance)
-        vectors = *self._scale_and_shift(x), *(ops.cast(v, x.dtype) for v in moving)
-        return _per_channel(BatchNorm(self.epsilon), x, axis, *vectors)
+        wide = as_wide(x)
+        if not (training and self.trainable):
+            moving = (self.moving_mean, self.moving_variance)
+            vectors = (ops.cast(v, wide.dtype) for v in moving)
+            vectors = *self._scale_and_shift(wide), *vectors
+            y = _per_channel(BatchNorm(self.epsilon), wide, axis, *vectors)
+        elif mask is not None:
+            y = self._normalize_masked(wide, axis, mask)
+        else:
+            y = self._normalize_batch(wide, axis)
+        return ops.cast(y, x.dtype)
 
     def _scale_and_shift(self, x: Any) -> tuple[Any, Any]:
         """Scale and shift of the normalized x, whether there are weights or not."""
@@ -117,12 +119,14 @@ class BatchNormalization(Layer):
         others = tuple(i for i in range(x.ndim) if i != axis)
         column = [1] * x.ndim
         column[axis] = self._size
-        weights = ops.cast(mask, x.dtype)
-        weights = ops.expand_dims(weights, tuple(range(weights.ndim, x.ndim)))
-        total = ops.sum(weights * ops.ones_like(x), others)
-        mean = ops.sum(x * weights, others) / total
+        kept = ops.cast(mask, "bool")
+        kept = ops.expand_dims(kept, tuple(range(kept.ndim, x.ndim)))
+        ones, none = ops.ones_like(x), ops.zeros_like(x)
+        total = ops.sum(ops.where(kept, ones, none), others) + config.epsilon()
+        mean = ops.sum(ops.where(kept, x, none), others) / total
         centred = x - ops.reshape(mean, column)
-        variance = ops.sum(weights * centred * centred, others) / total
+        squares = ops.where(kept, centred * centred, none)
+        variance = ops.sum(squares, others) / total
         self._move(mean, variance)
         gamma, beta = self._scale_and_shift(x)
         factor = ops.rsqrt(variance + self.epsilon) * gamma
@@ -150,6 +154,9 @@ def _per_channel(op: Op, x: Any, axis: int, *vectors: Any) -> Any:
 class LayerNormalization(Layer):
     """y = (x - mean) / √(variance + epsilon) * gamma + beta, per sample.
 
+    With `rms_scaling` the mean is not taken off, and there is no beta; the divisor is
+    the same.
+
     Shapes: x -> y as x; statistics are taken over `axis` (one or several).
     Weights: gamma, beta, of the sizes of those axes.
     Source: Keras 3 ``layers.LayerNormalization``; arXiv:1607.06450.
@@ -165,6 +172,7 @@ class LayerNormalization(Layer):
     gamma_regularizer: Any = None
     beta_constraint: Any = None
     gamma_constraint: Any = None
+    rms_scaling: bool = False
 
     supports_masking = True
     single_input = True
@@ -172,36 +180,43 @@ class LayerNormalization(Layer):
     def setup(self) -> None:
         integers("axis", self.axis)
         number("epsilon", self.epsilon, least=0)
+        self.autocast = False
 
     def build(self, input_shape: Any) -> None:
         shape = tuple(input_shape[a] for a in _axes(self.axis, len(input_shape)))
-        self.gamma, self.beta = _affine(self, shape)
+        scale, center = self.scale or self.rms_scaling, self.center
+        self.gamma, self.beta = _affine(
+            self, shape, scale, center and not self.rms_scaling, autocast=False
+        )
 
     def call(self, x: Any) -> Any:
         x = as_float(x, self.compute_dtype)
         axes = _axes(self.axis, x.ndim)
-        if self.scale or self.center:
-            given = self.gamma if self.scale else self.beta
+        given = self.beta if self.gamma is None else self.gamma
+        if given is not None:
             for axis, size in zip(axes, given.shape, strict=True):
                 assert size is not None
                 self.check_axis(x.shape, axis, size)
         sizes = [x.shape[a] for a in axes]
         trailing = axes == tuple(range(x.ndim - len(axes), x.ndim))
-        if trailing and None not in sizes and x.dtype in ("float32", "float64"):
-            scale = self.gamma if self.scale else _constant(1.0, sizes, x.dtype)
-            shift = self.beta if self.center else _constant(0.0, sizes, x.dtype)
-            op = LayerNorm(-len(axes), self.epsilon)
-            return apply(op, x, ops.cast(scale, x.dtype), ops.cast(shift, x.dtype))
-        wide = ops.cast(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+        wide = as_wide(x)
+        if trailing and None not in sizes and not self.rms_scaling:
+            vectors = (
+                _constant(value, sizes, wide.dtype) if v is None else v
+                for v, value in ((self.gamma, 1.0), (self.beta, 0.0))
+            )
+            vectors = (ops.cast(v, wide.dtype) for v in vectors)
+            y = apply(LayerNorm(-len(axes), self.epsilon), wide, *vectors)
+            return _rounded(y, x, self.compute_dtype)
         mean, variance = ops.moments(wide, axes, keepdims=True)
-        y = (wide - mean) * ops.rsqrt(variance + self.epsilon)
+        centred = wide if self.rms_scaling else wide - mean
+        y = centred * ops.rsqrt(variance + self.epsilon)
         column = [x.shape[i] if i in axes else 1 for i in range(x.ndim)]
-        y = ops.cast(y, x.dtype)
-        if self.scale:
-            y = y * ops.cast(ops.reshape(self.gamma, column), x.dtype)
-        if self.center:
-            y = y + ops.cast(ops.reshape(self.beta, column), x.dtype)
-        return y
+        if self.gamma is not None:
+            y = y * ops.cast(ops.reshape(self.gamma, column), wide.dtype)
+        if self.beta is not None:
+            y = y + ops.cast(ops.reshape(self.beta, column), wide.dtype)
+        return _rounded(y, x, self.compute_dtype)
 
 
 class GroupNormalization(Layer):
@@ -241,6 +256,7 @@ class GroupNormalization(Layer):
         if not isinstance(self.axis, int):
             raise ArgumentError(f"axis must be one integer, got {self.axis!r}")
         number("epsilon", self.epsilon, least=0)
+        self.autocast = False
 
     def build(self, input_shape: Any) -> None:
         axis = shapes.normalize_axis(self.axis, len(input_shape))
@@ -255,14 +271,15 @@ class GroupNormalization(Layer):
             raise ArgumentError(
                 f"{size} channels cannot be cut into {self._count} equal groups"
             )
-        self.gamma, self.beta = _affine(self, (size,), autocast=False)
+        self.gamma, self.beta = _affine(
+            self, (size,), self.scale, self.center, autocast=False
+        )
 
     def call(self, x: Any) -> Any:
         x = as_float(x, self.compute_dtype)
         self.check_axis(x.shape, self.axis, self._size)
         axis = shapes.normalize_axis(self.axis, x.ndim)
-        half = x.dtype in ("float16", "bfloat16")
-        wide = ops.cast(x, "float32") if half else x
+        wide = as_wide(x)
         groups = (self._count, self._size // self._count)
         sizes = ops.shape(x)
         grouped = ops.reshape(wide, (*sizes[:axis], *groups, *sizes[axis + 1 :]))
@@ -276,7 +293,8 @@ class GroupNormalization(Layer):
         shift = -mean * factor
         if self.center:
             shift = shift + ops.cast(ops.reshape(self.beta, column), wide.dtype)
-        return ops.cast(ops.reshape(grouped * factor + shift, sizes), x.dtype)
+        y = ops.reshape(grouped * factor + shift, sizes)
+        return _rounded(y, x, self.compute_dtype)
 
 
 class RMSNormalization(Layer):
@@ -328,6 +346,11 @@ class UnitNormalization(Layer):
         return ops.normalize(x, _axes(self.axis, x.ndim), epsilon=1e-12)
 
 
+def _rounded(y: Any, x: Any, dtype: str) -> Any:
+    """The outputs as exact as the inputs are, in the layer's type."""
+    return ops.cast(ops.cast(y, x.dtype), dtype)
+
+
 def _axes(axis: Any, rank: int) -> tuple[int, ...]:
     """One axis or several, in order, counted from the front."""
     axes = integers("axis", axis)
@@ -335,7 +358,7 @@ def _axes(axis: Any, rank: int) -> tuple[int, ...]:
 
 
 def _affine(
-    layer: Any, shape: tuple[int | None, ...], **options: Any
+    layer: Any, shape: tuple[int | None, ...], scale: bool, center: bool, **options: Any
 ) -> tuple[Any, Any]:
     """Gamma and beta of a layer, None for what it does without."""
 
@@ -349,8 +372,8 @@ def _affine(
             **options,
         )
 
-    gamma = weight("gamma") if layer.scale else None
-    return gamma, weight("beta") if layer.center else None
+    gamma = weight("gamma") if scale else None
+    return gamma, weight("beta") if center else None
 
 
 def _constant(value: float, sizes: Any, dtype: str) -> Any:

@@ -74,4 +74,6 @@ def add_activity(layer: Layer, outputs: Any) -> None:
     with b.at(f"losses/{b.path}"):
         for y in nest.flatten(outputs):
             loss = layer.activity_regularizer(y)
-            add(layer, ops.divide(loss, count(y, (0,), y.dtype)) if y.ndim else loss)
+            if y.ndim:  # an empty batch adds nothing
+                loss = ops.divide_no_nan(loss, count(y, (0,), y.dtype))
+            add(layer, loss)

@@ -32,10 +32,18 @@ class Rescaling(Layer):
         self._factors = _factor("scale", self.scale), _factor("offset", self.offset)
 
     def call(self, x: Any) -> Any:
-        scale, offset = self._factors
+        scale, offset = map(_on_channels, self._factors)
         x = ops.cast(x, self.compute_dtype)
         y = x * scale if _differs(scale, 1) else x
         return y + offset if _differs(offset, 0) else y
+
+
+def _on_channels(factor: Any) -> Any:
+    """A vector for each channel, in the place of the channels."""
+    first = config.image_data_format() == "channels_first"
+    if not first or isinstance(factor, float) or not factor.ndim:
+        return factor
+    return factor.reshape(*factor.shape, *(1,) * (3 - factor.ndim))
 
 
 def _factor(name: str, value: Any) -> Any:
@@ -136,8 +144,10 @@ class Normalization(Layer):
 
     def call(self, x: Any) -> Any:
         x = ops.cast(x, self.compute_dtype)
+        # Counted from the end, as the statistics broadcast.
         for axis, size in self._sizes.items():
-            self.check_axis(x.shape, axis, size)
+            if axis - len(self._column) >= -x.ndim:
+                self.check_axis(x.shape, axis - len(self._column), size)
         mean, variance = self._statistics()
         divisor = ops.maximum(ops.sqrt(variance), config.epsilon())
         return mean + x * divisor if self.invert else (x - mean) / divisor

@@ -52,6 +52,10 @@ class Dropout(_Dropping):
     noise_shape: Any = None
     seed: int | None = None
 
+    def setup(self) -> None:
+        super().setup()
+        self.noise_shape = _noise_shape(self.noise_shape)
+
     def disturb(self, x: Any) -> Any:
         return random.dropout(x, self.rate, self.noise_shape, self.seed_generator)
 
@@ -179,6 +183,7 @@ class AlphaDropout(_Dropping):
 
     def setup(self) -> None:
         super().setup()
+        self.noise_shape = _noise_shape(self.noise_shape)
         if self.rate == 1:
             raise ArgumentError(
                 "rate of AlphaDropout must be below 1: at 1 nothing is left to scale"
@@ -216,3 +221,20 @@ class ActivityRegularization(Layer):
 
     def call(self, x: Any) -> Any:
         return x
+
+
+def _noise_shape(value: Any) -> tuple[int | None, ...] | None:
+    """The shape as a tuple.
+
+    Raises: ArgumentError for what is no size of an axis.
+    """
+    if value is None:
+        return None
+    found = tuple(value) if isinstance(value, list | tuple) else (value,)
+    known = [d for d in found if d is not None]
+    if any(type(d) is not int or d < 1 for d in known):
+        raise ArgumentError(
+            "noise_shape must be a tuple of positive integers, or None for the "
+            f"axes of the inputs' size, got {value!r}"
+        )
+    return found

@@ -116,6 +116,6 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
             raise
         finally:
             self.__dict__["_building"] = False
-        self.__dict__["built"] = True
+        self.__dict__.update(built=True, _locked=True)
 
     return wrapper
