@@ -20,6 +20,7 @@ if TYPE_CHECKING:
         constraints,
         data,
         datasets,
+        dtype_policies,
         errors,
         initializers,
         layers,
@@ -34,6 +35,7 @@ if TYPE_CHECKING:
         saving,
         utils,
     )
+    from seqir.dtype_policies import DTypePolicy
     from seqir.layers import Input, Layer
     from seqir.model import Functional, Model, Sequential
     from seqir.ops.tensor import KerasTensor, Variable
@@ -46,6 +48,7 @@ _MODULES = (
     "constraints",
     "data",
     "datasets",
+    "dtype_policies",
     "errors",
     "initializers",
     "layers",
@@ -61,6 +64,7 @@ _MODULES = (
     "utils",
 )
 _NAMES = {
+    "DTypePolicy": "seqir.dtype_policies",
     "Functional": "seqir.model",
     "Input": "seqir.layers",
     "KerasTensor": "seqir.ops.tensor",
@@ -71,6 +75,7 @@ _NAMES = {
 }
 
 __all__ = [
+    "DTypePolicy",
     "Functional",
     "Input",
     "KerasTensor",
@@ -86,6 +91,7 @@ __all__ = [
     "constraints",
     "data",
     "datasets",
+    "dtype_policies",
     "errors",
     "initializers",
     "layers",

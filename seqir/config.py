@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 from seqir import dtypes
 from seqir.errors import ArgumentError
+
+if TYPE_CHECKING:
+    from seqir.dtype_policies import DTypePolicy
 
 DataFormat = Literal["channels_last", "channels_first"]
 
@@ -69,3 +72,20 @@ def set_epsilon(value: float) -> None:
     """Set the small number that keeps divisions finite."""
     global _epsilon
     _epsilon = float(value)
+
+
+def dtype_policy() -> DTypePolicy:
+    """The policy of layers that say nothing."""
+    from seqir import dtype_policies
+
+    return dtype_policies.dtype_policy()
+
+
+def set_dtype_policy(policy: DTypePolicy | str) -> None:
+    """Set the policy of layers that are made from now on and say nothing.
+
+    Raises: ArgumentError for what is neither a policy nor a name.
+    """
+    from seqir import dtype_policies
+
+    dtype_policies.set_dtype_policy(policy)

@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqir import initializers, naming
+from seqir import dtype_policies, initializers, naming
 from seqir.errors import ArgumentError
 from seqir.plain import python
 
@@ -35,7 +35,8 @@ def set_random_seed(seed: int) -> None:
 
 
 def clear_session() -> None:
-    """Start automatic names again: the next Dense is ``dense``."""
+    """Start anew: the next Dense is ``dense``, and no dtype policy is set."""
+    dtype_policies.reset()
     naming.reset()
 
 

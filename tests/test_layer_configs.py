@@ -7,7 +7,7 @@ import pytest
 from layer_samples import SAMPLES, LayerSample
 from test_layers_keras import CLASSES, make, make_keras
 
-from seqir.layers import configuration
+from seqir import dtype_policies
 
 keras = pytest.importorskip("keras")
 
@@ -29,7 +29,7 @@ def as_json(config: Any) -> Any:
     found = json.loads(json.dumps(config, default=lambda x: x.tolist()))
     del found["name"]
     if isinstance(found["dtype"], str):  # some of Keras's layers store it so
-        found["dtype"] = configuration.policy(found["dtype"], found["dtype"])
+        found["dtype"] = dtype_policies.serialize(dtype_policies.get(found["dtype"]))
     for name in ("scale", "offset"):
         if isinstance(found.get(name), dict):  # an array
             found[name] = found[name]["config"]["value"]

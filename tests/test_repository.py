@@ -15,8 +15,8 @@ import seqir
 
 ROOT = Path(seqir.__file__).parent
 FLOORS = (
-    "text errors dtypes shapes tensortype naming nest plain config files tensorfile "
-    "stored downloads version console",
+    "text errors dtypes shapes tensortype naming nest plain config dtype_policies "
+    "files tensorfile stored downloads version console",
     "ir",
     "ops",
     "passes initializers activations regularizers constraints autodiff losses data",

@@ -7,10 +7,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqir import activations, config, dtypes
-from seqir.errors import ArgumentError, DTypeError
+from seqir import activations
+from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.ir import Array
-from seqir.layers.configuration import policy_name
 from seqir.ops.tensor import KerasTensor, Tensor, Variable
 from seqir.plain import python
 from seqir.stored import unstore
@@ -18,19 +17,6 @@ from seqir.tensortype import TensorType
 
 if TYPE_CHECKING:
     from seqir.layers.base import Layer
-
-
-def policy(dtype: Any) -> tuple[str, str]:
-    """Element types of weights and of computation."""
-    if dtype is None:
-        return config.floatx(), config.floatx()
-    if isinstance(dtype, Mapping):
-        dtype = policy_name(dtype)
-    name = dtype if isinstance(dtype, str) else getattr(dtype, "name", dtype)
-    if isinstance(name, str) and name.startswith("mixed_"):
-        return "float32", dtypes.canonical(name.removeprefix("mixed_"))
-    name = dtypes.canonical(name)
-    return name, name
 
 
 def legacy_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
@@ -111,6 +97,35 @@ def with_training(
     if "training" in names:
         kwargs["training"] = training
     return args, kwargs, training
+
+
+def arrays_for(layer: Layer, weights: Any) -> list[Array]:
+    """An array for each weight of the layer.
+
+    Raises: ArgumentError, ShapeError or DTypeError if there are others.
+    """
+    mine = layer.weights
+    if not isinstance(weights, list | tuple):
+        raise ArgumentError(
+            f"set_weights of layer {layer.name!r} takes a list of arrays, got "
+            f"{type(weights).__name__}"
+        )
+    if len(weights) != len(mine):
+        raise ShapeError(
+            f"You called set_weights(weights) on layer {layer.name!r} with a weight "
+            f"list of length {len(weights)}, but the layer has {len(mine)} weights."
+        )
+    arrays: list[Array] = []
+    for variable, value in zip(mine, weights, strict=True):
+        array = numeric_array(value, variable.path)
+        arrays.append(array)
+        if array.shape != variable.shape:
+            raise ShapeError(
+                f"Layer {layer.name} weight {variable.path!r} of shape "
+                f"{variable.shape} is not compatible with provided weight shape "
+                f"{array.shape}."
+            )
+    return arrays
 
 
 def numeric_array(value: Any, path: str) -> Array:

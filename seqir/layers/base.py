@@ -11,6 +11,7 @@ import numpy as np
 
 from seqir import (
     constraints,
+    dtype_policies,
     dtypes,
     initializers,
     naming,
@@ -18,6 +19,7 @@ from seqir import (
     random,
     regularizers,
 )
+from seqir.dtype_policies import DTypePolicy
 from seqir.errors import (
     ArgumentError,
     NotBuiltError,
@@ -156,7 +158,7 @@ class Layer(_State, Keywords):
             )
         self.__dict__["_trainable"] = trainable
         self.name = naming.auto_name(kind) if name is None else check_name(name)
-        self.variable_dtype, self.compute_dtype = arguments.policy(dtype)
+        self.dtype_policy = dtype
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
         if "supports_masking" not in type(self).__dict__:
@@ -289,28 +291,7 @@ class Layer(_State, Keywords):
         Raises: ShapeError for a wrong number of arrays or a wrong shape, DTypeError
             for what is no array of numbers.
         """
-        mine = self.weights
-        if not isinstance(weights, list | tuple):
-            raise ArgumentError(
-                f"set_weights of layer {self.name!r} takes a list of arrays, got "
-                f"{type(weights).__name__}"
-            )
-        if len(weights) != len(mine):
-            raise ShapeError(
-                f"You called set_weights(weights) on layer {self.name!r} with a weight "
-                f"list of length {len(weights)}, but the layer has {len(mine)} weights."
-            )
-        arrays: list[np.ndarray[Any, Any]] = []
-        for variable, value in zip(mine, weights, strict=True):
-            array = arguments.numeric_array(value, variable.path)
-            arrays.append(array)
-            if array.shape != variable.shape:
-                raise ShapeError(
-                    f"Layer {self.name} weight {variable.path!r} of shape "
-                    f"{variable.shape} is not compatible with provided weight shape "
-                    f"{array.shape}."
-                )
-        assign_all(mine, arrays)
+        assign_all(self.weights, arguments.arrays_for(self, weights))
 
     # Losses.
 
@@ -335,6 +316,19 @@ class Layer(_State, Keywords):
     def dtype(self) -> str:
         """Element type of the weights."""
         return self.variable_dtype
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """Which types the weights have and the layer computes in; any form is taken."""
+        names = {"float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
+        alike = self.variable_dtype == self.compute_dtype
+        return DTypePolicy(self.variable_dtype if alike else names[self.compute_dtype])
+
+    @dtype_policy.setter
+    def dtype_policy(self, policy: Any) -> None:
+        found = dtype_policies.get(policy)
+        self.variable_dtype = found.variable_dtype
+        self.compute_dtype = found.compute_dtype
 
     @property
     def input(self) -> Any:
@@ -419,6 +413,11 @@ class Layer(_State, Keywords):
         mixed = self.autocast and self.compute_dtype != self.variable_dtype
         return self.compute_dtype if mixed else None
 
+    @property
+    def _input_dtype(self) -> str | None:
+        """What floating-point inputs are cast to."""
+        return self.compute_dtype if self.autocast else None
+
     def _as_traced(self, y: Any) -> Any:
         b = current_builder()
         assert b is not None
@@ -446,10 +445,11 @@ class Layer(_State, Keywords):
         return tuple(inspect.signature(self.call).parameters)
 
     def _autocast(self, x: Any) -> Any:
-        if not isinstance(x, Traced) or not self.autocast:
+        wanted = self._input_dtype
+        if not isinstance(x, Traced) or not wanted or x.dtype == wanted:
             return x
-        if dtypes.is_float(x.dtype) and x.dtype != self.compute_dtype:
-            return Traced(x.builder, cast(x, self.compute_dtype).value, x.mask)
+        if dtypes.is_float(x.dtype):
+            return Traced(x.builder, cast(x, wanted).value, x.mask)
         return x
 
     def _check_inputs(self, args: tuple[Any, ...]) -> None:
@@ -557,7 +557,7 @@ class Layer(_State, Keywords):
         base = {
             "name": self.name,
             "trainable": self.trainable,
-            "dtype": configuration.policy(self.variable_dtype, self.compute_dtype),
+            "dtype": dtype_policies.serialize(self.dtype_policy),
         }
         if self.activity_regularizer is not None:
             base["activity_regularizer"] = regularizers.serialize(

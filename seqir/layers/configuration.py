@@ -66,33 +66,6 @@ def plain(name: str, value: Any) -> Any:
     return value
 
 
-def policy(weights: str, computation: str) -> dict[str, Any]:
-    """The element types of a layer, as Keras stores them."""
-    name = weights if weights == computation else f"mixed_{computation}"
-    return {
-        "module": "keras",
-        "class_name": "DTypePolicy",
-        "config": {"name": name},
-        "registered_name": None,
-    }
-
-
-def policy_name(stored_policy: Mapping[str, Any]) -> str:
-    """The name of the policy that `policy` (or Keras) stored.
-
-    Raises: UnsupportedError for policies of quantized layers.
-    """
-    kind, config = stored_policy.get("class_name"), stored_policy.get("config")
-    name = config.get("name") if isinstance(config, Mapping) else None
-    if kind not in ("DTypePolicy", "Policy") or not isinstance(name, str):
-        raise UnsupportedError(
-            f"the dtype policy {kind!r} with config {config!r} is not one of seqir's: "
-            "it has DTypePolicy with the name of an element type, or mixed_float16 "
-            "and mixed_bfloat16"
-        )
-    return name
-
-
 def arguments(cls: type[Layer], config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments in a configuration, without those of Keras that say nothing.
 

@@ -111,6 +111,7 @@ def _array(x: Any, layer: Layer) -> Any:
         error.add_note(f"in layer {layer.name!r}")
         raise
     name = dtypes.canonical(array.dtype)
-    if dtypes.is_float(name) and name != layer.compute_dtype and layer.autocast:
-        return array.astype(dtypes.to_numpy(layer.compute_dtype))
+    wanted = layer._input_dtype
+    if wanted and dtypes.is_float(name) and name != wanted:
+        return array.astype(dtypes.to_numpy(wanted))
     return array

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, Final, Self
 
-from seqir import config, dtypes, naming, ops
+from seqir import config, dtype_policies, dtypes, naming, ops
 from seqir.errors import ArgumentError, ShapeError, did_you_mean
 from seqir.losses.labels import same_rank
 from seqir.ops.apply import coerce, type_of_operand
@@ -50,8 +50,7 @@ class Loss(PlainArguments):
         self.name = name or naming.auto_name(type(self).__name__)
         self.reduction = check_reduction(reduction)
         # A policy of mixed precision says what it computes in.
-        found = getattr(dtype, "compute_dtype", dtype)
-        self.dtype = config.floatx() if found is None else dtypes.canonical(found)
+        self.dtype = dtype_policies.get(dtype or config.floatx()).compute_dtype
 
     def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
         """The loss of a batch, reduced."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, ClassVar, Literal, Self, TypeAlias
 
-from seqir import config, dtypes, initializers, naming
+from seqir import config, dtype_policies, dtypes, initializers, naming
 from seqir.errors import NotBuiltError
 from seqir.ir import Array, current_builder
 from seqir.ops.apply import value_of
@@ -47,7 +47,7 @@ class Metric(PlainArguments):
     def __init__(self, dtype: Any = None, name: str | None = None) -> None:
         self.name = name or naming.auto_name(type(self).__name__)
         # A policy of mixed precision says what it computes in.
-        self.dtype = _dtype(getattr(dtype, "compute_dtype", dtype))
+        self.dtype = dtype_policies.get(dtype or config.floatx()).compute_dtype
         self._initial: dict[Variable, Array] = {}
 
     def add_variable(

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqir import nest
+from seqir import dtype_policies, nest
 from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.formats import functions
 from seqir.formats.objects import Decoder, class_and_config, encode_layer
@@ -56,7 +56,7 @@ def of_sequential(model: Sequential) -> Config:
     config: Config = {
         "name": model.name,
         "trainable": model.trainable,
-        "dtype": configuration.policy(model.variable_dtype, model.compute_dtype),
+        "dtype": dtype_policies.serialize(model.dtype_policy),
         "layers": [encode_layer(layer, entry) for layer in layers],
     }
     if model.built:

@@ -119,6 +119,11 @@ class Functional(Model):
 
         return of_functional(self)
 
+    @property
+    def _input_dtype(self) -> str:
+        """In mixed precision the layers inside cast, each as it needs."""
+        return self.variable_dtype
+
     def _with_mask(self, args: Any, mask: Any, outputs: Any) -> Any:
         return outputs  # the layers inside have set it
 
