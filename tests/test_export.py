@@ -71,6 +71,12 @@ def test_a_simplifier_finds_nothing_to_do(name: str, tmp_path: Path) -> None:
     assert len(simplified.graph.node) >= before
 
 
+def test_sequences_have_a_layout_as_images_have(tmp_path: Path) -> None:
+    model = seqir.Sequential([seqir.Input((9, 2), name="x"), layers.Conv1D(3, 2)])
+    report = model.export(tmp_path / "m.onnx", layout="channels_first")
+    assert report.inputs == {"x": "f32[batch, 2, 9]"}
+
+
 def test_the_guide_model_is_as_a_human_would_write_it(tmp_path: Path) -> None:
     from collections import Counter
 

@@ -166,7 +166,7 @@ def test_a_window_larger_than_the_image_of_a_run_is_refused(
     assert file.run({name: enough})[0].shape == (2, 2)
     for function in (model, model.predict, lambda x: model.fit(x, np.ones((2, 2)))):
         function(enough)
-        with pytest.raises(ShapeError, match=r"too small for layer 'window': a window"):
+        with pytest.raises(ShapeError, match=r"do not fit layer 'window': a window"):
             function(few)
     with pytest.raises(RunError):
         file.run({name: few})
@@ -181,3 +181,42 @@ def test_the_pixels_of_long_sequences_are_repeated_where_they_are(
     np.testing.assert_array_equal(
         model(steps[None, :, None])[0, :, 0], np.repeat(steps, 2)
     )
+
+
+MIXING: list[Any] = [
+    lambda **kw: layers.Conv2D(3, 2, name="mix", **kw),
+    lambda **kw: layers.Conv2D(4, 2, groups=2, name="mix", **kw),
+    lambda **kw: layers.DepthwiseConv2D(2, name="mix", **kw),
+    lambda **kw: layers.SeparableConv2D(3, 2, name="mix", **kw),
+    lambda **kw: layers.Conv2DTranspose(3, 2, name="mix", **kw),
+]
+
+
+@pytest.mark.parametrize("make", MIXING)
+@pytest.mark.parametrize("channels_first", [False, True])
+def test_a_built_convolution_takes_channels_that_only_the_run_knows(
+    make: Any, channels_first: bool, tmp_path: Path
+) -> None:
+    order = "channels_first" if channels_first else "channels_last"
+    layer = make(data_format=order)
+    layer.build((None, 2, 6, 6) if channels_first else (None, 6, 6, 2))
+    x = seqir.Input((None, 6, None) if channels_first else (6, None, None))
+    model = seqir.Model(x, layer(x))
+
+    def images(channels: int) -> Any:
+        shape = (2, channels, 6, 5) if channels_first else (2, 6, 5, channels)
+        return rng.normal(size=shape).astype("f")
+
+    few = images(2)
+    np.testing.assert_allclose(model(few), layer(few), 1e-4, 1e-5)
+    with pytest.raises(ShapeError, match="layer 'mix': kernel expects 2 input channel"):
+        model.predict(images(3))
+    assert model.export(tmp_path / "m.onnx").errors[0].relative < 1e-5
+
+
+def test_a_function_takes_channels_that_only_the_run_knows() -> None:
+    x = seqir.Input((6, None))
+    kernel = rng.normal(size=(2, 3, 4)).astype("f")
+    steps = rng.normal(size=(1, 6, 3)).astype("f")
+    found = seqir.Model(x, ops.conv(x, kernel))(steps)
+    np.testing.assert_allclose(found, ops.conv(steps, kernel), 1e-5)

@@ -44,7 +44,7 @@ def _depends(node: Node) -> bool:
     """Whether what a node needs is known to the run only."""
     return bool(unsure_sizes(node)) or (
         node.op.needs_room
-        and any(isinstance(d, str) for d in node.operands[0].type.shape[2:])
+        and any(isinstance(d, str) for d in node.operands[0].type.shape[1:])
     )
 
 
@@ -56,6 +56,8 @@ def unsure_sizes(node: Node) -> list[tuple[shapes.Dim, shapes.Dim]]:
 
 def _check(node: Node, sizes: Mapping[str, int]) -> None:
     label = f"layer {node.source!r}" if node.source else f"{node.op}"
+    if node.op.needs_room:
+        _check_room(node, label, sizes)
     for pair in unsure_sizes(node):
         if all(shapes.symbols(d) <= sizes.keys() for d in pair):
             a, b = (shapes.evaluate(d, sizes) for d in pair)
@@ -65,8 +67,6 @@ def _check(node: Node, sizes: Mapping[str, int]) -> None:
                     f"{node.operands[0].type} makes {b} elements of {a}; give sizes "
                     "that make the numbers equal"
                 )
-    if node.op.needs_room:
-        _check_room(node, label, sizes)
 
 
 def _check_room(node: Node, label: str, sizes: Mapping[str, int]) -> None:
@@ -79,6 +79,6 @@ def _check_room(node: Node, label: str, sizes: Mapping[str, int]) -> None:
         node.op.infer(first, *(v.type for v in node.operands[1:]))
     except ShapeError as error:
         raise ShapeError(
-            f"inputs of these sizes are too small for {label}: {error}; give larger "
-            "ones, or pad them"
+            f"inputs of these sizes do not fit {label}: {error}; give others, or "
+            "pad them"
         ) from error

@@ -43,10 +43,15 @@ def trial_sizes(graph: Graph) -> list[dict[str, int]]:
     dims = {d for v in graph.values() for d in v.type.shape if isinstance(d, str)}
     names = sorted({s for d in dims for s in shapes.symbols(d)})
     firsts = (v.type.shape[:1] for v in graph.inputs.values())
-    batches = {s for first in firsts for d in first for s in shapes.symbols(d)}
+    batches: set[shapes.Dim] = {
+        s for first in firsts for d in first for s in shapes.symbols(d)
+    }
+
+    given = {a: b for a, b in pairs if a in names and isinstance(b, int)}
+    given |= {name: 2 for name in batches - given.keys()}
 
     def sizes(n: int) -> dict[str, int]:
-        return {name: 2 if name in batches else n for name in names}
+        return {name: given.get(name, n) for name in names}
 
     def positive(n: int) -> bool:
         return all(shapes.evaluate(d, sizes(n)) > 0 for d in dims)
@@ -72,7 +77,7 @@ def trial_sizes(graph: Graph) -> list[dict[str, int]]:
             "verified; export with verify=False"
         )
     found = [sizes(usual)]
-    if batches >= set(names):
+    if given.keys() >= set(names):
         return found
     divisions = {pair for d in dims for pair in _divisions(d)}
     seen: set[tuple[str, int, int]] = set()

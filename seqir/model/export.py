@@ -108,7 +108,7 @@ def export(
         input_names: names of the inputs, in order; default: the keys of a model that
             takes a dict (``image``, ``more/0``), or else those of the layers.
         output_names: names of the outputs, in order; default likewise.
-        layout: where image inputs (rank 3 to 5 with channels) have their channels;
+        layout: where sequences and images (inputs of rank 3 to 5) have their channels;
             default: where the model has them.
         preprocess: what raw data passes before it enters the model, as part of the
             file: a layer, a function of tensors, "tf", "torch" or "caffe" (how the
@@ -256,7 +256,7 @@ def _with_layout(graph: Graph, model: Model, layout: str | None) -> Graph:
     new = {}
     for name, value in graph.inputs.items():
         rank = value.type.rank
-        if rank < 4:
+        if not 3 <= rank <= 5:
             b.inputs[name] = value
             continue
         to_first = (0, rank - 1, *range(1, rank - 1))
@@ -267,7 +267,8 @@ def _with_layout(graph: Graph, model: Model, layout: str | None) -> Graph:
         new[value] = b(Transpose(inverse(perm)), moved)
     if not new:
         raise ExportError(
-            f"layout={layout!r} is about image inputs, model {model.name!r} has none"
+            f"layout={layout!r} is about inputs of rank 3 to 5, model {model.name!r} "
+            "has none"
         )
     for node in graph.nodes:
         if new.keys().isdisjoint(node.operands):

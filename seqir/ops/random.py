@@ -52,9 +52,10 @@ class RandomBits(Op):
         h(v, n) = v + trunc(float32(v) / 2**n)**2
         y[i] = h(h(i * 0x9E3779B1 + key_1, 8) + key_2, 12) * 0x7FEB352D
 
-    The float32 of an integer is the nearest one and the quotient exact, so that every
-    runtime gives the same bits. Sums, products and casts are all that it takes, which
-    runtimes compute with many elements at a time, and which GPUs have.
+    The float32 of an integer is the nearest one and the quotient exact, so that all
+    runtimes give the same bits whose integers wrap around. Sums, products and casts
+    are all that it takes, which runtimes compute with many elements at a time, and
+    which GPUs have.
 
     Source: ONNX ``Range`` (opset 11), ``Cast`` (13), ``Mul``, ``Add`` and ``Reshape``
     (14); the idea: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".

@@ -93,10 +93,11 @@ def conv(
     s, d = _ints(strides, rank), _ints(dilation_rate, rank)
     _, per_group, *k = static(type_of_operand(w).shape)
     channels = type_of_operand(x).shape[1]
-    if not isinstance(channels, int) or channels % per_group:
+    known = channels if isinstance(channels, int) else per_group
+    if known % per_group:
         raise ShapeError(f"kernel of {per_group} channels does not divide {channels}")
     pads, same = resolve_padding(x, padding, k, s, d)
-    op = Conv(s, pads, d, channels // per_group, same)
+    op = Conv(s, pads, d, known // per_group, same)
     return _back(apply(op, x, w), data_format)
 
 
