@@ -388,6 +388,14 @@ CASES: dict[str, list[Case]] = {
     ],
     "unstack": [case(x(3, 4)), case(x(5, 3), axis=1), case(x(5, 3), 3, -1)],
     "getitem": [],
+    "unique": [
+        case(i(5, 2, low=-1, high=1)),
+        case(x(4)),
+        case(i(3, 4, low=0, high=3), True, True, True, True),
+        case(i(6, low=0, high=3), return_counts=True, return_index=True, size=2),
+        case(i(6, low=0, high=3), return_counts=True, return_index=True, size=8),
+        case(x(5), size=7, fill_value=2.5),
+    ],
     "nonzero": [case(flag(3, 4)), case(i(5, 2, low=-1, high=1)), case(x(4))],
     "sort": [case(x(5, 4)), case(x(4, 3), axis=0), case(i(5, 4, dtype="uint8"))],
     "argsort": [case(x(5, 4)), case(x(4, 3), axis=0)],
@@ -726,6 +734,13 @@ def top_k(x: Any, k: int) -> Any:
     return values, places.astype("int32")  # as its other backends
 
 
+def unique(x: Any, *args: Any, **kwargs: Any) -> Any:
+    found = keras.ops.unique(x, *args, **kwargs)
+    if not isinstance(found, tuple):
+        return found
+    return found[0], *(y.astype("int32") for y in found[1:])  # as on JAX
+
+
 def attention(query: Any, key: Any, value: Any, **kwargs: Any) -> Any:
     """With fewer key heads than query heads, which Keras has on other backends."""
     times = query.shape[2] // key.shape[2]
@@ -761,6 +776,7 @@ ORACLES: dict[str, Callable[..., Any]] = {
     "top_k": top_k,
     "add_n": sum,
     "getitem": lambda x, key: x[key],
+    "unique": unique,
     "expand_like": lambda a, like: np.broadcast_to(a, like.shape),
     "squared_difference": lambda a, b: keras.ops.square(keras.ops.subtract(a, b)),
     "mish": lambda x: keras.activations.mish(x),
@@ -774,7 +790,7 @@ ORACLES: dict[str, Callable[..., Any]] = {
 UNTRACED = {"convert_to_numpy", "array", "dtype", "is_tensor", "ndim", "shape", "size"}
 """Functions whose result is no tensor."""
 
-COUNTED_BY_THE_RUN = {"nonzero"}
+COUNTED_BY_THE_RUN = {"nonzero", "unique"}
 """Functions whose results have a size that depends on numbers."""
 
 BAD_CALLS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
@@ -792,6 +808,8 @@ BAD_CALLS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("reshape", (x(4, 3), (-1, -1)), "leaves more than one size open"),
     ("reshape", (x(4, 3), (-2, 3)), "sizes must not be negative, got (-2, 3)"),
     ("reshape", (x(4), ("n",)), "a size must be an integer, got 'n'"),
+    ("unique", (x(3, 2), True, False, False, False, 0), "leave axis=None"),
+    ("getitem", (x(3), x(4) > 0), "a mask b1[4] does not fit f32[3]"),
     ("getitem", (x(3), (0, 0)), "too many indices for rank 1"),
     ("getitem", (x(3), 3), "index 3 is out of range for axis 0 of size 3"),
     ("getitem", (x(3, 3), (0, i(2))), "index with one tensor at a time"),

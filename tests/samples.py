@@ -93,6 +93,7 @@ from seqir.ops.sizes import (
     ReshapeTo,
     Sizes,
     SliceAt,
+    Unique,
     UnsliceAt,
 )
 from seqir.ops.sort import TopK
@@ -440,6 +441,8 @@ def sized() -> Iterator[Sample]:
     for size in (4, 0):
         yield Sample(Range(size), (n(size),))
     yield Sample(NonZero(2), (x(2, 3, dtype="bool", values=(0, 1, 0, 0, 0, 1)),))
+    yield Sample(Unique(6), (x(6),))
+    yield Sample(Unique(3), (x(6, dtype="int64", values=(4, 1, 4, 1, 1, 2)),))
     yield Sample(NonZero(0), (x(4, dtype="bool", values=(0, 0, 0, 0)),))
     for op, begin, end in (
         (SliceAt(1, 1, 3), 2, 5),
@@ -752,6 +755,8 @@ def bad() -> Iterator[BadSample]:
     yield BadSample(Sizes(("m",), (("n", 0, 0),)), (f(3),), "no axis has the size m")
     yield BadSample(Range("n"), (f(2),), "range needs int64 sizes, got f32[2]", **kind)
     yield BadSample(Range("n"), (two,), "range needs 1 sizes, got i64[2]")
+    yield BadSample(Unique("n"), (f(2, dtype="int32"),), "got i32[2]", **kind)
+    yield BadSample(Unique("n"), (f(2, 3),), "unique takes a vector, got f32[2, 3]")
     yield BadSample(NonZero("n"), (f(2),), "nonzero takes truth values", **kind)
     yield BadSample(NonZero("n"), (f(dtype="bool"),), "a tensor with axes, got b1[]")
     yield BadSample(ReshapeTo(("n", 3)), (f("n", 4), two), "cannot be reshaped to")

@@ -292,6 +292,14 @@ CASES: dict[str, tuple[Function, Function]] = {
         lambda x: ops.stack(ops.nonzero(ops.relu(x)), 1),
         lambda x: np.argwhere(x > 0).astype("i4"),
     ),
+    "the different ones": (
+        lambda x: ops.unique(ops.argmax(x, 2)),
+        lambda x: np.unique(np.argmax(x, 2)).astype("i4"),
+    ),
+    "as many different ones as wanted": (
+        lambda x: ops.unique(x, size=5, fill_value=9),
+        lambda x: np.pad(np.unique(x)[:5], (0, max(5 - x.size, 0)), constant_values=9),
+    ),
     "picked by a mask": (lambda x: x[x > 0], lambda x: x[x > 0]),
     "rows picked by a mask": (
         lambda x: x[ops.greater(ops.sum(x, (1, 2)), 0)],

@@ -125,7 +125,7 @@ from seqir.ops.create import (
     zeros,
 )
 from seqir.ops.gather import one_hot, scatter, scatter_update, take, take_along_axis
-from seqir.ops.indexing import getitem, nonzero
+from seqir.ops.indexing import getitem, nonzero, unique
 from seqir.ops.like import expand_like
 from seqir.ops.linalg import dot, einsum, inner, matmul, outer, tensordot, vdot
 from seqir.ops.matrices import cross, diag, diagonal, kron, trace, tril, triu
@@ -487,6 +487,7 @@ __all__ = [
     "triu",
     "true_divide",
     "trunc",
+    "unique",
     "unravel_index",
     "unstack",
     "var",

@@ -6,22 +6,25 @@ from typing import Any
 
 import numpy as np
 
-from seqir import shapes
+from seqir import dtypes, shapes
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ops.apply import apply, as_array, coerce, rank_of, type_of_operand
 from seqir.ops.arith import not_equal
 from seqir.ops.call import operation
 from seqir.ops.gather import GatherND, take
 from seqir.ops.movement import (
+    Concat,
     Slice,
+    broadcast_to,
     expand_dims,
     operand,
+    reshape,
     shape,
     squeeze,
     transpose,
 )
 from seqir.ops.size import Size, is_int, is_size, size_dim, unknown
-from seqir.ops.sizes import NonZero, SliceAt, vector
+from seqir.ops.sizes import NonZero, SliceAt, Unique, vector
 from seqir.ops.tensor import Tensor
 
 
@@ -81,6 +84,56 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     truth = x if type_of_operand(x).dtype == "bool" else not_equal(x, 0)
     places = apply(NonZero(unknown("nonzero", truth)), operand(truth))
     return tuple(coerce(getitem(places, i), "int32") for i in range(rank_of(x)))
+
+
+@operation
+def unique(
+    x: Any,
+    sorted: bool = True,
+    return_index: bool = False,
+    return_inverse: bool = False,
+    return_counts: bool = False,
+    axis: int | None = None,
+    size: int | None = None,
+    fill_value: Any = None,
+) -> Any:
+    """The different numbers of x, in order whatever `sorted` says.
+
+    With them, as int32: where each stands first, which of them each element is, and
+    how often each occurs. The run counts them, unless `size` says how many to give:
+    fewer are filled up with `fill_value` (0).
+
+    Raises: ArgumentError for an axis of several.
+    Source: ``keras.ops.unique``.
+    """
+    type = type_of_operand(x)
+    if axis is not None and type.rank != 1:
+        raise ArgumentError(
+            f"unique takes all numbers of {type}, not slices along axis {axis}: leave "
+            "axis=None"
+        )
+    inner = "int64" if not dtypes.is_float(type.dtype) else "float32"
+    inner = type.dtype if type.dtype == "float64" else inner
+    flat = reshape(coerce(x, inner), (-1,))
+    values, first, which, counts = apply(Unique(unknown("unique", flat)), flat)
+    if size is not None:
+        values = _filled(values, size, np.asarray(fill_value or 0))
+        first, counts = _filled(first, size, first[:1]), _filled(counts, size, 0)
+    found = (
+        (return_index, first),
+        (return_inverse, reshape(which, shape(x))),
+        (return_counts, counts),
+    )
+    more = [coerce(y, "int32") for wanted, y in found if wanted]
+    values = coerce(values, type.dtype)
+    return (values, *more) if more else values
+
+
+def _filled(x: Any, size: int, value: Any) -> Any:
+    """The first elements of a vector, filled up with a value to a size."""
+    dtype = type_of_operand(x).dtype
+    filler = broadcast_to(coerce(value, dtype), (size,))
+    return getitem(apply(Concat(0), x, filler), slice(size))
 
 
 def _cut(x: Any, keys: list[Any]) -> Any:

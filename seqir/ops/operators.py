@@ -77,6 +77,7 @@ from seqir.ops.sizes import (
     ReshapeTo,
     Sizes,
     SliceAt,
+    Unique,
     UnsliceAt,
 )
 from seqir.ops.sort import TopK
@@ -140,6 +141,7 @@ ALL: tuple[type[Op], ...] = (
     NonZero,
     Range,
     SliceAt,
+    Unique,
     UnsliceAt,
     MatMul,
     Gemm,

@@ -382,6 +382,43 @@ class NonZero(Op):
         return (emit("NonZero", x),)
 
 
+@dataclass(frozen=True)
+class Unique(Op):
+    """The different numbers of a vector in ascending order; the run counts them.
+
+    Shapes: x[n] -> values[size], int64: where each stands first[size], which of them
+    each element is[n], and how often each one occurs[size].
+    Raises: DTypeError for a type that ONNX Runtime cannot order so, ShapeError if x is
+    no vector.
+    Source: ONNX ``Unique`` (opset 11).
+    """
+
+    name: ClassVar[str] = "unique"
+    size: shapes.Dim
+
+    def infer(self, x: TensorType) -> tuple[TensorType, ...]:
+        if x.dtype not in ("float32", "float64", "int64"):
+            raise DTypeError(f"unique takes float32, float64 or int64, got {x}")
+        if x.rank != 1:
+            raise ShapeError(f"unique takes a vector, got {x}")
+        values = x.with_shape((self.size,))
+        counts = values.with_dtype("int64")
+        return values, counts, x.with_dtype("int64"), counts
+
+    def evaluate(self, x: Array) -> tuple[Array, ...]:
+        values, *rest = np.unique(x, True, True, True)
+        return values, *(np.asarray(a, np.int64) for a in rest)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str, ...]:
+        return emit.many("Unique", x, outputs=4, sorted=1)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        from seqir.ops.convert import zeros_like
+        from seqir.ops.gather import ScatterElements
+
+        return (apply(ScatterElements(0), zeros_like(x), y[1], g[0]),)
+
+
 def check_sizes(name: str, sizes: TensorType, count: int) -> None:
     """Check the operand that says what sizes are.
 
