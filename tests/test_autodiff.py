@@ -493,3 +493,19 @@ def test_outside_of_layers_there_is_no_layer_to_name() -> None:
     with pytest.raises(UnsupportedError) as caught:
         autodiff.gradient(apply(Pad((1,), (0,), "wrap"), x), [x])
     assert "layer" not in explain(caught.value)
+
+
+@pytest.mark.parametrize("order", [1, 2, 3, 7])
+@pytest.mark.parametrize("dtype", [np.float32, np.float16])
+def test_normalizing_a_vector_of_zeros_has_a_gradient(order: int, dtype: Any) -> None:
+    x = np.array([[0, 0, 0], [1, -2, 0.5]], dtype)
+    with np.errstate(over="ignore"):  # the slope at 0 is 1/epsilon
+        (found,) = gradients_of(lambda t: ops.normalize(t, order=order), x)
+    assert not np.isnan(found).any()
+
+    def f(v: Any) -> Any:
+        return (v / (np.abs(v) ** order).sum() ** (1 / order)).sum()
+
+    steps, row = 1e-5 * np.eye(3), x[1].astype(np.float64)
+    slopes = [(f(row + s) - f(row - s)) / 2e-5 for s in steps]
+    np.testing.assert_allclose(found[1], slopes, rtol=5e-3, atol=5e-3)

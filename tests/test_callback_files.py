@@ -332,6 +332,22 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
     return found
 
 
+def test_values_that_come_later_get_columns(tmp_path: Path) -> None:
+    path = tmp_path / "log.csv"
+    late = [{"loss": 1.0, "val_loss": 2.0}, {"loss": 0.5, "val_f1": 0.25, "auc": 1.0}]
+    fit(FakeModel(), cb.CSVLogger(path), [*late, {"loss": 0.125}])
+    assert path.read_text().splitlines() == [
+        "epoch,loss,val_loss,auc,val_f1",
+        "0,1.0,2.0,NA,NA",
+        "1,0.5,NA,1.0,0.25",
+        "2,0.125,NA,NA,NA",
+    ]
+    fit(FakeModel(), cb.CSVLogger(path, append=True), [{"loss": 3.0, "val_mae": 4.0}])
+    head, *_, last = path.read_text().splitlines()
+    assert head == "epoch,loss,val_loss,auc,val_f1,val_mae"
+    assert last == "0,3.0,NA,NA,NA,4.0"
+
+
 def test_tensorboard(tmp_path: Path) -> None:
     board = cb.TensorBoard(
         tmp_path, histogram_freq=2, update_freq=3, write_steps_per_second=True

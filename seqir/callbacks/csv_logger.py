@@ -12,6 +12,7 @@ import numpy as np
 
 from seqir.callbacks.base import Callback, Logs
 from seqir.errors import ArgumentError
+from seqir.files import staged
 from seqir.text import one_line
 
 FIRST = "epoch"
@@ -22,10 +23,10 @@ _FORMULA = ("=", "+", "-", "@")
 class CSVLogger(Callback):
     """Writes a row with the epoch and all values after each epoch.
 
-    The columns are those of the first row: the values in alphabetical order, and
-    ``val_`` columns, "NA" where there is no value. A row is on the disk before the
-    next epoch begins; half a row that a crash left behind is removed. A training that
-    goes on from a checkpoint goes on with the row after it.
+    The columns are the values in alphabetical order, and ``val_`` columns, "NA" where
+    there is no value; values that come later get columns at the end. A row is on the
+    disk before the next epoch begins; half a row that a crash left behind is removed. A
+    training that goes on from a checkpoint goes on with the row after it.
 
     Args:
         filename: the file.
@@ -65,6 +66,8 @@ class CSVLogger(Callback):
         if self._keys is None:
             self._keys = _columns(logs)
             text = self._row([FIRST, *self._keys])
+        elif new := sorted(logs.keys() - set(self._keys)):
+            self._widen(new)
         values = [_cell(logs[key]) if key in logs else "NA" for key in self._keys]
         self._write(text + self._row([epoch, *values]))
 
@@ -101,6 +104,18 @@ class CSVLogger(Callback):
                     f"first must be {FIRST!r}"
                 )
             self._keys = head[1:]
+
+    def _widen(self, names: list[str]) -> None:
+        """Give the table more columns, without a value in the rows that are there."""
+        assert self._keys is not None
+        with self.path.open(newline="") as file:
+            head, *rows = csv.reader(file, delimiter=self.separator)
+        text = self._row([*head, *names])
+        text += "".join(self._row([*row, *["NA"] * len(names)]) for row in rows)
+        with staged(self.path) as scratch:
+            scratch.write_bytes(text.encode())
+        self._keys += names
+        self._size = len(text.encode())
 
     def _row(self, values: list[Any]) -> str:
         buffer = io.StringIO()

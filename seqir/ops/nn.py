@@ -8,7 +8,7 @@ from typing import Any
 
 import numpy as np
 
-from seqir import config, shapes
+from seqir import config, dtypes, shapes
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ops.activation import log_softmax, softmax, softplus
 from seqir.ops.apply import (
@@ -18,30 +18,38 @@ from seqir.ops.apply import (
     rank_of,
     type_of_operand,
 )
-from seqir.ops.arith import add, clip, divide, maximum, minimum, multiply, where
+from seqir.ops.arith import add, clip, divide, maximum, multiply, power, where
 from seqir.ops.call import operation
 from seqir.ops.gather import one_hot, take_along_axis
 from seqir.ops.linalg import einsum
 from seqir.ops.matrices import at_or_below
 from seqir.ops.movement import expand_dims, reshape, shape, squeeze
 from seqir.ops.parts import repeat
-from seqir.ops.reduce import axes_of, mean, norm, var
+from seqir.ops.reduce import axes_of, mean, var
 from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.unary import log, negative, rsqrt
+from seqir.ops.unary import absolute, log, negative, rsqrt
 
 
 @operation
 def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: Any = None) -> Any:
-    """X divided by its length along an axis. Source: ``keras.ops.normalize``."""
+    """X divided by its length along an axis, or by epsilon if that is more.
+
+    The power of the length is bounded before the root is taken, whose slope at 0 is
+    infinite. Source: ``keras.ops.normalize``.
+    """
     if not isinstance(order, int) or order < 1:
         raise ArgumentError(f"order must be a positive integer, got {order!r}")
     x = floating(x)
+    if x.dtype in ("float16", "bfloat16"):  # whose squares and slopes overflow
+        return coerce(normalize(coerce(x, "float32"), axis, order, epsilon), x.dtype)
     epsilon = config.epsilon() if epsilon is None else epsilon
+    least = max(epsilon**order, float(dtypes.finfo(x.dtype).smallest_subnormal))
     if order == 2:
-        length = rsqrt(sum_(multiply(x, x), axis, keepdims=True))
-        return multiply(x, minimum(length, 1.0 / epsilon))
-    return divide(x, maximum(norm(x, order, axis, keepdims=True), epsilon))
+        total = sum_(multiply(x, x), axis, keepdims=True)
+        return multiply(x, rsqrt(maximum(total, least)))
+    total = sum_(power(absolute(x), order), axis, keepdims=True)
+    return divide(x, power(maximum(total, least), 1 / order))
 
 
 def _along(x: Any, vector: Any, axes: Sequence[int]) -> Any:
