@@ -32,7 +32,7 @@ def written(tmp_path_factory: pytest.TempPathFactory) -> Path:
 
 
 def state(model: Any) -> list[Any]:
-    compiled = model.compiled
+    compiled = model.compilation
     values = [*model.get_weights(), *(v.array for v in compiled.optimizer.variables)]
     return [*values, compiled.seed, compiled.steps, compiled.fits]
 
@@ -124,7 +124,7 @@ def test_what_more_a_newer_release_notes_is_left_alone(
     tensorfile.write(tmp_path / "c.safetensors", arrays, note)
     model = trained()
     model.load_checkpoint(tmp_path / "c.safetensors")
-    assert model.compiled.steps == 4
+    assert model.compilation.steps == 4
 
 
 def test_damaged_checkpoints_are_passed_over(written: Path, tmp_path: Path) -> None:
@@ -134,7 +134,7 @@ def test_damaged_checkpoints_are_passed_over(written: Path, tmp_path: Path) -> N
     (tmp_path / "step-0000000005.safetensors").write_bytes(content)
     with pytest.warns(UserWarning, match="step 5 is passed over"):
         model = trained(resume=tmp_path)
-    assert model.compiled.steps == 4
+    assert model.compilation.steps == 4
 
 
 def test_the_first_release_did_not_cover_the_note(

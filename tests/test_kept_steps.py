@@ -175,7 +175,7 @@ def test_a_loss_that_computes_with_the_size_of_targets_gets_it(made: list[Any]) 
         y = np.zeros((2, length, 3), np.float32)
         wanted = (model.predict(x, verbose=0) ** 2).mean() / length
         np.testing.assert_allclose(model.train_on_batch(x, y), wanted, rtol=1e-5)
-    assert len(model.compiled._steps) == compiled_room.KEEP < 12
+    assert len(model.compilation._steps) == compiled_room.KEEP < 12
 
 
 def test_a_size_of_one_is_repeated() -> None:

@@ -278,7 +278,7 @@ class Signal(keras.callbacks.Callback):
 x = np.ones((64, 4), np.float32)
 history = model.fit(x, x[:, :1], batch_size=8, epochs=3, verbose=0, resume=sys.argv[1],
                     callbacks=[Signal()])
-print(history.interrupted, model.compiled.steps)
+print(history.interrupted, model.compilation.steps)
 """
 
 

@@ -286,7 +286,7 @@ def test_what_was_compiled_comes_back(suffix: str, tmp_path: Path) -> None:
     trained(model)
     model.save(tmp_path / f"m{suffix}")
     again = load_model(tmp_path / f"m{suffix}")
-    objective = again.compiled.objective
+    objective = again.compilation.objective
     assert objective.loss.get_config() == losses.Huber(0.5).get_config()
     assert objective.given_metrics[0] == "mae"
     assert objective.given_metrics[1].name == "m"

@@ -379,7 +379,7 @@ def test_a_frozen_part_has_no_gradient_in_the_graph() -> None:
     model.get_layer("hidden").trainable = False
     model.compile("sgd", "sparse_categorical_crossentropy")
     model.train_on_batch(x, y)
-    (step,) = model.compiled._steps.values()
+    (step,) = model.compilation._steps.values()
     sources = {node.source for node in step.program.graph.nodes}
     assert "hidden" in sources
     assert not {s for s in sources if s.startswith("hidden/gradient")}
@@ -460,7 +460,7 @@ def test_unknown_sizes_are_trained() -> None:
 
     history = model.fit(batches(), epochs=1, verbose=0)
     assert np.isfinite(history.history["loss"]).all()
-    assert len(model.compiled._steps) == 1
+    assert len(model.compilation._steps) == 1
 
 
 # Loops.
@@ -535,7 +535,7 @@ def test_a_callback_that_fails_leaves_a_model_that_can_be_used() -> None:
     model = classifier()
     with pytest.raises(OSError, match="no more"):
         model.fit(x, y, verbose=0, callbacks=[Broken()])
-    assert model.compiled.steps == 1
+    assert model.compilation.steps == 1
     model.fit(x, y, verbose=0)
 
 
@@ -756,7 +756,7 @@ def test_a_batch_that_onnxruntime_refuses_changes_nothing() -> None:
     before = model.get_weights()
     types = BatchTypes((None,), (None,))
     assert types.targets == (None,)
-    (step,) = model.compiled._steps.values()
+    (step,) = model.compilation._steps.values()
     feeds = {"point": X, "target": Y[:5]}
     with pytest.raises(RunError):
         step.run(feeds)

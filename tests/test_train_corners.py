@@ -117,11 +117,11 @@ def test_steps_of_a_model_that_has_changed_are_dropped() -> None:
     for i in range(4):
         model.get_layer("hidden").trainable = bool(i % 2)
         model.fit(X, Y, verbose=0, validation_data=(X, Y))
-    assert len(model.compiled._steps) == 4  # two states, which may come back
+    assert len(model.compilation._steps) == 4  # two states, which may come back
     for i in range(4):
         model.get_layer("hidden").anything = i
         model.fit(X, Y, verbose=0, validation_data=(X, Y))
-    assert len(model.compiled._steps) == 2
+    assert len(model.compilation._steps) == 2
 
 
 def test_a_metric_that_failed_is_made_the_next_time() -> None:

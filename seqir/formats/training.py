@@ -21,7 +21,7 @@ def compile_config(model: Trainer) -> dict[str, Any]:
     """
     if model.optimizer is None:
         return {}
-    objective = model.compiled.objective
+    objective = model.compilation.objective
     return {
         "optimizer": optimizers.serialize(model.optimizer),
         "loss": trained_with(objective.loss, losses),

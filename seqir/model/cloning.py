@@ -206,7 +206,7 @@ def _compiled_as(model: Model, clone: Any) -> Any:
     """The clone, with a new optimizer and new metrics of the model's settings."""
     if model.optimizer is None:
         return clone
-    objective = model.compiled.objective
+    objective = model.compilation.objective
 
     def fresh(metric: Any) -> Any:
         if not isinstance(metric, Metric):

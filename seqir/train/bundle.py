@@ -75,7 +75,7 @@ def export_training(
         ExportError if the files cannot be written.
     """
     folder = Path(path)
-    compiled = model.compiled
+    compiled = model.compilation
     compiled.use(None)
     batch = data.whole(x, y, sample_weight, None, "export_training")
     train, _ = Feeder(model, training=True).step_of(batch)

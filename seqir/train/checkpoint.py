@@ -107,7 +107,7 @@ def save_checkpoint(model: Trainer, path: str | os.PathLike[str]) -> None:
         worth going back to; ExportError if the file cannot be written.
     """
     check_suffix(path)
-    compiled = model.compiled
+    compiled = model.compilation
     run = compiled.run
     position, notes = (run.position, run.notes()) if run else (Position(), Notes())
     arrays: dict[str, Array] = {}
@@ -201,7 +201,7 @@ def take_over(
             f"{path} is a checkpoint of another model: its layers, weights, optimizer "
             f"or losses are not those of model {model.name!r}"
         )
-    compiled = model.compiled
+    compiled = model.compilation
     run, before = compiled.run, note.get("settings")
     position = Position(**{f.name: note["position"][f.name] for f in fields(Position)})
     now = run.settings if run is not None else None
@@ -287,7 +287,7 @@ def model_hash(model: Trainer) -> str:
 
 
 def _parts(model: Trainer) -> dict[str, list[Variable]]:
-    compiled = model.compiled
+    compiled = model.compilation
     return {
         "weights": model.weights,
         "optimizer": list(compiled.optimizer.variables),
@@ -358,7 +358,7 @@ class Checkpoints:
 
     def save(self, model: Trainer) -> None:
         """Write a checkpoint named by the number of steps, and drop old ones."""
-        path = self.folder / f"step-{model.compiled.steps:010d}.safetensors"
+        path = self.folder / f"step-{model.compilation.steps:010d}.safetensors"
         save_checkpoint(model, path)
         for _, old in self._found()[self.keep :]:
             with suppress(OSError):

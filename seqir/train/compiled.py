@@ -151,7 +151,7 @@ class Compiled:
     def variables(self) -> list[Variable]:
         """The state of the training: weights, slots, accumulators."""
         return [
-            *self.model.weights,
+            *(self.model.weights if self.model.built else ()),
             *self.optimizer.variables,
             *self.objective.variables,
         ]

@@ -32,7 +32,7 @@ def run_batches(
     """Loss and metrics over the batches, with the weights as they are."""
     logs: dict[str, Any] = {}
     model.stop_evaluating = False
-    with model.compiled.gathering(), ahead(batches, 0, 0) as found:
+    with model.compilation.gathering(), ahead(batches, 0, 0) as found:
         model.reset_metrics()
         callbacks.on_test_begin()
         for number, batch in enumerate(found):
@@ -63,7 +63,7 @@ def evaluate(
     """See `Trainer.evaluate`."""
     if verbose not in ("auto", 0, 1, 2):
         raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
-    model.compiled.use(device)
+    model.compilation.use(device)
     batches = data.adapt(
         x, y, sample_weight, batch_size=batch_size, steps=steps, what="evaluate"
     )
@@ -85,7 +85,7 @@ def run_batch(
     training: bool,
 ) -> dict[str, Any]:  # fmt: skip
     """One step on its own."""
-    compiled = model.compiled
+    compiled = model.compilation
     compiled.use(None)
     weights = compiled.objective.class_weights(class_weight)
     batch = data.whole(x, y, sample_weight, weights, "a batch")

@@ -42,14 +42,14 @@ def explain(
         norm = gradient_norm(step, feeds)
         cause = "lower the learning rate, or clip the gradients (clipnorm=)"
     text = (
-        f"the loss became {loss} at step {model.compiled.steps + 1} (epoch "
+        f"the loss became {loss} at step {model.compilation.steps + 1} (epoch "
         f"{epoch + 1}, batch {number + 1}), with learning rate {rate:g} and gradient "
         f"norm {norm:g}; "
         f"the weights are those before that step: {cause}"
     )
     return NonFiniteLossError(
         text,
-        step=model.compiled.steps,
+        step=model.compilation.steps,
         epoch=epoch,
         batch=number,
         learning_rate=rate,

@@ -46,7 +46,7 @@ class Feeder:
             model.build_from_arrays(batch.x)
         changed = self._step is None or self._step.clock != changes.clock()
         if changed:
-            self._outputs = model.compiled.outputs
+            self._outputs = model.compilation.outputs
         ys = self._targets(batch)
         ws = self._weights(batch)
         key = [None if a is None else (a.dtype, a.shape[1:]) for a in (*ys, *ws)]
@@ -68,13 +68,13 @@ class Feeder:
             if name is not None:
                 feeds[name] = np.ascontiguousarray(array)
         if SEED in step.session.fed:
-            feeds[SEED] = np.asarray(model.compiled.seed, np.int64)
-            feeds[STEP] = np.asarray(model.compiled.steps, np.int64)
+            feeds[SEED] = np.asarray(model.compilation.seed, np.int64)
+            feeds[STEP] = np.asarray(model.compilation.steps, np.int64)
         return step, feeds
 
     def _find(self, ys: list[Array | None], ws: list[Array | None]) -> Step:
         """The compiled step for these targets and sample weights."""
-        compiled, sizes = self.model.compiled, self.model.compiled.sizes
+        compiled, sizes = self.model.compilation, self.model.compilation.sizes
         options = {"training": self.training, "cut": self.cut}
         shapes = [t.shape for t in self.model.outputs]
         known = BatchTypes(exact(ys), exact(ws))

@@ -31,7 +31,7 @@ if TYPE_CHECKING:
 def fit(model: Trainer, options: FitOptions) -> History:
     """See `Trainer.fit`."""
     options = options.checked()
-    compiled = model.compiled
+    compiled = model.compilation
     compiled.use(options.device)
     training, validation = _split(options)
     position = Position(options.initial_epoch, 0, _shuffle_seed(compiled))
@@ -118,7 +118,7 @@ class _Fit:
         if self.store is not None or any(c.saves_state for c in callbacks.callbacks):
             self.settings = describe(model, batches, options.shuffle)
         model.stop_training = False
-        around, model.compiled.run = model.compiled.run, self
+        around, model.compilation.run = model.compilation.run, self
         try:
             if self._restore():
                 batches.seed = self.position.shuffle  # in the order of the first run
@@ -127,7 +127,7 @@ class _Fit:
             self._keep_features(batches, self.feeder)
             self._keep_features(validation, self.tester)
             with (
-                model.compiled.gathering(),
+                model.compilation.gathering(),
                 listening(terminate=self.store is not None) as self.interrupts,
             ):
                 callbacks.on_train_begin()
@@ -140,7 +140,7 @@ class _Fit:
                     model.optimizer.finalize_variable_values(trained)
                 callbacks.on_train_end(self._reported)
         finally:
-            model.compiled.run = around  # a callback may have called fit
+            model.compilation.run = around  # a callback may have called fit
             callbacks.close()
         self._finish()
         return callbacks.history
@@ -170,7 +170,7 @@ class _Fit:
             shuffle=options.shuffle,
             steps=options.steps_per_epoch,
             seed=self.position.shuffle,
-            class_weight=self.model.compiled.objective.class_weights(
+            class_weight=self.model.compilation.objective.class_weights(
                 options.class_weight
             ),
             what="fit",
@@ -260,17 +260,17 @@ class _Fit:
                 if model.stop_training:
                     break
         if logs is None:  # it was saved after its last batch
-            return model.compiled.objective.results()
+            return model.compilation.objective.results()
         return logs
 
     def _due(self) -> bool:
         """Whether it is time for a checkpoint between batches."""
         every = self.options.checkpoint_freq
-        return every != "epoch" and self.model.compiled.steps % int(every) == 0
+        return every != "epoch" and self.model.compilation.steps % int(every) == 0
 
     def _train(self, batch: Batch, epoch: int, number: int) -> dict[str, Any] | None:
         """The logs of one step; None if its loss is not finite and that ends it all."""
-        compiled = self.model.compiled
+        compiled = self.model.compilation
         with noting(f"in batch {number + 1} of epoch {epoch + 1}"):
             step, feeds = self.feeder.step_of(batch)
             loss, values = step.run(feeds)

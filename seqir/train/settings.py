@@ -30,7 +30,7 @@ Settings = dict[str, Any]
 
 def describe(model: Trainer, batches: Batches, shuffle: Any) -> Settings:
     """The settings of a `fit`, as values that JSON has."""
-    compiled = model.compiled
+    compiled = model.compilation
     walk = model._walk()  # pyright: ignore[reportPrivateUsage]
     found: Settings = {
         "layers": [
@@ -55,7 +55,7 @@ def describe(model: Trainer, batches: Batches, shuffle: Any) -> Settings:
 
 def rates(model: Trainer) -> list[Variable]:
     """The learning rates of the optimizer, and of those inside of it."""
-    return [v for v in model.compiled.optimizer.variables if v.name == RATE]
+    return [v for v in model.compilation.optimizer.variables if v.name == RATE]
 
 
 def compare(

@@ -74,7 +74,7 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
 
     Raises: GraphError if there is no loss.
     """
-    compiled = model.compiled
+    compiled = model.compilation
     b = Builder(f"{model.name}_{'train' if training else 'test'}", training=training)
     with b.active():
         predicted = model.trace_outputs(b, training=training)
@@ -118,7 +118,7 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
 
 
 def _check_outputs(predicted: Sequence[Traced], model: Trainer) -> None:
-    for p, label in zip(predicted, model.compiled.outputs.labels, strict=True):
+    for p, label in zip(predicted, model.compilation.outputs.labels, strict=True):
         if not p.ndim:
             raise ShapeError(
                 f"output {label!r} of model {model.name!r} is one number for the whole "
@@ -128,7 +128,7 @@ def _check_outputs(predicted: Sequence[Traced], model: Trainer) -> None:
 
 def _trace_update(b: Builder, model: Trainer, loss: Any) -> None:
     """Gradients, and what the optimizer makes of them."""
-    optimizer = model.compiled.optimizer
+    optimizer = model.compilation.optimizer
     trained = model.trainable_weights
     if not trained:
         warnings.warn(
@@ -137,7 +137,7 @@ def _trace_update(b: Builder, model: Trainer, loss: Any) -> None:
             stacklevel=2,
         )
         return
-    model.compiled.check_trained(trained)
+    model.compilation.check_trained(trained)
     gradients = gradient(optimizer.scale_loss(loss), trained)
     with b.source(optimizer.name, type(optimizer).__name__):
         optimizer.apply(gradients, trained)
@@ -152,7 +152,7 @@ def _batch_inputs(
 ) -> tuple[str | None, ...]:
     """Make an input for each type; their names."""
     names: list[str | None] = []
-    labels = model.compiled.outputs.labels
+    labels = model.compilation.outputs.labels
     for place, (type, label) in enumerate(zip(types, labels, strict=True)):
         if type is None:
             names.append(None)

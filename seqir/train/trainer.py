@@ -109,7 +109,7 @@ class Trainer(Layer):
                     f"{type(self).__name__}.{name} would never be called: write a "
                     "loss, a metric, an optimizer or a layer with add_loss of your own"
                 )
-        if self.__dict__.get("_compiled") and self.compiled.run:
+        if self.compiled and self.compilation.run:
             raise GraphError(
                 f"model {self.name!r} is being trained: compile it before or after fit"
             )
@@ -120,7 +120,12 @@ class Trainer(Layer):
         self.__dict__["_compiled"] = compiled
 
     @property
-    def compiled(self) -> Compiled:
+    def compiled(self) -> bool:
+        """Whether `compile` was called."""
+        return self.__dict__.get("_compiled") is not None
+
+    @property
+    def compilation(self) -> Compiled:
         """What `compile` made.
 
         Raises: NotBuiltError before `compile`.
@@ -142,7 +147,7 @@ class Trainer(Layer):
     @property
     def loss(self) -> Any:
         """The loss as `compile` got it."""
-        return self.compiled.objective.loss
+        return self.compilation.objective.loss
 
     @property
     def metrics(self) -> list[Any]:
@@ -154,16 +159,16 @@ class Trainer(Layer):
     @property
     def metrics_names(self) -> list[str]:
         """What `evaluate` returns, in order, once a batch has been seen."""
-        return self.compiled.objective.names
+        return self.compilation.objective.names
 
     @property
     def directions(self) -> dict[str, str | None]:
         """For each name in the logs, whether "up" or "down" is better."""
-        return self.compiled.objective.directions
+        return self.compilation.objective.directions
 
     def reset_metrics(self) -> None:
         """Start all metrics anew."""
-        self.compiled.objective.reset()
+        self.compilation.objective.reset()
 
     # Many batches.
 
