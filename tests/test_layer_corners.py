@@ -178,3 +178,11 @@ def test_noise_shapes_are_checked(wrong: Any) -> None:
         with pytest.raises(ArgumentError, match="noise_shape must be a tuple of"):
             cls(0.5, wrong)
     assert layers.Dropout(0.5, [None, 1]).noise_shape == (None, 1)
+
+
+@pytest.mark.parametrize("value", [1, 1.0, [1.0, 2], [[1, 2]], True, (0.5,)])
+def test_variables_of_python_numbers_have_the_types_of_keras(value: Any) -> None:
+    found, wanted = seqir.Variable(value), keras.Variable(value)
+    assert (found.dtype, found.shape) == (str(wanted.dtype), tuple(wanted.shape))
+    assert seqir.Variable(np.float64([1])).dtype == "float64"
+    assert seqir.Variable(value, dtype="float16").dtype == "float16"

@@ -20,7 +20,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqir import dtypes, shapes
+from seqir import config, dtypes, shapes
 from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.ir import Array, Builder, Value, current_builder
 from seqir.ops import changes
@@ -234,9 +234,12 @@ class Variable(Tensor):
         trainable: bool = True,
         dtype: str | None = None,
     ) -> None:
+        written = not hasattr(array, "dtype")  # numbers of Python have no type
         array = np.asarray(array)
         if array.dtype == object:
             raise DTypeError(f"variable {name!r} cannot hold Python objects")
+        if written and dtype is None and array.dtype.kind in "if":
+            dtype = "int32" if array.dtype.kind == "i" else config.floatx()
         wanted = dtypes.to_numpy(dtypes.canonical(dtype or array.dtype))
         own = np.array(array, wanted)
         own.flags.writeable = False
