@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -38,6 +38,7 @@ class Fitting:
         self.skip_mismatch = skip_mismatch
         self._pairs: list[tuple[Variable, Array]] = []
         self._wrong: list[str] = []
+        self._own: list[tuple[Sequence[Variable], Callable[[], None]]] = []
 
     @property
     def fits(self) -> bool:
@@ -59,6 +60,15 @@ class Fitting:
             self.refuse(f"{who}: {explain(error)}")
         else:
             self._pairs.extend(pairs)
+
+    def take_own(
+        self,
+        variables: Sequence[Variable],
+        arrays: Mapping[str, Array],
+        load: Callable[[Mapping[str, Array]], None],
+    ) -> None:
+        """Keep the arrays of a layer that takes them itself, and has these weights."""
+        self._own.append((variables, lambda: load(arrays)))
 
     def take_state(
         self,
@@ -122,9 +132,21 @@ class Fitting:
                 f"left out of {self.source}, as skip_mismatch=True says: {text}",
                 stacklevel=4,
             )
+        self._load_own()
         variables = [variable for variable, _ in self._pairs]
         self._pairs.reverse()
         assign_all(variables, (self._next_array() for _ in variables))
+
+    def _load_own(self) -> None:
+        """Let layers take their arrays; if one fails, their weights are as before."""
+        variables = [v for own, _ in self._own for v in own]
+        before = [variable.array for variable in variables]
+        try:
+            for _, load in self._own:
+                load()
+        except BaseException:
+            assign_all(variables, before)
+            raise
 
     def _next_array(self) -> Array:
         """The next array, which goes when its variable has it."""

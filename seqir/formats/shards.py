@@ -18,12 +18,12 @@ from seqir.errors import (
     UnsafeFileError,
 )
 from seqir.files import open_file, staged
-from seqir.formats import jsontext
+from seqir.formats import jsontext, own
 from seqir.formats.hdf5 import create_hdf5, open_hdf5
 from seqir.formats.tree import Place, left, places
-from seqir.formats.weights import Shards, group_of, write_variable
+from seqir.formats.weights import Shards, group_of, write_array
+from seqir.ir import Array
 from seqir.layers import Layer
-from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
 
 if TYPE_CHECKING:
@@ -54,8 +54,8 @@ def write_shards(
         with staged(path) as scratch:
             with _Writer(scratch.parent, stem, max_shard_size * GIB) as writer:
                 for place in left(places(model, optimizer), skip):
-                    for index, variable in enumerate(place.variables):
-                        writer.add(place, index, variable)
+                    for name, array in own.arrays_of(place):
+                        writer.add(place, name, array)
             names = _free_names(scratch.parent, target.parent, stem)
             undo.callback(_remove, target.parent, set(names.values()) - before)
             scratch.write_text(json.dumps(writer.table(names), indent=4))
@@ -85,19 +85,19 @@ class _Writer(contextlib.ExitStack):
         created = create_hdf5(self._folder / self._name)
         self._file: h5py.File = self.enter_context(created)
 
-    def add(self, place: Place, index: int, variable: Variable) -> None:
-        """Write one variable, into a new file if it would not fit."""
-        size = variable.nbytes
+    def add(self, place: Place, name: str, array: Array) -> None:
+        """Write one array, into a new file if it would not fit."""
+        size = array.nbytes
         if size > self._limit:
             raise ArgumentError(
-                f"{variable.path!r} has {size / GIB:.3g} GiB, more than "
+                f"array {name} of {place.name!r} has {size / GIB:.3g} GiB, more than "
                 f"max_shard_size={self._limit / GIB:.3g}"
             )
         if self._size and self._size + size > self._limit:
             self.close()
             self._number, self._size = self._number + 1, 0
             self._open()
-        write_variable(group_of(self._file, place), index, variable)
+        write_array(group_of(self._file, place), name, array)
         names = self._where.setdefault(f"/{place.group}", [])
         if self._name not in names:
             names.append(self._name)

@@ -10,10 +10,11 @@ from typing import TYPE_CHECKING, Any, BinaryIO, Final
 from seqir.errors import (
     CorruptFileError,
 )
-from seqir.formats import paths
+from seqir.formats import own, paths
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
 from seqir.formats.tree import OPTIMIZER, VARIABLES, Place, left, places
+from seqir.ir import Array
 from seqir.layers import Layer
 from seqir.ops.tensor import Variable
 from seqir.optimizers import Optimizer
@@ -38,13 +39,9 @@ def write(
     """Write weights and the optimizer's state; `path` is written in place."""
     with create_hdf5(path) as file:
         for place in left(places(model, optimizer), skip):
-            _write_place(file, place, place.variables)
-
-
-def _write_place(file: h5py.File, place: Place, variables: Iterable[Variable]) -> None:
-    group = group_of(file, place)
-    for index, variable in enumerate(variables):
-        write_variable(group, index, variable)
+            group = group_of(file, place)
+            for name, array in own.arrays_of(place):
+                write_array(group, name, array)
 
 
 def group_of(file: h5py.File, place: Place) -> Any:
@@ -54,14 +51,13 @@ def group_of(file: h5py.File, place: Place) -> Any:
     return group
 
 
-def write_variable(group: Any, index: int, variable: Variable) -> None:
-    """Write one variable of a place."""
-    array = variable.array
-    if variable.stored_type.dtype == "bfloat16":  # HDF5 has no such type
-        group[str(index)] = array.view("V2")
-        group[str(index)].attrs["dtype"] = "bfloat16"
+def write_array(group: Any, name: str, array: Array) -> None:
+    """Write one array of a place."""
+    if array.dtype.name == "bfloat16":  # HDF5 has no such type
+        group[name] = array.view("V2")
+        group[name].attrs["dtype"] = "bfloat16"
     else:
-        group[str(index)] = array
+        group[name] = array
 
 
 # Reading.
@@ -99,6 +95,16 @@ class Shards:
         """How many variables a group has; 0 if it is not there."""
         path = self._path(group)
         return sum(len(r.members(path)) for r in self._of(group) if path in r)
+
+    def arrays(self, group: str) -> dict[str, Array]:
+        """All arrays of a group by their names, whatever they are."""
+        path = self._path(group)
+        found: dict[str, Array] = {}
+        for reader in self._of(group):
+            for name in reader.members(path) if path in reader else ():
+                inner = f"{path}/{name}"
+                found[name] = reader.read(inner, *reader.info(inner))
+        return found
 
     def read(self, group: str, index: int, variable: Variable) -> Any:
         """The array of a variable."""
@@ -138,7 +144,10 @@ def fit(
     wanted = _places_in(shards, model)
     for place in left(wanted, skip):
         found = shards.count(place.group)
-        if place.variables and not found:
+        load = own.loader(place)
+        if load is not None and found:
+            fitting.take_own(place.variables, shards.arrays(place.group), load)
+        elif place.variables and not found:
             fitting.refuse(f"{place.name!r} is not there, it would be {place.group!r}")
         elif place.variables or found:
             fitting.take(

@@ -37,6 +37,7 @@ from seqir.layers import (
     recorded,
     scope,
 )
+from seqir.layers.keeping import Keeping
 from seqir.layers.keywords import Keywords
 from seqir.layers.scope import Snapshot, name_scope, once, outer_names
 from seqir.ops import changes
@@ -77,7 +78,7 @@ class _State:
     """Arguments of an ``__init__`` of the user's, as they were given."""
 
 
-class Layer(_State, Keywords):
+class Layer(_State, Keywords, Keeping):
     """A function of tensors with weights.
 
     Subclass it, make weights in `build` with `add_weight`, and compute in `call` with

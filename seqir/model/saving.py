@@ -16,7 +16,7 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.files import staged
-from seqir.formats import archive, jsontext, kinds, legacy, weights
+from seqir.formats import archive, jsontext, kinds, legacy, own, weights
 from seqir.formats.budget import check_calls
 from seqir.formats.entries import modern, older, release_of
 from seqir.formats.fitting import Fitting
@@ -70,7 +70,8 @@ def save_model(
             CONFIG: _json(whole),
             WEIGHTS: functools.partial(weights.write, model=model, optimizer=optimizer),
         }
-        archive.write_archive(path, members)
+        with own.assets_of(model) as assets:
+            archive.write_archive(path, {**members, **assets})
         return
     with staged(path) as scratch, create_hdf5(scratch) as file:
         file.attrs["backend"] = "numpy"
@@ -130,6 +131,7 @@ def _load_keras(path: Path, custom: Any, compile: bool) -> Any:
                     stacklevel=3,
                 )
         fitting.finish()
+        own.load_assets(found, model)
     return model
 
 
