@@ -39,6 +39,7 @@ def canonical(dtype: Any) -> str:
     if isinstance(dtype, type) and dtype in (float, int, bool):
         return {float: "float32", int: "int32", bool: "bool"}[dtype]
     name = dtype if isinstance(dtype, str) else "None" if dtype is None else None
+    name = "int32" if name == "int" else name  # Keras has the word, not "float"
     if name is None:
         try:
             name = np.dtype(dtype).name

@@ -26,9 +26,10 @@ from collections import Counter
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
-from typing import TypeAlias
+from operator import index
+from typing import Any, TypeAlias
 
-from seqir.errors import ShapeError
+from seqir.errors import ArgumentError, ShapeError
 
 Dim: TypeAlias = int | str
 Shape: TypeAlias = tuple[Dim, ...]
@@ -249,14 +250,44 @@ def same_pads(
     return total // 2, total - total // 2
 
 
-def normalize_axis(axis: int, rank: int) -> int:
+def normalize_axis(axis: Any, rank: int) -> int:
     """The axis counted from the front.
 
-    Raises: ShapeError if the rank has no such axis.
+    Raises: ShapeError if the rank has no such axis, ArgumentError if it is no integer.
     """
+    try:
+        axis = index(axis)
+    except TypeError:
+        raise ArgumentError(f"an axis is an integer, got {axis!r}") from None
     if not -rank <= axis < rank:
         raise ShapeError(f"axis {axis} is out of range for rank {rank}")
     return axis % rank
+
+
+def normalize_axes(axes: Any, rank: int) -> tuple[int, ...]:
+    """One axis or several as a tuple, counted from the front.
+
+    Raises: ShapeError if the rank has no such axis, or one is named twice.
+    """
+    found = tuple(normalize_axis(a, rank) for a in integers(axes))
+    if len(set(found)) < len(found):
+        raise ShapeError(f"axes {axes} name one place twice")
+    return found
+
+
+def integers(value: Any) -> tuple[int, ...]:
+    """One integer or several, of Python or NumPy, as a tuple.
+
+    Raises: ArgumentError if they are anything else.
+    """
+    try:
+        return (index(value),)
+    except TypeError:
+        pass
+    try:
+        return tuple(map(index, value))
+    except TypeError:
+        raise ArgumentError(f"expected an integer or several, got {value!r}") from None
 
 
 def agree(a: Sequence[Dim], b: Sequence[Dim]) -> bool:

@@ -24,13 +24,11 @@ from seqir.ops.activation import (
     HardSigmoid,
     HardSwish,
     LeakyRelu,
-    LogSoftmax,
     Mish,
     PRelu,
     Relu,
     Selu,
     Sigmoid,
-    Softmax,
     Softplus,
     Softsign,
 )
@@ -96,6 +94,7 @@ from seqir.ops.sizes import (
     Unique,
     UnsliceAt,
 )
+from seqir.ops.softmax import LogSoftmax, Softmax
 from seqir.ops.sort import TopK
 from seqir.ops.unary import Function, IsInf, IsNaN
 from seqir.tensortype import TensorType

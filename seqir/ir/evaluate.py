@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 
+import numpy as np
+
 from seqir.errors import GraphError
 from seqir.ir.graph import Graph, Value
 from seqir.ir.op import Array
@@ -29,9 +31,11 @@ def evaluate(
     keep = set(graph.roots)
     for i, node in enumerate(graph.nodes):
         operands = [env[v] for v in node.operands]
-        env.update(zip(node.results, node.op.evaluate(*operands), strict=True))
+        with np.errstate(all="ignore"):  # infinities and NaN are results as others
+            results = node.op.evaluate(*operands)
+        env.update(zip(node.results, results, strict=True))
         for value in node.operands:
             if last_use[value] == i and value not in keep:
                 env.pop(value, None)
-    results = {name: env[v] for name, v in graph.outputs.items()}
-    return results | {u.param: env[u.value] for u in graph.updates}
+    outputs = {name: env[v] for name, v in graph.outputs.items()}
+    return outputs | {u.param: env[u.value] for u in graph.updates}

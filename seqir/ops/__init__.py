@@ -18,7 +18,6 @@ from seqir.ops.activation import (
     hard_tanh,
     leaky_relu,
     log_sigmoid,
-    log_softmax,
     mish,
     relu,
     relu6,
@@ -26,12 +25,10 @@ from seqir.ops.activation import (
     sigmoid,
     silu,
     soft_shrink,
-    softmax,
     softplus,
     softsign,
     sparse_plus,
     sparse_sigmoid,
-    sparsemax,
     squareplus,
     swish,
     tanh_shrink,
@@ -179,6 +176,7 @@ from seqir.ops.reduce import (
     var,
 )
 from seqir.ops.size import Size
+from seqir.ops.softmax import log_softmax, softmax, sparsemax
 from seqir.ops.sort import argsort, sort, top_k
 from seqir.ops.spatial import (
     average_pool,

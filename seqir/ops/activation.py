@@ -8,21 +8,33 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqir import shapes
+from seqir import dtypes, shapes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ir import Array, Emit, Node, Op, Perm, Permuted
+from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import (
     apply,
     coerce,
     floating,
     is_floating,
+    numeric,
     rank_of,
     type_of_operand,
 )
-from seqir.ops.arith import logical_and, maximum, minimum, multiply, where
+from seqir.ops.arith import (
+    add,
+    clip,
+    greater,
+    logical_and,
+    maximum,
+    minimum,
+    multiply,
+    square,
+    subtract,
+    where,
+)
 from seqir.ops.call import operation
-from seqir.ops.elementwise import Unary, check_kind
-from seqir.ops.unary import absolute, erf, erf_array, exp, expm1, log, sqrt, tanh
+from seqir.ops.elementwise import Unary
+from seqir.ops.unary import absolute, erf, erf_array, exp, expm1, sqrt, tanh
 from seqir.tensortype import TensorType
 
 SELU_ALPHA = 1.6732632423543772
@@ -256,14 +268,22 @@ class Clip(Unary):
     low: float = -math.inf
     high: float = math.inf
 
+    def bounds(self, dtype: str) -> tuple[float, float]:
+        """Both bounds as numbers that the element type has."""
+        if dtypes.is_float(dtype):
+            return self.low, self.high
+        own = np.iinfo(dtypes.to_numpy(dtype))
+        low, high = (min(max(v, own.min), own.max) for v in (self.low, self.high))
+        return int(low), int(high)
+
     def compute(self, x: Array) -> Array:
-        return np.clip(x, self.low, self.high)
+        low, high = self.bounds(dtypes.canonical(x.dtype))
+        return np.minimum(np.maximum(x, x.dtype.type(low)), x.dtype.type(high))
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
-        (x,) = operands
+        (x,), dtype = operands, node.operands[0].type.dtype
         bounds = [
-            "" if math.isinf(v) else emit.scalar(v, node.operands[0].type.dtype)
-            for v in (self.low, self.high)
+            "" if math.isinf(v) else emit.scalar(v, dtype) for v in self.bounds(dtype)
         ]
         while bounds and not bounds[-1]:
             bounds.pop()
@@ -312,62 +332,6 @@ def _inside(y: Any, low: float, high: float) -> Any:
 def _elu_slope(x: Any, alpha: float) -> Any:
     """1 where x is positive, else alpha * eˣ."""
     return exp(minimum(x, 0.0)) * alpha + _flag(x > 0.0, x) * (1.0 - alpha)
-
-
-class AlongAxis(Op):
-    """``y = f(x)`` along one axis, the shape unchanged."""
-
-    onnx: ClassVar[str]
-    axis: int
-
-    def infer(self, x: TensorType) -> tuple[TensorType]:
-        check_kind(self.name, x.dtype, "float")
-        shapes.normalize_axis(self.axis, x.rank)
-        return (x,)
-
-    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        return (emit(self.onnx, x, axis=self.axis),)
-
-    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
-        axis = perm[shapes.normalize_axis(self.axis, len(perm))]
-        return Permuted(type(self)(axis), perm)  # type: ignore[call-arg]
-
-
-@dataclass(frozen=True)
-class Softmax(AlongAxis):
-    """y = eˣ / sum(eˣ) along an axis. Source: ONNX ``Softmax`` (opset 13)."""
-
-    name: ClassVar[str] = "softmax"
-    onnx: ClassVar[str] = "Softmax"
-    axis: int = -1
-
-    def evaluate(self, x: Array) -> tuple[Array]:
-        e = np.exp(x - x.max(self.axis, keepdims=True))
-        return ((e / e.sum(self.axis, keepdims=True)).astype(x.dtype, copy=False),)
-
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        from seqir.ops.reduce import sum as sum_
-
-        weighted = g * y
-        return (weighted - y * sum_(weighted, self.axis, keepdims=True),)
-
-
-@dataclass(frozen=True)
-class LogSoftmax(AlongAxis):
-    """y = x - log(sum(eˣ)) along an axis. Source: ONNX ``LogSoftmax`` (13)."""
-
-    name: ClassVar[str] = "log_softmax"
-    onnx: ClassVar[str] = "LogSoftmax"
-    axis: int = -1
-
-    def evaluate(self, x: Array) -> tuple[Array]:
-        x = x - x.max(self.axis, keepdims=True)
-        return (x - np.log(np.exp(x).sum(self.axis, keepdims=True)),)
-
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        from seqir.ops.reduce import sum as sum_
-
-        return (g - exp(y) * sum_(g, self.axis, keepdims=True),)
 
 
 def _floating(op: Op, x: Any) -> Any:
@@ -447,7 +411,7 @@ hard_swish = hard_silu
 @operation
 def hard_tanh(x: Any) -> Any:
     """clip(x, -1, 1). Source: ``keras.ops.hard_tanh``."""
-    return _floating(Clip(-1.0, 1.0), x)
+    return clip(x, -1, 1)
 
 
 @operation
@@ -465,8 +429,9 @@ def selu(x: Any) -> Any:
 @operation
 def celu(x: Any, alpha: float = 1.0) -> Any:
     """max(x, 0) + alpha * (exp(min(x, 0) / alpha) - 1). Source: ``keras.ops.celu``."""
-    x = floating(x)
-    return maximum(x, 0.0) + alpha * expm1(minimum(x, 0.0) * (1 / alpha))
+    x, alpha = floating(x), float(alpha)
+    bent = expm1(multiply(minimum(x, 0.0), 1 / alpha))
+    return add(maximum(x, 0.0), multiply(bent, alpha))
 
 
 @operation
@@ -486,6 +451,7 @@ def glu(x: Any, axis: int = -1) -> Any:
     """First half times the sigmoid of the second. Source: ``keras.ops.glu``."""
     from seqir.ops.parts import split
 
+    axis = shapes.normalize_axis(axis, rank_of(x))
     size = type_of_operand(x).shape[axis]
     if not isinstance(size, int) or size % 2:
         raise ArgumentError(f"glu halves axis {axis}, its size {size} is not even")
@@ -503,36 +469,36 @@ def tanh_shrink(x: Any) -> Any:
 @operation
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
     """X moved towards 0 by the threshold. Source: ``keras.ops.soft_shrink``."""
-    x = floating(x)
-    return maximum(x - threshold, 0.0) + minimum(x + threshold, 0.0)
+    x, by = floating(x), float(threshold)
+    below = where(x < -by, add(x, by), 0.0)
+    return where(x > by, subtract(x, by), below)
 
 
 @operation
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
     """X where |x| > threshold, else 0. Source: ``keras.ops.hard_shrink``."""
     x = floating(x)
-    return where(absolute(x) > threshold, x, 0.0)
+    return where(absolute(x) > float(threshold), x, 0.0)
 
 
 @operation
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
     """X where x > threshold, else the default. Source: ``keras.ops.threshold``."""
-    x = floating(x)
-    return where(x > threshold, x, default_value)
+    return where(greater(x, threshold), numeric(x), default_value)
 
 
 @operation
 def squareplus(x: Any, b: float = 4) -> Any:
     """(x + √(x² + b)) / 2. Source: ``keras.ops.squareplus``."""
     x = floating(x)
-    return (x + sqrt(x * x + float(b))) * 0.5
+    return multiply(add(x, sqrt(add(square(x), float(b)))), 0.5)
 
 
 @operation
 def sparse_plus(x: Any) -> Any:
     """0 below -1, (x + 1)² / 4 up to 1, x above. Source: ``keras.ops.sparse_plus``."""
     x = floating(x)
-    bent = (x + 1.0) * (x + 1.0) * 0.25
+    bent = multiply(square(add(x, 1.0)), 0.25)
     return where(x <= -1.0, 0.0, where(x < 1.0, bent, x))
 
 
@@ -540,54 +506,3 @@ def sparse_plus(x: Any) -> Any:
 def sparse_sigmoid(x: Any) -> Any:
     """clip((x + 1) / 2, 0, 1). Source: ``keras.ops.sparse_sigmoid``."""
     return _floating(HardSigmoid(0.5, 0.5), x)
-
-
-@operation
-def softmax(x: Any, axis: Any = -1) -> Any:
-    """eˣ / sum(eˣ) along one axis or several. Source: ``keras.ops.softmax``."""
-    if isinstance(axis, int):
-        return _floating(Softmax(axis), x)
-    from seqir.ops.reduce import max as max_
-    from seqir.ops.reduce import sum as sum_
-
-    x = floating(x)
-    e = exp(x - max_(x, axis, keepdims=True))
-    return e / sum_(e, axis, keepdims=True)
-
-
-@operation
-def log_softmax(x: Any, axis: Any = -1) -> Any:
-    """X - log(sum(eˣ)). Source: ``keras.ops.log_softmax``."""
-    if isinstance(axis, int):
-        return _floating(LogSoftmax(axis), x)
-    return log(softmax(x, axis))
-
-
-@operation
-def sparsemax(x: Any, axis: int = -1) -> Any:
-    """max(x - tau, 0) with Keras's tau: many outputs are exactly 0.
-
-    Keras (on all its backends) sums the cumulative sums of the support where the
-    paper sums its numbers, so rows do not sum to 1; models trained with it need the
-    same numbers.
-
-    Source: ``keras.ops.sparsemax``, after arXiv:1602.02068.
-    """
-    from seqir.ops.movement import moveaxis
-    from seqir.ops.reduce import cumsum
-    from seqir.ops.reduce import sum as sum_
-    from seqir.ops.sort import falling
-
-    x, rank = floating(x), rank_of(x)
-    z = moveaxis(x, axis, -1) if axis not in (-1, rank - 1) else x
-    size = z.shape[-1]
-    if size is None:
-        raise ArgumentError("sparsemax needs an axis of known size")
-    ordered = falling(z)
-    sums = cumsum(ordered, axis=-1)
-    k = np.arange(1, size + 1, dtype=np.float32)
-    support = where(ordered * k + 1.0 > sums, 1.0, 0.0)
-    count = sum_(support, -1, keepdims=True)
-    tau = (sum_(sums * support, -1, keepdims=True) - 1.0) / count
-    y = maximum(z - tau, 0.0)
-    return moveaxis(y, -1, axis) if axis not in (-1, rank - 1) else y

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes, nest
-from seqir.errors import DTypeError, GraphError, SeqirError
+from seqir.errors import DTypeError, GraphError, SeqirError, ShapeError
 from seqir.ir import Array, Builder, Op, Value, current_builder
 from seqir.ops.constant import Constant, FrozenArray
 from seqir.ops.size import Size
@@ -30,7 +30,11 @@ def apply(op: Op, *operands: Any) -> Any:
         except SeqirError as error:
             error.add_note(f"in {op}({', '.join(str(type_of(a)) for a in arrays)})")
             raise
-        results: tuple[Any, ...] = op.evaluate(*arrays)
+        try:
+            with np.errstate(all="ignore"):  # infinities and NaN are results as others
+                results: tuple[Any, ...] = op.evaluate(*arrays)
+        except IndexError as error:
+            raise ShapeError(f"{op.name}: {error}") from None
     else:
         values = b.emit(op, *(value_of(b, x) for x in operands))
         results = tuple(Traced(b, v) for v in values)
@@ -76,9 +80,18 @@ def value_of(b: Builder, x: Any) -> Value:
 def as_array(x: Any) -> Array:
     """The operand as an array; Python numbers become float32, int32 or bool.
 
+    Those in a list with NumPy's numbers follow them.
+
     Raises: DTypeError if it is no array of numbers.
     """
-    array = x.array if isinstance(x, Variable) else np.asarray(x)
+    try:
+        array = x.array if isinstance(x, Variable) else np.asarray(x)
+    except SeqirError:
+        raise
+    except ValueError:
+        raise DTypeError(
+            "expected an array of numbers, got nested lists of unequal lengths"
+        ) from None
     if array.dtype == object or array.dtype.kind in "USMmVc":
         if dtypes_known(array):
             return array
@@ -86,7 +99,8 @@ def as_array(x: Any) -> Array:
             f"expected an array of numbers, got {type(x).__name__} of {array.dtype}"
         )
     narrow = _NARROW.get(array.dtype.name)
-    if narrow and isinstance(x, list | tuple | int | float) and _is_python(x):
+    listed = isinstance(x, list | tuple) or is_scalar(x)
+    if narrow and listed and _is_weak(x, narrow):
         fits = array.astype(narrow)
         return fits if narrow == "float32" or np.array_equal(fits, array) else array
     return array
@@ -95,9 +109,10 @@ def as_array(x: Any) -> Array:
 _NARROW = {"float64": "float32", "int64": "int32"}
 
 
-def _is_python(x: Any) -> bool:
-    """Whether there are only Python's own numbers in a (nested) list."""
-    return all(type(leaf) in (int, float, bool) for leaf in nest.flatten(x))
+def _is_weak(x: Any, narrow: str) -> bool:
+    """Whether the numbers of a (nested) list need no wider type than that."""
+    leaves = nest.flatten(x)
+    return not leaves or common_dtype(*leaves) == narrow
 
 
 def dtypes_known(array: Array) -> bool:
@@ -201,7 +216,10 @@ def coerce(x: Any, dtype: str) -> Any:
     if is_scalar(x) and dtypes.is_float(dtype):
         return np.asarray(x, wanted)  # as precise as the type is
     array = as_array(x)
-    return array if array.dtype == wanted else array.astype(wanted)
+    if array.dtype == wanted:
+        return array
+    with np.errstate(all="ignore"):
+        return array.astype(wanted)
 
 
 def _tracing() -> bool:

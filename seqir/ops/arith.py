@@ -14,7 +14,15 @@ import numpy as np
 from seqir import dtypes, shapes
 from seqir.errors import ArgumentError, DTypeError
 from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply, coerce, common_dtype, floating, is_floating, wide
+from seqir.ops.apply import (
+    apply,
+    coerce,
+    common_dtype,
+    floating,
+    is_floating,
+    numeric,
+    wide,
+)
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Elementwise, check_kind
 from seqir.ops.size import Size, is_size, maximum_size, minimum_size
@@ -324,10 +332,16 @@ _OF_SIZES: dict[Op, Callable[[Any, Any], Any]] = {
 """What sizes make of each other is a size."""
 
 
+def _closed(op: Any, a: Any, b: Any) -> Any:
+    """Arithmetic of which truth values make truth values, as in NumPy."""
+    y = _binary(op, a, b)
+    return coerce(y, "bool") if common_dtype(a, b) == "bool" else y
+
+
 @operation
 def add(x1: Any, x2: Any) -> Any:
     """x1 + x2. Source: ``keras.ops.add``."""
-    return _binary(Add(), x1, x2)
+    return _closed(Add(), x1, x2)
 
 
 @operation
@@ -339,7 +353,7 @@ def subtract(x1: Any, x2: Any) -> Any:
 @operation
 def multiply(x1: Any, x2: Any) -> Any:
     """x1 * x2. Source: ``keras.ops.multiply``."""
-    return _binary(Mul(), x1, x2)
+    return _closed(Mul(), x1, x2)
 
 
 @operation
@@ -391,13 +405,13 @@ def square(x: Any) -> Any:
 @operation
 def maximum(x1: Any, x2: Any) -> Any:
     """The larger of two, element by element. Source: ``keras.ops.maximum``."""
-    return _binary(Maximum(), x1, x2)
+    return _closed(Maximum(), x1, x2)
 
 
 @operation
 def minimum(x1: Any, x2: Any) -> Any:
     """The smaller of two, element by element. Source: ``keras.ops.minimum``."""
-    return _binary(Minimum(), x1, x2)
+    return _closed(Minimum(), x1, x2)
 
 
 @operation
@@ -421,11 +435,13 @@ def arctan2(x1: Any, x2: Any) -> Any:
     """Angle of the point (x2, x1). Source: ``keras.ops.arctan2``."""
     from seqir.ops.unary import arctan
 
+    dtype = common_dtype(x1, x2, floating=True)
+    x1, x2 = coerce(x1, dtype), coerce(x2, dtype)
     angle = arctan(divide_no_nan(x1, x2))
-    half = where(less(x1, 0), -math.pi, math.pi)
+    half = coerce(where(less(x1, 0), -math.pi, math.pi), dtype)
     straight = where(equal(x1, 0), 0.0, multiply(half, 0.5))
     turned = where(less(x2, 0), add(angle, half), angle)
-    return coerce(where(equal(x2, 0), straight, turned), angle.dtype)
+    return where(equal(x2, 0), straight, turned)
 
 
 @operation
@@ -458,12 +474,13 @@ def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None)
     """X with numbers for NaN and infinities. Source: ``keras.ops.nan_to_num``."""
     from seqir.ops.unary import isnan, isneginf, isposinf
 
+    x = numeric(x)
     if not is_floating(x):
         return x
     limits = dtypes.finfo(common_dtype(x))
-    high = float(limits.max) if posinf is None else posinf
-    low = float(limits.min) if neginf is None else neginf
-    x = where(isnan(x), nan, x)
+    high = float(limits.max if posinf is None else posinf)
+    low = float(limits.min if neginf is None else neginf)
+    x = where(isnan(x), float(nan), x)
     return where(isposinf(x), high, where(isneginf(x), low, x))
 
 

@@ -11,24 +11,36 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ops.apply import numeric, rank_of, type_of_operand
+from seqir.ops.apply import (
+    as_array,
+    is_floating,
+    numeric,
+    rank_of,
+    type_of_operand,
+)
 from seqir.ops.arith import (
+    add,
     floor_divide,
     less,
     less_equal,
+    logical_and,
     logical_not,
+    logical_or,
     mod,
+    subtract,
     where,
 )
 from seqir.ops.call import operation
-from seqir.ops.convert import cast
+from seqir.ops.convert import cast, zeros_like
 from seqir.ops.gather import take
 from seqir.ops.movement import expand_dims, reshape, swapaxes, transpose
 from seqir.ops.movement import shape as shape_
 from seqir.ops.parts import concatenate, flip, getitem, pad, split
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.size import Size, dim_of, is_int, is_size, minimum_size
+from seqir.ops.size import Size, dim_of, is_int, is_several, minimum_size, sizes_of
 from seqir.ops.sizes import counting
+from seqir.ops.tensor import Tensor
+from seqir.ops.unary import isnan
 
 
 @operation
@@ -88,10 +100,12 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
     Source: ``keras.ops.array_split``.
     """
-    if not isinstance(indices_or_sections, int):
+    if is_several(indices_or_sections):
         return split(x, indices_or_sections, axis)
     axis = shapes.normalize_axis(axis, rank_of(x))
-    n = indices_or_sections
+    (n,) = shapes.integers(indices_or_sections)
+    if n < 1:
+        raise ArgumentError(f"array_split needs at least one part, got {n}")
     each, more = divmod(shape_(x)[axis], n)
     cuts = [each * i + minimum_size(i, more) for i in range(1, n)]
     return split(x, cuts, axis)
@@ -127,7 +141,11 @@ def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
 
     Source: ``keras.ops.rot90``.
     """
-    a, b = axes
+    planes = shapes.normalize_axes(axes, rank_of(array))
+    if len(planes) != 2:
+        raise ArgumentError(f"rot90 turns two different axes, got {axes}")
+    a, b = planes
+    (k,) = shapes.integers(k)
     turns = k % 4
     if turns == 0:
         return numeric(array)
@@ -142,8 +160,11 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
     """X moved along axes, what leaves at the end comes back. Source: ``keras.ops``."""
     if axis is None:
         return reshape(roll(reshape(x, (-1,)), shift, 0), shape_(x))
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    shifts = (shift,) * len(axes) if is_size(shift) else tuple(shift)
+    axes, shifts = shapes.integers(axis), sizes_of(shift)
+    axes = axes * len(shifts) if len(axes) == 1 else axes
+    shifts = shifts * len(axes) if len(shifts) == 1 else shifts
+    if len(axes) != len(shifts):
+        raise ArgumentError(f"roll got shifts {shift} for axes {axis}")
     for a, by in zip(axes, shifts, strict=True):
         a = shapes.normalize_axis(a, rank_of(x))
         size = shape_(x)[a]
@@ -160,27 +181,61 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
 
 @operation
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
-    """The block of that shape that begins there. Source: ``keras.ops.slice``."""
+    """The block of that shape that begins there; -1 is all that follows.
+
+    A block that would reach over an end is moved back, as on JAX, where it is known.
+    Source: ``keras.ops.slice``.
+    """
     own = type_of_operand(inputs).shape
-    keys = (
-        builtins.slice(None)
-        if dim_of(n) == d and is_int(b) and b == 0
-        else builtins.slice(b, b + n)
-        for b, n, d in zip(start_indices, shape, own, strict=True)
-    )
+    begins, sizes = sizes_of(start_indices), sizes_of(shape)
+    if not len(begins) == len(sizes) == len(own):
+        raise ShapeError(
+            f"slice of {type_of_operand(inputs)} needs a beginning and a size for each "
+            f"axis, got {start_indices} and {shape}"
+        )
+    keys: list[Any] = []
+    for axis, (b, n, d) in enumerate(zip(begins, sizes, own, strict=True)):
+        if dim_of(n) == d and is_int(b) and b == 0:
+            keys.append(builtins.slice(None))
+        elif is_int(n) and n == -1:
+            keys.append(builtins.slice(b, None))
+        else:
+            b = _moved_back(b, n, d, axis)
+            keys.append(builtins.slice(b, b + n))
     return getitem(numeric(inputs), tuple(keys))
+
+
+def _moved_back(begin: Any, size: Any, whole: Any, axis: int) -> Any:
+    """Where a block begins that would reach over an end, as far as it is known."""
+    if is_int(size) and size < 0:
+        raise ShapeError(f"a block cannot have the size {size} along axis {axis}")
+    if not (is_int(begin) and is_int(size) and is_int(whole)):
+        return begin
+    if size > whole:
+        raise ShapeError(f"no block of {size} is in axis {axis} of size {whole}")
+    begin = begin + whole if begin < 0 else begin
+    return max(min(begin, whole - size), 0)
 
 
 @operation
 def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
-    """Inputs with a block replaced. Source: ``keras.ops.slice_update``."""
-    own, block = shape_(inputs), shape_(updates)
+    """Inputs with a block replaced, moved back if it would reach over an end.
+
+    Source: ``keras.ops.slice_update``.
+    """
+    begins, own, block = sizes_of(start_indices), shape_(inputs), shape_(updates)
+    if not len(begins) == len(own) == len(block):
+        raise ShapeError(
+            f"slice_update of {type_of_operand(inputs)} by {type_of_operand(updates)} "
+            f"needs a beginning for each axis, got {start_indices}"
+        )
     width: list[tuple[Any, Any]] = []
     inside: Any = np.ones((1,) * len(own), np.bool_)
-    for axis, (b, d, n) in enumerate(zip(start_indices, own, block, strict=True)):
+    for axis, (b, d, n) in enumerate(zip(begins, own, block, strict=True)):
         if dim_of(d) == dim_of(n):
             width.append((0, 0))
             continue
+        b = _moved_back(b, n, d, axis)
         width.append((b, d - n - b))
         place = counting(d)
         if isinstance(place, np.ndarray):
@@ -208,7 +263,8 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
     for i, column in enumerate(columns):
         for j, other in enumerate(columns):
             if j != i:  # repeated by a sum with nothing, whatever the sizes are
-                column = column + cast(other * 0, type_of_operand(column).dtype)
+                nothing = zeros_like(other, dtype=type_of_operand(column).dtype)
+                column = add(column, nothing)
         grid.append(column)
     return grid
 
@@ -218,14 +274,30 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
     """Where values belong in an ordered vector (int32). Source: ``keras.ops``."""
     if side not in ("left", "right"):
         raise ArgumentError(f"side must be 'left' or 'right', got {side!r}")
+    if rank_of(sorted_sequence) != 1:
+        raise ShapeError(
+            f"expected an ordered vector, got {type_of_operand(sorted_sequence)}"
+        )
     before = less if side == "left" else less_equal
-    below = before(sorted_sequence, expand_dims(values, -1))
+    values = expand_dims(values, -1)
+    below = before(sorted_sequence, values)
+    if is_floating(values):  # NaN comes last
+        last = isnan(values)
+        if side == "left":
+            last = logical_and(last, logical_not(isnan(sorted_sequence)))
+        below = logical_or(below, last)
     return sum_(cast(below, "int32"), -1)
 
 
 @operation
 def digitize(x: Any, bins: Any) -> Any:
-    """The bin (int32) that each number falls in. Source: ``keras.ops.digitize``."""
+    """The bin (int32) that each number falls in. Source: ``keras.ops.digitize``.
+
+    Bins that are known may fall; those that only the run knows must rise.
+    """
+    edges = None if isinstance(bins, Tensor) else as_array(bins)
+    if edges is not None and edges.ndim == 1 and edges.size and edges[-1] < edges[0]:
+        return subtract(edges.size, searchsorted(edges[::-1], x, "left"))
     return searchsorted(bins, x, "right")
 
 
@@ -242,9 +314,9 @@ def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) ->
 @operation
 def unravel_index(indices: Any, shape: Sequence[Any]) -> tuple[Any, ...]:
     """Places along the axes of elements counted flat. Source: ``keras.ops``."""
-    indices = numeric(indices)
+    indices, shape = numeric(indices), sizes_of(shape)
     steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
-    flat = where(less(indices, 0), indices + math.prod(shape), indices)
+    flat = where(less(indices, 0), add(indices, math.prod(shape)), indices)
     return tuple(
         mod(floor_divide(flat, step), size)
         for step, size in zip(steps, shape, strict=True)
@@ -259,7 +331,7 @@ def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") 
     column)``, as in Keras on its JAX and NumPy backends.
     Source: ``keras.ops.depth_to_space``.
     """
-    b = block_size
+    b = _block(x, block_size, data_format)
     if data_format == "channels_last":
         n, h, w, c = shape_(x)
         c = _divided(c, b * b, "channels")
@@ -277,7 +349,7 @@ def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") 
 
     Source: ``keras.ops.space_to_depth``.
     """
-    b = block_size
+    b = _block(x, block_size, data_format)
     if data_format == "channels_last":
         n, h, w, c = shape_(x)
         h, w = _divided(h, b, "rows"), _divided(w, b, "columns")
@@ -287,6 +359,21 @@ def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") 
     h, w = _divided(h, b, "rows"), _divided(w, b, "columns")
     y = transpose(reshape(x, (n, c, h, b, w, b)), (0, 1, 3, 5, 2, 4))
     return reshape(y, (n, c * b * b, h, w))
+
+
+def _block(x: Any, block_size: Any, data_format: str) -> int:
+    """The size of blocks, if x has images."""
+    (size,) = shapes.integers(block_size)
+    if size < 1:
+        raise ArgumentError(f"block_size must be positive, got {block_size}")
+    if data_format not in ("channels_first", "channels_last"):
+        raise ArgumentError(
+            "data_format must be 'channels_first' or 'channels_last', "
+            f"got {data_format!r}"
+        )
+    if rank_of(x) != 4:
+        raise ShapeError(f"expected images of rank 4, got {type_of_operand(x)}")
+    return size
 
 
 def _divided(size: Any, by: int, what: str) -> Any:

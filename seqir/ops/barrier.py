@@ -5,6 +5,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
+from seqir import nest
 from seqir.ir import Array, Emit, Node
 from seqir.ops.apply import apply, numeric
 from seqir.ops.call import operation
@@ -33,5 +34,5 @@ class StopGradient(Elementwise):
 
 @operation
 def stop_gradient(variable: Any) -> Any:
-    """X as a constant for gradients. Source: ``keras.ops.stop_gradient``."""
-    return apply(StopGradient(), numeric(variable))
+    """X, or each of a structure, as a constant for gradients. Source: ``keras.ops``."""
+    return nest.map_structure(lambda x: apply(StopGradient(), numeric(x)), variable)

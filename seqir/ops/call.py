@@ -7,7 +7,7 @@ from collections.abc import Callable
 from typing import Any, ParamSpec, TypeVar, cast
 
 from seqir import naming, nest, plain
-from seqir.errors import SeqirError
+from seqir.errors import ArgumentError, SeqirError
 from seqir.ir import Builder, current_builder
 from seqir.ops.size import Size, tensors_in, with_tensors
 from seqir.ops.tensor import KerasTensor, Traced
@@ -135,5 +135,9 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
             if note not in getattr(error, "__notes__", ()):
                 error.add_note(note)
             raise
+        except (ArithmeticError, IndexError, ValueError) as error:
+            raise ArgumentError(
+                f"ops.{function.__name__} cannot take these arguments: {error}"
+            ) from error
 
     return wrapper

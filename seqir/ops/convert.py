@@ -89,12 +89,15 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
 
 @operation
 def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
-    """A tensor of x's shape with every element `fill_value`."""
+    """A tensor of x's shape with every element `fill_value`, or it broadcast."""
     name = dtypes.canonical(dtype or type_of_operand(x).dtype)
-    value = np.asarray(fill_value, dtypes.to_numpy(name))
-    return apply(
-        FillLike(value.item(), name), x if isinstance(x, Tensor) else as_array(x)
-    )
+    x = x if isinstance(x, Tensor) else as_array(x)
+    if not isinstance(fill_value, Tensor) and not np.ndim(fill_value):
+        value = np.asarray(fill_value).astype(dtypes.to_numpy(name))
+        return apply(FillLike(value.item(), name), x)
+    from seqir.ops.like import expand_like
+
+    return expand_like(coerce(fill_value, name), x)
 
 
 @operation

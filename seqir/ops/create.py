@@ -12,14 +12,15 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes
-from seqir.errors import ArgumentError
+from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.ops.apply import as_array, coerce, common_dtype, type_of_operand
 from seqir.ops.arith import add, divide, equal, multiply, power, subtract, where
 from seqir.ops.call import operation
+from seqir.ops.convert import convert_to_tensor
 from seqir.ops.matrices import at_or_below
 from seqir.ops.movement import broadcast_to, expand_dims, moveaxis, shape
-from seqir.ops.size import dim_of, is_size, maximum_size
+from seqir.ops.size import Size, dim_of, is_size, maximum_size, sizes_of
 from seqir.ops.sizes import Fill, apply_sizes, counting
 from seqir.ops.tensor import Tensor
 
@@ -32,18 +33,26 @@ def _any_unknown(*values: Any) -> bool:
     return any(isinstance(v, Tensor) for v in values)
 
 
+def _sizes(shape: Any) -> tuple[Any, ...]:
+    """One size or several, none of them negative."""
+    sizes = sizes_of(shape)
+    if any(not isinstance(n, Size) and n < 0 for n in sizes):
+        raise ShapeError(f"sizes must not be negative, got {sizes}")
+    return sizes
+
+
 @operation
 def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
     """Every element `fill_value`. Source: ``keras.ops.full``."""
     kind = _kind(dtype)
-    given = shape.tolist() if isinstance(shape, np.ndarray) else shape
-    sizes = tuple(given) if isinstance(given, tuple | list) else (given,)
+    sizes = _sizes(shape)
     dims = tuple(map(dim_of, sizes))
     if not _any_unknown(*sizes, fill_value):
-        return np.full(dims, fill_value, kind)  # type: ignore[arg-type]
+        value = np.broadcast_to(as_array(fill_value), sizes)
+        return np.array(value, kind)
     if isinstance(fill_value, Tensor) or np.ndim(fill_value):
         return broadcast_to(coerce(fill_value, kind.name), sizes)
-    value = np.asarray(fill_value, kind).item()
+    value = np.asarray(fill_value).astype(kind).item()
     return apply_sizes(Fill(dims, value, kind.name), sizes)
 
 
@@ -68,10 +77,10 @@ def empty(shape: Any, dtype: Any = None) -> Any:
 @operation
 def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803
     """Ones on a diagonal. Source: ``keras.ops.eye``."""
-    columns = N if M is None else M
-    if not _any_unknown(N, columns):
-        return np.eye(N, columns, k, _kind(dtype))
-    places = expand_dims(counting(N), 1) + k
+    rows, columns = _sizes((N, N if M is None else M))
+    if not _any_unknown(rows, columns):
+        return np.eye(rows, columns, k, _kind(dtype))
+    places = expand_dims(counting(rows), 1) + k
     return coerce(equal(places, counting(columns)), _kind(dtype).name)
 
 
@@ -84,7 +93,8 @@ def identity(n: Any, dtype: Any = None) -> Any:
 @operation
 def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803
     """Ones on and below a diagonal. Source: ``keras.ops.tri``."""
-    return coerce(at_or_below(N, N if M is None else M, k), _kind(dtype).name)
+    rows, columns = _sizes((N, N if M is None else M))
+    return coerce(at_or_below(rows, columns, k), _kind(dtype).name)
 
 
 @operation
@@ -95,6 +105,8 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
         integers and sizes.
     """
     given = [v for v in (start, stop, step) if v is not None]
+    if step is not None and not isinstance(step, Tensor) and not step:
+        raise ArgumentError("arange needs a step that is not 0")
     kind = _kind(dtype or common_dtype(*given))
     begin, end = (0, start) if stop is None else (start, stop)
     by = 1 if step is None else step
@@ -122,8 +134,12 @@ def linspace(
 ) -> Any:
     """Evenly spaced numbers. Source: ``keras.ops.linspace``."""
     kind = _kind(dtype or common_dtype(start, stop, floating=True))
+    (num,) = sizes_of(num)
+    if not isinstance(num, Size) and num < 0:
+        raise ArgumentError(f"num must not be negative, got {num}")
     if not _any_unknown(start, stop, num):
-        return np.linspace(start, stop, num, endpoint, retstep, kind, axis)  # pyright: ignore[reportCallIssue, reportArgumentType]
+        with np.errstate(all="ignore"):
+            return np.linspace(start, stop, num, endpoint, retstep, kind, axis)  # pyright: ignore[reportCallIssue, reportArgumentType]
     wide = common_dtype(start, stop, floating=True)
     begin, end = coerce(start, wide), coerce(stop, wide)
     gaps = maximum_size(num - 1 if endpoint else num, 1)
@@ -150,7 +166,7 @@ def logspace(
     """Powers of the base, evenly spaced. Source: ``keras.ops.logspace``."""
     kind = _kind(dtype or common_dtype(start, stop, floating=True))
     if not _any_unknown(start, stop, num):
-        return np.logspace(start, stop, num, endpoint, base, kind, axis=axis)
+        return np.logspace(start, stop, int(num), endpoint, base, kind, axis=axis)
     exponents = linspace(start, stop, num, endpoint, axis=axis)
     return coerce(power(coerce(base, exponents.dtype), exponents), kind.name)
 
@@ -158,10 +174,7 @@ def logspace(
 @operation
 def array(x: Any, dtype: Any = None) -> Any:
     """Numbers as an array, a tensor as it is. Source: ``keras.ops.array``."""
-    if isinstance(x, Tensor):
-        return coerce(x, dtypes.canonical(dtype or x.dtype))
-    found = as_array(x)
-    return found if dtype is None else found.astype(_kind(dtype))
+    return convert_to_tensor(x, dtype)
 
 
 def convert_to_numpy(x: Any) -> Array:

@@ -8,9 +8,18 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqir import dtypes, shapes
-from seqir.errors import ArgumentError, DTypeError, ShapeError
+from seqir.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from seqir.ir import Array, Emit, Node, Op, Value
-from seqir.ops.apply import apply, as_array, coerce, common_dtype, numeric, rank_of
+from seqir.ops.apply import (
+    apply,
+    as_array,
+    coerce,
+    common_dtype,
+    numeric,
+    rank_of,
+    type_of_operand,
+)
+from seqir.ops.arith import add
 from seqir.ops.call import operation
 from seqir.ops.convert import ONNX_CODE, zeros_like
 from seqir.ops.size import Size
@@ -160,14 +169,19 @@ class OneHot(Op):
 
 @dataclass(frozen=True)
 class Scatter(Op):
-    """y is x with updates put in (or added, or multiplied) where the indices say.
+    """y is x with updates put in (or added, multiplied, ...) where the indices say.
 
     Shapes: x[*size], indices[*n, k], updates[*n, *size[k:]] -> y as x.
-    Source: ONNX ``ScatterND`` (opset 16). Without a reduction places must differ.
+    Source: ONNX ``ScatterND`` (opset 16; ``max`` and ``min`` 18). Without a reduction
+        places must differ.
     """
 
     name: ClassVar[str] = "scatter"
     reduction: str = "none"
+
+    UFUNCS: ClassVar[dict[str, Any]] = {
+        "add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum,
+    }  # fmt: skip
 
     def infer(
         self, x: TensorType, indices: TensorType, updates: TensorType
@@ -184,12 +198,17 @@ class Scatter(Op):
         if self.reduction == "none":
             y[places] = updates
         else:
-            {"add": np.add, "mul": np.multiply}[self.reduction].at(y, places, updates)
+            self.UFUNCS[self.reduction].at(y, places, updates)
         return (y,)
 
     def lower(
         self, emit: Emit, node: Node, x: str, indices: str, updates: str
     ) -> tuple[str]:
+        if self.reduction in ("max", "min") and emit.opset < 18:
+            raise UnsupportedError(
+                f"scatter_update with reduction {self.reduction!r} needs opset 18, "
+                f"got {emit.opset}: export with opset=18"
+            )
         indices = int64(emit, node.operands[1], indices)
         how: dict[str, Any] = (
             {} if self.reduction == "none" else {"reduction": self.reduction}
@@ -201,6 +220,8 @@ class Scatter(Op):
     ) -> tuple[Any, ...]:
         if self.reduction == "add":
             return g, None, apply(GatherND(), g, indices)
+        if self.reduction in ("max", "min"):
+            return super().vjp(g, y, x, indices, updates)
         if self.reduction == "mul":  # an update of 0 hides what the others would do
             dx = apply(self, g, indices, updates)
             return dx, None, apply(GatherND(), g * y, indices) / updates
@@ -286,12 +307,39 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
         x, indices, axis = reshape(x, (-1,)), reshape(indices, (-1,)), 0
     axis = shapes.normalize_axis(axis, rank_of(x))
     x = x if isinstance(x, Tensor) else as_array(x)
-    return apply(GatherElements(axis), x, _indices(indices))
+    return apply(GatherElements(axis), *_broadcast(x, _indices(indices), axis))
+
+
+def _broadcast(x: Any, indices: Any, axis: int) -> tuple[Any, Any]:
+    """Both with the sizes that they broadcast to, but along the axis."""
+    sizes = type_of_operand(x).shape, type_of_operand(indices).shape
+    if len(sizes[0]) != len(sizes[1]):
+        raise ShapeError(
+            f"take_along_axis needs indices of rank {len(sizes[0])}, got "
+            f"{type_of_operand(indices)} for {type_of_operand(x)}"
+        )
+    others = [s[:axis] + s[axis + 1 :] for s in sizes]
+    shapes.broadcast(*others)
+    if shapes.agree(*others):
+        return x, indices
+    from seqir.ops.like import expand_like
+    from seqir.ops.movement import expand_dims
+
+    # Of no numbers, but of the sizes that both have elsewhere.
+    outer = [zeros_like(take(v, np.int32(0), axis), "int32") for v in (x, indices)]
+    like = expand_dims(add(*outer), axis)
+    return tuple(
+        expand_like(v, add(like, zeros_like(v, "int32"))) for v in (x, indices)
+    )
 
 
 @operation
-def one_hot(x: Any, num_classes: Any, axis: int = -1, dtype: Any = None) -> Any:
+def one_hot(
+    x: Any, num_classes: Any, axis: int = -1, dtype: Any = None, sparse: bool = False
+) -> Any:
     """1 at the place that the index names. Source: ``keras.ops.one_hot``."""
+    if sparse:
+        raise UnsupportedError("one_hot gives dense tensors: sparse ones are not there")
     name = dtypes.canonical(dtype or "float32")
     if isinstance(num_classes, Size):
         from seqir.ops.arith import equal
@@ -300,7 +348,10 @@ def one_hot(x: Any, num_classes: Any, axis: int = -1, dtype: Any = None) -> Any:
 
         y = coerce(equal(expand_dims(x, -1), counting(num_classes)), name)
     else:
-        y = apply(OneHot(int(num_classes), name), _indices(x))
+        (depth,) = shapes.integers(num_classes)
+        if depth < 0:
+            raise ArgumentError(f"num_classes must not be negative, got {num_classes}")
+        y = apply(OneHot(depth, name), _indices(x))
     if axis == -1:
         return y
     from seqir.ops.movement import moveaxis
@@ -312,13 +363,14 @@ def one_hot(x: Any, num_classes: Any, axis: int = -1, dtype: Any = None) -> Any:
 def scatter_update(
     inputs: Any, indices: Any, updates: Any, reduction: str | None = None
 ) -> Any:
-    """Inputs with slices replaced, or with others added or multiplied to them.
+    """Inputs with slices replaced, or with others combined with them.
 
-    Source: ``keras.ops.scatter_update`` (reduction None, "add" or "mul").
+    `reduction` is None, "add", "mul", or (in files from opset 18) "max" or "min".
+    Source: ``keras.ops.scatter_update``.
     """
-    if reduction not in (None, "add", "mul"):
+    if reduction not in (None, *Scatter.UFUNCS):
         raise ArgumentError(
-            f"reduction must be None, 'add' or 'mul', not {reduction!r}"
+            f"reduction must be None, 'add', 'mul', 'max' or 'min', not {reduction!r}"
         )
     x = numeric(inputs)
     op = Scatter(reduction or "none")
@@ -330,5 +382,5 @@ def scatter(indices: Any, values: Any, shape: Any) -> Any:
     """Zeros with values added where the indices say. Source: ``keras.ops.scatter``."""
     from seqir.ops.create import zeros
 
-    blank = zeros(tuple(shape), common_dtype(values))
+    blank = zeros(shape, common_dtype(values))
     return scatter_update(blank, indices, values, "add")

@@ -36,7 +36,7 @@ def getitem(x: Any, key: Any) -> Any:
     """
     keys = _keys(key, rank_of(x))
     at = [k for k in keys if k is not None]
-    if any(not isinstance(k, slice) and not is_size(k) for k in at):
+    if not all(map(_is_cut, at)):
         return _looked_up(x, keys)
     if len(at) > rank_of(x):
         raise ShapeError(f"too many indices for rank {rank_of(x)}: {key!r}")
@@ -59,14 +59,32 @@ def _keys(key: Any, rank: int) -> list[Any]:
 
 
 def _looked_up(x: Any, keys: list[Any]) -> Any:
-    """The elements of x at the places that one tensor names, or where it is true."""
-    if len(keys) > 1:
+    """Slices of x at the places that one array names, among slices and new axes."""
+    at, *more = [i for i, k in enumerate(keys) if not _is_cut(k)]
+    others = [*keys[:at], slice(None), *keys[at + 1 :]]
+    if more or any(map(is_size, others)):
         raise ArgumentError("index with one tensor at a time, or use ops.take")
-    (key,) = keys
-    mask = type_of_operand(key)
-    if mask.dtype != "bool":
-        return take(x, key, axis=0)
-    sizes = type_of_operand(x).shape
+    places = keys[at]
+    if type_of_operand(places).dtype == "bool":
+        if len(keys) == 1:
+            return _picked(x, places)
+        if isinstance(places, Tensor) or rank_of(places) != 1:
+            raise ArgumentError(
+                f"a mask {type_of_operand(places)} beside other indices must be a "
+                "known vector; index with it alone, or use ops.where"
+            )
+        places = np.flatnonzero(as_array(places))
+    return take(x if len(keys) == 1 else getitem(x, tuple(others)), places, axis=at)
+
+
+def _is_cut(key: Any) -> bool:
+    """Whether a key is anything but an array."""
+    return key is None or isinstance(key, slice) or is_size(key)
+
+
+def _picked(x: Any, key: Any) -> Any:
+    """The elements of x where a mask is true."""
+    mask, sizes = type_of_operand(key), type_of_operand(x).shape
     if not mask.rank or not shapes.agree(mask.shape, sizes[: mask.rank]):
         raise ShapeError(f"a mask {mask} does not fit {type_of_operand(x)}")
     if not isinstance(key, Tensor):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import string
 from dataclasses import dataclass
+from operator import index
 from typing import Any, ClassVar
 
 import numpy as np
@@ -202,7 +203,7 @@ class Einsum(Op):
                     )
                 if isinstance(d, int):
                     sizes[letter] = d
-        if not sizes.keys() >= set(output):
+        if not sizes.keys() >= set(output) or len(set(output)) < len(output):
             raise ShapeError(f"einsum {self.equation!r} makes an axis out of nothing")
         return (operands[0].with_shape(tuple(sizes[letter] for letter in output)),)
 
@@ -299,9 +300,7 @@ def dot(x1: Any, x2: Any) -> Any:
 def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     """Sum of products over pairs of axes. Source: ``keras.ops.tensordot``."""
     left, right = rank_of(x1), rank_of(x2)
-    if isinstance(axes, int):
-        axes = (tuple(range(left - axes, left)), tuple(range(axes)))
-    first, second = ((a,) if isinstance(a, int) else tuple(a) for a in axes)
+    first, second = _contracted(axes, left, right)
     letters = iter(string.ascii_letters)
     a = [next(letters) for _ in range(left)]
     b = [next(letters) for _ in range(right)]
@@ -313,6 +312,25 @@ def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
     op = Einsum(f"{''.join(a)},{''.join(b)}->{''.join(kept)}")
     inner = wide(dtype)
     return coerce(apply(op, coerce(x1, inner), coerce(x2, inner)), dtype)
+
+
+def _contracted(
+    axes: Any, left: int, right: int
+) -> tuple[tuple[int, ...], tuple[int, ...]]:
+    """The axes of both operands that are summed over, in pairs."""
+    try:
+        n = index(axes)
+    except TypeError:
+        first, second = axes
+    else:
+        if not 0 <= n <= min(left, right):
+            raise ShapeError(f"ranks {left} and {right} have no {n} axes to sum over")
+        first, second = range(left - n, left), range(n)
+    first = shapes.normalize_axes(first, left)
+    second = shapes.normalize_axes(second, right)
+    if len(first) != len(second):
+        raise ShapeError(f"axes {axes} must be as many of one operand as of the other")
+    return first, second
 
 
 @operation
@@ -333,7 +351,7 @@ def vdot(x1: Any, x2: Any) -> Any:
 
 @operation
 def einsum(subscripts: str, *operands: Any) -> Any:
-    """Sums of products by an equation. Source: ``keras.ops.einsum``."""
+    """Sums of products by an equation; sizes of 1 broadcast. Source: ``keras.ops``."""
     equation = _spelled_out(subscripts, [rank_of(x) for x in operands])
     equation, *factors = _without_ones(equation, *operands)
     dtype = common_dtype(*factors)

@@ -6,13 +6,15 @@ from typing import Any
 
 import numpy as np
 
+from seqir import dtypes
 from seqir.errors import ShapeError
-from seqir.ops.apply import numeric, rank_of, type_of_operand
+from seqir.ir import Array
+from seqir.ops.apply import common_dtype, numeric, rank_of, type_of_operand
 from seqir.ops.arith import equal, greater_equal, multiply, subtract, where
 from seqir.ops.call import operation
 from seqir.ops.gather import take
 from seqir.ops.movement import expand_dims, moveaxis, reshape, shape
-from seqir.ops.parts import pad
+from seqir.ops.parts import getitem, pad
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.size import Size, maximum_size, minimum_size
 from seqir.ops.sizes import counting
@@ -25,18 +27,29 @@ def at_or_below(rows: Any, columns: Any, k: int = 0) -> Any:
     return greater_equal(expand_dims(counting(rows), 1) + k, counting(columns))
 
 
+def zero_of(x: Any) -> Array:
+    """0 in the type of x: a number alone would make truth values integers."""
+    return np.zeros((), dtypes.to_numpy(common_dtype(x)))
+
+
+def _sides(x: Any) -> tuple[Any, Any]:
+    """The sizes of the matrices in x."""
+    if rank_of(x) < 2:
+        raise ShapeError(f"expected a matrix or more axes, got {type_of_operand(x)}")
+    rows, columns = shape(x)[-2:]
+    return rows, columns
+
+
 @operation
 def tril(x: Any, k: int = 0) -> Any:
     """X with zeros above a diagonal. Source: ``keras.ops.tril``."""
-    rows, columns = shape(x)[-2:]
-    return where(at_or_below(rows, columns, k), x, 0)
+    return where(at_or_below(*_sides(x), k), x, zero_of(x))
 
 
 @operation
 def triu(x: Any, k: int = 0) -> Any:
     """X with zeros below a diagonal. Source: ``keras.ops.triu``."""
-    rows, columns = shape(x)[-2:]
-    return where(at_or_below(rows, columns, k - 1), 0, x)
+    return where(at_or_below(*_sides(x), k - 1), zero_of(x), x)
 
 
 @operation
@@ -62,7 +75,7 @@ def diag(x: Any, k: int = 0) -> Any:
         on_diagonal = np.eye(size, dtype=np.bool_)
     else:
         on_diagonal = equal(expand_dims(counting(size), 1), counting(size))
-    y = where(on_diagonal, x, 0)
+    y = where(on_diagonal, x, zero_of(x))
     rows = (0, k) if k > 0 else (-k, 0)
     return pad(y, (rows, rows[::-1])) if k else y
 
@@ -82,12 +95,25 @@ def cross(
     axisc: int = -1,
     axis: int | None = None,
 ) -> Any:
-    """Cross product of vectors in space. Source: ``keras.ops.cross``."""
+    """Cross product of vectors in space; what vectors of 2 lack is 0.
+
+    Of two vectors of 2 it is the one number that is left, without an axis.
+    Source: ``keras.ops.cross``.
+    """
     axisa, axisb, axisc = (axis,) * 3 if axis is not None else (axisa, axisb, axisc)
     a, b = moveaxis(x1, axisa, -1), moveaxis(x2, axisb, -1)
-    for v in (a, b):
-        if type_of_operand(v).shape[-1] != 3:
-            raise ShapeError(f"cross takes vectors of 3, got {type_of_operand(v)}")
+    sizes = [type_of_operand(v).shape[-1] for v in (a, b)]
+    for v, size in zip((a, b), sizes, strict=True):
+        if size not in (2, 3):
+            raise ShapeError(f"cross takes vectors of 2 or 3, got {type_of_operand(v)}")
+    if sizes == [2, 2]:
+        first, second = (multiply(getitem(a, (..., i)), getitem(b, (..., 1 - i)))
+                         for i in (0, 1))  # fmt: skip
+        return subtract(first, second)
+    a, b = (
+        v if size == 3 else pad(v, [(0, 0)] * (rank_of(v) - 1) + [(0, 1)])
+        for v, size in zip((a, b), sizes, strict=True)
+    )
     turn, back = np.array([1, 2, 0]), np.array([2, 0, 1])
     y = subtract(
         multiply(take(a, turn, -1), take(b, back, -1)),

@@ -19,7 +19,7 @@ from seqir.ops.apply import (
     type_of_operand,
 )
 from seqir.ops.call import operation
-from seqir.ops.size import Size, dim_of
+from seqir.ops.size import Size, dim_of, sizes_of, sizes_of_nothing
 from seqir.ops.sizes import ExpandTo, ReshapeTo, apply_sizes
 from seqir.ops.tensor import Tensor
 from seqir.tensortype import TensorType
@@ -354,6 +354,8 @@ class Pad(Op):
 
     def evaluate(self, x: Array) -> tuple[Array]:
         width = tuple(zip(self.before, self.after, strict=True))
+        if not width:
+            return (x,)
         if self.mode == "constant":
             fill = np.asarray(self.value, x.dtype)
             return (np.pad(x, width, constant_values=fill),)
@@ -436,7 +438,7 @@ class Tile(Op):
     repeats: tuple[int, ...]
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
-        if len(self.repeats) != x.rank:
+        if len(self.repeats) != x.rank or min(self.repeats, default=0) < 0:
             raise ShapeError(f"tile needs {x.rank} repeats, got {self.repeats}")
         sizes = zip(x.shape, self.repeats, strict=True)
         return (x.with_shape(tuple(shapes.mul(d, r) for d, r in sizes)),)
@@ -481,16 +483,15 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
     """X with its axes reordered (reversed by default). Source: ``keras.ops``."""
     rank = rank_of(x)
     order = range(rank)[::-1] if axes is None else axes
-    return apply(
-        Transpose(tuple(shapes.normalize_axis(a, rank) for a in order)), operand(x)
-    )
+    return apply(Transpose(shapes.normalize_axes(order, rank)), operand(x))
 
 
 @operation
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
     """X with two axes exchanged. Source: ``keras.ops.swapaxes``."""
     order = list(range(rank_of(x)))
-    order[axis1], order[axis2] = order[axis2], order[axis1]
+    a, b = (shapes.normalize_axis(axis, len(order)) for axis in (axis1, axis2))
+    order[a], order[b] = b, a
     return transpose(x, order)
 
 
@@ -500,10 +501,9 @@ def moveaxis(
 ) -> Any:
     """X with axes moved, the others in order. Source: ``keras.ops.moveaxis``."""
     rank = rank_of(x)
-    from_, to = (
-        [shapes.normalize_axis(a, rank) for a in ((v,) if isinstance(v, int) else v)]
-        for v in (source, destination)
-    )
+    from_, to = (shapes.normalize_axes(v, rank) for v in (source, destination))
+    if len(from_) != len(to):
+        raise ShapeError(f"moveaxis cannot move axes {source} to {destination}")
     order = [i for i in range(rank) if i not in from_]
     for place, axis in sorted(zip(to, from_, strict=True)):
         order.insert(place, axis)
@@ -516,9 +516,13 @@ def reshape(x: Any, newshape: Any) -> Any:
 
     Unknown sizes can be passed on and computed with: ``(ops.shape(x)[0], -1)``.
     """
-    sizes = list(newshape) if isinstance(newshape, tuple | list) else [newshape]
+    sizes = list(sizes_of(newshape))
     dims = [dim_of(d) for d in sizes]
     x = operand(x)
+    if type_of_operand(x).size == 0 and (empty := sizes_of_nothing(dims)):
+        from seqir.ops.like import ReshapeLike
+
+        return apply(ReshapeLike(), x, np.zeros(empty, np.bool_))
     op = reshape_op(type_of_operand(x), dims)
     if op is not None:
         return apply(op, x)
@@ -571,9 +575,8 @@ def reshape_op(x: TensorType, dims: Sequence[shapes.Dim]) -> Reshape | None:
 @operation
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
     """X with new axes of size 1. Source: ``keras.ops.expand_dims``."""
-    axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    rank = rank_of(x) + len(axes)
-    normal = tuple(sorted(shapes.normalize_axis(a, rank) for a in axes))
+    rank = rank_of(x) + len(shapes.integers(axis))
+    normal = tuple(sorted(shapes.normalize_axes(axis, rank)))
     return apply(ExpandDims(normal), operand(x))
 
 
@@ -581,12 +584,9 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     """X without axes of size 1. Source: ``keras.ops.squeeze``."""
     sizes = type_of_operand(x).shape
-    if axis is None:
-        axes = tuple(i for i, d in enumerate(sizes) if d == 1)
-    else:
-        axes = (axis,) if isinstance(axis, int) else tuple(axis)
-    normal = tuple(sorted(shapes.normalize_axis(a, len(sizes)) for a in axes))
-    return apply(Squeeze(normal), operand(x))
+    ones = [i for i, d in enumerate(sizes) if d == 1]
+    axes = shapes.normalize_axes(ones if axis is None else axis, len(sizes))
+    return apply(Squeeze(tuple(sorted(axes))), operand(x))
 
 
 @operation
@@ -594,9 +594,11 @@ def broadcast_to(x: Any, shape: Any) -> Any:
     """X repeated to a shape. Source: ``keras.ops.broadcast_to``."""
     x = operand(x)
     old = type_of_operand(x).shape
-    sizes = tuple(shape)
+    sizes = sizes_of(shape)
     dims = [dim_of(d) for d in sizes]
     pad = len(dims) - len(old)
+    if pad < 0 or any(isinstance(d, int) and d < 0 for d in dims):
+        raise ShapeError(f"{type_of_operand(x)} does not broadcast to {shape}")
     kept = [1 if i >= pad and d == old[i - pad] else d for i, d in enumerate(dims)]
     known = tuple(d for d in kept if isinstance(d, int))
     if len(known) == len(kept):

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from seqir import config, dtypes, shapes
-from seqir.errors import ArgumentError, ShapeError
-from seqir.ops.activation import log_softmax, softmax, softplus
+from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.ops.activation import softplus
 from seqir.ops.apply import (
     coerce,
     common_dtype,
@@ -28,6 +28,7 @@ from seqir.ops.parts import repeat
 from seqir.ops.reduce import axes_of, mean, var
 from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import sum as sum_
+from seqir.ops.softmax import log_softmax, softmax
 from seqir.ops.unary import absolute, log, negative, rsqrt
 
 
@@ -38,7 +39,7 @@ def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: Any = None) -> An
     The power of the length is bounded before the root is taken, whose slope at 0 is
     infinite. Source: ``keras.ops.normalize``.
     """
-    if not isinstance(order, int) or order < 1:
+    if not isinstance(order, int | np.integer) or order < 1:
         raise ArgumentError(f"order must be a positive integer, got {order!r}")
     x = floating(x)
     if x.dtype in ("float16", "bfloat16"):  # whose squares and slopes overflow
@@ -54,12 +55,15 @@ def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: Any = None) -> An
 
 def _along(x: Any, vector: Any, axes: Sequence[int]) -> Any:
     """A vector (or array of the axes' sizes) shaped to broadcast to x."""
-    if vector is None or rank_of(vector) == rank_of(x):
+    rank = rank_of(x)
+    if vector is None or rank_of(vector) in (0, rank) or list(axes) == [rank - 1]:
         return vector
-    sizes = iter(type_of_operand(vector).shape)
-    return reshape(
-        vector, tuple(next(sizes) if i in axes else 1 for i in range(rank_of(x)))
-    )
+    own, given = type_of_operand(x).shape, type_of_operand(vector).shape
+    sizes = [own[i] for i in axes]
+    known = all(isinstance(d, int) for d in sizes)
+    places = iter(given if len(given) == len(axes) and not known else sizes)
+    wanted = [next(places) if i in axes else 1 for i in range(rank)]
+    return reshape(vector, tuple(-1 if isinstance(d, str) else d for d in wanted))
 
 
 @operation
@@ -227,8 +231,13 @@ def dot_product_attention(
     mask: Any = None,
     scale: float | None = None,
     is_causal: bool = False,
+    flash_attention: bool | None = None,
+    attn_logits_soft_cap: float | None = None,
 ) -> Any:
     """softmax(query · key * scale + bias) · value, where the mask holds.
+
+    `flash_attention` changes nothing: which algorithm computes it is up to the
+    runtime. A soft cap is refused, as in Keras everywhere but on TPUs.
 
     Shapes: query[B, T, N, H], key and value[B, S, K, H] (K divides N), mask and bias
         broadcast to [B, N, T, S] -> [B, T, N, H].
@@ -236,6 +245,11 @@ def dot_product_attention(
     """
     if not rank_of(query) == rank_of(key) == rank_of(value) == 4:
         raise ShapeError("dot_product_attention takes tensors of rank 4")
+    if attn_logits_soft_cap is not None:
+        raise UnsupportedError(
+            "dot_product_attention has no attn_logits_soft_cap: cap the logits by "
+            "cap * tanh(logits / cap) with ops.einsum, ops.tanh and ops.softmax"
+        )
     dtype = common_dtype(query, key, value, floating=True)
     query, key, value = (coerce(x, dtype) for x in (query, key, value))
     *_, n, h = type_of_operand(query).shape
@@ -245,11 +259,12 @@ def dot_product_attention(
     if n != k:
         key, value = (repeat(x, n // k, 2) for x in (key, value))  # type: ignore[operator]
     logits = einsum("btnh,bsnh->bnts", query, key)
-    logits = multiply(logits, 1 / math.sqrt(h) if scale is None else scale)  # type: ignore[arg-type]
-    logits = logits if bias is None else add(logits, bias)
-    lowest = -0.7 * float(np.finfo(np.float16 if dtype == "float16" else "f4").max)
+    logits = coerce(logits, common_dtype(logits, np.float32(0)))
+    logits = multiply(logits, 1 / math.sqrt(h) if scale is None else float(scale))  # type: ignore[arg-type]
+    logits = logits if bias is None else add(logits, coerce(bias, logits.dtype))
+    lowest = -0.7 * float(np.finfo(np.float32).max)
     if is_causal:
         seen = at_or_below(shape(query)[1], shape(key)[1])
         logits = where(seen, logits, lowest)
     logits = logits if mask is None else where(mask, logits, lowest)
-    return einsum("bnts,bsnh->btnh", softmax(logits), value)
+    return einsum("bnts,bsnh->btnh", coerce(softmax(logits), dtype), value)

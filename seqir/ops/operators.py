@@ -8,13 +8,11 @@ from seqir.ops.activation import (
     HardSigmoid,
     HardSwish,
     LeakyRelu,
-    LogSoftmax,
     Mish,
     PRelu,
     Relu,
     Selu,
     Sigmoid,
-    Softmax,
     Softplus,
     Softsign,
 )
@@ -80,6 +78,7 @@ from seqir.ops.sizes import (
     Unique,
     UnsliceAt,
 )
+from seqir.ops.softmax import LogSoftmax, Softmax
 from seqir.ops.sort import TopK
 from seqir.ops.unary import Function, IsInf, IsNaN
 

@@ -8,10 +8,17 @@ from typing import Any
 
 import numpy as np
 
-from seqir import nest, shapes
+from seqir import dtypes, nest, shapes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ops.apply import apply, coerce, common_dtype, rank_of, type_of_operand
+from seqir.ops.apply import (
+    apply,
+    coerce,
+    common_dtype,
+    rank_of,
+    type_of_operand,
+)
 from seqir.ops.call import operation
+from seqir.ops.gather import take
 from seqir.ops.indexing import getitem, sliced
 from seqir.ops.movement import (
     Concat,
@@ -25,15 +32,17 @@ from seqir.ops.movement import (
     shape,
     squeeze,
 )
-from seqir.ops.size import Size, is_size
+from seqir.ops.size import Size, is_several, sizes_of
 
 
 @operation
-def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
-    """Tensors joined along an axis. Source: ``keras.ops.concatenate``."""
-    if not xs:
+def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Any:
+    """Tensors joined along an axis, flattened for None. Source: ``keras.ops``."""
+    if not len(xs):
         raise ArgumentError("concatenate needs at least one tensor")
     dtype = common_dtype(*xs)
+    if axis is None:
+        xs, axis = [reshape(x, (-1,)) for x in xs], 0
     axis = shapes.normalize_axis(axis, rank_of(xs[0]))
     return apply(Concat(axis), *(coerce(x, dtype) for x in xs))
 
@@ -41,6 +50,8 @@ def concatenate(xs: Sequence[Any], axis: int = 0) -> Any:
 @operation
 def stack(x: Sequence[Any], axis: int = 0) -> Any:
     """Tensors joined along a new axis. Source: ``keras.ops.stack``."""
+    if not len(x):
+        raise ArgumentError("stack needs at least one tensor")
     axis = shapes.normalize_axis(axis, rank_of(x[0]) + 1)
     return concatenate([expand_dims(t, axis) for t in x], axis)
 
@@ -48,7 +59,7 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
 @operation
 def tile(x: Any, repeats: Any) -> Any:
     """X repeated whole. Source: ``keras.ops.tile``."""
-    counts = (repeats,) if is_size(repeats) else tuple(repeats)
+    counts = sizes_of(repeats)
     rank = rank_of(x)
     if len(counts) > rank:
         x = expand_dims(x, tuple(range(len(counts) - rank)))
@@ -63,14 +74,29 @@ def tile(x: Any, repeats: Any) -> Any:
 
 @operation
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
-    """X with every element repeated in place. Source: ``keras.ops.repeat``."""
+    """X with every element repeated in place, all as often or each as it says.
+
+    Source: ``keras.ops.repeat``.
+    """
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     sizes = list(shape(x))
     axis = shapes.normalize_axis(axis, len(sizes))
-    places = (*sizes[: axis + 1], repeats, *sizes[axis + 1 :])
+    counts = sizes_of(repeats)
+    if any(not isinstance(n, Size) and n < 0 for n in counts):
+        raise ArgumentError(f"repeat cannot repeat {repeats} times")
+    if len(counts) != 1:
+        if len(counts) != sizes[axis]:
+            raise ShapeError(
+                f"{len(counts)} repeats do not fit a size of {sizes[axis]}"
+            )
+        return take(x, np.repeat(np.arange(sizes[axis]), counts), axis)
+    (times,) = counts
+    if not isinstance(times, Size) and not times:  # runtimes do not expand to 0
+        return sliced(x, axis, 0, 0)
+    places = (*sizes[: axis + 1], times, *sizes[axis + 1 :])
     wide = broadcast_to(expand_dims(x, axis + 1), places)
-    sizes[axis] = sizes[axis] * repeats
+    sizes[axis] = sizes[axis] * times
     return reshape(wide, sizes)
 
 
@@ -78,21 +104,80 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 def pad(
     x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None
 ) -> Any:
-    """X with elements added at its edges. Source: ``keras.ops.pad``.
+    """X with elements added at its edges.
+
+    `mode` is "constant", "edge", "reflect", "symmetric" or "wrap".
 
     Raises: ArgumentError for an unknown mode; ShapeError for a width that only the run
         knows, in a mode other than constant.
+    Source: ``keras.ops.pad``.
     """
-    rank = rank_of(x)
-    if mode not in ("constant", "reflect", "edge"):
+    if mode not in ("constant", "edge", "reflect", "symmetric", "wrap"):
         raise ArgumentError(
-            f"pad knows the modes constant, reflect, edge, not {mode!r}"
+            "pad knows the modes constant, edge, reflect, symmetric, wrap, "
+            f"not {mode!r}"
+        )
+    if mode != "constant" and constant_values is not None:
+        raise ArgumentError(
+            f"constant_values are for mode 'constant' only, the mode is {mode!r}"
         )
     if any(isinstance(n, Size) for n in nest.flatten(pad_width)):
         return _padded(x, pad_width, mode, constant_values or 0)
-    width = np.broadcast_to(np.asarray(pad_width, int), (rank, 2))
-    before, after = (tuple(int(v) for v in width[:, i]) for i in (0, 1))
-    return apply(Pad(before, after, mode, float(constant_values or 0)), operand(x))
+    width = _pad_width(pad_width, rank_of(x))
+    if mode in ("reflect", "symmetric", "wrap"):
+        for axis, (before, after) in enumerate(width):
+            x, done = _padded_axis(x, axis, before, after, mode)
+            width[axis] = (0, 0) if done else (before, after)
+    before, after = (tuple(w[i] for w in width) for i in (0, 1))
+    try:
+        kind = dtypes.to_numpy(type_of_operand(x).dtype)
+        value = float(np.asarray(constant_values or 0).astype(kind))
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"constant_values must be one number, got {constant_values!r}"
+        ) from None
+    return apply(Pad(before, after, mode, value), operand(x))
+
+
+def _pad_width(pad_width: Any, rank: int) -> list[tuple[int, int]]:
+    """Elements before and after, for each axis."""
+    try:
+        given = np.asarray(pad_width)
+        if given.size and given.dtype.kind not in "iu":
+            raise TypeError
+        pairs = np.broadcast_to(given.astype(int) if rank else 0, (rank, 2))
+    except (TypeError, ValueError):
+        raise ArgumentError(
+            f"pad_width must be an integer, or pairs of them for {rank} axes, "
+            f"got {pad_width!r}"
+        ) from None
+    if pairs.size and pairs.min() < 0:
+        raise ShapeError(f"pad cannot take away: {pad_width}")
+    return [(int(a), int(b)) for a, b in pairs]
+
+
+def _padded_axis(
+    x: Any, axis: int, before: int, after: int, mode: str
+) -> tuple[Any, bool]:
+    """X padded along one axis with what it has there, if `Pad` cannot do it."""
+    size = type_of_operand(x).shape[axis]
+    if mode == "reflect" and not (isinstance(size, int) and max(before, after) >= size):
+        return x, False
+    if isinstance(size, int):
+        if not size and before + after:
+            raise ShapeError(f"axis {axis} of size 0 has nothing to pad it with")
+        width = (before, after)
+        return take(x, np.pad(np.arange(size), width, mode), axis), True  # type: ignore[call-overload]
+
+    def cut(begin: int, end: int) -> Any:
+        return apply(Slice((axis,), (begin,), (end,), (1,)), operand(x))
+
+    first, last = cut(0, before), cut(-after, Slice.END)
+    if mode == "wrap":
+        first, last = cut(-before, Slice.END), cut(0, after)
+    ends = [y if mode == "wrap" else flip(y, axis) for y in (first, last)]
+    parts = [*ends[: before > 0], x, *ends[2 - (after > 0) :]]
+    return concatenate(parts, axis), True
 
 
 def _padded(x: Any, pad_width: Any, mode: str, value: Any) -> Any:
@@ -120,8 +205,7 @@ def _padded(x: Any, pad_width: Any, mode: str, value: Any) -> Any:
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
     """X in reverse order along axes. Source: ``keras.ops.flip``."""
     rank = rank_of(x)
-    axes = range(rank) if axis is None else (axis,) if isinstance(axis, int) else axis
-    places = tuple(shapes.normalize_axis(a, rank) for a in axes)
+    places = shapes.normalize_axes(range(rank) if axis is None else axis, rank)
     n = len(places)
     return apply(Slice(places, (-1,) * n, (-Slice.END,) * n, (-1,) * n), operand(x))
 
@@ -136,17 +220,16 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
     axis = shapes.normalize_axis(axis, rank_of(x))
     sizes = shape(x)
     size = sizes[axis]
-    if not isinstance(indices_or_sections, int | np.integer):
-        cuts = [0, *indices_or_sections, None]
-    elif isinstance(size, Size):
-        n = int(indices_or_sections)
+    if is_several(indices_or_sections):
+        cuts = [0, *sizes_of(indices_or_sections), None]
+        return [sliced(x, axis, a, b) for a, b in itertools.pairwise(cuts)]
+    (n,) = shapes.integers(indices_or_sections)
+    if n < 1 or (not isinstance(size, Size) and size % n):
+        raise ShapeError(f"axis {axis} of size {size} has no {n} equal parts")
+    if isinstance(size, Size):
         rows = reshape(x, (*sizes[:axis], n, size // n, *sizes[axis + 1 :]))
         return [getitem(rows, (*(slice(None),) * axis, i)) for i in range(n)]
-    else:
-        n = int(indices_or_sections)
-        if size % n:
-            raise ShapeError(f"axis {axis} of size {size} has no {n} equal parts")
-        cuts = [size // n * i for i in range(n + 1)]
+    cuts = [size // n * i for i in range(n + 1)]
     return [sliced(x, axis, a, b) for a, b in itertools.pairwise(cuts)]
 
 
@@ -154,12 +237,17 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
     """The slices of x along an axis. Source: ``keras.ops.unstack``.
 
-    Raises: ShapeError if it is not known how many there are.
+    Raises: ShapeError if it is not known how many there are; ArgumentError if there
+        are others than `num` says.
     """
-    size = num or type_of_operand(x).shape[axis]
-    if not isinstance(size, int):
+    axis = shapes.normalize_axis(axis, rank_of(x))
+    size = type_of_operand(x).shape[axis]
+    if num is not None and isinstance(size, int) and num != size:
+        raise ArgumentError(f"axis {axis} has size {size}, not num={num}")
+    n = size if num is None else num
+    if not isinstance(n, int | np.integer):
         raise ShapeError(
             f"axis {axis} of {type_of_operand(x)} has an unknown number of slices: say "
             "num="
         )
-    return [squeeze(part, axis) for part in split(x, size, axis)]
+    return [squeeze(part, axis) for part in split(x, n, axis)] if n else []

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import builtins
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
@@ -10,9 +11,17 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from seqir import dtypes, shapes
-from seqir.errors import ArgumentError, UnsupportedError
+from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
-from seqir.ops.apply import apply, coerce, common_dtype, floating, rank_of, wide
+from seqir.ops.apply import (
+    apply,
+    coerce,
+    common_dtype,
+    floating,
+    rank_of,
+    type_of_operand,
+    wide,
+)
 from seqir.ops.call import operation
 from seqir.ops.convert import ONNX_CODE
 from seqir.ops.elementwise import check_kind
@@ -51,6 +60,8 @@ class Reduce(Op):
             shape = [1 if i in axes else d for i, d in enumerate(x.shape)]
         else:
             shape = [d for i, d in enumerate(x.shape) if i not in axes]
+        if self.kind in ("max", "min") and 0 in (x.shape[a] for a in axes):
+            raise ShapeError(f"{x} has no number along {self.axes}: no {self.kind}")
         return (x.with_shape(tuple(shape)),)
 
     def evaluate(self, x: Array) -> tuple[Array]:
@@ -61,7 +72,8 @@ class Reduce(Op):
         if self.kind == "l2":
             return np.sqrt(np.sum(x * x, axes, keepdims=self.keepdims))
         if self.kind == "logsumexp":
-            top = np.max(x, axes, keepdims=True)
+            top = np.max(x, axes, keepdims=True, initial=-np.inf)
+            top = np.where(np.isfinite(top), top, x.dtype.type(0))  # inf - inf is NaN
             total = np.log(np.sum(np.exp(x - top), axes, keepdims=True)) + top
             return total if self.keepdims else total.squeeze(axes)
         return self.TABLE[self.kind][1](x, axes, keepdims=self.keepdims)
@@ -275,15 +287,27 @@ class CumSum(Op):
 
 
 def axes_of(x: Any, axis: int | Sequence[int] | None) -> tuple[int, ...]:
-    """The axes as a sorted tuple of non-negative numbers; None means all."""
+    """The axes as a sorted tuple of non-negative numbers; None means all.
+
+    Raises: ShapeError if one is not there or named twice.
+    """
     rank = rank_of(x)
-    if axis is None:
-        return tuple(range(rank))
-    axes = (axis,) if isinstance(axis, int | np.integer) else axis
-    return tuple(sorted({shapes.normalize_axis(int(a), rank) for a in axes}))
+    return tuple(
+        range(rank) if axis is None else sorted(shapes.normalize_axes(axis, rank))
+    )
+
+
+def _is_empty(x: Any, axis: Any) -> bool:
+    """Whether there is certainly nothing along the axes."""
+    sizes = type_of_operand(x).shape
+    return 0 in (sizes[a] for a in axes_of(x, axis))
 
 
 def _reduce(kind: str, x: Any, axis: Any, keepdims: bool) -> Any:
+    if kind == "mean" and _is_empty(x, axis):
+        from seqir.ops.arith import true_divide
+
+        return true_divide(floating(_reduce("sum", x, axis, keepdims)), 0.0)
     dtype = common_dtype(x, floating=Reduce.TABLE[kind][2] == "float")
     narrow = dtypes.itemsize(dtype) < 4 and not dtypes.is_float(dtype)
     if kind in ("sum", "prod") and narrow:
@@ -305,15 +329,32 @@ def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @operation
-def max(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Largest number along axes. Source: ``keras.ops.max``."""
-    return _reduce("max", x, axis, keepdims)
+def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """Largest number along axes, and of `initial`. Source: ``keras.ops.max``."""
+    from seqir.ops.arith import maximum
+
+    return _extreme("max", maximum, x, axis, keepdims, initial)
 
 
 @operation
-def min(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Smallest number along axes. Source: ``keras.ops.min``."""
-    return _reduce("min", x, axis, keepdims)
+def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+    """Smallest number along axes, and of `initial`. Source: ``keras.ops.min``."""
+    from seqir.ops.arith import minimum
+
+    return _extreme("min", minimum, x, axis, keepdims, initial)
+
+
+def _extreme(
+    kind: str, of_two: Any, x: Any, axis: Any, keepdims: bool, initial: Any
+) -> Any:
+    if initial is None:
+        return _reduce(kind, x, axis, keepdims)
+    initial = coerce(initial, common_dtype(x))
+    if _is_empty(x, axis):
+        from seqir.ops.like import expand_like
+
+        return expand_like(initial, _reduce("sum", x, axis, keepdims))
+    return of_two(_reduce(kind, x, axis, keepdims), initial)
 
 
 @operation
@@ -330,10 +371,16 @@ def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 @operation
 def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Mean squared distance from the mean. Source: ``keras.ops.var``."""
-    x = floating(x)
-    centred = x - _reduce("mean", x, axis, True)
-    return _reduce("mean", centred * centred, axis, keepdims)
+    """Mean squared distance from the mean. Source: ``keras.ops.var``.
+
+    Squares of 16-bit numbers are taken in float32, as on JAX.
+    """
+    from seqir.ops.arith import square, subtract
+
+    dtype = common_dtype(x, floating=True)
+    x = coerce(x, dtype if dtypes.itemsize(dtype) > 2 else "float32")
+    centred = subtract(x, _reduce("mean", x, axis, True))
+    return coerce(_reduce("mean", square(centred), axis, keepdims), dtype)
 
 
 @operation
@@ -351,54 +398,96 @@ def moments(
     """Mean and variance along axes. Source: ``keras.ops.moments``."""
     if synchronized:
         raise UnsupportedError("moments are not synchronized across machines")
-    return mean(x, axes, keepdims), var(x, axes, keepdims)
+    dtype = common_dtype(x, floating=True)
+    if dtypes.itemsize(dtype) > 2:
+        return mean(x, axes, keepdims), var(x, axes, keepdims)
+    from seqir.ops.arith import clip
+
+    wide, most = coerce(x, "float32"), float(dtypes.finfo("float16").max)
+    found = mean(wide, axes, keepdims), var(wide, axes, keepdims)
+    first, second = (coerce(clip(y, -most, most), dtype) for y in found)
+    return first, second
 
 
 @operation
 def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
-    """Length of vectors: Euclidean, or the p-norm of order `ord`.
+    """Length of vectors: Euclidean, or the p-norm of order `ord`; norms of matrices.
 
-    Source: ``keras.ops.norm`` (for matrices: ``None`` and ``"fro"``).
+    Of matrices (two axes) there are ``None``, ``"fro"``, 1, -1, inf and -inf.
+
+    Raises: ArgumentError for an order that vectors or matrices do not have.
+    Source: ``keras.ops.norm``.
     """
+    from seqir.ops.unary import absolute
+
+    x = floating(x)
+    axes = axes_of(x, axis)
+    if ord is None and axis is None:
+        return _reduce("l2", x, axis, keepdims) if axes else absolute(x)
+    if len(axes) == 1 and not isinstance(ord, str):
+        return _vector_norm(x, 2.0 if ord is None else float(ord), axes, keepdims)
+    if len(axes) != 2:
+        raise ArgumentError(
+            f"norm of order {ord!r} is of vectors or matrices, along one axis or two, "
+            f"got {len(axes)} axes"
+        )
+    if ord in (None, "fro"):
+        return _reduce("l2", x, axis, keepdims)
+    if ord not in (1, -1, math.inf, -math.inf):
+        raise ArgumentError(
+            f"norm of order {ord!r} of matrices is not there: use None, 'fro', 1, -1, "
+            "inf or -inf"
+        )
+    rows, columns = axes if axis is None else shapes.normalize_axes(axis, rank_of(x))
+    summed, chosen = (rows, columns) if builtins.abs(ord) == 1 else (columns, rows)
+    sums = sum(absolute(x), summed, keepdims=True)
+    y = _reduce("max" if ord > 0 else "min", sums, chosen, True)
+    if keepdims:
+        return y
+    from seqir.ops.movement import squeeze
+
+    return squeeze(y, axes)
+
+
+def _vector_norm(x: Any, ord: float, axes: tuple[int, ...], keepdims: bool) -> Any:
     from seqir.ops.arith import not_equal, power
     from seqir.ops.unary import absolute
 
-    x, axes = floating(x), axes_of(x, axis)
-    if ord in (None, "fro") or (ord == 2 and len(axes) == 1):
-        return _reduce("l2", x, axis, keepdims) if axes else absolute(x)
-    if len(axes) != 1 or not isinstance(ord, int | float):
-        raise ArgumentError(
-            f"norm of order {ord!r} is along one axis, got {len(axes)} axes"
-        )
+    if ord == 2:
+        return _reduce("l2", x, axes, keepdims)
     if ord == 0:
-        return sum(coerce(not_equal(x, 0), x.dtype), axis, keepdims)
+        return sum(coerce(not_equal(x, 0), x.dtype), axes, keepdims)
     size = absolute(x)
     if math.isinf(ord):
-        return _reduce("max" if ord > 0 else "min", size, axis, keepdims)
-    return power(sum(power(size, ord), axis, keepdims), 1 / ord)
+        return _reduce("max" if ord > 0 else "min", size, axes, keepdims)
+    if ord == 1:
+        return sum(size, axes, keepdims)
+    return power(sum(power(size, ord), axes, keepdims), 1 / ord)
 
 
 @operation
 def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether all hold. Source: ``keras.ops.all``."""
-    low = _reduce("min", coerce(coerce(x, "bool"), "int32"), axis, keepdims)
-    return coerce(low, "bool")
+    return min(coerce(x, "bool"), axis, keepdims, initial=True)
 
 
 @operation
 def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """Whether one holds. Source: ``keras.ops.any``."""
-    high = _reduce("max", coerce(coerce(x, "bool"), "int32"), axis, keepdims)
-    return coerce(high, "bool")
+    return max(coerce(x, "bool"), axis, keepdims, initial=False)
 
 
 def _arg(kind: str, x: Any, axis: int | None, keepdims: bool) -> Any:
-    if axis is None:
-        from seqir.ops.movement import reshape
+    from seqir.ops.movement import reshape
 
-        x, axis = reshape(x, (-1,)), 0
-    places = apply(ArgReduce(kind, axis, keepdims), coerce(x, wide(common_dtype(x))))
-    return coerce(places, "int32")
+    rank = rank_of(x)
+    if axis is None:
+        x, keepdims, shape = reshape(x, (-1,)), False, (1,) * (rank * keepdims)
+    else:
+        shape = None
+    op = ArgReduce(kind, shapes.normalize_axis(axis or 0, rank_of(x)), keepdims)
+    places = coerce(apply(op, coerce(x, wide(common_dtype(x)))), "int32")
+    return places if not shape else reshape(places, shape)
 
 
 @operation

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NoReturn
 
 import numpy as np
@@ -208,6 +208,31 @@ def dim_of(size: Any) -> shapes.Dim:
     if size is None:
         raise ShapeError("a size that is not known yet is ops.shape(x)[i], not None")
     raise ShapeError(f"a size must be an integer, got {size!r}")
+
+
+def is_several(value: Any) -> bool:
+    """Whether it is a list, tuple or vector, which `sizes_of` takes apart."""
+    return isinstance(value, tuple | list) or np.ndim(value) == 1
+
+
+def sizes_of(value: Any) -> tuple[Any, ...]:
+    """One size or several, of Python or NumPy, as integers and `Size`s.
+
+    Raises: ShapeError if one is neither.
+    """
+    several = isinstance(value, tuple | list) or np.ndim(value) == 1
+    return tuple(
+        n if isinstance(n, Size) else dim_of(n)
+        for n in (value if several else (value,))
+    )
+
+
+def sizes_of_nothing(dims: Sequence[shapes.Dim]) -> tuple[int, ...] | None:
+    """The known sizes of no elements, of which one -1 is 0; None if they are others."""
+    known = [d for d in dims if isinstance(d, int) and d >= -1]
+    sizes = tuple(max(d, 0) for d in known)
+    whole = len(known) == len(dims) and known.count(-1) < 2
+    return sizes if whole and 0 in sizes else None
 
 
 def minimum_size(a: Any, b: Any) -> Any:

@@ -15,7 +15,7 @@ from seqir.ops.call import operation
 from seqir.ops.convert import zeros_like
 from seqir.ops.elementwise import check_kind
 from seqir.ops.gather import ScatterElements
-from seqir.ops.movement import shape
+from seqir.ops.movement import reshape, shape
 from seqir.ops.size import Size, dim_of
 from seqir.ops.sizes import check_sizes, vector
 from seqir.tensortype import TensorType
@@ -41,7 +41,8 @@ class TopK(Op):
             check_sizes(self.name, sizes, 1)
         axis = shapes.normalize_axis(self.axis, x.rank)
         size = x.shape[axis]
-        if isinstance(size, int) and isinstance(self.k, int) and self.k > size:
+        known = isinstance(self.k, int) and (self.k < 0 or isinstance(size, int))
+        if known and not 0 <= int(self.k) <= (size if isinstance(size, int) else 0):
             raise ShapeError(f"top_k of {self.k} from an axis of size {size}")
         y = x.with_shape((*x.shape[:axis], self.k, *x.shape[axis + 1 :]))
         return y, y.with_dtype("int64")
@@ -83,15 +84,23 @@ def top_k(x: Any, k: Any, sorted: bool = True) -> Any:
 
 
 @operation
-def sort(x: Any, axis: int = -1) -> Any:
-    """X in ascending order along an axis. Source: ``keras.ops.sort``."""
-    return _ordered(shape(x)[axis], x, axis)[0]
+def sort(x: Any, axis: int | None = -1) -> Any:
+    """X in ascending order along an axis, flattened for None. Source: ``keras.ops``."""
+    return _all(x, axis)[0]
 
 
 @operation
-def argsort(x: Any, axis: int = -1) -> Any:
+def argsort(x: Any, axis: int | None = -1) -> Any:
     """Places (int32) of the numbers in ascending order. Source: ``keras.ops``."""
-    return _ordered(shape(x)[axis], x, axis)[1]
+    return _all(x, axis)[1]
+
+
+def _all(x: Any, axis: int | None) -> tuple[Any, Any]:
+    """All numbers along an axis (flattened for None) in order, and their places."""
+    if axis is None:
+        x, axis = reshape(x, (-1,)), 0
+    axis = shapes.normalize_axis(axis, rank_of(x))
+    return _ordered(shape(x)[axis], x, axis)
 
 
 def _ordered(k: Any, x: Any, axis: int, *, largest: bool = False) -> tuple[Any, Any]:

@@ -10,12 +10,15 @@ from seqir.ops.apply import (
     coerce,
     common_dtype,
     floating,
+    is_floating,
     numeric,
     rank_of,
 )
 from seqir.ops.arith import (
     add,
+    less,
     logical_not,
+    minimum,
     multiply,
     not_equal,
     subtract,
@@ -23,10 +26,11 @@ from seqir.ops.arith import (
     where,
 )
 from seqir.ops.call import operation
-from seqir.ops.convert import cast
+from seqir.ops.convert import cast, zeros_like
 from seqir.ops.movement import moveaxis, reshape
-from seqir.ops.parts import getitem
+from seqir.ops.parts import concatenate, getitem
 from seqir.ops.reduce import all as all_
+from seqir.ops.reduce import any as any_
 from seqir.ops.reduce import axes_of, prod
 from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import mean as mean_
@@ -102,11 +106,14 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
     own = shape(x)
     count = math.prod(own[i] for i in axes)
+    if isinstance(count, int) and not count:
+        return mean_(x, axes, keepdims)  # NaN
     flat = reshape(transpose(x, (*kept, *axes)), (*(own[i] for i in kept), count))
     ordered = sort(flat, -1)
     low = getitem(ordered, (..., (count - 1) // 2))
     high = getitem(ordered, (..., count // 2))
-    y = multiply(add(low, high), 0.5)
+    y = add(multiply(low, 0.5), multiply(high, 0.5))
+    y = where(any_(isnan(flat), -1), math.nan, y)
     if not keepdims:
         return y
     return reshape(y, tuple(1 if i in axes else own[i] for i in range(rank)))
@@ -173,6 +180,8 @@ def _known(x: Any, filler: float) -> Any:
 
 
 def _extreme(reduce: Any, filler: float, x: Any, axis: Any, keepdims: bool) -> Any:
+    if not is_floating(x):
+        return reduce(x, axis, keepdims)
     x = floating(x)
     nothing = all_(isnan(x), axis, keepdims)
     return where(nothing, math.nan, reduce(_known(x, filler), axis, keepdims))
@@ -181,8 +190,12 @@ def _extreme(reduce: Any, filler: float, x: Any, axis: Any, keepdims: bool) -> A
 @operation
 def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
     """Integral of a polygon. Source: ``keras.ops.trapezoid``."""
-    y = moveaxis(floating(y), axis, -1)
-    width = dx if x is None else diff(x)
+    dtype = common_dtype(*(v for v in (y, x) if v is not None), floating=True)
+    y = moveaxis(coerce(y, dtype), axis, -1)
+    width = coerce(dx, dtype)
+    if x is not None:
+        x = coerce(x, dtype)
+        width = diff(x if rank_of(x) == 1 else moveaxis(x, axis, -1))
     middle = add(getitem(y, (..., slice(1, None))), getitem(y, (..., slice(None, -1))))
     return sum_(multiply(multiply(middle, 0.5), width), -1)
 
@@ -190,11 +203,12 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
 @operation
 def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     """Whether fewer than k predictions beat the target's. Source: ``keras.ops``."""
-    from seqir.ops.arith import greater, less
+    from seqir.ops.arith import greater
     from seqir.ops.gather import take_along_axis
     from seqir.ops.movement import expand_dims
 
     own = take_along_axis(predictions, expand_dims(targets, -1), -1)
+    own = where(isnan(own), -math.inf, own)
     better = sum_(cast(greater(predictions, own), "int32"), -1)
     return less(better, k)
 
@@ -206,8 +220,14 @@ def segment_sum(
     """Sums of the rows of each segment. Source: ``keras.ops.segment_sum``."""
     if num_segments is None:
         raise ArgumentError("segment_sum needs num_segments: the result has that size")
-    from seqir.ops.gather import one_hot
-    from seqir.ops.linalg import tensordot
+    from seqir.ops.gather import scatter_update
+    from seqir.ops.movement import expand_dims
 
-    member = one_hot(segment_ids, num_segments, dtype=common_dtype(data))
-    return tensordot(member, data, ((0,), (0,)))
+    n = int(num_segments)
+    data, ids = numeric(data), cast(segment_ids, "int64")
+    # A row more takes what belongs to no segment.
+    ids = where(less(ids, 0), n, minimum(ids, n))
+    blank = zeros_like(sum_(data, 0, keepdims=True), dtype=common_dtype(data))
+    blank = concatenate([blank] * (n + 1), 0)
+    sums = scatter_update(blank, expand_dims(ids, -1), data, "add")
+    return getitem(sums, slice(None, n))

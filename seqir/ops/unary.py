@@ -11,10 +11,21 @@ from typing import Any, ClassVar, TypeAlias
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array
-from seqir.ops.apply import apply, coerce, floating, is_floating, numeric
+from seqir.ir import Array, Emit, Node
+from seqir.ops.apply import (
+    apply,
+    coerce,
+    common_dtype,
+    floating,
+    is_floating,
+    numeric,
+)
 from seqir.ops.call import operation
+from seqir.ops.convert import ONNX_CODE, zeros_like
 from seqir.ops.elementwise import Unary
+
+_INT64_ZEROS = 18
+"""Zeros of the largest power of ten that int64 has."""
 
 ERF_SLOPE = 2 / math.sqrt(math.pi)
 """The slope of the error function at 0."""
@@ -144,9 +155,22 @@ class IsInf(Unary):
         signs = {"detect_negative": self.negative, "detect_positive": self.positive}
         return {k: 0 for k, wanted in signs.items() if not wanted}
 
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
+        (x,) = operands
+        if dtypes.itemsize(node.operands[0].type.dtype) == 2:  # float16 from opset 20
+            x = emit("Cast", x, to=ONNX_CODE["float32"])
+        return super().lower(emit, node, x)
+
 
 def _floating(f: str, x: Any) -> Any:
     return apply(Function(f), floating(x))
+
+
+def _scaled(x: Any, factor: float) -> Any:
+    """X times a number, in x's type: NumPy would make bfloat16 float32."""
+    from seqir.ops.arith import multiply
+
+    return multiply(floating(x), factor)
 
 
 @operation
@@ -185,14 +209,18 @@ def exp(x: Any) -> Any:
 @operation
 def exp2(x: Any) -> Any:
     """2ˣ. Source: ``keras.ops.exp2``."""
-    return _floating("exp", floating(x) * math.log(2))
+    from seqir.ops.arith import power
+
+    return power(2.0, floating(x))
 
 
 @operation
 def expm1(x: Any) -> Any:
-    """eˣ - 1 (near 0 by ``2·eˣᐟ²·sinh(x/2)``, which does not cancel)."""
-    half = floating(x) * 0.5
-    return _floating("exp", half) * _floating("sinh", half) * 2.0
+    """eˣ - 1, which does not cancel near 0 as ``(eˣ + 1)·tanh(x/2)``."""
+    from seqir.ops.arith import add, multiply
+
+    x = floating(x)
+    return multiply(add(exp(x), 1.0), tanh(_scaled(x, 0.5)))
 
 
 @operation
@@ -203,21 +231,25 @@ def log(x: Any) -> Any:
 
 @operation
 def log1p(x: Any) -> Any:
-    """log(1 + x), accurate near 0 as ``2·atanh(x / (2 + x))``."""
+    """log(1 + x), up to 1 as ``2·atanh(x / (2 + x))``, which is accurate near 0."""
+    from seqir.ops.arith import add, greater, maximum, minimum, true_divide, where
+
     x = floating(x)
-    return _floating("atanh", x / (x + 2.0)) * 2.0
+    near = minimum(x, 1.0)
+    near = _scaled(_floating("atanh", true_divide(near, add(near, 2.0))), 2.0)
+    return where(greater(x, 1.0), log(add(maximum(x, 1.0), 1.0)), near)
 
 
 @operation
 def log2(x: Any) -> Any:
     """Logarithm to base 2. Source: ``keras.ops.log2``."""
-    return _floating("log", x) * (1 / math.log(2))
+    return _scaled(_floating("log", x), 1 / math.log(2))
 
 
 @operation
 def log10(x: Any) -> Any:
     """Logarithm to base 10. Source: ``keras.ops.log10``."""
-    return _floating("log", x) * (1 / math.log(10))
+    return _scaled(_floating("log", x), 1 / math.log(10))
 
 
 @operation
@@ -252,16 +284,38 @@ def ceil(x: Any) -> Any:
 
 @operation
 def round(x: Any, decimals: int = 0) -> Any:
-    """The nearest integer, halves to even. Source: ``keras.ops.round``."""
+    """The nearest number of so many decimals, halves to even.
+
+    Negative decimals round to tens, hundreds and so on, integers too.
+    Source: ``keras.ops.round``.
+    """
+    from seqir.ops.arith import multiply, true_divide
+
+    places = int(decimals)
     if not is_floating(x):
-        return numeric(x)
+        return numeric(x) if places >= 0 else _round_whole(x, -places)
     x = floating(x)
-    if not decimals:
+    if not places:
         return _floating("round", x)
-    scale = 10.0 ** builtins.abs(decimals)
-    if decimals < 0:
-        return _floating("round", x / scale) * scale
-    return _floating("round", x * scale) / scale
+    scale = 10.0 ** builtins.abs(places)
+    if places < 0:
+        return multiply(_floating("round", true_divide(x, scale)), scale)
+    return true_divide(_floating("round", multiply(x, scale)), scale)
+
+
+def _round_whole(x: Any, zeros: int) -> Any:
+    """The nearest multiple of ``10**zeros``, of integers, halves to the even one."""
+    from seqir.ops.arith import equal, floor_divide, logical_and, logical_or, mod
+
+    if zeros > _INT64_ZEROS:
+        return zeros_like(x)
+    x, dtype = coerce(x, "int64"), common_dtype(x)
+    unit = np.asarray(10**zeros, np.int64)
+    below = floor_divide(x, unit)
+    rest = (x - below * unit) * 2
+    odd = equal(mod(below, np.int64(2)), np.int64(1))
+    up = logical_or(rest > unit, logical_and(equal(rest, unit), odd))
+    return coerce((below + coerce(up, "int64")) * unit, dtype)
 
 
 @operation
@@ -378,7 +432,9 @@ def cbrt(x: Any) -> Any:
 @operation
 def erfc(x: Any) -> Any:
     """1 - erf(x). Source: ``keras.ops.erfc``."""
-    return 1.0 - erf(x)
+    from seqir.ops.arith import subtract
+
+    return subtract(1.0, erf(x))
 
 
 @operation
@@ -392,13 +448,13 @@ def trunc(x: Any) -> Any:
 @operation
 def deg2rad(x: Any) -> Any:
     """Radians of degrees. Source: ``keras.ops.deg2rad``."""
-    return floating(x) * (math.pi / 180)
+    return _scaled(x, math.pi / 180)
 
 
 @operation
 def rad2deg(x: Any) -> Any:
     """Degrees of radians. Source: ``keras.ops.rad2deg``."""
-    return floating(x) * (180 / math.pi)
+    return _scaled(x, 180 / math.pi)
 
 
 @operation

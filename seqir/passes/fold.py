@@ -4,6 +4,8 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 
+import numpy as np
+
 from seqir.ir import Array, Builder, Graph, Node, Value, replay
 from seqir.ops.constant import Constant, FrozenArray
 from seqir.passes.facts import constants
@@ -36,7 +38,9 @@ def fold_constants(graph: Graph) -> Graph:
         labels = {f.label for f in frozen if f is not None and f.label}
         label = labels.pop() if len(labels) == 1 else ""
         values: list[Value] = []
-        for array, old in zip(node.op.evaluate(*arrays), node.results, strict=True):
+        with np.errstate(all="ignore"):  # infinities and NaN are results as others
+            results = node.op.evaluate(*arrays)
+        for array, old in zip(results, node.results, strict=True):
             assert type_of(array) == old.type, f"{node.op} evaluates to {array.dtype}"
             constant = FrozenArray(array, label)
             values.append(b(Constant(constant)))
