@@ -61,12 +61,12 @@ ATTRIBUTES: dict[str, tuple[Callable[[h5py.File], None], type[SeqirError], str]]
     "a long text as a name": (
         attribute(["dense", "x" * 100_000]),
         CorruptFileError,
-        r"w.h5 is damaged or not HDF5: a name of 9\d,\d+ bytes is no name",
+        r"w.h5 is damaged or not HDF5: a name of 100,000 bytes is no name",
     ),
     "a long text that is known already": (
         the_same_text,
         CorruptFileError,
-        r"w.h5 is damaged or not HDF5: a name of 9,\d+,\d+ bytes is no name",
+        r"w.h5 is damaged or not HDF5: a name of 10,000,000 bytes is no name",
     ),
     "not UTF-8": (
         attribute(np.bytes_(b"\xff")),
@@ -91,9 +91,7 @@ def test_attributes_that_are_too_large(tmp_path: Path, value: object) -> None:
         file.attrs["a"] = value
     with (
         open_hdf5(tmp_path / "w.h5") as h5,
-        pytest.raises(
-            UnsafeFileError, match=r"attribute 'a' of w.h5 is larger than any"
-        ),
+        pytest.raises(UnsafeFileError, match=r"w.h5 .*attribute.* larger than any"),
     ):
         h5.attribute("", "a")
 
@@ -144,7 +142,7 @@ def test_short_addresses(tmp_path: Path) -> None:
     plan.set_sizes(4, 4)
     h5py.h5f.create(str(tmp_path / "w.h5").encode(), fcpl=plan).close()
     with (
-        pytest.raises(CorruptFileError, match=r"w.h5 has addresses of \(4, 4\) bytes"),
+        pytest.raises(CorruptFileError, match=r"addresses of \(4, 4\) bytes"),
         open_hdf5(tmp_path / "w.h5"),
     ):
         pass
