@@ -129,7 +129,8 @@ class Op(ABC):
         """The result in plainer operators, where a target computes those faster.
 
         Written like `vjp`. `shared` says that a gradient of this operator (see
-        `forward`) reads the same first operand. None leaves the operator whole.
+        `forward`) reads the same first operand. None leaves the operator whole. The
+        target "plain" asks for products of matrices, sums and what moves numbers.
         """
         return None
 

@@ -1,4 +1,4 @@
-"""What runtimes have of the short types: bfloat16 is moved, float32 computes."""
+"""What runtimes have of an element type, and what is written in its place."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from typing import Final
 from seqir.ir import Builder, Graph, Node, Value, replay
 from seqir.lower.emit import Emitter
 from seqir.ops.convert import Cast
+from seqir.ops.tensor import Traced
 from seqir.passes.widen import retyped
 
 BFLOAT16: Final = frozenset(
@@ -20,36 +21,52 @@ BFLOAT16: Final = frozenset(
 """The ONNX operators that ONNX Runtime has for bfloat16 on a processor."""
 
 
-def compute_wide(graph: Graph, opset: int) -> Graph:
-    """The graph with float32 in the place of bfloat16 where that is computed with.
+NO_FLOAT64: Final = frozenset({"AveragePool", "Conv", "ConvTranspose"})
+"""ONNX operators that ONNX Runtime has not for float64, and seqir in other words."""
 
-    Every result is rounded to bfloat16, so that no number depends on which operators a
-    runtime has. What only moves numbers stays as it is.
+
+def runnable(graph: Graph, opset: int) -> Graph:
+    """The graph in operators that a runtime has for its element types.
+
+    In the place of bfloat16 float32 is computed with; every result is rounded to
+    bfloat16, so that no number depends on which operators a runtime has. What only
+    moves numbers stays as it is. Convolutions of float64 become products of matrices.
     """
-    if all(v.type.dtype != "bfloat16" for v in graph.values()):
+    if all(v.type.dtype not in ("bfloat16", "float64") for v in graph.values()):
         return graph
 
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
-        short = any(v.type.dtype == "bfloat16" for v in (*node.operands, *node.results))
-        if not short or not node.operands or _there(node, opset):
-            return None
-        wide = [
-            b(Cast("float32"), v) if v.type.dtype == "bfloat16" else v for v in operands
-        ]
-        results = b.emit(retyped(node.op, {"bfloat16": "float32"}), *wide)
-        return [
-            found if found.type == old.type else b(Cast(old.type.dtype), found)
-            for found, old in zip(results, node.results, strict=True)
-        ]
+        types = {v.type.dtype for v in (*node.operands, *node.results)}
+        if node.operands and "bfloat16" in types:
+            return (
+                None if _written(node, opset) <= BFLOAT16 else _wide(b, node, operands)
+            )
+        if node.operands and "float64" in types and _written(node, opset) & NO_FLOAT64:
+            traced = (Traced(b, v) for v in operands)
+            y = node.op.expanded("plain", *traced, shared=True)
+            return None if y is None else [y.value]
+        return None
 
     return replay(graph, visit)
 
 
-def _there(node: Node, opset: int) -> bool:
-    """Whether a runtime has all that the node is lowered to."""
+def _wide(b: Builder, node: Node, operands: Sequence[Value]) -> list[Value]:
+    """The node's results, computed in float32."""
+    wide = [
+        b(Cast("float32"), v) if v.type.dtype == "bfloat16" else v for v in operands
+    ]
+    results = b.emit(retyped(node.op, {"bfloat16": "float32"}), *wide)
+    return [
+        found if found.type == old.type else b(Cast(old.type.dtype), found)
+        for found, old in zip(results, node.results, strict=True)
+    ]
+
+
+def _written(node: Node, opset: int) -> set[str]:
+    """The ONNX operators that the node is lowered to."""
     emit = Emitter(opset)
     names = [emit.fresh("operand") for _ in node.operands]
     node.op.lower(emit, node, *names)
-    return all(each.op_type in BFLOAT16 for each in emit.nodes)
+    return {each.op_type for each in emit.nodes}

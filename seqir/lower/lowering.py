@@ -11,7 +11,7 @@ from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Array, Graph, Value
 from seqir.lower import opsets
 from seqir.lower.emit import Emitter, OnnxNode
-from seqir.lower.kernels import compute_wide
+from seqir.lower.kernels import runnable
 from seqir.tensortype import TensorType
 
 
@@ -51,7 +51,7 @@ def lower(
         GraphError if an input and an output share a name.
     """
     opset = opsets.resolve(opset)
-    graph, emit = compute_wide(graph, opset), Emitter(opset)
+    graph, emit = runnable(graph, opset), Emitter(opset)
     names: dict[Value, str] = {}
     inputs = {**graph.inputs, **graph.params}
     for name, value in inputs.items():

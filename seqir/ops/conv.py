@@ -14,7 +14,8 @@ from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import apply, products, type_of_operand
 from seqir.ops.elementwise import check_kind
 from seqir.ops.linalg import matmul, rescaled
-from seqir.ops.movement import reshape, transpose
+from seqir.ops.movement import moveaxis, reshape, shape, squeeze, transpose
+from seqir.ops.parts import split
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.taps import (
     Ints,
@@ -120,8 +121,11 @@ class Conv(Op):
     def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
         x, w, *bias = operands
         taps = self.taps(static(type_of_operand(w).shape)[2:])
-        size = type_of_operand(x).shape[2:]
-        if target == "cuda" or not shared or self.groups > 1 or not taps.placed(size):
+        placed = taps.placed(type_of_operand(x).shape[2:])
+        if target == "plain" and placed:
+            y = self._by_taps(taps, x, w)
+            return y + channel_column(bias[0], y) if bias else y
+        if target == "cuda" or not shared or self.groups > 1 or not placed:
             return None
         columns = taps.columns(channels_last(x))
         if len(columns) > 1:
@@ -130,6 +134,20 @@ class Conv(Op):
             columns[0], reshape(taps_first(w), (-1, type_of_operand(w).shape[0]))
         )
         return channels_first(y + bias[0] if bias else y)
+
+    def _by_taps(self, taps: Taps, x: Any, w: Any) -> Any:
+        """The sum of a product of matrices for each tap, group by group."""
+        m, per_group, *_ = static(type_of_operand(w).shape)
+        groups = self.groups
+        w = reshape(w, (groups, m // groups, per_group, -1))
+        found: Any = None
+        for k, part in enumerate(taps.cut(channels_last(x))):
+            *places, _ = shape(part)
+            rows = reshape(part, (*places, groups, 1, per_group))
+            y = matmul(rows, transpose(w[..., k], (0, 2, 1)))
+            y = reshape(y, (*places, m))
+            found = y if found is None else found + y
+        return channels_first(found)
 
     def scaled(
         self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
@@ -245,6 +263,16 @@ class ConvTranspose(Op):
             *(channel_sums(g) for _ in bias),
         )
 
+    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+        x, w, *bias = operands
+        types = [type_of_operand(v) for v in operands]
+        size = self.infer(*types)[0].shape[2:]
+        taps = self.taps(static(types[1].shape)[2:])
+        if target != "plain" or self.groups > 1 or not taps.placed(size):
+            return None
+        y = spread_products(taps, x, w, size)
+        return y + channel_column(bias[0], y) if bias else y
+
     def scaled(
         self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
     ) -> tuple[Op, Array, Array | None] | None:
@@ -294,6 +322,20 @@ def taps_first(w: Any) -> Any:
     """w[M, C, *kernel] -> [*kernel, C, M]."""
     rank = type_of_operand(w).rank
     return transpose(w, (*range(2, rank), 1, 0))
+
+
+def spread_products(taps: Taps, g: Any, w: Any, size: shapes.Shape) -> Any:
+    """g[N, M, *out] spread by w[M, C, *kernel] to [N, C, *size], a product a tap."""
+    m, c, *kernel = static(type_of_operand(w).shape)
+    g = channels_last(g)
+    back = moveaxis(reshape(taps_first(w), (-1, c, m)), -1, 1)
+    parts = [matmul(g, squeeze(part, 0)) for part in split(back, math.prod(kernel))]
+    return channels_first(taps.spread(parts, size))
+
+
+def channel_column(b: Any, y: Any) -> Any:
+    """b[C] as it broadcasts to y[N, C, *size]."""
+    return reshape(b, (-1, *(1,) * (type_of_operand(y).rank - 2)))
 
 
 def channel_sums(g: Any) -> Any:

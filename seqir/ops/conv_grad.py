@@ -10,12 +10,12 @@ from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import apply, products, type_of_operand
-from seqir.ops.conv import Conv, check_operands, static, taps_first
-from seqir.ops.linalg import Gemm, matmul
-from seqir.ops.movement import Concat, moveaxis, reshape, squeeze, transpose
-from seqir.ops.parts import split, stack
+from seqir.ops.conv import Conv, check_operands, spread_products, static
+from seqir.ops.linalg import Gemm
+from seqir.ops.movement import Concat, reshape, transpose
+from seqir.ops.parts import stack
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.taps import Ints, Taps, channels_first, channels_last, tap_parts
+from seqir.ops.taps import Ints, Taps, channels_last, tap_parts
 from seqir.tensortype import TensorType
 
 
@@ -164,19 +164,16 @@ class ConvInputGrad(Op):
 
     def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
         g, w, x = operands
-        m, c, *kernel = static(type_of_operand(w).shape)
-        taps = self.conv.taps(tuple(kernel))
+        kernel = static(type_of_operand(w).shape)[2:]
+        taps = self.conv.taps(kernel)
         size = type_of_operand(x).shape[2:]
         if not taps.placed(size):
             return None
-        matrices = target == "web" or math.prod(kernel) == 1
+        matrices = target in ("web", "plain") or math.prod(kernel) == 1
         if target == "cuda" or self.conv.groups > 1 or not matrices:
-            op = self.conv.transposed(tuple(kernel), size)
+            op = self.conv.transposed(kernel, size)
             return apply(op, g, w)
-        g = channels_last(g)
-        back = moveaxis(reshape(taps_first(w), (-1, c, m)), -1, 1)
-        parts = [matmul(g, squeeze(part, 0)) for part in split(back, math.prod(kernel))]
-        return channels_first(taps.spread(parts, size))
+        return spread_products(taps, g, w, size)
 
     def cost(self, node: Node) -> int | str:
         window = math.prod(static(node.operands[1].type.shape)[1:])

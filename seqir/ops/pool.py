@@ -14,7 +14,8 @@ from seqir import dtypes
 from seqir.errors import ShapeError
 from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import apply, type_of_operand
-from seqir.ops.arith import maximum
+from seqir.ops.arith import add, maximum
+from seqir.ops.convert import known_shape
 from seqir.ops.elementwise import check_kind
 from seqir.ops.taps import Ints, Pairs, Taps, channels_first, channels_last
 from seqir.tensortype import TensorType
@@ -138,6 +139,14 @@ class AveragePool(Pool):
         """How many places of the image each window covers: [*out]."""
         ones = self.taps.patches(np.ones((1, 1, *size)))
         return ones.sum(tuple(range(-len(size), 0)))[0, 0]
+
+    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+        (x,) = operands
+        size = known_shape(type_of_operand(x).shape[2:])
+        if target != "plain" or size is None:
+            return None
+        total = reduce(add, self.taps.cut(channels_last(x)))
+        return channels_first(total / self.counts(size)[..., None])
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         type = node.operands[0].type

@@ -20,6 +20,11 @@ _UNFILLED: Final = re.compile(
     r"External data path validation failed for initializer: (.+?)\. Error"
 )
 
+_MISSING: Final = re.compile(
+    r"Could not find an implementation for (\w+)\(\d+\) node with name '(.*?)'"
+)
+"""An operator that is not there for an element type."""
+
 
 def clean(error: BaseException) -> str:
     """The first line of onnxruntime's message without codes and C++ locations."""
@@ -30,6 +35,12 @@ def clean(error: BaseException) -> str:
     if "model_path must not be empty" in text:
         # Older versions say this of a model in memory, and do not say which.
         return "an initializer is external data and has no array"
+    missing = _MISSING.search(text)
+    if missing:
+        return (
+            f"it has no {missing[1]} for the element types of node {missing[2]!r}; "
+            "compute in float32 there"
+        )
     lines = [line.strip() for line in _PLACE.sub("", text).splitlines()]
     first = next(filter(None, lines), type(error).__name__)
     return " ".join(first.split()).rstrip(".")
