@@ -12,6 +12,7 @@ import pytest
 
 import seqir
 from seqir import layers
+from seqir.errors import UnsupportedError
 from seqir.models import load_model, model_from_json
 
 keras = pytest.importorskip("keras")
@@ -191,21 +192,56 @@ def test_names_of_functions_of_tensorflow(tmp_path: Path) -> None:
             np.testing.assert_allclose(found(x), wanted, rtol=1e-5)
 
 
-def test_layers_that_keras_3_has_under_another_name() -> None:
-    def load(kind: str, **config: Any) -> Any:
-        named = {"class_name": kind, "config": {"name": "it", **config}}
-        shape = {"name": "x", "batch_input_shape": [None, 3]}
-        first = {"class_name": "InputLayer", "config": shape}
-        whole = {"name": "s", "layers": [first, named]}
-        return model_from_json(
-            json.dumps(
-                {"class_name": "Sequential", "config": whole, "keras_version": "2.3.1"}
-            )
-        )
+def load(kind: str, **config: Any) -> Any:
+    """A model of one layer of Keras 2, on three numbers."""
+    named = {"class_name": kind, "config": {"name": "it", **config}}
+    shape = {"name": "x", "batch_input_shape": [None, 3]}
+    first = {"class_name": "InputLayer", "config": shape}
+    whole = {"name": "s", "layers": [first, named]}
+    entry = {"class_name": "Sequential", "config": whole, "keras_version": "2.3.1"}
+    return model_from_json(json.dumps(entry))
 
+
+def test_layers_that_keras_3_has_under_another_name() -> None:
     x = np.array([[-1, 0.5, 2], [0.3, 0.7, 1]], np.float32)
     wanted = np.where(x > 0.5, x, 0)
     np.testing.assert_array_equal(load("ThresholdedReLU", theta=0.5)(x), wanted)
     for kind in ("BatchNormalizationV1", "BatchNormalizationV2"):
         norm = load(kind, axis=[1], momentum=0.9, epsilon=0.01)
         np.testing.assert_allclose(norm(x), x / np.sqrt(np.float32(1.01)), rtol=1e-6)
+
+
+def test_arguments_that_change_no_number() -> None:
+    embedding = load("Embedding", input_dim=5, output_dim=2, input_length=3)
+    assert embedding.output_shape == (None, 3, 2)
+    assert "input_length" not in embedding.layers[0].get_config()
+    for kind in ("BatchNormalization", "BatchNormalizationV1"):
+        settings = {"renorm": False, "fused": True, "virtual_batch_size": None}
+        assert load(kind, axis=[1], **settings).count_params() == 12
+    old = {"unroll": False, "stateful": False, "time_major": False, "implementation": 0}
+    assert load("Dense", units=2, **old).count_params() == 8
+
+
+@pytest.mark.parametrize(
+    ("kind", "config", "sign"),
+    [
+        ("Convolution2D", {"nb_filter": 4, "nb_row": 3, "nb_col": 3}, "Convolution2D"),
+        ("Dense", {"output_dim": 4, "W_regularizer": None}, "W_regularizer"),
+        ("Merge", {"mode": "concat"}, "Merge"),
+        ("MaxPooling2D", {"border_mode": "valid", "pool_size": [2, 2]}, "border_mode"),
+    ],
+)
+def test_layers_of_keras_1_are_called_so(
+    kind: str, config: dict[str, Any], sign: str
+) -> None:
+    with pytest.raises(UnsupportedError, match=f"a layer of Keras 1, which '{sign}'"):
+        load(kind, **config)
+
+
+def test_a_text_in_a_text() -> None:
+    """``json.dump(model.to_json(), file)``."""
+    model = sigmoid_model()
+    found = model_from_json(json.dumps(model.to_json()))
+    assert [x.name for x in found.layers] == [x.name for x in model.layers]
+    with pytest.raises(seqir.errors.CorruptFileError, match="is not JSON"):
+        model_from_json(json.dumps("no JSON"))

@@ -9,6 +9,7 @@ so that training can be resumed in the middle of it.
 from seqir.data.adapt import adapt, makes_batches, split, whole
 from seqir.data.batch import Batch, Signature, Spec, noting, signature_of, unpack
 from seqir.data.batches import Batches
+from seqir.data.convert import numbers
 from seqir.data.dataset import PyDataset
 from seqir.data.labels import ClassWeights, check_labels
 from seqir.data.prefetch import prefetch
@@ -24,6 +25,7 @@ __all__ = [
     "check_labels",
     "makes_batches",
     "noting",
+    "numbers",
     "prefetch",
     "signature_of",
     "split",

@@ -30,6 +30,17 @@ def is_array(value: Any) -> bool:
 
 
 def to_array(value: Any, name: str) -> Array:
+    """What `numbers` gives, which must have a batch axis.
+
+    Raises: what `numbers` raises, ShapeError for an array without a batch axis.
+    """
+    array = numbers(value, name)
+    if not array.ndim:
+        raise ShapeError(f"{name} has the shape (), and needs a batch axis")
+    return array
+
+
+def numbers(value: Any, name: str) -> Array:
     """The value as an array of numbers; without a copy where there is a way.
 
     Takes NumPy, JAX, TensorFlow and PyTorch arrays (``__array__``, ``__dlpack__`` or
@@ -39,7 +50,7 @@ def to_array(value: Any, name: str) -> Array:
 
     Shapes: a table of n rows and k columns gives ``(n, k)``.
     Raises: ArgumentError for what is no array, DTypeError for one that holds no
-        numbers, ShapeError for one without a batch axis.
+        numbers, or has holes.
     """
     if value is None:
         raise ArgumentError(f"{name} is None where an array is needed")
@@ -62,8 +73,6 @@ def to_array(value: Any, name: str) -> Array:
     if array.dtype.name not in dtypes.ALL:
         found = _NOT_NUMBERS.get(array.dtype.kind, array.dtype.name)
         raise DTypeError(f"{name} holds {found}; it takes one of {_ALLOWED}")
-    if not array.ndim:
-        raise ShapeError(f"{name} has the shape (), and needs a batch axis")
     return (
         array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     )
@@ -73,8 +82,10 @@ _ALLOWED: Final = "bool, integers of 8 to 64 bits, floats of 16 to 64 bits"
 
 
 def _of_array(value: Any, name: str) -> Array:
-    if hasattr(value, "filled"):  # naming the class imports numpy.ma
-        raise DTypeError(f"{name} is a masked array; fill its holes with .filled(...)")
+    if hasattr(value, "filled") and np.any(value.mask):  # numpy.ma is not imported
+        raise DTypeError(
+            f"{name} is a masked array with holes; fill them with .filled(...)"
+        )
     try:
         if hasattr(value, "detach"):
             value = value.detach().cpu()

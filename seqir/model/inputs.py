@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqir import dtypes, nest
-from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
+from seqir import data, dtypes, nest
+from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.ir import Array
 from seqir.layers.core import InputLayer
 from seqir.ops.tensor import KerasTensor
@@ -160,7 +160,8 @@ def _checked(x: Any, model: str) -> Any:
 
 
 def _convert(x: Any, tensor: KerasTensor, name: str, model: str) -> Array:
-    array = _as_array(x, name, model)
+    what = f"input {name!r} of model {model!r}"
+    array = x if type(x) is np.ndarray else data.numbers(x, what)
     if array.dtype == object or array.dtype.kind in "USMm":
         raise DTypeError(
             f"input {name!r} of model {model!r} takes {tensor.dtype}, got an array of "
@@ -172,22 +173,6 @@ def _convert(x: Any, tensor: KerasTensor, name: str, model: str) -> Array:
             raise DTypeError(f"input {name!r} of model {model!r} cannot be complex")
         array = array.astype(wanted)
     return _fit(array, tensor, name, model)
-
-
-def _as_array(x: Any, name: str, model: str) -> Array:
-    try:
-        if hasattr(x, "__dlpack__") and not isinstance(x, np.ndarray):
-            try:
-                return np.from_dlpack(x)
-            except (BufferError, TypeError, RuntimeError):
-                return np.asarray(x)
-        return np.asarray(x)
-    except SeqirError:
-        raise
-    except (ValueError, TypeError) as error:
-        raise DTypeError(
-            f"input {name!r} of model {model!r} is no array of numbers: {error}"
-        ) from error
 
 
 def fitting_rank(x: Any, shape: tuple[int | None, ...]) -> Any:
