@@ -706,6 +706,7 @@ def bad() -> Iterator[BadSample]:
     yield BadSample(Softmax(), (whole,), "softmax takes floating-point", **kind)
     yield BadSample(Reduce("sum", (3,)), (f(2, 3),), "axis 3 is out of range")
     yield BadSample(Reduce("sum", (0,)), (truth,), "reduce_sum takes", **kind)
+    yield BadSample(Reduce("max", (0,)), (f(0, 3),), "has no number along (0,): no max")
     yield BadSample(ArgReduce("max", 0), (truth,), "argmax takes", **kind)
     yield BadSample(CumSum(2), (f(2, 3),), "axis 2 is out of range for rank 2")
     yield BadSample(

@@ -333,7 +333,7 @@ def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
     """Largest number along axes, and of `initial`. Source: ``keras.ops.max``."""
     from seqir.ops.arith import maximum
 
-    return _extreme("max", maximum, x, axis, keepdims, initial)
+    return _with_initial("max", maximum, x, axis, keepdims, initial)
 
 
 @operation
@@ -341,10 +341,10 @@ def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -
     """Smallest number along axes, and of `initial`. Source: ``keras.ops.min``."""
     from seqir.ops.arith import minimum
 
-    return _extreme("min", minimum, x, axis, keepdims, initial)
+    return _with_initial("min", minimum, x, axis, keepdims, initial)
 
 
-def _extreme(
+def _with_initial(
     kind: str, of_two: Any, x: Any, axis: Any, keepdims: bool, initial: Any
 ) -> Any:
     if initial is None:
