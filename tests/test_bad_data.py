@@ -62,7 +62,7 @@ CASES: list[Case] = [
     (lambda: data.adapt(np.ones(2, complex)), DTypeError, "x holds complex numbers"),
     (lambda: data.adapt(np.zeros(2, "f4,i4")), DTypeError, "x holds void64"),
     (lambda: data.adapt(np.ma.masked_array([1.0], [True])), DTypeError,
-     "x is a masked array; fill its holes"),
+     "x is a masked array with holes; fill them"),
     (lambda: data.adapt(NoArray()), DTypeError,
      "x is no array of numbers: it is on another device"),
     (lambda: data.adapt(seqir.Input((2,), name="a")), DTypeError, "has no numbers yet"),
