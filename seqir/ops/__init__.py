@@ -3,8 +3,10 @@
 The functions have the names and meanings of ``keras.ops``; they work on traced
 values (inside a layer), on tensors of a model (recording a call) and on arrays.
 Each stands in one file with the operator classes that it uses. `ALL` lists every
-operator class.
+operator class. A function of Keras that is not here says why when it is asked for.
 """
+
+from typing import NoReturn
 
 from seqir.ops.activation import (
     celu,
@@ -175,6 +177,7 @@ from seqir.ops.reduce import (
     sum,
     var,
 )
+from seqir.ops.refused import refuse
 from seqir.ops.size import Size
 from seqir.ops.softmax import log_softmax, softmax, sparsemax
 from seqir.ops.sort import argsort, sort, top_k
@@ -496,3 +499,7 @@ __all__ = [
     "zeros",
     "zeros_like",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    refuse(name)

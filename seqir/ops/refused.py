@@ -1,0 +1,103 @@
+"""Functions of ``keras.ops`` that seqir does not have, each with the reason.
+
+`docs/ops.md` is made of this list and of the functions that are there.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from seqir.errors import AbsentError
+
+_COMPLEX = (
+    "no tensor here is complex; keep real and imaginary parts as two tensors, as "
+    "ops.fft takes and returns them"
+)
+_DECOMPOSED = (
+    "ONNX has no decompositions of matrices, and their number of steps depends on the "
+    "numbers; use numpy.linalg on arrays"
+)
+_BRANCHES = (
+    "a graph runs every node and has no branches; compute both and choose with "
+    "ops.where(condition, a, b)"
+)
+_LOOPS = (
+    "a graph has no loops; write a Python loop over a known number of steps, or use a "
+    "recurrent layer"
+)
+_GRADIENTS = (
+    "gradients come from each operator's own rule; ops.stop_gradient cuts one, and "
+    "compile and fit compute them"
+)
+_COMPOSED = (
+    "nobody has composed it of ONNX's operators; use its NumPy function on arrays"
+)
+_ROOMS = "seqir.ops has one namespace; call its functions as ops.NAME"
+
+_PLAIN = (
+    "adaptive_average_pool", "adaptive_max_pool", "argpartition", "bartlett",
+    "bincount", "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not",
+    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "cdist",
+    "cholesky", "cholesky_inverse", "corrcoef", "correlate", "cumprod", "det",
+    "diagflat", "dsplit", "empty_like", "erfinv", "extract_sequences", "fabs", "fft",
+    "fft2", "fmax", "fmin", "fold", "gcd", "geomspace", "hamming", "hanning",
+    "heaviside", "histogram", "i0", "ifft2", "inv", "irfft", "istft", "kaiser", "lcm",
+    "ldexp", "left_shift", "logaddexp2", "logdet", "nanargmax", "nanargmin",
+    "nancumprod", "nancumsum", "nanmedian", "nanpercentile", "nanquantile",
+    "percentile", "psnr", "qr", "quantile", "rearrange", "rfft", "right_shift",
+    "segment_max", "segment_min", "segment_prod", "signbit", "sinc", "slogdet",
+    "solve", "solve_triangular", "stft", "unfold", "vander",
+)  # fmt: skip
+
+REFUSED: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        _PLAIN,
+        _COMPOSED,
+    ),
+    **dict.fromkeys(("conj", "conjugate", "imag", "real", "isreal"), _COMPLEX),
+    **dict.fromkeys(("angle", "polar", "view_as_complex", "view_as_real"), _COMPLEX),
+    **dict.fromkeys(("eig", "eigh", "svd", "pinv", "matrix_rank"), _DECOMPOSED),
+    **dict.fromkeys(("lstsq", "lu_factor"), _DECOMPOSED),
+    **dict.fromkeys(("cond", "switch"), _BRANCHES),
+    **dict.fromkeys(("while_loop", "fori_loop", "scan", "associative_scan"), _LOOPS),
+    **dict.fromkeys(("map", "vectorized_map", "vectorize"), (
+        "functions here take whole batches; call the function on the whole tensor"
+    )),
+    **dict.fromkeys(("custom_gradient", "jvp"), _GRADIENTS),
+    **dict.fromkeys(("numpy", "image"), _ROOMS),
+    "view": (
+        "ONNX cannot read the bits of a number as those of another type; "
+        "use ops.cast, which converts the value"
+    ),
+    "nextafter": (
+        "ONNX cannot read the bits of a floating-point number, which the next one "
+        "differs in; use numpy.nextafter on arrays"
+    ),
+    "ctc_loss": (
+        "its sum over all alignments takes a loop whose length the data say; "
+        "train such a model with Keras and load its .keras file"
+    ),
+    "ctc_decode": (
+        "its search takes a loop whose length the data say; use numpy on what the "
+        "model predicts"
+    ),
+}  # fmt: skip
+"""Why not, and what to use instead."""
+
+PARTLY: Final[dict[str, str]] = {
+    "moments": "`synchronized=True` is refused",
+    "norm": 'matrices have the orders `None` and `"fro"`',
+    "segment_sum": "`num_segments` is needed",
+    "where": "both choices are needed",
+}
+"""What functions that are there do not do."""
+
+
+def refuse(name: str) -> NoReturn:
+    """Say why there is no such function.
+
+    Raises: AbsentError for a function of Keras, AttributeError for any other name.
+    """
+    if name in REFUSED:
+        raise AbsentError(f"seqir has no ops.{name}: {REFUSED[name]}")
+    raise AttributeError(f"module 'seqir.ops' has no attribute {name!r}")
