@@ -68,6 +68,8 @@ class InputLayer(Layer):
         self.batch_shape = tuple(_check_size(d) for d in given)
         self.incidental_batch = False
         """The batch size is only that of the first array the model was called on."""
+        self.learned = False
+        """Made for the first array, or by `build`: other sizes may come, too."""
         self.variable_dtype = dtypes.canonical(dtype or config.floatx())
         self.built = True
         tensor = KerasTensor(

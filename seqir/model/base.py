@@ -12,13 +12,15 @@ from seqir.errors import (
     ArgumentError,
     GraphError,
     NotBuiltError,
+    SeqirError,
+    ShapeError,
     did_you_mean,
 )
 from seqir.ir import Array, Builder, Graph, current_builder
 from seqir.layers.base import Layer
 from seqir.layers.checks import check_arrays
 from seqir.layers.core import InputLayer
-from seqir.model.inputs import standardize
+from seqir.model.inputs import Sizes, misfit, other_sizes, standardize
 from seqir.model.lifting import input_layers, register
 from seqir.model.runner import Runner
 from seqir.ops.call import Call, is_symbolic, record
@@ -215,13 +217,14 @@ class Model(Trainer):
         training: bool = False,
         batch: int | str | None = None,
         enter: Enter | None = None,
+        sizes: Sizes | None = None,
     ) -> tuple[Graph, dict[str, Variable]]:
         """The graph and the variable behind each param; see `trace_outputs`."""
         self.require_built("graph")
         b = Builder(self.name, training=training)
         with b.active():
             results = self.trace_outputs(
-                b, training=training, batch=batch, enter=enter or _enter
+                b, training=training, batch=batch, enter=enter or _enter, sizes=sizes
             )
         outputs = dict(zip(self.output_names, (y.value for y in results), strict=True))
         if not training:
@@ -236,18 +239,30 @@ class Model(Trainer):
         training: bool,
         batch: int | str | None = "batch",
         enter: Enter = _enter,
+        sizes: Sizes | None = None,
     ) -> list[Traced]:
         """Trace the model onto inputs that `enter` makes; the outputs as a flat list.
 
-        `enter` gets the name and the type of each input of the model.
+        `enter` gets the name and the type of each input of the model. `sizes` are
+        others than those that it was built for.
+
+        Raises: ShapeError for `sizes` that some layer cannot take.
         """
         tensors = self.inputs
         values: list[Traced] = []
         for name, tensor in zip(self.input_names, tensors, strict=True):
             prefix = "-" if len(tensors) == 1 else f"{name}_"
-            values.append(enter(b, name, _input_type(tensor, batch, prefix)))
+            type_ = _input_type(tensor, batch, prefix)
+            if sizes is not None:
+                type_ = type_.with_shape((type_.shape[0], *sizes[len(values)]))
+            values.append(enter(b, name, type_))
         inputs = nest.pack(self.input_structure, values)
-        return nest.flatten(self.call(inputs, **self._flags(training)))
+        try:
+            return nest.flatten(self.call(inputs, **self._flags(training)))
+        except SeqirError as error:
+            if sizes is None:
+                raise
+            raise ShapeError(f"{self._misfit(sizes)}: {error}") from error
 
     def _flags(self, training: bool) -> dict[str, Any]:
         return {"training": training} if "training" in self._call_arguments else {}
@@ -276,8 +291,23 @@ class Model(Trainer):
         return self._runner(standardize(self, x))
 
     def batch_feeds(self, x: Any) -> dict[str, Array]:
-        """The arrays for each input, converted to what the inputs are."""
-        return standardize(self, x)
+        """The arrays for each input, of the sizes that the model was built for.
+
+        Raises: ShapeError for others; `sized_feeds` takes them.
+        """
+        feeds, sizes = self.sized_feeds(x)
+        if sizes is not None:
+            raise ShapeError(self._misfit(sizes))
+        return feeds
+
+    def sized_feeds(self, x: Any) -> tuple[dict[str, Array], Sizes | None]:
+        """The arrays for each input, and their sizes if the model has not seen them."""
+        feeds = standardize(self, x)
+        return feeds, other_sizes(self, feeds)
+
+    def _misfit(self, sizes: Sizes) -> str:
+        names = zip(self.inputs, self.input_names, sizes, strict=True)
+        return "; ".join(misfit(t, n, self.name, (None, *s)) for t, n, s in names)
 
     def build_from_arrays(self, x: Any) -> None:
         """Build for the shapes of these arrays, for any batch size."""
@@ -519,4 +549,6 @@ def _input_tensors(shape: Any, dtype: str) -> Any:
         return {k: _input_tensors(v, dtype) for k, v in shape.items()}
     if shape and all(isinstance(s, list | tuple) for s in shape):
         return [_input_tensors(s, dtype) for s in shape]
-    return InputLayer(batch_shape=shape, dtype=dtype).output
+    layer = InputLayer(batch_shape=shape, dtype=dtype)
+    layer.learned = True
+    return layer.output

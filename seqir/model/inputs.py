@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -15,6 +15,10 @@ from seqir.shapes import format_shape
 
 if TYPE_CHECKING:
     from seqir.model.base import Model
+
+
+Sizes: TypeAlias = tuple[tuple[int, ...], ...]
+"""Of each input of a model, without the batch."""
 
 
 def standardize(model: Model, x: Any) -> dict[str, Array]:
@@ -193,19 +197,43 @@ def _fit(given: Array, tensor: KerasTensor, name: str, model: str) -> Array:
     array = fitting_rank(given, shape)
     layer = tensor.call.target if tensor.call else None
     free = isinstance(layer, InputLayer)
-    fits = array.ndim == len(shape) and all(
+    same_rank = array.ndim == len(shape)
+    fits = same_rank and all(
         wanted is None or wanted == found or (axis == 0 and free)
         for axis, (wanted, found) in enumerate(zip(shape, array.shape, strict=False))
     )
-    if not fits:
-        shown = (None, *shape[1:]) if shape and free else shape
-        raise ShapeError(
-            f"Invalid input shape for input {name!r} of model {model!r}. "
-            f"Expected shape {format_shape(shown)}, but input has incompatible "
-            f"shape {format_shape(given.shape)}"
-            + ("; for one sample, pass x[None]" if _is_sample(given, shape) else "")
-        )
-    return array
+    if fits or (isinstance(layer, InputLayer) and layer.learned and same_rank):
+        return array
+    hint = "; for one sample, pass x[None]" if _is_sample(given, shape) else ""
+    raise ShapeError(misfit(tensor, name, model, given.shape) + hint)
+
+
+def misfit(
+    tensor: KerasTensor, name: str, model: str, found: tuple[int | None, ...]
+) -> str:
+    """That an array has another shape than the input takes."""
+    shape = tensor.shape
+    free = tensor.call is not None and isinstance(tensor.call.target, InputLayer)
+    shown = (None, *shape[1:]) if shape and free else shape
+    return (
+        f"Invalid input shape for input {name!r} of model {model!r}. Expected shape "
+        f"{format_shape(shown)}, but input has incompatible shape {format_shape(found)}"
+    )
+
+
+def other_sizes(model: Model, feeds: dict[str, Array]) -> Sizes | None:
+    """The sizes behind the batch, if not those that the model was built for.
+
+    Only inputs that were not declared, by an `Input` or ``input_shape=``, take them.
+    """
+    found = tuple(array.shape[1:] for array in feeds.values())
+    pairs = zip(model.inputs, found, strict=True)
+    known = all(
+        own is None or own == size
+        for tensor, sizes in pairs
+        for own, size in zip(tensor.shape[1:], sizes, strict=True)
+    )
+    return None if known else found
 
 
 def _is_sample(array: Array, shape: tuple[int | None, ...]) -> bool:

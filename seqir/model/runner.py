@@ -16,6 +16,7 @@ from typing import TYPE_CHECKING, Any, Final, Self, cast
 from seqir import nest
 from seqir.ir import SEED, STEP, Array, SizeCheck
 from seqir.layers.eager import revisions
+from seqir.model.inputs import Sizes, other_sizes
 from seqir.ops import changes
 from seqir.ops.tensor import Variable
 
@@ -26,6 +27,8 @@ if TYPE_CHECKING:
 REST: Final = 16
 """Runs after the last change until weights are constants again, at first."""
 LONGEST_REST: Final = 1024
+KEEP: Final = 16
+"""Sizes beside those that a model was built for whose sessions are kept."""
 
 
 @dataclass
@@ -54,8 +57,10 @@ class Form:
 class Runner:
     """Runs a model on arrays; one session serves every batch size."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Model, sizes: Sizes | None = None) -> None:
         self._model = weakref.ref(model)
+        self._sizes = sizes
+        """Others than those that the model was built for."""
         self.reset()
 
     @property
@@ -71,6 +76,18 @@ class Runner:
         self._rest = REST
         self._revisions: tuple[Any, ...] = ()
         self._structure: Any = None
+        self._others: dict[Sizes, Runner] = {}
+
+    def for_sizes(self, feeds: dict[str, Array]) -> Runner:
+        """This runner, or the one for the sizes that these arrays have."""
+        sizes = other_sizes(self.model, feeds)
+        if sizes is None or sizes == self._sizes:
+            return self
+        if sizes not in self._others:
+            while len(self._others) >= KEEP:
+                self._others.pop(next(iter(self._others)))
+            self._others[sizes] = Runner(self.model, sizes)
+        return self._others[sizes]
 
     def __call__(self, feeds: dict[str, Array], device: str | None = None) -> Any:
         """Outputs, in the structure of the model's outputs."""
@@ -122,7 +139,7 @@ class Runner:
         from seqir import lower, passes, runtime
         from seqir.model.base import arrays_of
 
-        graph, variables = self.model.trace_graph(batch="batch")
+        graph, variables = self.model.trace_graph(batch="batch", sizes=self._sizes)
         moving = {} if fold else self._moving
         fed = {name: v for name, v in variables.items() if v in moving}
         constants = {name: v for name, v in variables.items() if name not in fed}
@@ -156,6 +173,10 @@ class Prediction:
 
     def run(self, feeds: dict[str, Array]) -> list[Array]:
         """Outputs for a batch as a flat list."""
+        runner = self._runner.for_sizes(feeds)
+        if runner is not self._runner:
+            with Prediction(runner, self._device) as other:
+                return other.run(feeds)
         form = self._form or self._begin()
         form.runs += 1
         form.left -= 1

@@ -192,6 +192,7 @@ class Sequential(Model):
             raise ArgumentError("build needs input_shape=, the batch included")
         dtype = self._layers[0].compute_dtype
         source = InputLayer(batch_shape=shape, dtype=dtype)
+        source.learned = True
         before = Snapshot(self)
         self._start_at(source)
         try:

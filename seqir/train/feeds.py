@@ -12,7 +12,7 @@ from seqir.ops import changes
 from seqir.train.objective import Labels
 from seqir.train.outputs import Outputs
 from seqir.train.sizes import SAMPLE_WEIGHT, TARGET, exact
-from seqir.train.steps import BatchTypes, Step
+from seqir.train.steps import BatchTypes, Sizes, Step
 
 if TYPE_CHECKING:
     from seqir.data import Batch
@@ -49,9 +49,14 @@ class Feeder:
             self._outputs = model.compilation.outputs
         ys = self._targets(batch)
         ws = self._weights(batch)
-        key = [None if a is None else (a.dtype, a.shape[1:]) for a in (*ys, *ws)]
+        feeds: dict[str, Array] = {}
+        sizes: Sizes | None = None
+        if not self.cut:
+            feeds, sizes = model.sized_feeds(batch.x)
+        found = [None if a is None else (a.dtype, a.shape[1:]) for a in (*ys, *ws)]
+        key = (sizes, *found)
         if changed or key != self._key:
-            self._step = self._find(ys, ws)
+            self._step = self._find(ys, ws, sizes)
             self._key = key
         step = self._step
         assert step is not None
@@ -60,7 +65,8 @@ class Feeder:
                 several = len(self._outputs) > 1
                 what = f"y[{self._outputs.labels[i]!r}]" if several else "y"
                 _check_labels(ys[i], labels, what)
-        feeds = self.inputs(step, batch.x)
+        if self.cut:
+            feeds = self.inputs(step, batch.x)
         traced = step.traced
         for name, array in zip(
             (*traced.targets, *traced.weights), (*ys, *ws), strict=True
@@ -72,14 +78,18 @@ class Feeder:
             feeds[STEP] = np.asarray(model.compilation.steps, np.int64)
         return step, feeds
 
-    def _find(self, ys: list[Array | None], ws: list[Array | None]) -> Step:
+    def _find(
+        self, ys: list[Array | None], ws: list[Array | None], inputs: Sizes | None
+    ) -> Step:
         """The compiled step for these targets and sample weights."""
         compiled, sizes = self.model.compilation, self.model.compilation.sizes
         options = {"training": self.training, "cut": self.cut}
         shapes = [t.shape for t in self.model.outputs]
-        known = BatchTypes(exact(ys), exact(ws))
+        known = BatchTypes(exact(ys), exact(ws), inputs)
         types = BatchTypes(
-            sizes.types(TARGET, ys, shapes), sizes.types(SAMPLE_WEIGHT, ws, shapes)
+            sizes.types(TARGET, ys, shapes),
+            sizes.types(SAMPLE_WEIGHT, ws, shapes),
+            inputs,
         )
         try:
             return compiled.step(types, **options)
@@ -91,7 +101,7 @@ class Feeder:
         return found
 
     def inputs(self, step: Step, x: Any) -> dict[str, Array]:
-        """What the step is fed in the place of the inputs of the model."""
+        """What a step that is cut is fed in the place of the inputs of the model."""
         return self.model.batch_feeds(x)
 
     def _targets(self, batch: Batch) -> list[Array | None]:

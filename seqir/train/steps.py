@@ -12,7 +12,7 @@ from __future__ import annotations
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Any, Final, TypeAlias
 
 from seqir import lower, passes, runtime
 from seqir.autodiff import gradient
@@ -38,6 +38,10 @@ LOSS: Final = "batch_loss"
 """Output: the loss of the batch."""
 
 
+Sizes: TypeAlias = tuple[tuple[int, ...], ...]
+"""Of each input of a model, without the batch."""
+
+
 @dataclass(frozen=True)
 class BatchTypes:
     """Types of targets and sample weights, None where there are none.
@@ -47,6 +51,8 @@ class BatchTypes:
 
     targets: tuple[TensorType | None, ...]
     weights: tuple[TensorType | None, ...]
+    sizes: Sizes | None = None
+    """Of the inputs behind the batch, if not those that the model was built for."""
 
 
 @dataclass(frozen=True)
@@ -77,7 +83,7 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
     compiled = model.compilation
     b = Builder(f"{model.name}_{'train' if training else 'test'}", training=training)
     with b.active():
-        predicted = model.trace_outputs(b, training=training)
+        predicted = model.trace_outputs(b, training=training, sizes=types.sizes)
         inputs = tuple(n for n in b.inputs if n in model.input_names)
         targets = _batch_inputs(b, TARGET, types.targets, predicted, model)
         weights = _batch_inputs(b, SAMPLE_WEIGHT, types.weights, predicted, model)
