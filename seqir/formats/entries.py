@@ -11,7 +11,8 @@ from seqir.formats import functions, tensorflow
 from seqir.formats.reasons import NONSENSE
 
 _GONE: Final = (
-    "implementation", "input_length", "noise_shape", "ragged", "sparse", "time_major",
+    "implementation", "noise_shape", "ragged", "renorm", "sparse", "stateful",
+    "time_major", "unroll", "virtual_batch_size",
 )  # fmt: skip
 """Arguments that mean nothing, or nothing unless they are set."""
 _KERNEL: Final = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")
@@ -19,8 +20,10 @@ _GONE_FROM: Final = {
     "SeparableConv1D": _KERNEL,
     "SeparableConv2D": _KERNEL,
     "DepthwiseConv2D": _KERNEL,
+    "Embedding": ("input_length",),
+    "BatchNormalization": ("fused",),
 }
-"""Arguments that these layers had from a common base, and never used."""
+"""Arguments that these layers had, and that change no number."""
 _RENAMED_EVERYWHERE: Final = {"batch_input_shape": "batch_shape"}
 _RENAMED: Final = {
     "LeakyReLU": {**_RENAMED_EVERYWHERE, "alpha": "negative_slope"},
@@ -80,9 +83,11 @@ def modern(found: Any, release: int = 3, custom: Collection[str] = ()) -> Any:
         return result
     if _is_operation(found):
         return {**result, "module": "keras.ops"}
-    kept = _inside(_arguments(kind, config), release, custom)
-    kind = kind if kind in custom else _RENAMED_CLASSES.get(kind, kind)
-    return {**result, "class_name": kind, "config": kept}
+    now = kind if kind in custom else _RENAMED_CLASSES.get(kind, kind)
+    unused = () if kind in custom else _GONE_FROM.get(now, ())
+    kept = {key: value for key, value in config.items() if key not in unused}
+    kept = _inside(_arguments(kind, kept), release, custom)
+    return {**result, "class_name": now, "config": kept}
 
 
 def _inside(
@@ -144,10 +149,7 @@ def _keras_layer(kind: str, config: Entry) -> Entry:
 
 def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments of a layer under their present names."""
-    unused = _GONE_FROM.get(kind, ())
-    kept = {
-        k: v for k, v in config.items() if k not in unused and (v or k not in _GONE)
-    }
+    kept = {k: v for k, v in config.items() if v or k not in _GONE}
     for former, present in _RENAMED.get(kind, _RENAMED_EVERYWHERE).items():
         if former in kept:
             kept[present] = kept.pop(former)

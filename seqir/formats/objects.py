@@ -47,6 +47,15 @@ _FOREIGN: Final = {
     "JaxLayer": "a JAX function",
     "FlaxLayer": "a Flax module",
 }
+_KERAS_1_TEXT: Final = """
+    Merge Convolution1D Convolution2D Convolution3D AtrousConvolution1D
+    AtrousConvolution2D Deconvolution2D SeparableConvolution2D MaxoutDense Highway
+    TimeDistributedDense
+    W_regularizer b_regularizer nb_filter nb_row border_mode dim_ordering beta_init
+    input_dtype
+"""
+_KERAS_1: Final = frozenset(_KERAS_1_TEXT.split())
+"""Names of layers and of arguments that no later release has."""
 _PATHS: Final = ("vocabulary", "filepath", "path", "weights")
 """Arguments that Keras opens as files when they are strings."""
 _GETTERS: Final[dict[str, Callable[[str], Any]]] = {
@@ -307,6 +316,11 @@ def _without_package(name: str) -> str:
 def _refuse_foreign(
     kind: str, entry: Mapping[str, Any], config: Mapping[str, Any]
 ) -> None:
+    if old := sorted(_KERAS_1 & {kind, *config}):
+        raise UnsupportedError(
+            f"it is a layer of Keras 1, which {old[0]!r} tells: load the file with one "
+            "of Keras 2.0 to 2.3, which convert it, and save it again"
+        )
     if kind in _CODE:
         raise UnsafeFileError(
             f"{kind} {_CODE[kind]}, which seqir never does: replace it with a layer, "

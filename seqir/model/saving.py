@@ -236,6 +236,8 @@ def model_from_json(
     Source: Keras 3 ``keras.models.model_from_json``.
     """
     config = jsontext.parse(json_string, "the JSON text")
+    if isinstance(config, str):  # json.dump(model.to_json())
+        config = jsontext.parse(config, "the JSON text in the JSON text")
     version = None
     if isinstance(config, dict):  # Keras 3 does not say it
         version = config.get("keras_version", None if "module" in config else "2")
