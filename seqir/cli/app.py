@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 import os
+import re
 import sys
 from collections.abc import Generator, Iterable, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
-from typing import Any, NoReturn
+from typing import Any, Final, NoReturn
 
 import click
 
@@ -27,6 +28,13 @@ CODES: tuple[tuple[type[errors.SeqirError], int], ...] = (
     (errors.SeqirError, MISUSED),
 )
 """Exit code of each error; the first class that matches counts."""
+
+_OPTIONS: Final = {
+    r"\bverify=False": "--no-verify",
+    r"\bcustom_objects=\{'([^']*)': \.\.\.\}": r"--custom-objects MODULE:\1",
+    r"\b(in|as) custom_objects\b": r"\1 --custom-objects",
+}
+"""Arguments in messages, and what the program has for them."""
 
 EXIT_CODES = (
     (DONE, "done"),
@@ -207,6 +215,13 @@ def say(kind: str, text: str) -> None:
     click.echo(f"seqir: {kind}: {harmless(' '.join(text.split()))}", err=True)
 
 
+def _with_options(text: str) -> str:
+    """A text with the options of the program in the place of arguments in Python."""
+    for argument, option in _OPTIONS.items():
+        text = re.sub(argument, option, text)
+    return text
+
+
 def _explain(error: BaseException, state: State) -> tuple[str, int]:
     if isinstance(error, click.ClickException):
         where = getattr(error, "ctx", None)
@@ -215,7 +230,7 @@ def _explain(error: BaseException, state: State) -> tuple[str, int]:
     place = _place(error, state)
     if isinstance(error, errors.SeqirError):
         status = next(code for kind, code in CODES if isinstance(error, kind))
-        return place + errors.explain(error), status
+        return place + _with_options(errors.explain(error)), status
     if isinstance(error, SyntaxError) and error.filename == state.target:
         return f"{state.shown}:{error.lineno}: SyntaxError: {error.msg}", MISUSED
     what = f"{type(error).__name__}: {errors.explain(error)}".rstrip(": ")

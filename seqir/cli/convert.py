@@ -9,7 +9,7 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import redirect_stdout
 from dataclasses import asdict, dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Literal
+from typing import TYPE_CHECKING, Any, Literal
 
 import click
 
@@ -22,8 +22,6 @@ from seqir.text import one_line
 if TYPE_CHECKING:
     from seqir.model import Model
     from seqir.model.export import ExportReport
-
-WEIGHTS_ONLY: Final = ".weights.h5"
 
 
 @dataclass
@@ -48,6 +46,7 @@ class Conversion:
         "seqir convert model.keras",
         "seqir convert model.h5 -o net.onnx --batch 1 --layout channels_first",
         "seqir convert resnet.keras -o net.onnx --preprocess caffe",
+        "seqir convert model.json --weights model.weights.h5",
         "seqir convert own.keras --custom-objects layers.py:Scale",
         "seqir convert models/ -o converted --json | jq .failed",
     ),
@@ -69,6 +68,11 @@ class Conversion:
     "pkg.module:Scale. May be repeated.",
 )
 @click.option(
+    "--weights",
+    metavar="FILE",
+    help="The weights of a model whose file is JSON text, or other ones than its own.",
+)
+@click.option(
     "--strict-finite", is_flag=True, help="Refuse weights that are NaN or infinite."
 )
 @as_json
@@ -78,6 +82,7 @@ def convert(
     models: Sequence[str],
     output: str | None,
     custom: Sequence[str],
+    weights: str | None,
     strict_finite: bool,
     as_json: bool,
     **options: Any,
@@ -85,10 +90,10 @@ def convert(
     """Convert Keras's .keras and .h5 files to ONNX, and check the results.
 
     A MODEL is a file or a folder, of which every .keras, .h5 and .hdf5 file is
-    converted; hidden ones and .weights.h5 are left out. Neither Keras nor TensorFlow
-    is needed, and no code from the files is run. Of several models, those that can be
-    converted are: net.keras to net.onnx, or to net.keras.onnx where there is a net.h5
-    as well.
+    converted; hidden ones and those of weights alone are left out. Neither Keras nor
+    TensorFlow is needed, and no code from the files is run. Of several models, those
+    that can be converted are: net.keras to net.onnx, or to net.keras.onnx where there
+    is a net.h5 as well. A model that is JSON text has its --weights elsewhere.
     """
     from seqir.cli.target import custom_objects
 
@@ -96,11 +101,13 @@ def convert(
     plan = list(_plan(models, output))
     objects = custom_objects(custom, program.state())
     alone = len(models) == 1 and not Path(models[0]).is_dir()
+    if weights and not alone:
+        raise ArgumentError("--weights is for one model, and several are converted")
     for conversion in plan:
         if conversion.result == "skipped":
             program.say("note", f"{conversion.source}: {conversion.reason}")
         elif alone:
-            model = _convert(conversion, objects, arguments, strict_finite)
+            model = _convert(conversion, objects, arguments, strict_finite, weights)
             if not as_json:
                 model.summary()
         else:
@@ -124,6 +131,8 @@ def _plan(models: Sequence[str], output: str | None) -> Iterator[Conversion]:
 
     Raises: ArgumentError for an output that cannot be, or a folder without models.
     """
+    from seqir.cli.target import weights_alone
+
     taken: dict[Path, str] = {}
     pairs = list(_pairs(models, output))
     wanted = Counter(target for _, target in pairs)
@@ -131,7 +140,7 @@ def _plan(models: Sequence[str], output: str | None) -> Iterator[Conversion]:
         if wanted[target] > 1:  # net.keras and net.h5: net.keras.onnx and net.h5.onnx
             target = target.with_name(f"{source.name}.onnx")
         found = Conversion(str(source), str(target))
-        if source.name.lower().endswith(WEIGHTS_ONLY) and str(source) not in models:
+        if str(source) not in models and weights_alone(source):
             found.result = "skipped"
             found.reason = "it holds weights alone, no model"
         elif target in taken:
@@ -223,6 +232,7 @@ def _convert(
     objects: Mapping[str, Any],
     arguments: Mapping[str, Any],
     strict_finite: bool,
+    weights: str | None = None,
 ) -> Model:
     """Convert one model.
 
@@ -232,7 +242,7 @@ def _convert(
 
     start = time.perf_counter()
     with redirect_stdout(sys.stderr):  # what classes of the user's may print
-        model = load_keras(conversion.source, objects)
+        model = load_keras(conversion.source, objects, weights)
         conversion.not_finite = _not_finite(model)
         if conversion.not_finite:
             said = _say_not_finite(conversion.not_finite)

@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Any, Final
 
 from seqir.cli.app import State
 from seqir.errors import ArgumentError, SeqirError, did_you_mean
+from seqir.files import open_file
 
 if TYPE_CHECKING:
     from seqir.model import Model
 
 KERAS: Final = (".keras", ".h5", ".hdf5")
 """Endings of the files that hold a model of Keras."""
+JSON: Final = ".json"
 
 
 class TargetError(SeqirError):
@@ -46,14 +48,52 @@ def load(target: str, state: State) -> Model:
         return _find(_module(place, state), place, name, state)
 
 
-def load_keras(path: str, custom_objects: Mapping[str, Any] | None = None) -> Model:
+def load_keras(
+    path: str,
+    custom_objects: Mapping[str, Any] | None = None,
+    weights: str | None = None,
+) -> Model:
     """The model in one of Keras's files, without what it was compiled with.
 
-    Raises: as `seqir.models.load_model`.
-    """
-    from seqir.models import load_model
+    `weights` are in another file, as those of a JSON text must be.
 
-    return load_model(path, custom_objects, compile=False)
+    Raises: ArgumentError for a JSON text without weights, and as
+        `seqir.models.load_model`.
+    """
+    from seqir.models import load_model, model_from_json
+
+    if not path.lower().endswith(JSON):
+        model = load_model(path, custom_objects, compile=False)
+    elif weights is None:
+        raise ArgumentError(
+            f"{path} describes a model and holds no weights: give their file with "
+            "--weights"
+        )
+    else:
+        model = model_from_json(_text(path), custom_objects)
+    if weights is not None:
+        model.load_weights(weights)
+    return model
+
+
+def _text(path: str) -> str:
+    from seqir.formats import jsontext
+
+    with open_file(path) as file:
+        return file.read(jsontext.MAX_BYTES + 1).decode(errors="replace")
+
+
+def weights_alone(path: Path) -> bool:
+    """Whether it is a file of Keras's that holds weights and no model."""
+    from seqir.formats import hdf5, kinds
+
+    try:
+        if kinds.kind_of(path) != "hdf5":
+            return False
+        with hdf5.open_hdf5(path) as reader:
+            return reader.attribute("", "model_config") is None
+    except SeqirError:
+        return False  # which says what is wrong when it is converted
 
 
 def custom_objects(names: Sequence[str], state: State) -> dict[str, Any]:
