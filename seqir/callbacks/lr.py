@@ -33,24 +33,25 @@ class LearningRateScheduler(Callback):
         self._wants_rate = _takes_two(schedule)
 
     def on_epoch_begin(self, epoch: int, logs: Logs | None = None) -> None:
-        """Set the learning rate."""
-        before = learning_rate(self)
-        known = (epoch, before) if self._wants_rate else (epoch,)
-        rate = self.schedule(*known)
-        number = _as_rate(rate)
-        if number is None:
-            raise ArgumentError(
-                "the schedule of LearningRateScheduler must return a finite number "
-                f">= 0, got {rate!r} for epoch {epoch}"
-            )
-        self.model.optimizer.learning_rate = number
-        if self.verbose > 0:
-            say(f"Epoch {epoch + 1}: learning rate set to {number:g}")
+        """Set the learning rate, with several optimizers that of each."""
+        for name, optimizer in rated(self).items():
+            before = rate_of(optimizer)
+            known = (epoch, before) if self._wants_rate else (epoch,)
+            rate = self.schedule(*known)
+            number = _as_rate(rate)
+            if number is None:
+                raise ArgumentError(
+                    "the schedule of LearningRateScheduler must return a finite number "
+                    f">= 0, got {rate!r} for epoch {epoch}"
+                )
+            optimizer.learning_rate = number
+            if self.verbose > 0:
+                say(f"Epoch {epoch + 1}: {_words(name)} set to {number:g}")
 
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Report the learning rate of the epoch."""
         if logs is not None:
-            logs["learning_rate"] = learning_rate(self)
+            logs.update(learning_rates(self))
 
 
 class ReduceLROnPlateau(MonitorCallback):
@@ -105,7 +106,7 @@ class ReduceLROnPlateau(MonitorCallback):
     def on_epoch_end(self, epoch: int, logs: dict[str, Any] | None = None) -> None:
         """Compare, and reduce if it is time; report the rate of the epoch."""
         logs = {} if logs is None else logs
-        rate = logs["learning_rate"] = learning_rate(self)
+        logs.update(learning_rates(self))
         current = self.value_in(logs)
         if current is None:
             return
@@ -117,16 +118,20 @@ class ReduceLROnPlateau(MonitorCallback):
             self.wait = 0
         elif not self.in_cooldown():
             self.wait += 1
-            if self.wait >= self.patience and rate > np.float32(self.min_lr):
-                self._reduce(epoch, rate)
+            if self.wait >= self.patience:
+                for name, optimizer in rated(self).items():
+                    self._reduce(epoch, name, optimizer)
 
-    def _reduce(self, epoch: int, rate: float) -> None:
+    def _reduce(self, epoch: int, name: str, optimizer: Any) -> None:
+        rate = rate_of(optimizer)
+        if rate <= np.float32(self.min_lr):
+            return
         lower = float(max(rate * self.factor, self.min_lr))
-        self.model.optimizer.learning_rate = lower
+        optimizer.learning_rate = lower
         self.cooldown_counter = self.cooldown
         self.wait = 0
         if self.verbose > 0:
-            say(f"Epoch {epoch + 1}: learning rate reduced to {lower:g}")
+            say(f"Epoch {epoch + 1}: {_words(name)} reduced to {lower:g}")
 
     def in_cooldown(self) -> bool:
         """Whether the last reduction was just before."""
@@ -144,18 +149,39 @@ class ReduceLROnPlateau(MonitorCallback):
         self.cooldown_counter = state["cooldown_counter"]
 
 
-def learning_rate(callback: Callback) -> float:
-    """The learning rate of the model that a callback belongs to.
+def learning_rates(callback: Callback) -> dict[str, float]:
+    """The learning rates of the model that a callback belongs to, as logs have them.
 
     Raises: ArgumentError if its optimizer has none.
     """
+    return {name: rate_of(optimizer) for name, optimizer in rated(callback).items()}
+
+
+def rate_of(optimizer: Any) -> float:
+    """The present learning rate of an optimizer."""
+    return float(np.asarray(optimizer.learning_rate))
+
+
+def rated(callback: Callback) -> dict[str, Any]:
+    """The optimizers that have a learning rate, by the name that it has in logs.
+
+    Raises: ArgumentError if there is none.
+    """
     optimizer: Any = getattr(callback.model, "optimizer", None)
+    if (several := getattr(optimizer, "optimizers", None)) is not None:
+        return {f"learning_rate_{each.name}": each for each in several}
     if not hasattr(optimizer, "learning_rate"):
         raise ArgumentError(
             f"{type(callback).__name__} needs an optimizer with a learning_rate, "
             f"the model has {type(optimizer).__name__}"
         )
-    return float(np.asarray(optimizer.learning_rate))
+    return {"learning_rate": optimizer}
+
+
+def _words(name: str) -> str:
+    """What the learning rate of an optimizer is called in a sentence."""
+    of = name.removeprefix("learning_rate").removeprefix("_")
+    return f"learning rate of {of}" if of else "learning rate"
 
 
 def _as_rate(value: Any) -> float | None:

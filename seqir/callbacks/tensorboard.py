@@ -10,7 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqir.callbacks.base import Callback, Logs, check_count
-from seqir.callbacks.lr import learning_rate
+from seqir.callbacks.lr import learning_rates
 from seqir.errors import ArgumentError, MissingPackageError, UnsupportedError
 
 
@@ -101,7 +101,7 @@ class TensorBoard(Callback):
         logs = logs or {}
         mark = "val_"
         found = {n: v for n, v in logs.items() if not n.startswith(mark)}
-        found["learning_rate"] = learning_rate(self)
+        found.update(learning_rates(self))
         if self.write_steps_per_second:
             seconds = max(perf_counter() - self._since, 1e-9)
             found["steps_per_second"] = self._in_epoch / seconds

@@ -80,6 +80,12 @@ class Optimizer(Stateful, PlainArguments):
         self.ema_overwrite_frequency = ema_overwrite_frequency
         self.loss_scale_factor = loss_scale_factor
         self.gradient_accumulation_steps = gradient_accumulation_steps
+        if unknown.pop("decay", None) is not None:
+            warnings.warn(
+                "the argument decay of optimizers does nothing: give a schedule as "
+                "learning_rate, or weight_decay",
+                stacklevel=2,
+            )
         known = [*self.arguments, "learning_rate", *Options.__annotations__]
         refuse_unknown(unknown, known)
         check_options(vars(self))
@@ -111,6 +117,25 @@ class Optimizer(Stateful, PlainArguments):
     def variables(self) -> list[Variable]:
         """The state: iteration, learning rate, averages, accumulators, slots."""
         return list(self._variables)
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Give `variables` new numbers.
+
+        Raises: NotBuiltError before they are all made; ArgumentError for another
+            number of arrays; ShapeError if one does not have the shape of its variable.
+        """
+        if not self.built:
+            raise NotBuiltError(
+                f"optimizer {self.name!r} has no slots yet: call build(variables) "
+                "before set_weights"
+            )
+        if len(weights) != len(self.variables):
+            raise ArgumentError(
+                f"optimizer {self.name!r} has {len(self.variables)} variables, "
+                f"set_weights got {len(weights)} arrays"
+            )
+        for variable, weight in zip(self.variables, weights, strict=True):
+            variable.assign(weight)
 
     @property
     def trainable_variables(self) -> list[Variable]:
