@@ -794,7 +794,7 @@ COUNTED_BY_THE_RUN = {"nonzero", "unique"}
 """Functions whose results have a size that depends on numbers."""
 
 BAD_CALLS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
-    ("where", (flag(3),), "where needs both choices"),
+    ("where", (flag(3), x(3)), "where needs both choices, or none"),
     ("glu", (x(3),), "glu halves axis 0, its size 3 is not even"),
     ("norm", (x(3, 3), 3), "norm of order 3 of matrices is not there: use None"),
     ("norm", (x(3), "nuc"), "norm of order 'nuc' is of vectors or matrices"),

@@ -300,6 +300,10 @@ CASES: dict[str, tuple[Function, Function]] = {
         lambda x: ops.unique(x, size=5, fill_value=9),
         lambda x: np.pad(np.unique(x)[:5], (0, max(5 - x.size, 0)), constant_values=9),
     ),
+    "places where it holds": (
+        lambda x: ops.stack(ops.where(x[0] > 0)),
+        lambda x: np.array(np.where(x[0] > 0), "i4"),
+    ),
     "picked by a mask": (lambda x: x[x > 0], lambda x: x[x > 0]),
     "rows picked by a mask": (
         lambda x: x[ops.greater(ops.sum(x, (1, 2)), 0)],
@@ -308,6 +312,30 @@ CASES: dict[str, tuple[Function, Function]] = {
     "zeros of a computed size": (
         lambda x: ops.zeros((ops.count_nonzero(x > 0), t(x))),
         lambda x: np.zeros(((x > 0).sum(), x.shape[1]), "f4"),
+    ),
+    "counted up to a computed number": (
+        lambda x: ops.arange(1, ops.argmax(x[0, :, 0]) + 3, 2),
+        lambda x: np.arange(1, np.argmax(x[0, :, 0]) + 3, 2, "i4"),
+    ),
+    "counted in steps of fractions": (
+        lambda x: ops.arange(0.25, t(x), 0.5),
+        lambda x: np.arange(0.25, x.shape[1], 0.5, "f4"),
+    ),
+    "a block that begins at a computed place": (
+        lambda x: ops.slice(x, (0, ops.argmax(x[0, :, 0]), 1), (n(x), 1, 2)),
+        lambda x: x[:, (i := np.argmax(x[0, :, 0])) : i + 1, 1:3],
+    ),
+    "a block that is moved back": (
+        lambda x: ops.slice(x, (0, 0, ops.argmax(x[0, 0])), (n(x), t(x), 3)),
+        lambda x: x[..., (i := min(np.argmax(x[0, 0]), 1)) : i + 3],
+    ),
+    "a block replaced at a computed place": (
+        lambda x: ops.slice_update(
+            x, (0, ops.argmax(x[0, :, 0]), 0), ops.flip(x, 1)[:, :1]
+        ),
+        lambda x: np.where(
+            (np.arange(x.shape[1]) == np.argmax(x[0, :, 0]))[:, None], x[:, -1:], x
+        ),
     ),
     "an end that is computed": (
         lambda x: x[:, : ops.argmax(x[0, :, 0]) + 1],

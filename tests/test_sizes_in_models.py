@@ -257,7 +257,7 @@ NOT_NUMBERS: list[tuple[Callable[[Any], Any], str]] = [
         "needs known widths",
     ),
     (lambda n: ops.unstack(ops.ones((n, 4))), "unknown number of slices: say num="),
-    (lambda n: ops.arange(0.5, n), "takes integers and sizes, got 0.5"),
+    (lambda n: ops.arange(0, n, ops.add(n, 0.5)), "needs a step that is known, got"),
     (lambda n: ops.reshape(ops.ones((n, 4)), (n, 5)), "cannot be reshaped to"),
 ]
 

@@ -561,9 +561,16 @@ def logical_not(x: Any) -> Any:
 
 @operation
 def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
-    """x1 where the condition holds, else x2. Source: ``keras.ops.where``."""
+    """x1 where the condition holds, else x2; without choices, the places where it does.
+
+    Source: ``keras.ops.where``.
+    """
+    if x1 is None and x2 is None:
+        from seqir.ops.indexing import nonzero
+
+        return nonzero(condition)
     if x1 is None or x2 is None:
-        raise ArgumentError("where needs both choices: how many hold is not known")
+        raise ArgumentError("where needs both choices, or none to give places")
     dtype = common_dtype(x1, x2)
     return apply(
         Where(), coerce(condition, "bool"), coerce(x1, dtype), coerce(x2, dtype)

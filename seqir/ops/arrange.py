@@ -26,6 +26,8 @@ from seqir.ops.arith import (
     logical_and,
     logical_not,
     logical_or,
+    maximum,
+    minimum,
     mod,
     subtract,
     where,
@@ -37,7 +39,15 @@ from seqir.ops.movement import expand_dims, reshape, swapaxes, transpose
 from seqir.ops.movement import shape as shape_
 from seqir.ops.parts import concatenate, flip, getitem, pad, split
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.size import Size, dim_of, is_int, is_several, minimum_size, sizes_of
+from seqir.ops.size import (
+    Size,
+    dim_of,
+    is_computed,
+    is_int,
+    is_several,
+    minimum_size,
+    sizes_of,
+)
 from seqir.ops.sizes import counting
 from seqir.ops.tensor import Tensor
 from seqir.ops.unary import isnan
@@ -183,7 +193,8 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
 def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
     """The block of that shape that begins there; -1 is all that follows.
 
-    A block that would reach over an end is moved back, as on JAX, where it is known.
+    A block that would reach over an end is moved back, as on JAX, where it is known or
+    computed that it would.
     Source: ``keras.ops.slice``.
     """
     own = type_of_operand(inputs).shape
@@ -194,21 +205,29 @@ def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
             f"axis, got {start_indices} and {shape}"
         )
     keys: list[Any] = []
+    x = numeric(inputs)
     for axis, (b, n, d) in enumerate(zip(begins, sizes, own, strict=True)):
-        if dim_of(n) == d and is_int(b) and b == 0:
+        if is_computed(b):
+            begin = _moved_back(b, n, shape_(x)[axis], axis)
+            x = take(x, add(counting(n), begin), axis)
+            keys.append(builtins.slice(None))
+        elif dim_of(n) == d and is_int(b) and b == 0:
             keys.append(builtins.slice(None))
         elif is_int(n) and n == -1:
             keys.append(builtins.slice(b, None))
         else:
             b = _moved_back(b, n, d, axis)
             keys.append(builtins.slice(b, b + n))
-    return getitem(numeric(inputs), tuple(keys))
+    return getitem(x, tuple(keys))
 
 
 def _moved_back(begin: Any, size: Any, whole: Any, axis: int) -> Any:
     """Where a block begins that would reach over an end, as far as it is known."""
     if is_int(size) and size < 0:
         raise ShapeError(f"a block cannot have the size {size} along axis {axis}")
+    if is_computed(begin):
+        begin = where(less(begin, 0), add(begin, whole), begin)
+        return maximum(minimum(begin, subtract(whole, size)), 0)
     if not (is_int(begin) and is_int(size) and is_int(whole)):
         return begin
     if size > whole:
@@ -236,11 +255,14 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
             width.append((0, 0))
             continue
         b = _moved_back(b, n, d, axis)
-        width.append((b, d - n - b))
         place = counting(d)
-        if isinstance(place, np.ndarray):
+        if all(map(is_int, (b, n, d))):
+            width.append((b, d - n - b))
             place = place.reshape([-1 if i == axis else 1 for i in range(len(own))])
         else:
+            width.append((0, 0))
+            source = minimum(maximum(subtract(place, b), 0), subtract(n, 1))
+            updates = take(updates, source, axis)
             place = expand_dims(place, [i for i in range(len(own)) if i != axis])
         inside = inside & (place >= b) & (place < b + n)
     wide = pad(cast(updates, type_of_operand(inputs).dtype), width)

@@ -15,14 +15,24 @@ from seqir import dtypes
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.ops.apply import as_array, coerce, common_dtype, type_of_operand
-from seqir.ops.arith import add, divide, equal, multiply, power, subtract, where
+from seqir.ops.arith import (
+    add,
+    divide,
+    equal,
+    maximum,
+    multiply,
+    power,
+    subtract,
+    where,
+)
 from seqir.ops.call import operation
 from seqir.ops.convert import convert_to_tensor
 from seqir.ops.matrices import at_or_below
 from seqir.ops.movement import broadcast_to, expand_dims, moveaxis, shape
-from seqir.ops.size import Size, dim_of, is_size, maximum_size, sizes_of
+from seqir.ops.size import Size, dim_of, is_int, is_size, maximum_size, sizes_of
 from seqir.ops.sizes import Fill, apply_sizes, counting
 from seqir.ops.tensor import Tensor
+from seqir.ops.unary import ceil
 
 
 def _kind(dtype: Any) -> np.dtype[Any]:
@@ -36,7 +46,7 @@ def _any_unknown(*values: Any) -> bool:
 def _sizes(shape: Any) -> tuple[Any, ...]:
     """One size or several, none of them negative."""
     sizes = sizes_of(shape)
-    if any(not isinstance(n, Size) and n < 0 for n in sizes):
+    if any(is_int(n) and n < 0 for n in sizes):
         raise ShapeError(f"sizes must not be negative, got {sizes}")
     return sizes
 
@@ -101,8 +111,7 @@ def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N
 def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
     """Numbers from start to before stop. Source: ``keras.ops.arange``.
 
-    Raises: ArgumentError if the number of elements is computed from anything but
-        integers and sizes.
+    Raises: ArgumentError for a step of 0, and for one that the run computes.
     """
     given = [v for v in (start, stop, step) if v is not None]
     if step is not None and not isinstance(step, Tensor) and not step:
@@ -112,13 +121,16 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
     by = 1 if step is None else step
     if not _any_unknown(begin, end, by):
         return np.arange(begin, end, by, kind)  # pyright: ignore[reportCallIssue]
-    if not all(map(is_size, (begin, end, by))):
+    if isinstance(by, Tensor) and not isinstance(by, Size):
         raise ArgumentError(
-            "arange of sizes that only the run knows takes integers and sizes, got "
-            f"{begin!r}, {end!r} and step {by!r}; scale and shift its result instead"
+            f"arange needs a step that is known, got {by!r}: multiply its result by it"
         )
-    reach, pace = (end - begin, by) if by > 0 else (begin - end, -by)
-    count = maximum_size((reach + pace - 1) // pace, 0)
+    if all(map(is_size, (begin, end, by))):
+        reach, pace = (end - begin, by) if by > 0 else (begin - end, -by)
+        count = maximum_size((reach + pace - 1) // pace, 0)
+    else:
+        steps = divide(subtract(coerce(end, "float64"), coerce(begin, "float64")), by)
+        count = coerce(maximum(ceil(steps), 0.0), "int64")
     return coerce(counting(count) * by + begin, kind.name)
 
 

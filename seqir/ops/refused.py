@@ -88,7 +88,7 @@ PARTLY: Final[dict[str, str]] = {
     "moments": "`synchronized=True` is refused",
     "norm": 'matrices have the orders `None` and `"fro"`',
     "segment_sum": "`num_segments` is needed",
-    "where": "both choices are needed",
+    "unique": "all numbers of a tensor, not slices along an axis of several",
 }
 """What functions that are there do not do."""
 

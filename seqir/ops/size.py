@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 
@@ -174,9 +174,9 @@ def is_size(x: Any) -> bool:
     return isinstance(x, Size | int | np.integer)
 
 
-def is_number(x: Tensor) -> bool:
-    """Whether a tensor is one integer."""
-    return x.type.rank == 0 and dtypes.is_integer(x.dtype)
+def is_computed(x: Any) -> TypeGuard[Traced]:
+    """Whether x is one integer that a graph computes."""
+    return isinstance(x, Traced) and not x.type.shape and dtypes.is_integer(x.dtype)
 
 
 def is_int(x: Any) -> bool:
@@ -203,7 +203,7 @@ def dim_of(size: Any) -> shapes.Dim:
         return size.dim
     if isinstance(size, int | np.integer) and not isinstance(size, bool):
         return int(size)
-    if isinstance(size, Traced) and is_number(size):
+    if is_computed(size):
         return size.builder.unknown("size")
     if size is None:
         raise ShapeError("a size that is not known yet is ops.shape(x)[i], not None")
@@ -216,13 +216,13 @@ def is_several(value: Any) -> bool:
 
 
 def sizes_of(value: Any) -> tuple[Any, ...]:
-    """One size or several, of Python or NumPy, as integers and `Size`s.
+    """One size or several, of Python or NumPy, as integers, `Size`s, computed ones.
 
-    Raises: ShapeError if one is neither.
+    Raises: ShapeError if one is none of them.
     """
     several = isinstance(value, tuple | list) or np.ndim(value) == 1
     return tuple(
-        n if isinstance(n, Size) else dim_of(n)
+        n if isinstance(n, Size) or is_computed(n) else dim_of(n)
         for n in (value if several else (value,))
     )
 

@@ -19,7 +19,7 @@ from seqir import dtypes, shapes
 from seqir.errors import DTypeError, ShapeError
 from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
 from seqir.ops.apply import apply, coerce
-from seqir.ops.size import Size, is_size, size_formula
+from seqir.ops.size import Size, dim_of, is_size, size_formula
 from seqir.ops.tensor import Tensor
 from seqir.tensortype import TensorType
 
@@ -474,9 +474,9 @@ def apply_sizes(op: Op, sizes: Sequence[Any], *operands: Any) -> Any:
 
 def counting(size: Any) -> Any:
     """0, 1, 2, ... as int32: as many as a size says."""
-    if not isinstance(size, Size):
+    if not isinstance(size, Tensor):
         return np.arange(size, dtype=np.int32)
-    return coerce(apply_sizes(Range(size.dim), [size]), "int32")
+    return coerce(apply_sizes(Range(dim_of(size)), [size]), "int32")
 
 
 def number(size: Size) -> Any:
