@@ -283,7 +283,7 @@ def test_weights_that_are_not_finite(folder: Path) -> None:
     assert verified.err.splitlines() == [
         f"seqir: warning: two.keras: {several}",
         "seqir: error: output 'e' is not finite because weight 'd/kernel' holds NaN or "
-        "infinite values; fix the weight, or export with verify=False",
+        "infinite values; fix the weight, or export with --no-verify",
     ]
     assert no_more_than("one.keras", "one.onnx", "two.keras")
 
@@ -309,7 +309,7 @@ def test_classes_that_are_not_there(folder: Path) -> None:
     seqir.Sequential([seqir.Input((2,)), Twice(name="twice")]).save("s.keras")
     code, said = fails("convert", "s.keras")
     assert code == 1
-    assert "'Twice' is a class of test_cli_convert: pass it as custom_objects=" in said
+    assert "'Twice' is a class of test_cli_convert: pass it as --custom-objects" in said
     for name, code, words in (
         ("own.py:Twize", 2, "own.py has no object 'Twize'. Did you mean 'Twice'?"),
         ("own.py", 2, "which object of own.py? write own.py:NAME"),
