@@ -157,6 +157,21 @@ def test_a_callback_ends_an_evaluation() -> None:
     assert model.stop_evaluating is False, "the next evaluation is a whole one"
 
 
+@pytest.mark.parametrize("arrays", [True, False])
+def test_a_callback_ends_a_prediction(arrays: bool) -> None:
+    class Stops(callbacks.Callback):
+        def on_predict_batch_end(self, batch: int, logs: Any = None) -> None:
+            self.model.stop_predicting = batch == 1
+
+    model = linear()
+    x: Any = X if arrays else (X[i : i + 3] for i in range(0, 12, 3))
+    given: dict[str, Any] = {"batch_size": 3} if arrays else {}
+    found = model.predict(x, verbose=0, callbacks=[Stops()], **given)
+    wanted = model.predict(X, batch_size=3, verbose=0)
+    assert wanted.shape == (12, 1), "the next prediction is a whole one"
+    np.testing.assert_array_equal(found, wanted[:6])
+
+
 # Trainings that do not train.
 
 

@@ -39,6 +39,7 @@ def predict(
     if verbose not in ("auto", 0, 1, 2):
         raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
     runner = model._runner  # pyright: ignore[reportPrivateUsage]
+    model.stop_predicting = False
 
     with (
         Prediction(runner, device) as prediction,
@@ -66,6 +67,8 @@ def _of_batches(
                 _check_batch_axis(part, batch.size)
             parts.append(found)
             advance()
+            if model.stop_predicting:
+                break
     return [np.concatenate(each) for each in zip(*parts, strict=True)]
 
 
@@ -110,6 +113,8 @@ def _of_arrays(
                     )
                 whole[begin:end] = part
             advance()
+            if model.stop_predicting:
+                return [whole[:end] for whole in results]
     return results
 
 
