@@ -468,6 +468,10 @@ class Layer(_State, Keywords, Keeping):
     def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         if self.built:
             return
+        shapes = checks.build_shapes(self, args, kwargs)
+        if shapes is not None:
+            self.build(**shapes)
+            return
         tensors = args[0] if args else next(iter(kwargs.values()), None)
         self.build(nest.map_structure(lambda x: getattr(x, "shape", None), tensors))
 

@@ -132,6 +132,29 @@ def _signature(call: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(call)
 
 
+def build_shapes(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> dict[str, Any] | None:
+    """For a ``build(a_shape, b_shape)``, shapes of the arguments of ``call(a, b)``.
+
+    None for a `build` that takes one shape.
+    """
+    names = [*_signature(type(layer).build).parameters][1:]
+    if len(names) < 2:
+        return None
+    check_call(layer, args, kwargs)
+    given = _signature(type(layer).call).bind(layer, *args, **kwargs).arguments
+    called = {f"{name}_shape": value for name, value in given.items()}
+    if not all(name in called for name in names):
+        return None
+    return {name: shapes_of(called[name]) for name in names}
+
+
+def shapes_of(tensors: Any) -> Any:
+    """The shapes of a structure of tensors, None for what has none."""
+    return nest.map_structure(lambda x: getattr(x, "shape", None), tensors)
+
+
 def required_inputs(layer: Layer) -> int:
     """How many arguments the layer's `call` cannot do without."""
     parameters = [*_signature(type(layer).call).parameters.values()][1:]

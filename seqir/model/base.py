@@ -18,7 +18,7 @@ from seqir.errors import (
 )
 from seqir.ir import Array, Builder, Graph, current_builder
 from seqir.layers.base import Layer
-from seqir.layers.checks import check_arrays
+from seqir.layers.checks import check_arrays, check_call, required_inputs
 from seqir.layers.core import InputLayer
 from seqir.model.inputs import Sizes, misfit, other_sizes, standardize
 from seqir.model.lifting import input_layers, register
@@ -98,7 +98,8 @@ class Model(Trainer):
     @property
     def input_structure(self) -> Any:
         """Inputs as a tensor, list or dict of tensors."""
-        return self._own_call("inputs").args[0]
+        call = self._own_call("inputs")
+        return call.args[0] if call.args else call.kwargs
 
     @property
     def output_structure(self) -> Any:
@@ -123,14 +124,37 @@ class Model(Trainer):
     def build(self, input_shape: Any) -> None:
         """Build a subclass that has a `call` for inputs of this shape."""
         inputs = _input_tensors(input_shape, self.compute_dtype)
+        self._record_as_built((inputs,), {})
+
+    def _record_as_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         self.__dict__["built"] = True  # its layers are built while it is traced
         try:
-            record(self, (inputs,), {})
+            record(self, args, kwargs)
         except BaseException:
             self.__dict__["built"] = False
             raise
         self.__dict__["_built_by"] = self.calls.pop()
         register(self, *input_layers(self))
+
+    def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        several = required_inputs(self) > 1 and type(self).build is Model.build
+        if several and not self.built:
+            self._build_for(args, kwargs)
+        else:
+            super()._ensure_built(args, kwargs)
+
+    def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        """Build a subclass whose ``call(x, y)`` needs several tensors, by name."""
+        check_call(self, args, kwargs)
+        given = dict(zip(self._call_arguments, args, strict=False)) | kwargs
+        names = self._call_arguments[: required_inputs(self)]
+        inputs = {
+            name: nest.map_structure(
+                lambda x: _input_tensors(x.shape, x.dtype), given[name]
+            )
+            for name in names
+        }
+        self._record_as_built((), inputs)
 
     def require_built(self, what: str) -> None:
         """NotBuiltError that says what to do, unless the model is built."""
@@ -258,7 +282,11 @@ class Model(Trainer):
             values.append(enter(b, name, type_))
         inputs = nest.pack(self.input_structure, values)
         try:
-            return nest.flatten(self.call(inputs, **self._flags(training)))
+            flags = self._flags(training)
+            own = self.__dict__.get("_built_by")
+            if own is not None and not own.args:  # several tensors, by name
+                return nest.flatten(self.call(**inputs, **flags))
+            return nest.flatten(self.call(inputs, **flags))
         except SeqirError as error:
             if sizes is None:
                 raise
@@ -276,6 +304,9 @@ class Model(Trainer):
 
     def run(self, *args: Any, **kwargs: Any) -> Any:
         """Compute on arrays, with ONNX Runtime."""
+        first = next(iter(self._call_arguments), None)
+        if not args and first in kwargs:
+            args = (kwargs.pop(first),)
         if not args:
             raise ArgumentError(f"model {self.name!r} was called without an input")
         x = args[0]
@@ -312,6 +343,9 @@ class Model(Trainer):
     def build_from_arrays(self, x: Any) -> None:
         """Build for the shapes of these arrays, for any batch size."""
         check_arrays(self, (x,), {})
+        if required_inputs(self) > 1 and isinstance(x, dict | list | tuple):
+            super().run(**x) if isinstance(x, dict) else super().run(*x)
+            return
         arrays = nest.map_structure(np.asarray, x)
         self.build(nest.map_structure(lambda a: a.shape, arrays))
         for tensor in self.inputs:
