@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gc
 import importlib
 import random
 from typing import Any
@@ -35,9 +36,13 @@ def set_random_seed(seed: int) -> None:
 
 
 def clear_session() -> None:
-    """Start anew: the next Dense is ``dense``, and no dtype policy is set."""
+    """Start anew: the next Dense is ``dense``, and no dtype policy is set.
+
+    Models that nobody holds are freed; those that are held go on as they are.
+    """
     dtype_policies.reset()
     naming.reset()
+    gc.collect()
 
 
 def to_categorical(x: Any, num_classes: int | None = None) -> Any:

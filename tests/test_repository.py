@@ -16,7 +16,7 @@ import seqir
 ROOT = Path(seqir.__file__).parent
 FLOORS = (
     "text errors dtypes shapes tensortype naming nest plain config dtype_policies "
-    "files tensorfile stored downloads version console",
+    "files tensorfile stored downloads version console weak",
     "ir",
     "ops",
     "passes initializers activations regularizers constraints autodiff losses data",

@@ -14,6 +14,7 @@ from seqir.callbacks.numerals import numeral
 from seqir.errors import ArgumentError, MissingPackageError
 from seqir.files import staged
 from seqir.text import one_line
+from seqir.weak import Owner
 
 SHOWN_ROWS = 20
 """Epochs that a notebook shows."""
@@ -29,6 +30,8 @@ class History(Callback):
         epoch: the epochs, from 0.
         interrupted: whether the training was ended from outside (Ctrl-C).
     """
+
+    model = Owner[Any]()
 
     def __init__(self) -> None:
         self._reset()

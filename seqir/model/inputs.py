@@ -24,16 +24,35 @@ Sizes: TypeAlias = tuple[tuple[int, ...], ...]
 def standardize(model: Model, x: Any) -> dict[str, Array]:
     """The arrays for each input name, converted to what the inputs are.
 
+    Raises: what `admit` raises.
+    """
+    return converted(admit(model, x), element_types(model))
+
+
+def admit(model: Model, x: Any) -> dict[str, Array]:
+    """The arrays for each input name, of any element type that can be converted.
+
     Raises: ArgumentError for a wrong structure, DTypeError for arrays that hold no
         numbers, ShapeError for a shape that does not fit.
     """
     names = model.input_names
-    tensors = model.inputs
-    leaves = arrange(model, x)
     return {
-        name: _convert(leaf, tensor, name, model.name)
-        for name, tensor, leaf in zip(names, tensors, leaves, strict=True)
+        name: _admit(leaf, tensor, name, model.name)
+        for name, tensor, leaf in zip(
+            names, model.inputs, arrange(model, x), strict=True
+        )
     }
+
+
+def element_types(model: Model) -> dict[str, Any]:
+    """NumPy's element type of each input."""
+    kinds = (dtypes.to_numpy(tensor.dtype) for tensor in model.inputs)
+    return dict(zip(model.input_names, kinds, strict=True))
+
+
+def converted(feeds: dict[str, Array], types: dict[str, Any]) -> dict[str, Array]:
+    """The arrays with these element types; what has them already is not copied."""
+    return {name: np.asarray(a, types[name]) for name, a in feeds.items()}
 
 
 def arrange(model: Model, x: Any) -> list[Any]:
@@ -163,19 +182,16 @@ def _checked(x: Any, model: str) -> Any:
     return x
 
 
-def _convert(x: Any, tensor: KerasTensor, name: str, model: str) -> Array:
+def _admit(x: Any, tensor: KerasTensor, name: str, model: str) -> Array:
     what = f"input {name!r} of model {model!r}"
-    array = x if type(x) is np.ndarray else data.numbers(x, what)
+    array = x if type(x) in (np.ndarray, np.memmap) else data.numbers(x, what)
     if array.dtype == object or array.dtype.kind in "USMm":
         raise DTypeError(
             f"input {name!r} of model {model!r} takes {tensor.dtype}, got an array of "
             f"{array.dtype} (ragged or not numeric)"
         )
-    wanted = dtypes.to_numpy(tensor.dtype)
-    if array.dtype != wanted:
-        if array.dtype.kind == "c":
-            raise DTypeError(f"input {name!r} of model {model!r} cannot be complex")
-        array = array.astype(wanted)
+    if array.dtype.kind == "c" and dtypes.to_numpy(tensor.dtype).kind != "c":
+        raise DTypeError(f"input {name!r} of model {model!r} cannot be complex")
     return _fit(array, tensor, name, model)
 
 

@@ -15,7 +15,7 @@ from seqir.console import is_terminal, rich_console
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.layers.checks import check_arrays
-from seqir.model.inputs import standardize
+from seqir.model.inputs import admit, converted, element_types, standardize
 from seqir.model.runner import Prediction
 
 if TYPE_CHECKING:
@@ -84,7 +84,7 @@ def _of_arrays(
     if not model.built:
         check_arrays(model, (x,), {})
         model.build_from_arrays(nest.map_structure(lambda a: a[:size], x))
-    feeds = standardize(model, x)
+    feeds, types = admit(model, x), element_types(model)
     lengths = {name: len(a) for name, a in feeds.items() if a.ndim}
     if len(lengths) != len(feeds):
         raise ShapeError(f"inputs of predict need a batch axis: {sorted(feeds)}")
@@ -95,13 +95,13 @@ def _of_arrays(
         total = min(total, steps * size)
     if total <= size:
         feeds = {n: a[:total] for n, a in feeds.items()} if steps is not None else feeds
-        return run(feeds)
+        return run(converted(feeds, types))
     results: list[Array] = []
     with progress(verbose, -(-total // size), "predict") as advance:
         for begin in range(0, total, size):
             end = min(begin + size, total)
             batch = {n: a[begin:end] for n, a in feeds.items()}
-            parts = run(batch)
+            parts = run(converted(batch, types))
             if not results:
                 results = [_room(p, end - begin, total) for p in parts]
             for whole, part in zip(results, parts, strict=True):

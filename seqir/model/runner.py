@@ -9,9 +9,8 @@ all are constants again.
 from __future__ import annotations
 
 import math
-import weakref
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, Self, cast
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from seqir import nest
 from seqir.ir import SEED, STEP, Array, SizeCheck
@@ -19,6 +18,7 @@ from seqir.layers.eager import revisions
 from seqir.model.inputs import Sizes, other_sizes
 from seqir.ops import changes
 from seqir.ops.tensor import Variable
+from seqir.weak import Owner
 
 if TYPE_CHECKING:
     from seqir.model.base import Model
@@ -57,16 +57,13 @@ class Form:
 class Runner:
     """Runs a model on arrays; one session serves every batch size."""
 
+    model = Owner["Model"]()
+
     def __init__(self, model: Model, sizes: Sizes | None = None) -> None:
-        self._model = weakref.ref(model)
+        self.model = model
         self._sizes = sizes
         """Others than those that the model was built for."""
         self.reset()
-
-    @property
-    def model(self) -> Model:
-        """The model, which owns its runner."""
-        return cast("Model", self._model())
 
     def reset(self) -> None:
         """Forget everything: the model has changed."""

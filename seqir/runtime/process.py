@@ -8,17 +8,23 @@ what it has inherited, untouched, until it ends, and makes sessions of its own.
 from __future__ import annotations
 
 import ctypes
+import gc
 import os
 import threading
 import weakref
 from collections.abc import Iterable
 from contextlib import AbstractContextManager
-from typing import Any
+from typing import Any, Final
 
 _forks = 0
 """How many forks lie between this process and the first."""
 _owners: weakref.WeakSet[Any] = weakref.WeakSet()
 _making = threading.RLock()
+ENOUGH: Final = 12
+"""Sessions that may be there before anybody looks whether they are needed."""
+MUCH: Final = 2**26
+"""Bytes of slots that are taken before anybody looks."""
+_enough, _taken = ENOUGH, 0
 
 
 class Native:
@@ -29,7 +35,8 @@ class Native:
     def adopt(self) -> None:
         """Say that this process makes it."""
         self._forks = _forks
-        _owners.add(self)
+        if any(True for _ in self.natives()):
+            _owners.add(self)
 
     @property
     def usable(self) -> bool:
@@ -39,6 +46,19 @@ class Native:
     def natives(self) -> Iterable[Any]:
         """The objects of onnxruntime, which a child must not free."""
         raise NotImplementedError
+
+
+def make_room(nbytes: int = 0) -> None:
+    """Free what nobody holds, before there is much more: so many bytes, or a session.
+
+    Python's collector counts objects and does not see the memory and the threads
+    behind them. Layers and their calls form circles, which would wait too long for it.
+    """
+    global _enough, _taken
+    _taken += nbytes
+    if len(_owners) >= _enough or _taken > MUCH:
+        gc.collect()
+        _enough, _taken = max(ENOUGH, 2 * len(_owners)), 0
 
 
 def making() -> AbstractContextManager[Any]:

@@ -12,7 +12,7 @@ import numpy as np
 from seqir.errors import ArgumentError, DeviceError, RunError, UnsupportedError
 from seqir.runtime import engine
 from seqir.runtime.device import Device, resolve
-from seqir.runtime.process import Native
+from seqir.runtime.process import Native, make_room
 from seqir.runtime.refusal import clean, find_fault, numpy_name
 from seqir.runtime.values import to_array, to_ort
 from seqir.shapes import format_shape
@@ -174,6 +174,7 @@ class Session(Native):
     ) -> None:
         count = _checked(threads) if threads is not None else _threads
         ort = engine.load()
+        make_room()
         target = resolve(device)
         options = _options(ort, target, count, optimize)
         if isinstance(model, bytes):

@@ -15,7 +15,7 @@ from seqir.ops.changes import together
 from seqir.ops.tensor import Variable
 from seqir.runtime import engine
 from seqir.runtime.device import resolve
-from seqir.runtime.process import Native
+from seqir.runtime.process import Native, make_room
 from seqir.runtime.values import to_array, to_ort
 from seqir.tensortype import TensorType
 
@@ -32,6 +32,7 @@ class Buffer:
         ort, target = engine.load(), resolve(device)
         shape = tuple(d for d in type.shape if isinstance(d, int))
         array = np.zeros(shape, dtypes.to_numpy(type.dtype))
+        make_room(array.nbytes)
         # On the host we own the memory, so that reading needs no call.
         self.array: Array | None = array if target.kind in HOST else None
         self.value: Any = (
@@ -80,9 +81,9 @@ class DeviceSlot(Native):
         self._spare: Buffer | None = None
         """Where the last numbers were, or the next are to go."""
         self._seen: weakref.ReferenceType[Array] | None = None
-        self.adopt()
         if self.current.array is None:
             _remote.add(self)
+        self.adopt()
 
     def natives(self) -> Iterable[Any]:
         """What lies on a device; memory of the host is freed as any other."""

@@ -18,6 +18,7 @@ from seqir.train.objective import Objective
 from seqir.train.outputs import Outputs
 from seqir.train.sizes import OpenSizes
 from seqir.train.steps import BatchTypes, Step, trace_step
+from seqir.weak import Owner
 
 if TYPE_CHECKING:
     from seqir.train.trainer import Trainer
@@ -35,6 +36,8 @@ class Compiled:
         fits: calls of `fit` so far; each shuffles its data in another order.
         run: the `fit` that is under way.
     """
+
+    model = Owner["Trainer"]()
 
     def __init__(
         self, model: Trainer, optimizer: Any, objective: Objective, scale_loss: bool

@@ -13,6 +13,7 @@ from seqir.train.objective import Labels
 from seqir.train.outputs import Outputs
 from seqir.train.sizes import SAMPLE_WEIGHT, TARGET, exact
 from seqir.train.steps import BatchTypes, Sizes, Step
+from seqir.weak import Owner
 
 if TYPE_CHECKING:
     from seqir.data import Batch
@@ -25,6 +26,7 @@ class Feeder:
     It keeps the step of the last batch, since nearly all batches are of one kind.
     """
 
+    model = Owner["Trainer"]()
     cut = False
     """Whether the steps are cut behind their frozen front."""
 
