@@ -177,6 +177,11 @@ CASES: dict[str, tuple[Function, Function]] = {
              x.shape[1] ** 2], "i4"
         ),
     ),
+    "a list of sizes": (
+        lambda x: ops.cast(ops.shape(x), "float32")
+        * ops.convert_to_tensor([n(x), 2, 3]),
+        lambda x: np.array(x.shape, "f4") * np.array([len(x), 2, 3]),
+    ),
     "causal attention": (causal, numpy_causal),
     "sorted": (lambda x: ops.sort(x, 1), lambda x: np.sort(x, 1)),
     "places in order": (

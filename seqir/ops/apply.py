@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Sequence
+from typing import Any, TypeGuard
 
 import numpy as np
 
@@ -212,6 +213,10 @@ def coerce(x: Any, dtype: str) -> Any:
         from seqir.ops.convert import Cast
 
         return apply(Cast(dtype), x)
+    if holds_tensors(x):
+        from seqir.ops.parts import stack
+
+        return coerce(stack(x), dtype)
     wanted = dtypes.to_numpy(dtype)
     if is_scalar(x) and dtypes.is_float(dtype):
         return np.asarray(x, wanted)  # as precise as the type is
@@ -220,6 +225,11 @@ def coerce(x: Any, dtype: str) -> Any:
         return array
     with np.errstate(all="ignore"):
         return array.astype(wanted)
+
+
+def holds_tensors(x: Any) -> TypeGuard[Sequence[Any]]:
+    """Whether x is a list of tensors and sizes, which make one tensor."""
+    return isinstance(x, list | tuple) and any(isinstance(v, Tensor) for v in x)
 
 
 def _tracing() -> bool:

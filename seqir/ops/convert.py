@@ -9,7 +9,14 @@ import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.ir import Array, Emit, Node, Value
-from seqir.ops.apply import apply, as_array, coerce, type_of_operand
+from seqir.ops.apply import (
+    apply,
+    as_array,
+    coerce,
+    common_dtype,
+    holds_tensors,
+    type_of_operand,
+)
 from seqir.ops.call import operation
 from seqir.ops.elementwise import Elementwise
 from seqir.ops.size import Size
@@ -61,6 +68,8 @@ def cast(x: Any, dtype: Any) -> Any:
 @operation
 def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
     """X as something the other functions take. Source: ``keras.ops``."""
+    if holds_tensors(x):
+        x = coerce(x, dtypes.canonical(dtype or common_dtype(*x)))
     x = x if isinstance(x, Tensor) else as_array(x)
     if dtype is None and not isinstance(x, Size):
         return x
