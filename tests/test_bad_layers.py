@@ -285,7 +285,7 @@ INPUTS: list[Case] = [
     ("unknown channels", lambda: k.BatchNormalization()(Input((None,))), ShapeError,
      r"needs to know the size of its axis -1, got \(None, None\)"),
     ("glu of an odd size", lambda: k.Activation("glu")(ones(2, 3)), ArgumentError,
-     "glu halves axis -1, its size 3 is not even"),
+     "glu halves axis 1, its size 3 is not even"),
     ("subtract three", lambda: k.Subtract()([ones(2, 2)] * 3), ArgumentError,
      "A Subtract layer should be .* a list of exactly 2 inputs, got a list of 3"),
     ("add nothing", lambda: k.Add()([]), ArgumentError, "An Add .* got a list of 0"),
@@ -383,6 +383,9 @@ CONFIGS: list[Case] = [
      "make it in build, or in Growing.__init__"),
     ("two batch sizes", lambda: k.Input(batch_size=2, batch_shape=(2, 3)),
      ArgumentError, r"batch_shape= has the size of the batch itself, got batch_size=2"),
+    ("arrays that are no weights", lambda: k.Dense(2, name="d").load_own_variables(
+     {"0": ones(2)}), ShapeError,
+     "layer 'd' has 0 weights of its own, and the file 1 arrays, 0: take those that "),
     ("low rank", lambda: k.Dense(2, lora_rank=4), UnsupportedError,
      "Dense of seqir has no 'lora_rank', which is 4 here"),
     ("a negative noise shape", lambda: k.Dropout(0.5, (2, -1)), ArgumentError,

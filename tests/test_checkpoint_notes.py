@@ -111,7 +111,15 @@ def test_a_state_that_a_callback_cannot_use(written: Path, tmp_path: Path) -> No
     before = state(model)
     stopping = callbacks.EarlyStopping("loss", patience=3)
     with pytest.raises(LoadError, match=r"another EarlyStopping: .* know its wait"):
-        model.fit(X, Y, epochs=9, verbose=0, callbacks=[stopping], resume=tmp_path)
+        model.fit(
+            X,
+            Y,
+            epochs=9,
+            batch_size=10,
+            verbose=0,
+            callbacks=[stopping],
+            resume=tmp_path,
+        )
     assert same(state(model)[:-1], before[:-1])
 
 
