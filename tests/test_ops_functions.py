@@ -16,14 +16,16 @@ keras = pytest.importorskip("keras")
 
 from function_cases import (  # noqa: E402
     BAD_CALLS,
-    CASES,
     COUNTED_BY_THE_RUN,
-    ORACLES,
     UNTRACED,
     Case,
     x,
 )
+from function_cases import CASES as PLAIN_CASES  # noqa: E402
+from function_cases import ORACLES as PLAIN_ORACLES  # noqa: E402
 from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
+from signal_cases import CASES as SIGNAL_CASES  # noqa: E402
+from signal_cases import ORACLES as SIGNAL_ORACLES  # noqa: E402
 
 from seqir import nest, ops, shapes  # noqa: E402
 from seqir.errors import (  # noqa: E402
@@ -48,6 +50,8 @@ from seqir.ops.unary import Function  # noqa: E402
 from seqir.tensortype import TensorType, type_of  # noqa: E402
 
 BATCH = 5
+CASES = PLAIN_CASES | SIGNAL_CASES
+ORACLES = PLAIN_ORACLES | SIGNAL_ORACLES
 
 
 @pytest.fixture(autouse=True)

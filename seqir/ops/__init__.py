@@ -123,6 +123,16 @@ from seqir.ops.create import (
     tri,
     zeros,
 )
+from seqir.ops.fourier import (
+    extract_sequences,
+    fft,
+    fft2,
+    ifft2,
+    irfft,
+    istft,
+    rfft,
+    stft,
+)
 from seqir.ops.gather import one_hot, scatter, scatter_update, take, take_along_axis
 from seqir.ops.indexing import getitem, nonzero, unique
 from seqir.ops.like import expand_like
@@ -146,6 +156,7 @@ from seqir.ops.nn import (
     layer_normalization,
     multi_hot,
     normalize,
+    psnr,
     rms_normalization,
     sparse_categorical_crossentropy,
 )
@@ -160,6 +171,7 @@ from seqir.ops.parts import (
     tile,
     unstack,
 )
+from seqir.ops.patches import fold, unfold
 from seqir.ops.reduce import (
     all,
     any,
@@ -329,13 +341,17 @@ __all__ = [
     "expand_dims",
     "expand_like",
     "expm1",
+    "extract_sequences",
     "eye",
+    "fft",
+    "fft2",
     "flip",
     "fliplr",
     "flipud",
     "floor",
     "floor_divide",
     "fmod",
+    "fold",
     "full",
     "full_like",
     "gelu",
@@ -353,8 +369,10 @@ __all__ = [
     "hstack",
     "hypot",
     "identity",
+    "ifft2",
     "in_top_k",
     "inner",
+    "irfft",
     "is_tensor",
     "isclose",
     "isfinite",
@@ -363,6 +381,7 @@ __all__ = [
     "isnan",
     "isneginf",
     "isposinf",
+    "istft",
     "kron",
     "layer_normalization",
     "leaky_relu",
@@ -418,6 +437,7 @@ __all__ = [
     "pad",
     "power",
     "prod",
+    "psnr",
     "ptp",
     "rad2deg",
     "ravel",
@@ -426,6 +446,7 @@ __all__ = [
     "relu6",
     "repeat",
     "reshape",
+    "rfft",
     "rms_normalization",
     "roll",
     "rot90",
@@ -466,6 +487,7 @@ __all__ = [
     "squeeze",
     "stack",
     "std",
+    "stft",
     "stop_gradient",
     "subtract",
     "sum",
@@ -488,6 +510,7 @@ __all__ = [
     "triu",
     "true_divide",
     "trunc",
+    "unfold",
     "unique",
     "unravel_index",
     "unstack",

@@ -18,7 +18,16 @@ from seqir.ops.apply import (
     rank_of,
     type_of_operand,
 )
-from seqir.ops.arith import add, clip, divide, maximum, multiply, power, where
+from seqir.ops.arith import (
+    add,
+    clip,
+    divide,
+    maximum,
+    multiply,
+    power,
+    subtract,
+    where,
+)
 from seqir.ops.call import operation
 from seqir.ops.gather import one_hot, take_along_axis
 from seqir.ops.linalg import einsum
@@ -29,7 +38,7 @@ from seqir.ops.reduce import axes_of, mean, var
 from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.softmax import log_softmax, softmax
-from seqir.ops.unary import absolute, log, negative, rsqrt
+from seqir.ops.unary import absolute, log, log10, negative, rsqrt
 
 
 @operation
@@ -268,3 +277,21 @@ def dot_product_attention(
         logits = where(seen, logits, lowest)
     logits = logits if mask is None else where(mask, logits, lowest)
     return einsum("bnts,bsnh->btnh", coerce(softmax(logits), dtype), value)
+
+
+@operation
+def psnr(x1: Any, x2: Any, max_val: float) -> Any:
+    """How close two signals are: ``20·log10(max_val) - 10·log10(mean((x1 - x2)²))``.
+
+    Units: dB.
+    Source: ``keras.ops.psnr``.
+    """
+    found = [type_of_operand(x) for x in (x1, x2)]
+    if not shapes.agree(*(t.shape for t in found)):
+        raise ShapeError(
+            f"psnr takes two signals of one shape, got {found[0]} and {found[1]}"
+        )
+    difference = floating(subtract(x1, x2))
+    peak = coerce(max_val, difference.dtype)
+    error = mean(multiply(difference, difference))
+    return subtract(multiply(log10(peak), 20.0), multiply(log10(error), 10.0))

@@ -1,0 +1,154 @@
+"""Windows that slide over axes: parts of sequences, blocks of images."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from typing import Any
+
+import numpy as np
+
+from seqir import shapes
+from seqir.errors import ArgumentError, ShapeError
+from seqir.ops.apply import (
+    coerce,
+    common_dtype,
+    floating,
+    numeric,
+    rank_of,
+    type_of_operand,
+)
+from seqir.ops.arith import add, multiply
+from seqir.ops.call import operation
+from seqir.ops.gather import take
+from seqir.ops.movement import expand_dims, reshape, shape, transpose
+from seqir.ops.parts import getitem, pad
+from seqir.ops.size import Size, maximum_size
+from seqir.ops.sizes import counting
+from seqir.ops.spatial import conv_transpose
+
+
+def check_positive(name: str, value: Any) -> int:
+    """A whole number above 0, or ArgumentError."""
+    if type(value) is not int or value < 1:
+        raise ArgumentError(f"{name} must be a whole number above 0, got {value!r}")
+    return value
+
+
+def numbers(name: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
+    """One whole number for each axis; a single one counts for all.
+
+    Raises: ArgumentError for anything else, or below the least one.
+    """
+    given = tuple(value) if isinstance(value, list | tuple) else (value,) * count
+    if len(given) != count or any(type(n) is not int or n < least for n in given):
+        raise ArgumentError(
+            f"{name} must be a whole number of at least {least}, or {count} of them, "
+            f"got {value!r}"
+        )
+    return given
+
+
+def windows(x: Any, axis: int, size: int, stride: int = 1, dilation: int = 1) -> Any:
+    """The axis as two: which window, and which of its elements."""
+    n = shape(x)[axis]
+    reach = (size - 1) * dilation + 1
+    count = maximum_size((n - reach) // stride + 1, 0)
+    if isinstance(count, Size):
+        starts = expand_dims(multiply(counting(count), stride), 1)
+        places = add(starts, np.arange(size, dtype=np.int32) * dilation)
+        return take(x, places, axis)
+    if stride == size and dilation == 1 and count:
+        sizes = shape(x)
+        if n != count * size:
+            x = getitem(x, (*[slice(None)] * axis, slice(0, count * size)))
+        return reshape(x, (*sizes[:axis], count, size, *sizes[axis + 1 :]))
+    starts = np.arange(count, dtype=np.int32)[:, None] * stride
+    return take(x, starts + np.arange(size, dtype=np.int32) * dilation, axis)
+
+
+def frames(x: Any, length: int, stride: int) -> Any:
+    """Parts of the last axis, one every `stride` elements."""
+    if not rank_of(x):
+        raise ShapeError(f"a sequence has an axis, got {type_of_operand(x)}")
+    return windows(numeric(x), rank_of(x) - 1, length, stride)
+
+
+def blocks(
+    x: Any, size: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> Any:
+    """All blocks of channels-first x[N, C, *n] as y[N, C, *size, *count]."""
+    rank = len(size)
+    for i in reversed(range(rank)):
+        x = windows(x, 2 + i, size[i], strides[i], dilations[i])
+    counts, inner = range(2, 2 + 2 * rank, 2), range(3, 3 + 2 * rank, 2)
+    return transpose(x, (0, 1, *inner, *counts))
+
+
+@operation
+def unfold(
+    x: Any,
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+) -> Any:
+    """All blocks of images, each as a column.
+
+    Shapes: x[N, C, H, W] -> y[N, C*kH*kW, blocks].
+    Source: ``keras.ops.unfold``.
+    """
+    if rank_of(x) != 4:
+        raise ShapeError(f"unfold takes images [N, C, H, W], got {type_of_operand(x)}")
+    k, d = numbers("kernel_size", kernel_size, 2), numbers("dilation", dilation, 2)
+    p, s = numbers("padding", padding, 2, 0), numbers("stride", stride, 2)
+    x = numeric(x)
+    if any(p):
+        x = pad(x, ((0, 0), (0, 0), (p[0], p[0]), (p[1], p[1])))
+    n, channels, *_ = shape(x)
+    y = blocks(x, k, s, d)
+    return reshape(y, (n, channels * math.prod(k), math.prod(shape(y)[-2:])))
+
+
+@operation
+def fold(
+    x: Any,
+    output_size: int | Sequence[int],
+    kernel_size: int | Sequence[int],
+    dilation: int | Sequence[int] = 1,
+    padding: int | Sequence[int] = 0,
+    stride: int | Sequence[int] = 1,
+) -> Any:
+    """The adjoint of `unfold`: blocks are added where they overlap.
+
+    Shapes: x[N, C*kH*kW, blocks] -> y[N, C, H, W].
+    Source: ``keras.ops.fold``.
+    """
+    t = type_of_operand(x)
+    if t.rank != 3:
+        raise ShapeError(f"fold takes blocks [N, C*kH*kW, blocks], got {t}")
+    size = numbers("output_size", output_size, 2)
+    k, d = numbers("kernel_size", kernel_size, 2), numbers("dilation", dilation, 2)
+    p, s = numbers("padding", padding, 2, 0), numbers("stride", stride, 2)
+    taps, channels = math.prod(k), t.shape[1]
+    if not isinstance(channels, int) or channels % taps:
+        raise ShapeError(f"fold of blocks {k} needs a multiple of {taps} rows, got {t}")
+    reach = [(k[i] - 1) * d[i] + 1 for i in range(2)]
+    count = [(size[i] + 2 * p[i] - reach[i]) // s[i] + 1 for i in range(2)]
+    if not shapes.may_equal(t.shape[2], math.prod(count)) or min(count) < 1:
+        raise ShapeError(
+            f"fold to {size} takes {count[0]} by {count[1]} blocks of {k}, got {t}"
+        )
+    dtype = common_dtype(x)
+    n = shape(x)[0]
+    x = reshape(floating(x), (-1, taps, *count))
+    places = np.eye(taps).reshape(*k, 1, taps).astype(x.dtype)
+    y = conv_transpose(
+        x, places, s, output_padding=0, data_format="channels_first", dilation_rate=d
+    )
+    # What no block reaches is 0.
+    ends = [size[i] + 2 * p[i] - (count[i] - 1) * s[i] - reach[i] for i in range(2)]
+    y = pad(y, ((0, 0), (0, 0), (0, ends[0]), (0, ends[1])))
+    inside = (slice(p[i], p[i] + size[i]) for i in range(2))
+    y = getitem(y, (slice(None), slice(None), *inside))
+    return coerce(reshape(y, (n, channels // taps, *size)), dtype)
