@@ -321,8 +321,6 @@ FOREIGN = {
     "tflite": "a compiled model",
     "onnx": "no Keras layers",
     "pb": "TensorFlow",
-    "evil": r"seqir reads Keras's \.keras, \.h5",
-    "": r"seqir reads Keras's \.keras, \.h5",
 }
 
 
