@@ -15,6 +15,7 @@ if TYPE_CHECKING:
     from seqir import (
         activations,
         applications,
+        backend,
         callbacks,
         config,
         constraints,
@@ -26,23 +27,32 @@ if TYPE_CHECKING:
         layers,
         losses,
         metrics,
+        mixed_precision,
         models,
         ops,
         optimizers,
+        preprocessing,
         random,
         regularizers,
         runtime,
         saving,
+        tree,
         utils,
     )
-    from seqir.dtype_policies import DTypePolicy
+    from seqir.dtype_policies import DTypePolicy, FloatDTypePolicy
+    from seqir.initializers import Initializer
     from seqir.layers import Input, Layer
+    from seqir.losses import Loss
+    from seqir.metrics import Metric
     from seqir.model import Functional, Model, Sequential
     from seqir.ops.tensor import KerasTensor, Variable
+    from seqir.optimizers import Optimizer
+    from seqir.regularizers import Regularizer
 
 _MODULES = (
     "activations",
     "applications",
+    "backend",
     "callbacks",
     "config",
     "constraints",
@@ -54,38 +64,54 @@ _MODULES = (
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "random",
     "regularizers",
     "runtime",
     "saving",
+    "tree",
     "utils",
 )
 _NAMES = {
     "DTypePolicy": "seqir.dtype_policies",
+    "FloatDTypePolicy": "seqir.dtype_policies",
     "Functional": "seqir.model",
+    "Initializer": "seqir.initializers",
     "Input": "seqir.layers",
     "KerasTensor": "seqir.ops.tensor",
     "Layer": "seqir.layers",
+    "Loss": "seqir.losses",
+    "Metric": "seqir.metrics",
     "Model": "seqir.model",
+    "Optimizer": "seqir.optimizers",
+    "Regularizer": "seqir.regularizers",
     "Sequential": "seqir.model",
     "Variable": "seqir.ops.tensor",
 }
 
 __all__ = [
     "DTypePolicy",
+    "FloatDTypePolicy",
     "Functional",
+    "Initializer",
     "Input",
     "KerasTensor",
     "Layer",
+    "Loss",
+    "Metric",
     "Model",
+    "Optimizer",
+    "Regularizer",
     "Sequential",
     "Variable",
     "__version__",
     "activations",
     "applications",
+    "backend",
     "callbacks",
     "config",
     "constraints",
@@ -97,13 +123,16 @@ __all__ = [
     "layers",
     "losses",
     "metrics",
+    "mixed_precision",
     "models",
     "ops",
     "optimizers",
+    "preprocessing",
     "random",
     "regularizers",
     "runtime",
     "saving",
+    "tree",
     "utils",
 ]
 
@@ -115,7 +144,9 @@ def __getattr__(name: str) -> Any:
         value = getattr(importlib.import_module(_NAMES[name]), name)
         globals()[name] = value
         return value
-    raise AttributeError(f"module 'seqir' has no attribute {name!r}")
+    from seqir.absent import refuse
+
+    refuse("", name)
 
 
 def __dir__() -> list[str]:

@@ -8,6 +8,7 @@ from typing import Any
 from seqir import ops
 from seqir.errors import ArgumentError, did_you_mean
 from seqir.ops.call import operation
+from seqir.registered import custom
 
 Activation = Callable[..., Any]
 
@@ -116,3 +117,8 @@ def serialize(activation: Activation) -> str:
         if globals()[name] is activation:
             return name
     return getattr(activation, "__name__", str(activation))
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Activation:
+    """The function of a name, or of the dictionary that Keras made of it."""
+    return get(custom(config, custom_objects))

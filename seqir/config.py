@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from seqir import dtypes
+from seqir import absent, dtypes
 from seqir.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -15,6 +15,9 @@ DataFormat = Literal["channels_last", "channels_first"]
 _floatx = "float32"
 _image_data_format: DataFormat = "channels_last"
 _epsilon = 1e-7
+_interactive = True
+_max_epochs: int | None = None
+_max_steps_per_epoch: int | None = None
 
 
 def floatx() -> str:
@@ -74,6 +77,87 @@ def set_epsilon(value: float) -> None:
     _epsilon = float(value)
 
 
+def backend() -> str:
+    """What runs everything."""
+    return "onnxruntime"
+
+
+def is_interactive_logging_enabled() -> bool:
+    """Whether progress is shown on stderr."""
+    return _interactive
+
+
+def enable_interactive_logging() -> None:
+    """Show progress on stderr again."""
+    global _interactive
+    _interactive = True
+
+
+def disable_interactive_logging() -> None:
+    """Give the lines of progress to the logger ``seqir``; bars are not drawn."""
+    global _interactive
+    _interactive = False
+
+
+def is_traceback_filtering_enabled() -> bool:
+    """False: tracebacks are whole."""
+    return False
+
+
+def enable_traceback_filtering() -> None:
+    """Nothing: an error's own sentence says what is wrong, the traceback is whole."""
+
+
+def disable_traceback_filtering() -> None:
+    """Nothing: no traceback is filtered."""
+
+
+def is_flash_attention_enabled() -> bool:
+    """False: the runtime fuses attention where it can."""
+    return False
+
+
+def is_nnx_enabled() -> bool:
+    """False: there is no JAX."""
+    return False
+
+
+def max_epochs() -> int | None:
+    """The most epochs of any `fit`, None for no limit."""
+    return _max_epochs
+
+
+def set_max_epochs(value: int | None) -> None:
+    """Limit the epochs of every `fit` from now on, for a trial of a whole program.
+
+    Raises: ArgumentError unless it is None or an integer above 0.
+    """
+    global _max_epochs
+    _max_epochs = _limit("max_epochs", value)
+
+
+def max_steps_per_epoch() -> int | None:
+    """The most batches of any epoch, None for no limit."""
+    return _max_steps_per_epoch
+
+
+def set_max_steps_per_epoch(value: int | None) -> None:
+    """Limit the batches of every epoch from now on, also of evaluations.
+
+    Raises: ArgumentError unless it is None or an integer above 0.
+    """
+    global _max_steps_per_epoch
+    _max_steps_per_epoch = _limit("max_steps_per_epoch", value)
+
+
+def _limit(name: str, value: Any) -> int | None:
+    if value is None:
+        return None
+    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
+        raise ArgumentError(f"{name} must be None or a positive integer, got {value!r}")
+    return value
+
+
 def dtype_policy() -> DTypePolicy:
     """The policy of layers that say nothing."""
     from seqir import dtype_policies
@@ -89,3 +173,7 @@ def set_dtype_policy(policy: DTypePolicy | str) -> None:
     from seqir import dtype_policies
 
     dtype_policies.set_dtype_policy(policy)
+
+
+def __getattr__(name: str) -> NoReturn:
+    absent.refuse("config", name)

@@ -7,9 +7,12 @@ would see it, and no training ends for it.
 
 from __future__ import annotations
 
+import logging
 import os
 import sys
 from typing import IO, TYPE_CHECKING, Any, cast
+
+from seqir import config
 
 if TYPE_CHECKING:
     from rich.console import Console
@@ -25,6 +28,8 @@ def is_terminal(stream: Any) -> bool:
 
 def moves(stream: Any) -> bool:
     """Whether a line on a stream can be drawn anew: on terminals, unless dumb ones."""
+    if not config.is_interactive_logging_enabled():
+        return False
     return is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
 
@@ -71,4 +76,7 @@ def rich_console(stream: Any) -> Console:
 
 def say(text: str) -> None:
     """Tell the user something, above a bar that may be there."""
+    if not config.is_interactive_logging_enabled():
+        logging.getLogger("seqir").info(text)
+        return
     put(f"{text}\n", sys.stderr)

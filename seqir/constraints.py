@@ -9,6 +9,7 @@ from seqir import config as settings
 from seqir import ops
 from seqir.errors import ArgumentError, did_you_mean
 from seqir.plain import PlainArguments
+from seqir.registered import custom
 from seqir.stored import from_arguments, store, unstore
 
 
@@ -123,3 +124,14 @@ def serialize(constraint: Constraint) -> dict[str, Any]:
     """The dictionary that `get` (and Keras) turns back into the constraint."""
     own = _TABLE.get(type(constraint).__name__) is type(constraint)
     return store(constraint, constraint.get_config(), "constraints", own=own)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The constraint that `serialize` (or Keras) made a dictionary of."""
+    return get(custom(config, custom_objects))
+
+
+max_norm = MaxNorm
+min_max_norm = MinMaxNorm
+non_neg = NonNeg
+unit_norm = UnitNorm

@@ -16,9 +16,9 @@ configuration.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Self
+from typing import Any, NoReturn, Self
 
-from seqir import config, dtypes
+from seqir import absent, config, dtypes
 from seqir.errors import ArgumentError, DTypeError, UnsupportedError, did_you_mean
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
@@ -161,3 +161,11 @@ def deserialize(stored: Mapping[str, Any], custom_objects: Any = None) -> DTypeP
             "and mixed_bfloat16"
         )
     return DTypePolicy(name)
+
+
+FloatDTypePolicy = DTypePolicy
+"""Keras's other name for it."""
+
+
+def __getattr__(name: str) -> NoReturn:
+    absent.refuse("dtype_policies", name)

@@ -9,7 +9,7 @@
     ├── NotBuiltError (AttributeError)   the weights or shapes do not exist yet
     ├── GraphError                  layers or values are connected wrongly
     ├── UnsupportedError            correct, but seqir or the target cannot express it
-    │   └── AbsentError (AttributeError)   a function of Keras that seqir does not have
+    │   └── AbsentError (AttributeError)   a name of Keras that is not here
     ├── ExportError                 the file could not be made or written
     │   └── VerificationError       it was written, and it computes something else
     ├── LoadError                   a file is missing, damaged or of something else
@@ -69,7 +69,7 @@ class UnsupportedError(SeqirError):
 
 
 class AbsentError(UnsupportedError, AttributeError):
-    """A function of Keras that seqir does not have; says why and what to use."""
+    """A name of Keras that seqir does not have; says why and what to use."""
 
 
 class ExportError(SeqirError):

@@ -32,6 +32,14 @@ def auto_name(class_name: str) -> str:
     return f"{prefix}_{count}" if count else prefix
 
 
+def number(prefix: str) -> int:
+    """How many names of a prefix there are, with the one that is given now."""
+    with _lock:
+        used = _counts()
+        used[prefix] += 1
+        return used[prefix]
+
+
 def reset() -> None:
     """Start counting again."""
     with _lock:

@@ -11,11 +11,11 @@ an integer       that integer alone: always the same numbers
 
 from __future__ import annotations
 
-from typing import Any
+from typing import Any, NoReturn
 
 import numpy as np
 
-from seqir import config, dtypes, ops
+from seqir import absent, config, dtypes, ops
 from seqir.errors import ArgumentError, ShapeError
 from seqir.initializers import draw_seed
 from seqir.initializers.base import check_number, check_seed, float_name
@@ -143,6 +143,65 @@ def dropout(
     return x * (kept * (1.0 / (1.0 - rate)))
 
 
+def randint(
+    shape: Any,
+    minval: int,
+    maxval: int,
+    dtype: Any = "int32",
+    seed: SeedGenerator | int | None = None,
+) -> Any:
+    """Integers from minval up to maxval - 1, all as likely.
+
+    Raises: ArgumentError unless `dtype` is an integer type, and there is a number
+        between the two.
+    Source: ``keras.random.randint``.
+    """
+    wanted = dtypes.canonical(dtype)
+    if not dtypes.is_integer(wanted):
+        raise ArgumentError(f"random.randint gives integers, not {wanted}")
+    low, high = int(minval), int(maxval)
+    if low >= high:
+        raise ArgumentError(f"there is no integer from {low} up to {high} - 1")
+    # 24 bits of a uniform number are exact; more of a range needs more of them.
+    drawn = uniform(shape, 0.0, 1.0, "float64", seed)
+    return ops.cast(ops.floor(drawn * float(high - low)), wanted) + low
+
+
+def categorical(
+    logits: Any,
+    num_samples: int,
+    dtype: Any = "int32",
+    seed: SeedGenerator | int | None = None,
+) -> Any:
+    """Classes, drawn with the probabilities softmax(logits): argmax(logits + Gumbel).
+
+    Shapes: (n, classes) -> (n, num_samples).
+    Raises: ShapeError unless the logits have rank 2.
+    Source: ``keras.random.categorical``; Gumbel 1954.
+    """
+    x = ops.convert_to_tensor(logits)
+    if len(x.shape) != 2:
+        raise ShapeError(
+            f"logits must be (n, classes), got {format_shape(tuple(x.shape))}"
+        )
+    apart = ops.repeat(ops.expand_dims(x, 1), int(num_samples), 1)
+    drawn = numbers.uniform(key(seed), apart, "float32")
+    gumbel = -ops.log(-ops.log(ops.maximum(drawn, 1e-20)))
+    return ops.cast(ops.argmax(apart + ops.cast(gumbel, apart.dtype), -1), dtype)
+
+
+def shuffle(x: Any, axis: int = 0, seed: SeedGenerator | int | None = None) -> Any:
+    """The parts of x along an axis in a random order.
+
+    Source: ``keras.random.shuffle``.
+    """
+    x = ops.convert_to_tensor(x)
+    first = ops.moveaxis(x, axis, 0)
+    line = first[(slice(None), *[0] * (len(x.shape) - 1))]
+    order = ops.argsort(numbers.uniform(key(seed), line, "float32"))
+    return ops.moveaxis(ops.take(first, order, axis=0), 0, axis)
+
+
 def noise(x: Any, noise_shape: Any) -> Any:
     """A tensor of the shape of the noise for x: x, of size 1 where `noise_shape` is.
 
@@ -190,3 +249,7 @@ def _like(shape: Any) -> Any:
     if any(isinstance(n, Size) for n in sizes):
         return ops.zeros(sizes, "bool")
     return tuple(map(dim_of, sizes))
+
+
+def __getattr__(name: str) -> NoReturn:
+    absent.refuse("random", name)

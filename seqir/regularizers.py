@@ -8,6 +8,7 @@ from typing import Any
 from seqir import ops
 from seqir.errors import ArgumentError, ShapeError, did_you_mean
 from seqir.plain import PlainArguments
+from seqir.registered import custom
 from seqir.stored import from_arguments, store, unstore
 
 
@@ -151,3 +152,8 @@ def _penalty(name: str, value: Any) -> float:
     if not isinstance(value, int | float) or not 0 <= value < float("inf"):
         raise ArgumentError(f"{name} must be a finite number >= 0, got {value!r}")
     return float(value)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The regularizer that `serialize` (or Keras) made a dictionary of."""
+    return get(custom(config, custom_objects))

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from seqir.errors import ArgumentError
+from seqir.registered import get_registered_name
 
 _T = TypeVar("_T")
 
@@ -22,7 +23,7 @@ def store(thing: Any, config: Any, room: str, *, own: bool) -> dict[str, Any]:
         "module": f"keras.{room}" if own else cls.__module__,
         "class_name": cls.__name__,
         "config": config,
-        "registered_name": None if own else cls.__name__,
+        "registered_name": None if own else get_registered_name(cls),
     }
 
 

@@ -9,18 +9,34 @@ from typing import Any
 
 import numpy as np
 
-from seqir import dtype_policies, initializers, naming
+from seqir import absent, dtype_policies, initializers, naming, nest
 from seqir.errors import ArgumentError
 from seqir.plain import python
 
 _ELSEWHERE = {
+    "CustomObjectScope": "seqir.registered",
+    "Progbar": "seqir.callbacks.progbar",
     "PyDataset": "seqir.data",
     "array_to_img": "seqir.images",
+    "custom_object_scope": "seqir.registered",
+    "deserialize_keras_object": "seqir.model.serialization",
+    "disable_interactive_logging": "seqir.config",
+    "enable_interactive_logging": "seqir.config",
+    "get_custom_objects": "seqir.registered",
     "get_file": "seqir.downloads",
+    "get_registered_name": "seqir.registered",
+    "get_registered_object": "seqir.registered",
     "image_dataset_from_directory": "seqir.images",
     "img_to_array": "seqir.images",
+    "is_interactive_logging_enabled": "seqir.config",
+    "is_keras_tensor": "seqir.backend",
     "load_img": "seqir.images",
+    "pad_sequences": "seqir.data.sequences",
+    "register_keras_serializable": "seqir.registered",
     "save_img": "seqir.images",
+    "serialize_keras_object": "seqir.model.serialization",
+    "standardize_dtype": "seqir.backend",
+    "timeseries_dataset_from_array": "seqir.data.timeseries",
 }
 
 
@@ -61,6 +77,102 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     return np.eye(n, dtype=np.float32)[labels]
 
 
+def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+    """x / |x| along an axis; what is 0 stays 0. Source: ``keras.utils``."""
+    array = np.asarray(x)
+    norms = np.linalg.norm(np.atleast_1d(array), order, axis, keepdims=True)
+    return array / np.where(norms == 0, 1, norms)
+
+
+def split_dataset(
+    dataset: Any,
+    left_size: float | None = None,
+    right_size: float | None = None,
+    shuffle: bool = False,
+    seed: int | None = None,
+) -> tuple[Any, Any]:
+    """An array, or arrays in a list, tuple or dict, in two parts of one form.
+
+    Units: a size that is an integer is a number of samples, a fraction a share.
+    Raises: ArgumentError for sizes that make no two parts, or for other data.
+    Source: ``keras.utils.split_dataset``, which gives data sets of TensorFlow.
+    """
+    leaves = [np.asarray(leaf) for leaf in nest.flatten(dataset)]
+    counts = {len(leaf) if leaf.ndim else 0 for leaf in leaves}
+    if len(counts) != 1 or any(leaf.dtype == object for leaf in leaves):
+        raise ArgumentError(
+            "split_dataset takes arrays of one length, in a list, tuple or dict; got "
+            f"{type(dataset).__name__} of lengths {sorted(counts)}"
+        )
+    (count,) = counts
+    left = _part("left_size", left_size, count)
+    right = _part("right_size", right_size, count)
+    if left is None and right is None:
+        raise ArgumentError("split_dataset needs left_size or right_size")
+    left = count - (right or 0) if left is None else left
+    right = count - left if right is None else right
+    if left < 0 or right < 0 or left + right > count:
+        raise ArgumentError(f"{left} and {right} samples are more than {count}")
+    order = np.arange(count)
+    if shuffle:
+        np.random.default_rng(seed).shuffle(order)
+    parts = order[:left], order[left : left + right]
+    first, second = (nest.pack(dataset, [a[part] for a in leaves]) for part in parts)
+    return first, second
+
+
+def _part(name: str, size: float | None, count: int) -> int | None:
+    if size is None:
+        return None
+    if isinstance(size, float) and not 0 <= size <= 1:
+        raise ArgumentError(f"{name} must be a share from 0 to 1, got {size}")
+    return round(size * count) if isinstance(size, float) else int(size)
+
+
+def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+    """The tuple that a batch is: ``x``, ``(x, y)`` or ``(x, y, sample_weight)``."""
+    if sample_weight is not None:
+        return x, y, sample_weight
+    if y is not None:
+        return x, y
+    return (x,) if isinstance(x, tuple | list) else x
+
+
+def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
+    """x, y and weights of a batch, None for what it does not have.
+
+    Raises: ArgumentError for a tuple of more than three.
+    """
+    parts = tuple(data) if isinstance(data, tuple | list) else (data,)
+    if not 1 <= len(parts) <= 3:
+        raise ArgumentError(
+            f"a batch is x, (x, y) or (x, y, sample_weight), got {len(parts)} parts"
+        )
+    x, y, weights = (*parts, None, None)[:3]
+    return x, y, weights
+
+
+def get_source_inputs(tensor: Any) -> list[Any]:
+    """The inputs that a tensor of a model is computed from.
+
+    Source: ``keras.utils.get_source_inputs``.
+    """
+    found: dict[Any, None] = {}
+    seen: set[int] = set()
+    todo = [tensor]
+    while todo:
+        one = todo.pop()
+        if id(one) in seen:
+            continue
+        seen.add(id(one))
+        before = list(one.call.inputs) if one.call is not None else []
+        if before:
+            todo += reversed(before)
+        else:
+            found[one] = None
+    return list(found)
+
+
 def plot_model(model: Any, to_file: Any = "model.svg", **options: Any) -> Any:
     """Draw a model; see `seqir.plot.plot_model`."""
     from seqir.plot import plot_model as plot
@@ -71,4 +183,6 @@ def plot_model(model: Any, to_file: Any = "model.svg", **options: Any) -> Any:
 def __getattr__(name: str) -> Any:
     if name in _ELSEWHERE:
         return getattr(importlib.import_module(_ELSEWHERE[name]), name)
-    raise AttributeError(f"module 'seqir.utils' has no attribute {name!r}")
+    if name == "Sequence":  # its name in Keras 2
+        return importlib.import_module("seqir.data").PyDataset
+    absent.refuse("utils", name)

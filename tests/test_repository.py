@@ -15,8 +15,8 @@ import seqir
 
 ROOT = Path(seqir.__file__).parent
 FLOORS = (
-    "text errors dtypes shapes tensortype naming nest plain config dtype_policies "
-    "files tensorfile stored downloads version console weak",
+    "text errors absent registered dtypes shapes tensortype naming nest plain config "
+    "dtype_policies files tensorfile stored downloads version console weak",
     "ir",
     "ops",
     "passes initializers activations regularizers constraints autodiff losses data",
@@ -27,6 +27,7 @@ FLOORS = (
     "formats",
     "model",
     "models saving utils plot applications datasets",
+    "backend mixed_precision preprocessing tree",
     "cli",
 )
 RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}

@@ -1,5 +1,8 @@
 """What happens beside a training: stopping, saving, showing, reporting."""
 
+from typing import NoReturn
+
+from seqir import absent
 from seqir.callbacks.backup import BackupAndRestore
 from seqir.callbacks.base import Callback
 from seqir.callbacks.container import CallbackList
@@ -32,3 +35,7 @@ __all__ = [
     "TensorBoard",
     "TerminateOnNaN",
 ]
+
+
+def __getattr__(name: str) -> NoReturn:
+    absent.refuse("callbacks", name)

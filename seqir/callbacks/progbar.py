@@ -152,3 +152,71 @@ class ProgbarLogger(Callback):
         if steps == 1 or self._warm is None:
             return (self._last - self._since) / steps
         return (self._last - self._warm) / (steps - 1)
+
+
+class Progbar:
+    """A bar for a loop of one's own, on stderr.
+
+    Values are shown as means over the steps, but for those in `stateful_metrics`.
+    Source: ``keras.utils.Progbar``.
+
+    Args:
+        target: steps in all, None if that is not known.
+        width: characters of the bar; the room of the terminal decides.
+        verbose: 0 silent, 1 a bar, 2 a line at the end.
+        interval: seconds between two drawings.
+        stateful_metrics: names of values that are shown as they are.
+        unit_name: what a step is called.
+    """
+
+    def __init__(
+        self,
+        target: int | None,
+        width: int = 20,
+        verbose: int = 1,
+        interval: float = 0.05,
+        stateful_metrics: Any = None,
+        unit_name: str = "step",
+    ) -> None:
+        del width
+        self.target = target
+        self.interval = interval
+        self.stateful_metrics = set(stateful_metrics or ())
+        self.unit_name = unit_name
+        self._display = display_for(verbose)
+        self._sums: dict[str, tuple[float, float]] = {}
+        self._seen, self._due = 0, 0.0
+        self._since = perf_counter()
+
+    def update(self, current: int, values: Any = None, finalize: Any = None) -> None:
+        """Show that so many steps are done; `values`: pairs of name and value."""
+        steps = current - self._seen
+        for name, value in values or ():
+            if name in self.stateful_metrics:
+                self._sums[name] = float(value), 1.0
+            else:
+                total, count = self._sums.get(name, (0.0, 0.0))
+                self._sums[name] = total + float(value) * steps, count + steps
+        self._seen = current
+        done = current == self.target if finalize is None else finalize
+        if self._display is None:
+            return
+        now = perf_counter()
+        if done:
+            self._display.finish(self._line(now))
+            self._display = None
+        elif self._display.live and now >= self._due:
+            self._display.draw(self._line(now))
+            self._due = now + self.interval
+
+    def add(self, n: int, values: Any = None) -> None:
+        """Show that `n` more steps are done."""
+        self.update(self._seen + n, values)
+
+    def _line(self, now: float) -> Line:
+        values = [
+            f"{one_line(name)}: {numeral(name, total / max(count, 1.0))}"
+            for name, (total, count) in self._sums.items()
+        ]
+        times = [duration(now - self._since)]
+        return Line(self.unit_name, self._seen, self.target, times, values)

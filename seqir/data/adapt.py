@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seqir import config
 from seqir.data.arrays import ArrayBatches
 from seqir.data.batch import Batch, make_batch, noting, take
 from seqir.data.batches import Batches
@@ -48,6 +49,7 @@ def adapt(
         if not makes_batches(x):
             every = make_batch(x, y, sample_weight, weights)
             size = batch_size or (math.ceil(every.size / steps) if steps else 32)
+            steps = _limited(steps)
             return ArrayBatches(every, size, shuffle, steps, seed)
         for name, given in (("y", y), ("sample_weight", sample_weight)):
             if given is not None:
@@ -61,9 +63,16 @@ def adapt(
                 "which makes its batches itself",
                 stacklevel=2,
             )
+        steps = _limited(steps)
         if is_dataset(x):
             return DatasetBatches(x, shuffle, steps, seed, weights)
         return StreamBatches(x, steps, weights, what)
+
+
+def _limited(steps: int | None) -> int | None:
+    """The number of steps, or the most that an epoch may have here."""
+    limit = config.max_steps_per_epoch()
+    return steps if limit is None else min(steps or limit, limit)
 
 
 def split(

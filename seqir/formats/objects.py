@@ -20,6 +20,7 @@ from seqir import (
     layers,
     losses,
     metrics,
+    registered,
     regularizers,
 )
 from seqir.errors import (
@@ -85,7 +86,7 @@ class Decoder:
         decode: Callable[[Any, Any, Decoder], Any],
     ) -> None:
         self.reasons = Reasons(source)
-        self.custom = dict(custom_objects or {})
+        self.custom = {**registered.known(), **(custom_objects or {})}
         self.models = models
         self._decode = decode
         self._path: list[str] = []
@@ -121,10 +122,9 @@ class Decoder:
 
     def _custom(self, entry: Mapping[str, Any]) -> Any:
         """The caller's class or function for an entry, if there is one."""
-        if entry.get("class_name") == "function":
-            return self._named(entry.get("config"))
+        own = "config" if entry.get("class_name") == "function" else "class_name"
         found = self._named(entry.get("registered_name"))
-        return found if found is not None else self._named(entry.get("class_name"))
+        return found if found is not None else self._named(entry.get(own))
 
     def _named(self, name: Any) -> Any:
         """The caller's object of a name, with or without the package before it."""
@@ -267,7 +267,7 @@ def function(value: Any) -> dict[str, Any]:
         "module": "builtins",
         "class_name": "function",
         "config": name,
-        "registered_name": "function",
+        "registered_name": registered.name_of_function(value),
     }
 
 

@@ -14,6 +14,9 @@ Values are sampled in float64 for float64 and else in float32 (Philox, keyed by 
 seed), then rounded to the requested type.
 """
 
+from typing import Any
+
+from seqir.initializers import registry
 from seqir.initializers.base import Initializer
 from seqir.initializers.constant import Constant, Identity, Ones, Zeros
 from seqir.initializers.random import (
@@ -36,6 +39,7 @@ from seqir.initializers.scaling import (
     compute_fans,
 )
 from seqir.initializers.stft import STFT
+from seqir.registered import custom
 
 __all__ = [
     "STFT",
@@ -62,3 +66,14 @@ __all__ = [
     "serialize",
     "set_random_seed",
 ]
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The initializer that `serialize` (or Keras) made a dictionary of."""
+    return get(custom(config, custom_objects))
+
+
+def __getattr__(name: str) -> Any:
+    if name in registry.NAMES:  # Keras has its classes under their names, too
+        return registry.NAMES[name]
+    raise AttributeError(f"module 'seqir.initializers' has no attribute {name!r}")

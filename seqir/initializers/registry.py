@@ -39,7 +39,7 @@ _CLASSES: Final[dict[str, type[Initializer]]] = {
     )
 }  # fmt: skip
 
-_TABLE: Final[dict[str, type[Initializer]]] = {
+NAMES: Final[dict[str, type[Initializer]]] = {
     **_CLASSES,
     **{re.sub("(?<=[a-z])(?=[A-Z])", "_", n).lower(): c for n, c in _CLASSES.items()},
     "IdentityInitializer": Identity,
@@ -88,11 +88,11 @@ def serialize(initializer: Any) -> dict[str, Any] | None:
 
 
 def _find(name: str) -> type[Initializer]:
-    if name not in _TABLE:
+    if name not in NAMES:
         raise ArgumentError(
-            f"{name!r} is no initializer.{did_you_mean(name, sorted(_TABLE))}"
+            f"{name!r} is no initializer.{did_you_mean(name, sorted(NAMES))}"
         )
-    return _TABLE[name]
+    return NAMES[name]
 
 
 def _deserialize(stored: Mapping[str, Any]) -> Initializer:

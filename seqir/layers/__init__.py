@@ -1,5 +1,10 @@
 """Layers, with Keras 3's names, arguments, weights and numbers."""
 
+import importlib
+from typing import Any, NoReturn
+
+from seqir import absent
+from seqir.layers import configuration
 from seqir.layers.activation import ELU, LeakyReLU, PReLU, ReLU, Softmax
 from seqir.layers.base import Layer
 from seqir.layers.convolution import (
@@ -194,9 +199,37 @@ __all__ = [
     "add",
     "average",
     "concatenate",
+    "deserialize",
     "dot",
     "maximum",
     "minimum",
     "multiply",
+    "serialize",
     "subtract",
 ]
+
+
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Conv2DTranspose
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
+
+
+def serialize(layer: Layer) -> Any:
+    """The dictionary that stands for a layer. Source: ``keras.layers.serialize``."""
+    return configuration.entry(layer)
+
+
+def deserialize(config: Any, custom_objects: Any = None) -> Any:
+    """The layer that a dictionary stands for.
+
+    Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.
+    Source: ``keras.layers.deserialize``.
+    """
+    # Layers are below models and files, which a layer may have inside.
+    serialization = importlib.import_module("seqir.model.serialization")
+    return serialization.deserialize_keras_object(config, custom_objects)
+
+
+def __getattr__(name: str) -> NoReturn:
+    absent.refuse("layers", name)

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from seqir import data, nest
-from seqir.console import is_terminal, rich_console
+from seqir.console import moves, rich_console
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.layers.checks import check_arrays
@@ -159,7 +159,7 @@ def _room(part: Array, batch: int, total: int) -> Array:
 @contextmanager
 def progress(verbose: Any, total: Any, what: str) -> Generator[Callable[[], None]]:
     """A bar with ETA on stderr; plain silence unless asked for or on a terminal."""
-    if verbose == 0 or (verbose == "auto" and not is_terminal(sys.stderr)):
+    if verbose == 0 or (verbose == "auto" and not moves(sys.stderr)):
         yield lambda: None
         return
     from rich.progress import (

@@ -1,6 +1,6 @@
 """Optimizers and learning-rate schedules, with Keras 3's names and numbers."""
 
-from seqir.optimizers import schedules
+from seqir.optimizers import legacy, schedules
 from seqir.optimizers.adafactor import Adafactor
 from seqir.optimizers.adam import (
     Adam,
@@ -38,6 +38,7 @@ __all__ = [
     "ScheduleFreeAdamW",
     "deserialize",
     "get",
+    "legacy",
     "schedules",
     "serialize",
 ]

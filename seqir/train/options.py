@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seqir import config
 from seqir.callbacks.base import check_count
 from seqir.errors import ArgumentError
 
@@ -75,7 +76,7 @@ class FitOptions:
                 )
         return replace(
             self,
-            epochs=check_count("epochs", self.epochs),
+            epochs=_limited(check_count("epochs", self.epochs)),
             initial_epoch=check_count("initial_epoch", self.initial_epoch),
         )
 
@@ -89,3 +90,9 @@ class FitOptions:
 def _positive(value: Any) -> bool:
     integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
     return integer and bool(value > 0)
+
+
+def _limited(epochs: int) -> int:
+    """The number of epochs, or the most that there may be."""
+    limit = config.max_epochs()
+    return epochs if limit is None else min(epochs, limit)

@@ -1,0 +1,153 @@
+"""Names that Keras has and seqir has not, each with what to use.
+
+The functions of ``keras.ops`` have a list of their own, `seqir.ops.refused`.
+"""
+
+from __future__ import annotations
+
+from typing import Final, NoReturn
+
+from seqir.errors import AbsentError
+
+_AUGMENT = (
+    "random changes of pictures are not there; make them before `fit`, for instance in "
+    "the __getitem__ of a PyDataset"
+)
+_RECURRENT = (
+    "recurrent layers are not there yet; for a known number of steps, write the "
+    "recurrence in a layer of your own with seqir.ops"
+)
+_ATTENTION = (
+    "attention layers are not there yet; ops.dot_product_attention computes it between "
+    "the Dense layers of a layer of your own"
+)
+_TEXT = (
+    "models here take numbers; turn words into numbers before the model, and keep the "
+    "vocabulary beside it"
+)
+_WRAPS = "it wraps a model of another framework; export that one to ONNX on its own"
+_CODE = (
+    "Python code in a model cannot be kept in a file; write a Layer with that code in "
+    "its `call`, or use functions of seqir.ops between layers"
+)
+_NOT_YET = "this layer is not there yet; write a Layer that computes it with seqir.ops"
+_ONE_DEVICE = "a model runs on one device; `device=` of fit and predict chooses it"
+_QUANTIZED = (
+    "models are not quantized here; quantize the exported file with "
+    "onnxruntime.quantization"
+)
+_BOXES = "boxes are not drawn or converted here; do it with NumPy around the model"
+_LEGACY = (
+    "optimizers of Keras 2 became those of keras.optimizers: use the same name there"
+)
+_ONE_BACKEND = "everything runs on ONNX Runtime, there is no other backend to choose"
+_GRAPHS = (
+    "graphs are recorded while layers are called, there are no other scopes; call "
+    "layers on keras.Input tensors"
+)
+_CHECKED = (
+    "shapes are inferred and checked by what a layer computes; say `min_ndim = 3` in "
+    "the class, or look at the shape in `build`"
+)
+_MEMORY = (
+    "a step keeps what its gradients need; there is no recomputation to ask for, use a "
+    "smaller batch"
+)
+_SAMPLED = (
+    "these numbers need a loop whose length depends on them; draw them with NumPy and "
+    "pass them as data"
+)
+
+_ABSENT: Final[dict[str, dict[str, str]]] = {
+    "": {
+        "Quantizer distillation distribution quantizers": _QUANTIZED,
+        "device": _ONE_DEVICE,
+        "InputSpec": _CHECKED,
+        "Function Operation StatelessScope SymbolicScope name_scope": _GRAPHS,
+        "RematScope remat": _MEMORY,
+        "visualization": _BOXES,
+        "wrappers": "wrap `fit` and `predict` in an estimator of your own",
+        "export": "use model.export('name.onnx')",
+        "legacy": "what was of Keras 2 is read from files alone",
+    },
+    "callbacks": {
+        "OrbaxCheckpoint": "use BackupAndRestore, or fit(..., resume='folder')",
+    },
+    "config": {
+        "set_backend": _ONE_BACKEND,
+        "enable_unsafe_deserialization": "no file is ever trusted with code here",
+        "enable_flash_attention disable_flash_attention": (
+            "there is one attention, which the runtime fuses where it can"
+        ),
+    },
+    "dtype_policies": {
+        "AWQDTypePolicy DTypePolicyMap GPTQDTypePolicy Int4DTypePolicy "
+        "QuantizedDTypePolicy QuantizedFloat8DTypePolicy": _QUANTIZED,
+    },
+    "layers": {
+        "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell RNN "
+        "SimpleRNN SimpleRNNCell StackedRNNCells TimeDistributed": _RECURRENT,
+        "AdditiveAttention Attention GroupQueryAttention "
+        "MultiHeadAttention": _ATTENTION,
+        "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix "
+        "Equalization MaxNumBoundingBoxes MixUp Pipeline RandAugment RandomBrightness "
+        "RandomColorDegeneration RandomColorJitter RandomContrast RandomCrop "
+        "RandomElasticTransform RandomErasing RandomFlip RandomGaussianBlur "
+        "RandomGrayscale RandomHue RandomInvert RandomPerspective RandomPosterization "
+        "RandomRotation RandomSaturation RandomSharpness RandomShear "
+        "RandomTranslation RandomZoom Solarization": _AUGMENT,
+        "HashedCrossing Hashing IntegerLookup StringLookup TextVectorization": _TEXT,
+        "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
+        "InputSpec": _CHECKED,
+        "Lambda": _CODE,
+        "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
+        "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D "
+        "CategoryEncoding Conv3DTranspose Convolution3DTranspose Discretization "
+        "EinsumDense Masking MelSpectrogram ReversibleEmbedding STFTSpectrogram "
+        "SpectralNormalization Wrapper": _NOT_YET,
+    },
+    "optimizers.legacy": {"Adagrad Adam Ftrl Optimizer RMSprop SGD": _LEGACY},
+    "preprocessing": {"text_dataset_from_directory": _TEXT},
+    "random": {"beta binomial gamma truncated_normal": _SAMPLED},
+    "saving": {
+        "KerasFileEditor": "load_model(path), change the model, and model.save(path)",
+    },
+    "tree": {
+        "MAP_TO_NONE": "let the function of map_structure return None",
+        "assert_same_paths": "assert_same_structure compares the keys, too",
+        "map_shape_structure map_structure_up_to": (
+            "write the recursion: map_structure enters every list and tuple"
+        ),
+    },
+    "utils": {
+        "Config": "a dictionary, or a dataclass of your own, does the same",
+        "FeatureSpace text_dataset_from_directory": _TEXT,
+        "audio_dataset_from_directory": (
+            "read sound with a package for it, and pass arrays or a PyDataset"
+        ),
+        "bounding_boxes": _BOXES,
+        "legacy": "what was of Keras 2 is read from files alone",
+        "model_to_dot": "plot_model(model, 'name.svg') draws without Graphviz",
+    },
+}
+ABSENT: Final = {
+    f"{module}.{name}".lstrip("."): reason
+    for module, groups in _ABSENT.items()
+    for names, reason in groups.items()
+    for name in names.split()
+}
+"""The reason for each name, ``layers.LSTM``."""
+
+
+def refuse(module: str, name: str) -> NoReturn:
+    """Say why a module does not have a name, and what to use.
+
+    `module` is the name of the module below ``seqir``, ``""`` for itself.
+
+    Raises: AbsentError for a name of Keras, AttributeError for any other.
+    """
+    full = f"{module}.{name}".lstrip(".")
+    if full in ABSENT:
+        raise AbsentError(f"seqir has no {full}: {ABSENT[full]}")
+    where = f"seqir.{module}".rstrip(".")
+    raise AttributeError(f"module {where!r} has no attribute {name!r}")

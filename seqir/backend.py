@@ -1,0 +1,68 @@
+"""``seqir.backend``, as Keras has it: settings, and questions about types."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqir import dtypes, naming
+from seqir.config import (
+    backend,
+    epsilon,
+    floatx,
+    image_data_format,
+    set_epsilon,
+    set_floatx,
+    set_image_data_format,
+)
+from seqir.ops.tensor import KerasTensor
+from seqir.utils import clear_session
+
+__all__ = [
+    "backend",
+    "clear_session",
+    "epsilon",
+    "floatx",
+    "get_uid",
+    "image_data_format",
+    "is_float_dtype",
+    "is_int_dtype",
+    "is_keras_tensor",
+    "result_type",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "standardize_dtype",
+]
+
+
+def standardize_dtype(dtype: Any) -> str:
+    """The name of an element type; None is the default one.
+
+    Raises: DTypeError for what is none.
+    """
+    return floatx() if dtype is None else dtypes.canonical(dtype)
+
+
+def is_float_dtype(dtype: Any) -> bool:
+    """Whether an element type is a floating-point one."""
+    return dtypes.is_float(standardize_dtype(dtype))
+
+
+def is_int_dtype(dtype: Any) -> bool:
+    """Whether an element type holds integers."""
+    return dtypes.is_integer(standardize_dtype(dtype))
+
+
+def is_keras_tensor(x: Any) -> bool:
+    """Whether this is a tensor of a model: an `Input`, or the output of a layer."""
+    return isinstance(x, KerasTensor)
+
+
+def result_type(*dtypes_: Any) -> str:
+    """The element type of an operation on these."""
+    return dtypes.promote(*map(standardize_dtype, dtypes_))
+
+
+def get_uid(prefix: str = "") -> int:
+    """The next number for a prefix, from 1 on."""
+    return naming.number(prefix)

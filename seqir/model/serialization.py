@@ -1,0 +1,119 @@
+"""Any object of Keras's kind as a dictionary, and back."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+from typing import Any, Final
+
+import numpy as np
+
+from seqir import (
+    activations,
+    constraints,
+    dtype_policies,
+    initializers,
+    losses,
+    metrics,
+    optimizers,
+    regularizers,
+)
+from seqir.dtype_policies import DTypePolicy
+from seqir.errors import CorruptFileError, UnsupportedError
+from seqir.formats import objects
+from seqir.layers import Layer
+from seqir.model.configuration import MODELS, decoder_for, entry
+
+_SERIALIZE: Final[dict[type[Any], Callable[[Any], Any]]] = {
+    constraints.Constraint: constraints.serialize,
+    initializers.Initializer: initializers.serialize,
+    losses.Loss: losses.serialize,
+    metrics.Metric: metrics.serialize,
+    optimizers.Optimizer: optimizers.serialize,
+    regularizers.Regularizer: regularizers.serialize,
+    DTypePolicy: dtype_policies.serialize,
+}
+_PACKAGES: Final[dict[str, Callable[[Any], Any]]] = {
+    "activations": activations.get,
+    "constraints": constraints.get,
+    "initializers": initializers.get,
+    "losses": losses.get,
+    "metrics": metrics.get,
+    "optimizers": optimizers.get,
+    "regularizers": regularizers.get,
+}
+
+
+def serialize_keras_object(obj: Any) -> Any:
+    """A layer, model, loss, metric, ... or plain value as what JSON can hold.
+
+    Raises: UnsupportedError for what no file can keep.
+    Source: ``keras.saving.serialize_keras_object``.
+    """
+    if obj is None or isinstance(obj, str | int | float | bool):
+        return obj
+    if isinstance(obj, Mapping):
+        return {str(key): serialize_keras_object(value) for key, value in obj.items()}
+    if isinstance(obj, list | tuple):
+        return [serialize_keras_object(value) for value in obj]
+    if isinstance(obj, np.generic):
+        return obj.item()
+    if isinstance(obj, np.ndarray):
+        config = {"value": obj.tolist(), "dtype": obj.dtype.name}
+        return {"class_name": "__numpy__", "config": config}
+    if isinstance(obj, Layer):
+        return objects.encode_layer(obj, entry)
+    for kind in type(obj).__mro__:
+        if kind in _SERIALIZE:
+            return _SERIALIZE[kind](obj)
+    if callable(obj):
+        return objects.function(obj)
+    raise UnsupportedError(
+        f"{obj!r} of type {type(obj).__name__} cannot be kept in a file: it has no "
+        "get_config that seqir knows"
+    )
+
+
+def deserialize_keras_object(
+    config: Any,
+    custom_objects: Mapping[str, Any] | None = None,
+    safe_mode: bool = True,
+) -> Any:
+    """What `serialize_keras_object` (or Keras's) has made a dictionary of.
+
+    Nothing in it is run, whatever `safe_mode` says; other classes than seqir's come
+    from `custom_objects`, and from what was registered.
+
+    Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.
+    Source: ``keras.saving.deserialize_keras_object``.
+    """
+    del safe_mode
+    decoder = decoder_for("the configuration", custom_objects)
+    found = None
+    with decoder.reasons.gather("the object"):
+        found = _made(config, decoder)
+    decoder.reasons.check()
+    return found
+
+
+def _made(found: Any, decoder: objects.Decoder) -> Any:
+    if isinstance(found, list | tuple):
+        return [_made(value, decoder) for value in found]
+    if not isinstance(found, Mapping):
+        return found
+    kind = found.get("class_name")
+    if not isinstance(kind, str):
+        return {key: _made(value, decoder) for key, value in found.items()}
+    package = str(found.get("module", "")).removeprefix("keras.")
+    if kind in objects.LAYERS or kind in MODELS or package == "layers":
+        return decoder.layer(found)
+    made = decoder.values(found)
+    if not isinstance(made, Mapping):
+        return activations.get(made) if kind == "function" else made
+    if kind == "DTypePolicy":
+        return dtype_policies.deserialize(made)
+    if package not in _PACKAGES:
+        raise CorruptFileError(
+            f"{kind!r} of {found.get('module')!r} is none of seqir's classes: pass it "
+            f"as custom_objects={{{kind!r}: ...}}, or register it"
+        )
+    return _PACKAGES[package](made)
