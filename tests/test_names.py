@@ -201,7 +201,7 @@ def test_what_is_registered_is_found(tmp_path: Path) -> None:
 def test_a_scope_of_custom_objects(tmp_path: Path) -> None:
     model = keras.Sequential([keras.Input((3,)), Tripled()])
     model.save(tmp_path / "m.keras")
-    with pytest.raises(UnsupportedError, match="it as custom_objects=.'Tripled'"):
+    with pytest.raises(UnsupportedError, match=r"it as custom_objects=.'Tripled'"):
         load_model(tmp_path / "m.keras")
     with keras.saving.custom_object_scope({"Tripled": Tripled}):
         assert np.array_equal(load_model(tmp_path / "m.keras")(X), 3 * X)
