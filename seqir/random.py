@@ -17,9 +17,9 @@ import numpy as np
 
 from seqir import absent, config, dtypes, ops
 from seqir.errors import ArgumentError, ShapeError
-from seqir.initializers import draw_seed
 from seqir.initializers.base import check_number, check_seed, float_name
-from seqir.ir import Array, current_builder
+from seqir.initializers.seeds import SeedGenerator, int64
+from seqir.ir import current_builder
 from seqir.ops import random as numbers
 from seqir.ops.call import operation
 from seqir.ops.random import Key
@@ -28,44 +28,17 @@ from seqir.ops.tensor import Tensor, Traced
 from seqir.shapes import format_shape
 
 
-class SeedGenerator:
-    """Seed and step of random numbers outside of runs; in a run its step counts.
-
-    Without a seed it draws one when it is first needed, and in a run takes the run's.
-
-    Raises: ArgumentError unless `seed` is None or an integer from 0 to 2**64 - 1.
-    Source: ``keras.random.SeedGenerator``.
-    """
-
-    def __init__(self, seed: int | None = None, name: str | None = None) -> None:
-        self.seed = None if seed is None else check_seed(seed)
-        self.name = name
-        self._drawn: int | None = self.seed
-        self._steps = 0
-
-    def next(self) -> tuple[Array, Array]:
-        """The seed and a new step, as int64 scalars."""
-        if self._drawn is None:
-            self._drawn = draw_seed()
-        self._steps += 1
-        return _int64(self._drawn), _int64(self._steps - 1)
-
-    def get_config(self) -> dict[str, Any]:
-        """`seed` as it was given."""
-        return {"seed": self.seed}
-
-
 def key(seed: SeedGenerator | int | None) -> Key:
     """What the next random tensor with this `seed` argument is a function of."""
     if seed is not None and not isinstance(seed, SeedGenerator):
-        return Key(_int64(check_seed(seed)), _int64(0), 0)
+        return Key(int64(check_seed(seed)), int64(0), 0)
     b = current_builder()
     if b is None:
         return Key(*(seed or SeedGenerator()).next(), 0)
     run_seed, step = (Traced(b, value) for value in b.key())
     if seed is None or seed.seed is None:
         return Key(run_seed, step, b.draw(None))
-    return Key(_int64(seed.seed), step, b.draw(seed))
+    return Key(int64(seed.seed), step, b.draw(seed))
 
 
 @operation
@@ -234,11 +207,6 @@ def check_share(name: str, value: Any) -> float:
 
 def _floating(function: str, dtype: Any) -> str:
     return float_name(f"random.{function}", dtype or config.floatx())
-
-
-def _int64(number: int) -> Array:
-    """The integer modulo 2**64."""
-    return np.array(number, np.uint64).astype(np.int64)
 
 
 def _like(shape: Any) -> Any:

@@ -34,6 +34,7 @@ from seqir.errors import (  # noqa: E402
     GraphError,
     SeqirError,
     ShapeError,
+    UnsupportedError,
 )
 from seqir.ir import Builder, Graph, evaluate, verify  # noqa: E402
 from seqir.ops import changes  # noqa: E402
@@ -308,8 +309,8 @@ def test_symbolic_tensors_refuse_what_needs_numbers(t: Any) -> None:
         iter(t)
     with pytest.raises(DTypeError, match=r"has no numbers yet, NumPy cannot take it"):
         np.asarray(t)
-    with pytest.raises(TypeError):
-        np.add(t, 1)
+    with pytest.raises(UnsupportedError, match=r"np\.spacing cannot compute with"):
+        np.spacing(t)
     assert t.shape == (2, 3)
     assert t.dtype == "float32"
     assert t.ndim == 2
@@ -372,7 +373,7 @@ def test_variables_count_up_and_down_in_a_graph() -> None:
 
 def test_variables_count_up_and_down_at_once() -> None:
     total = Variable(np.array([1, 2], np.float32), name="total")
-    assert total.assign_add([0.5, 1]) is total
+    np.testing.assert_array_equal(total.assign_add([0.5, 1]), [1.5, 3])
     total.assign_sub(total)
     np.testing.assert_array_equal(total.array, [0, 0])
     total.assign_sub(1)

@@ -17,9 +17,9 @@ ROOT = Path(seqir.__file__).parent
 FLOORS = (
     "text errors absent registered dtypes shapes tensortype naming nest plain config "
     "dtype_policies files tensorfile stored downloads version console weak",
-    "ir",
+    "ir initializers",
     "ops",
-    "passes initializers activations regularizers constraints autodiff losses data",
+    "passes activations regularizers constraints autodiff losses data",
     "lower optimizers metrics callbacks random images",
     "runtime",
     "layers",

@@ -18,6 +18,29 @@ from seqir.initializers.base import (
 )
 
 
+class Given:
+    """An array as it is; without a configuration, which `Constant` has.
+
+    Raises: ShapeError when it is called with another shape than the array's.
+    """
+
+    def __init__(self, array: Any) -> None:
+        self.array = np.asarray(array)
+
+    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+        """The array in this type."""
+        sizes = check_shape(shape)
+        if sizes != self.array.shape:
+            raise ShapeError(
+                f"an array of shape {self.array.shape} cannot initialize a weight of "
+                f"shape {sizes}; Constant(array) broadcasts"
+            )
+        return self.array.astype(dtypes.to_numpy(dtype_name(dtype)))
+
+    def __repr__(self) -> str:
+        return f"the array of shape {self.array.shape}"
+
+
 class Constant(Initializer):
     """Every element is `value`; an array value is broadcast to the shape.
 

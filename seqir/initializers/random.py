@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 import numpy as np
@@ -21,40 +21,58 @@ from seqir.initializers.base import (
     float_name,
 )
 from seqir.initializers.sampling import draw_seed, normal, truncated, uniform
+from seqir.initializers.seeds import SeedGenerator
+from seqir.stored import unstore
 
 
 class RandomInitializer(Initializer):
     """Base of the random ones: a subclass samples in `_sample`.
 
-    Raises: ArgumentError if `seed` is neither None nor an integer from 0 to 2**64 - 1;
-        DTypeError if called with an element type without fractions.
+    A `SeedGenerator` as seed gives other values at every call.
+
+    Raises: ArgumentError if `seed` is neither None, a `SeedGenerator` nor an integer
+        from 0 to 2**64 - 1; DTypeError if called with an element type without
+        fractions.
     """
 
-    def __init__(self, seed: int | None = None) -> None:
-        self._given_seed = None if seed is None else check_seed(seed)
-        self.seed = draw_seed() if self._given_seed is None else self._given_seed
+    def __init__(self, seed: SeedGenerator | int | None = None) -> None:
+        if isinstance(seed, Mapping):
+            seed = SeedGenerator.from_config(unstore(seed, "random")[1])
+        if seed is not None and not isinstance(seed, SeedGenerator):
+            seed = check_seed(seed)
+        self._given_seed = seed
+        self.seed = draw_seed() if seed is None else seed
 
     def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
         """Random values: always the same for the same shape and type."""
         sizes = check_shape(shape)
         name = float_name(type(self).__name__, dtype)
         work = np.dtype("float64" if name == "float64" else "float32")
-        values = self._sample(Generator(Philox(key=self.seed)), sizes, work)
+        values = self._sample(Generator(Philox(key=self._key())), sizes, work)
         return values.astype(dtypes.to_numpy(name), copy=False)
+
+    def _key(self) -> Any:
+        if isinstance(self.seed, SeedGenerator):
+            return np.stack(self.seed.next()).view(np.uint64)
+        return self.seed
 
     def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
         raise NotImplementedError(f"{type(self).__name__} has no _sample")
 
     def get_config(self) -> dict[str, Any]:
         """`seed` as it was given."""
-        return {"seed": self._given_seed}
+        seed = self._given_seed
+        return {"seed": seed.stored() if isinstance(seed, SeedGenerator) else seed}
 
 
 class RandomUniform(RandomInitializer):
     """Uniform in ``[minval, maxval]``; ArgumentError if minval > maxval."""
 
     def __init__(
-        self, minval: float = -0.05, maxval: float = 0.05, seed: int | None = None
+        self,
+        minval: float = -0.05,
+        maxval: float = 0.05,
+        seed: SeedGenerator | int | None = None,
     ) -> None:
         self.minval = check_number("minval", minval)
         self.maxval = check_number("maxval", maxval)
@@ -74,7 +92,10 @@ class RandomNormal(RandomInitializer):
     """Normal with this mean and standard deviation; ArgumentError if stddev < 0."""
 
     def __init__(
-        self, mean: float = 0.0, stddev: float = 0.05, seed: int | None = None
+        self,
+        mean: float = 0.0,
+        stddev: float = 0.05,
+        seed: SeedGenerator | int | None = None,
     ) -> None:
         self.mean = check_number("mean", mean)
         self.stddev = check_number("stddev", stddev)
@@ -110,7 +131,9 @@ class Orthogonal(RandomInitializer):
     Source: Saxe et al. 2014, arXiv:1312.6120; Mezzadri 2007, arXiv:math-ph/0609050.
     """
 
-    def __init__(self, gain: float = 1.0, seed: int | None = None) -> None:
+    def __init__(
+        self, gain: float = 1.0, seed: SeedGenerator | int | None = None
+    ) -> None:
         self.gain = check_number("gain", gain)
         super().__init__(seed)
 

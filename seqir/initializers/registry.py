@@ -7,11 +7,9 @@ import re
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import numpy as np
-
 from seqir.errors import ArgumentError, did_you_mean
 from seqir.initializers.base import Initializer
-from seqir.initializers.constant import Constant, Identity, Ones, Zeros
+from seqir.initializers.constant import Constant, Given, Identity, Ones, Zeros
 from seqir.initializers.random import (
     Orthogonal,
     RandomNormal,
@@ -53,7 +51,7 @@ NAMES: Final[dict[str, type[Initializer]]] = {
 
 
 def get(identifier: Any) -> Callable[..., Any] | None:
-    """The initializer for a name, class, instance, function, dictionary or None.
+    """The initializer for a name, class, instance, function, dictionary, array or None.
 
     A name or class makes a new instance on every call; a function
     ``f(shape, dtype)`` and None come back as they are.
@@ -66,10 +64,12 @@ def get(identifier: Any) -> Callable[..., Any] | None:
         return _find(identifier)()
     if isinstance(identifier, Mapping):
         return _deserialize(identifier)
+    if hasattr(identifier, "__array__"):
+        return Given(identifier)
     made = identifier() if inspect.isclass(identifier) else identifier
     if callable(made):
         return made
-    hint = "; pass Constant(array)" if isinstance(made, np.ndarray | list) else ""
+    hint = "; pass Constant(array)" if isinstance(made, list) else ""
     raise ArgumentError(f"{identifier!r} is no initializer{hint}")
 
 
@@ -81,7 +81,10 @@ def serialize(initializer: Any) -> dict[str, Any] | None:
     if initializer is None:
         return None
     if not isinstance(initializer, Initializer):
-        raise ArgumentError(f"{initializer!r} has no config, so it cannot be stored")
+        hint = "; use Constant(array)" if isinstance(initializer, Given) else ""
+        raise ArgumentError(
+            f"{initializer!r} has no config, so it cannot be stored{hint}"
+        )
     cls = type(initializer)
     own = _CLASSES.get(cls.__name__) is cls
     return store(initializer, initializer.get_config(), "initializers", own=own)

@@ -20,6 +20,7 @@ from seqir.initializers.base import (
 )
 from seqir.initializers.random import RandomInitializer
 from seqir.initializers.sampling import normal, truncated, uniform
+from seqir.initializers.seeds import SeedGenerator
 
 TRUNCATED_STD: Final = math.sqrt(
     1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2))
@@ -72,7 +73,7 @@ class VarianceScaling(RandomInitializer):
         scale: float = 1.0,
         mode: str = "fan_in",
         distribution: str = "truncated_normal",
-        seed: int | None = None,
+        seed: SeedGenerator | int | None = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:
@@ -123,7 +124,7 @@ class _Preset(VarianceScaling):
 
     def __init__(
         self,
-        seed: int | None = None,
+        seed: SeedGenerator | int | None = None,
         input_axes: Sequence[int] | None = None,
         output_axes: Sequence[int] | None = None,
     ) -> None:

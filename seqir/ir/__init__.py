@@ -1,6 +1,6 @@
 """The typed graph: values, nodes, and the one way to build and to change them."""
 
-from seqir.ir.builder import SEED, STEP, Builder, current_builder
+from seqir.ir.builder import SEED, STEP, Builder, current_builder, outside
 from seqir.ir.evaluate import evaluate
 from seqir.ir.graph import Graph, Node, Update, Value, constant_of
 from seqir.ir.op import Array, Emit, Op, Perm, Permuted
@@ -26,6 +26,7 @@ __all__ = [
     "constant_of",
     "current_builder",
     "evaluate",
+    "outside",
     "replay",
     "unsure_sizes",
     "verify",

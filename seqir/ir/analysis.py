@@ -29,16 +29,23 @@ def dominating(
     """Vertices that every path from a source to a sink passes, in path order."""
     import networkx as nx
 
-    start, end = object(), object()
+    # Vertices are numbered, because networkx compares them and tensors compare numbers.
+    numbers: dict[Hashable, int] = {}
+
+    def number(vertex: Hashable) -> int:
+        return numbers.setdefault(vertex, len(numbers))
+
+    start, end = -1, -2
     g = nx.DiGraph()
-    g.add_edges_from(edges)
-    g.add_edges_from((start, s) for s in sources)
-    g.add_edges_from((s, end) for s in sinks)
+    g.add_edges_from((number(a), number(b)) for a, b in edges)
+    g.add_edges_from((start, number(s)) for s in sources)
+    g.add_edges_from((number(s), end) for s in sinks)
     above = nx.immediate_dominators(g, start)
+    vertices = list(numbers)
     chain: list[Any] = []
     vertex = above.get(end, start)
-    while vertex is not start and vertex is not None:
-        chain.append(vertex)
+    while vertex != start and vertex is not None:
+        chain.append(vertices[vertex])
         vertex = above[vertex]
     return chain[::-1]
 

@@ -201,6 +201,16 @@ class Builder:
         )
 
 
+@contextmanager
+def outside() -> Generator[None]:
+    """What runs inside belongs to no trace: functions of arrays compute at once."""
+    token = _current.set(None)
+    try:
+        yield
+    finally:
+        _current.reset(token)
+
+
 def current_builder() -> Builder | None:
     """The builder of the trace that is under way, if any."""
     return _current.get()

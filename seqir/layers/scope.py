@@ -13,6 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import TYPE_CHECKING, Any
 
+from seqir.ir import outside
 from seqir.plain import python
 
 if TYPE_CHECKING:
@@ -109,7 +110,7 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
         before = list(self._own_variables), list(self._layers)
         self.__dict__["_building"] = True
         try:
-            with name_scope(self):
+            with name_scope(self), outside():
                 build(self, *python(args), **python(kwargs))
         except BaseException:
             self._own_variables[:], self._layers[:] = before

@@ -121,12 +121,13 @@ def dtypes_known(array: Array) -> bool:
     return array.dtype.name in dtypes.ALL
 
 
-def update(variable: Variable, value: Traced) -> Variable:
+def update(variable: Variable, value: Traced) -> Traced:
     """Give a variable a new value after the traced graph has run."""
     b = value.builder
     stored = bind(b, variable).type
-    b.update(b.bindings[variable], coerce(value, stored.dtype).value)
-    return variable
+    new: Traced = coerce(value, stored.dtype)
+    b.update(b.bindings[variable], new.value)
+    return new
 
 
 def bind(b: Builder, variable: Variable) -> Value:

@@ -128,6 +128,10 @@ class Size(Tensor):
             return False
         self._refuse(f"whether it equals {other!r}", "compare with ops.equal")
 
+    def __ne__(self, other: object) -> bool:
+        equal = self.__eq__(other)
+        return equal if equal is NotImplemented else not equal
+
     def __hash__(self) -> int:
         return hash(self.dim)
 

@@ -20,8 +20,9 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqir import config, dtypes, shapes
-from seqir.errors import ArgumentError, DTypeError, ShapeError
+from seqir import config, dtypes, initializers, naming, shapes
+from seqir.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
+from seqir.initializers.base import check_choice, check_shape
 from seqir.ir import Array, Builder, Value, current_builder
 from seqir.ops import changes
 from seqir.ops.changes import Slot
@@ -54,8 +55,11 @@ if TYPE_CHECKING:
         def __matmul__(self, other: Any) -> Any: ...
         def __rmatmul__(self, other: Any) -> Any: ...
         def __and__(self, other: Any) -> Any: ...
+        def __rand__(self, other: Any) -> Any: ...
         def __or__(self, other: Any) -> Any: ...
+        def __ror__(self, other: Any) -> Any: ...
         def __xor__(self, other: Any) -> Any: ...
+        def __rxor__(self, other: Any) -> Any: ...
         def __lt__(self, other: Any) -> Any: ...
         def __le__(self, other: Any) -> Any: ...
         def __gt__(self, other: Any) -> Any: ...
@@ -73,8 +77,6 @@ class Tensor(_Operators):
     """A typed value with Python's operators; base of everything symbolic."""
 
     __slots__ = ()
-    __array_priority__ = 100  # array + tensor is the tensor's __radd__
-    __array_ufunc__ = None
 
     @property
     def type(self) -> TensorType:
@@ -96,6 +98,39 @@ class Tensor(_Operators):
         """Number of axes."""
         return self.type.rank
 
+    def __eq__(self, other: object) -> Any:
+        from seqir import ops
+
+        return ops.equal(self, other) if self._compares(other) else NotImplemented
+
+    def __ne__(self, other: object) -> Any:
+        from seqir import ops
+
+        # Nothing asks lists and dicts what is unequal: here Keras compares numbers.
+        symbolic = isinstance(self, KerasTensor) and isinstance(other, KerasTensor)
+        compares = symbolic or self._compares(other)
+        return ops.not_equal(self, other) if compares else NotImplemented
+
+    __hash__ = object.__hash__
+
+    def _compares(self, other: Any) -> bool:
+        """Whether ``self == other`` is a question about numbers, not about objects.
+
+        Variables and tensors of a model are members of lists and keys of dicts, so
+        they equal no other one of their kind.
+        """
+        if isinstance(other, Tensor):
+            return type(self) is not type(other) or isinstance(self, Traced)
+        return isinstance(other, int | float | list | tuple | np.ndarray | np.generic)
+
+    def __pos__(self) -> Any:
+        return self
+
+    def __round__(self, ndigits: int | None = None) -> Any:
+        from seqir import ops
+
+        return ops.round(self, ndigits or 0)
+
     def __len__(self) -> int:
         raise TypeError(f"{self!r} has no length; use its shape")
 
@@ -112,6 +147,13 @@ class Tensor(_Operators):
         raise DTypeError(
             f"{self!r} has no numbers yet, NumPy cannot take it; use seqir.ops instead"
         )
+
+    def __array_ufunc__(
+        self, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any
+    ) -> Any:
+        from seqir.ops.ufuncs import computed
+
+        return computed(ufunc, method, *inputs, **kwargs)
 
 
 def _install_operators() -> None:
@@ -211,6 +253,14 @@ class Variable(Tensor):
 
     Reading it inside a layer's `call` makes it a parameter of the graph. `version`
     grows with every change, so that what was made from the old array can tell.
+
+    `initializer` is an array, or the name of an initializer or a function
+    ``f(shape, dtype=)``, which are called with `shape`.
+
+    Raises: ArgumentError for a name with a slash, an unknown word, or an initializer
+        without a shape; ShapeError for an array of another shape than `shape`;
+        DTypeError for Python objects.
+    Source: ``keras.Variable``.
     """
 
     __slots__ = (
@@ -219,27 +269,33 @@ class Variable(Tensor):
         "_slot",
         "_trainable",
         "_version",
+        "aggregation",
         "autocast",
         "constraint",
         "name",
         "regularizer",
+        "synchronization",
         "trainable_by_design",
     )
 
     def __init__(
         self,
-        array: Any,
-        *,
-        name: str = "variable",
+        initializer: Any,
+        shape: Any = None,
+        dtype: Any = None,
         trainable: bool = True,
-        dtype: str | None = None,
+        autocast: bool = True,
+        aggregation: str | None = "none",
+        synchronization: str | None = "auto",
+        name: str | None = None,
     ) -> None:
-        written = not hasattr(array, "dtype")  # numbers of Python have no type
-        array = np.asarray(array)
-        if array.dtype == object:
-            raise DTypeError(f"variable {name!r} cannot hold Python objects")
-        if written and dtype is None and array.dtype.kind in "if":
-            dtype = "int32" if array.dtype.kind == "i" else config.floatx()
+        self.name = check_name(naming.auto_name("variable") if name is None else name)
+        self.aggregation = _word("aggregation", aggregation, _AGGREGATIONS)
+        """How several machines would join theirs; there is one."""
+        self.synchronization = _word(
+            "synchronization", synchronization, _SYNCHRONIZATIONS
+        )
+        array = _initial(self.name, initializer, shape, dtype)
         wanted = dtypes.to_numpy(dtypes.canonical(dtype or array.dtype))
         own = np.array(array, wanted)
         own.flags.writeable = False
@@ -247,14 +303,13 @@ class Variable(Tensor):
         """The numbers, unless a slot holds them."""
         self._slot: Slot | None = None
         self._version = 0
-        self.name = name
         self._path = ""
         self._trainable = trainable
         self.trainable_by_design = trainable
         """Whether it is meant to be trained; moving statistics are not."""
         self.regularizer: Any = None
         self.constraint: Any = None
-        self.autocast = True
+        self.autocast = autocast
         """Layers of mixed precision read it in the type that they compute in."""
 
     @property
@@ -308,6 +363,32 @@ class Variable(Tensor):
             return self._array
 
     @property
+    def value(self) -> Any:
+        """The present value: an array, in a trace a value of its graph."""
+        b = current_builder()
+        if b is None:
+            return self.array
+        from seqir.ops.apply import value_of
+
+        return Traced(b, value_of(b, self))
+
+    @property
+    def overwrite_with_gradient(self) -> bool:
+        """Whether a step puts the gradient in its place, as float8 would need: never.
+
+        Raises: UnsupportedError when it is set to anything but False.
+        """
+        return False
+
+    @overwrite_with_gradient.setter
+    def overwrite_with_gradient(self, value: bool) -> None:
+        if value is not False:
+            raise UnsupportedError(
+                f"overwrite_with_gradient of variable {self.path!r} must be False, got "
+                f"{value!r}: it is for float8, which seqir does not have; use assign"
+            )
+
+    @property
     def version(self) -> int:
         """How often the numbers have changed."""
         return self._version + (self._slot.generation if self._slot else 0)
@@ -346,6 +427,8 @@ class Variable(Tensor):
     def assign(self, value: Any) -> Any:
         """Replace the numbers; inside a trace, after the step has run.
 
+        The value comes back, in the type of the variable.
+
         Raises: ShapeError if the shape differs, DTypeError for arrays of objects.
         """
         if isinstance(value, Traced):
@@ -366,6 +449,7 @@ class Variable(Tensor):
             if self._slot is not None:
                 changes.settle((self._slot,))
                 self._slot.write(array)
+                fresh = array.astype(dtypes.to_numpy(stored.dtype))
             else:
                 # What owns its numbers and is read-only is shared: nobody changes it.
                 kept = array.base is None and not array.flags.writeable
@@ -375,10 +459,10 @@ class Variable(Tensor):
                 same = _same_bits(self.array, fresh)
                 self._array = fresh
                 if same:
-                    return self  # what was made from them stays right
+                    return fresh  # what was made from them stays right
             self._version += 1
             changes.tick()
-        return self
+        return fresh
 
     def assign_add(self, value: Any) -> Any:
         """``variable = variable + value``; raises what `assign` raises."""
@@ -389,14 +473,47 @@ class Variable(Tensor):
         return self.assign(self - value)
 
     def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+        self._refuse_in_a_trace()
         array = self.array if dtype is None else self.array.astype(dtype)
         return array.copy() if copy else array
 
+    def __iter__(self) -> Any:
+        if current_builder() is not None or not self.shape:
+            return super().__iter__()
+        return iter(self.array)
+
     def __float__(self) -> float:
-        return float(self.array)
+        return float(self._number())
 
     def __int__(self) -> int:
-        return int(self.array)
+        return int(self._number())
+
+    def __bool__(self) -> bool:
+        raise DTypeError(
+            f"variable {self.path!r} has no truth; compare it with a number, or use "
+            "ops.where to choose between values"
+        )
+
+    def __pos__(self) -> Any:
+        return self.value
+
+    def _number(self) -> Array:
+        self._refuse_in_a_trace()
+        if self.shape:
+            raise DTypeError(
+                f"variable {self.path!r} of shape {self.shape} is not a single number; "
+                "index it first"
+            )
+        return self.array
+
+    def _refuse_in_a_trace(self) -> None:
+        """Numbers that Python gets would stay what they are now in every later run."""
+        if current_builder() is not None:
+            raise DTypeError(
+                f"the numbers of variable {self.path!r} are known when the model runs, "
+                "not while it is traced; compute with the variable itself and "
+                "seqir.ops, or take variable.numpy() for the numbers it has now"
+            )
 
     def __getstate__(self) -> Any:
         """What a copy takes along: the numbers, not the device that holds them."""
@@ -409,6 +526,42 @@ class Variable(Tensor):
         shape = shapes.format_shape(self.shape)
         path = one_line(self.path)
         return f"<Variable path={path}, shape={shape}, dtype={self.dtype}>"
+
+
+_AGGREGATIONS = ("none", "mean", "sum", "only_first_replica")
+_SYNCHRONIZATIONS = ("none", "on_read", "on_write", "auto")
+
+
+def _word(argument: str, word: str | None, known: tuple[str, ...]) -> str:
+    return check_choice(argument, "none" if word is None else word, known)
+
+
+def _initial(name: str, initializer: Any, shape: Any, dtype: Any) -> Array:
+    """The numbers that a variable starts with."""
+    make = initializers.get(initializer) if isinstance(initializer, str) else None
+    make = make or (initializer if callable(initializer) else None)
+    if make is None:
+        written = not hasattr(initializer, "dtype")  # numbers of Python have no type
+        array = np.asarray(initializer)
+        if array.dtype == object:
+            raise DTypeError(f"variable {name!r} cannot hold Python objects")
+        if written and dtype is None and array.dtype.kind in "if":
+            array = array.astype(
+                "int32" if array.dtype.kind == "i" else config.floatx()
+            )
+        if shape is not None and check_shape(shape) != array.shape:
+            raise ShapeError(
+                f"variable {name!r} would have shape {check_shape(shape)}, its initial "
+                f"value has shape {array.shape}; leave shape out"
+            )
+        return array
+    if shape is None:
+        raise ArgumentError(
+            f"variable {name!r} needs a shape to be initialized by {initializer!r}; "
+            "pass shape="
+        )
+    kind = dtypes.canonical(dtype or config.floatx())
+    return np.asarray(make(check_shape(shape), dtype=kind))
 
 
 def _same_bits(a: Array, b: Array) -> bool:
