@@ -52,6 +52,7 @@ from seqir.ops.arith import (
     Xor,
 )
 from seqir.ops.barrier import StopGradient
+from seqir.ops.bits import Bitwise
 from seqir.ops.constant import Constant, FrozenArray
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
@@ -256,6 +257,12 @@ def binary() -> Iterator[Sample]:
                               i(8, low=1, dtype=dtype)))  # fmt: skip
             yield Sample(op, (i(3, 8, low=-9, high=9, dtype=dtype),
                               i(8, low=-4, high=-1, dtype=dtype)))  # fmt: skip
+        least, most = np.iinfo(dtype).min, np.iinfo(dtype).max
+        ends = x(4, dtype=dtype, values=(least, -1, 0, most))
+        for op in (Bitwise("and"), Bitwise("or"), Bitwise("xor")):
+            yield Sample(op, (i(BATCH, 8, low=-99, high=99, dtype=dtype),
+                              i(8, low=-99, high=99, dtype=dtype)))  # fmt: skip
+            yield Sample(op, (x(4, 1, dtype=dtype, values=ends.values), ends))
         yield Sample(Pow(), (i(2, 3, dtype=dtype), i(3, low=0, high=3, dtype=dtype)))
     for shape in ((BATCH, 3), (3,), ()):
         yield Sample(Pow(), (x(BATCH, 3, low=0.1), x(*shape)))
@@ -265,6 +272,11 @@ def binary() -> Iterator[Sample]:
         yield Sample(op, (i(BATCH, 6), i(BATCH, 6)))
         yield Sample(op, (i(3, 1, dtype="int64"), i(4, dtype="int64")))
     yield Sample(Equal(), (flag(BATCH, 3), flag(3)))
+    for dtype in ("uint8", "int8", "int16", "uint16", "uint32", "uint64"):
+        most = int(np.iinfo(dtype).max)
+        ends = x(4, dtype=dtype, values=(most, most // 2, 5, 0))
+        for op in (Bitwise("and"), Bitwise("or"), Bitwise("xor")):
+            yield Sample(op, (x(4, 1, dtype=dtype, values=ends.values), ends))
     for op in (And(), Or(), Xor()):
         yield Sample(op, (flag(BATCH, 4), flag(BATCH, 4)))
         yield Sample(op, (flag(3, 1), flag(4)))
@@ -693,6 +705,7 @@ def bad() -> Iterator[BadSample]:
     yield BadSample(And(), (f(2), f(2)), "and takes bool, got float32", **kind)
     yield BadSample(Div(), (whole, whole), "div takes floating-point", **kind)
     yield BadSample(Mod(), (f(2), f(2)), "mod takes integers, got float32", **kind)
+    yield BadSample(Bitwise("or"), (f(2), f(2)), "takes integers, got float32", **kind)
     yield BadSample(Function("exp"), (whole,), "takes floating-point numbers", **kind)
     narrow = f(2, dtype="uint8")
     yield BadSample(Function("neg"), (narrow,), "takes signed numbers", **kind)

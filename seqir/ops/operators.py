@@ -36,6 +36,7 @@ from seqir.ops.arith import (
     Xor,
 )
 from seqir.ops.barrier import StopGradient
+from seqir.ops.bits import Bitwise
 from seqir.ops.constant import Constant
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
@@ -115,6 +116,7 @@ ALL: tuple[type[Op], ...] = (
     Xor,
     Not,
     Where,
+    Bitwise,
     StopGradient,
     Constant,
     Conv,

@@ -1,0 +1,156 @@
+"""Quantiles, and what ignores the numbers that are not numbers."""
+
+from __future__ import annotations
+
+import math
+from typing import Any, Final
+
+from seqir.errors import ArgumentError
+from seqir.ops.apply import coerce, common_dtype, floating, is_floating, rank_of
+from seqir.ops.arith import (
+    add,
+    divide,
+    equal,
+    logical_not,
+    maximum,
+    multiply,
+    subtract,
+    where,
+)
+from seqir.ops.call import operation
+from seqir.ops.convert import cast
+from seqir.ops.gather import take_along_axis
+from seqir.ops.movement import (
+    broadcast_to,
+    moveaxis,
+    reshape,
+    shape,
+    transpose,
+)
+from seqir.ops.reduce import all as all_
+from seqir.ops.reduce import any as any_
+from seqir.ops.reduce import argmax, argmin, axes_of
+from seqir.ops.reduce import sum as sum_
+from seqir.ops.sort import sort
+from seqir.ops.unary import ceil, floor, isnan, round
+
+_METHODS: Final = ("linear", "lower", "higher", "midpoint", "nearest")
+
+
+@operation
+def quantile(
+    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """The number that a part q of them lies below. Source: ``keras.ops.quantile``.
+
+    Shapes: x[*size], q[*n] -> [*n, *size without the axes].
+    Raises: ArgumentError for a method that Keras does not have.
+    """
+    return _quantile(x, q, axis, method, keepdims, ignore=False)
+
+
+@operation
+def percentile(
+    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """`quantile` with parts in percent. Source: ``keras.ops.percentile``."""
+    return quantile(x, _parts(x, q), axis, method, keepdims)
+
+
+@operation
+def nanquantile(
+    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """`quantile` of the numbers that are numbers. Source: ``keras.ops``."""
+    return _quantile(x, q, axis, method, keepdims, ignore=True)
+
+
+@operation
+def nanpercentile(
+    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
+) -> Any:
+    """`percentile` of the numbers that are numbers. Source: ``keras.ops``."""
+    return nanquantile(x, _parts(x, q), axis, method, keepdims)
+
+
+@operation
+def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+    """The middle of the numbers that are numbers. Source: ``keras.ops.nanmedian``."""
+    return nanquantile(x, 0.5, axis, "linear", keepdims)
+
+
+def _parts(x: Any, q: Any) -> Any:
+    return divide(coerce(q, _place_dtype(x)), 100.0)
+
+
+def _place_dtype(x: Any) -> str:
+    """A type in which the places in x are exact enough."""
+    return "float64" if common_dtype(x) == "float64" else "float32"
+
+
+def _quantile(
+    x: Any, q: Any, axis: Any, method: str, keepdims: bool, *, ignore: bool
+) -> Any:
+    if method not in _METHODS:
+        raise ArgumentError(f"method must be one of {_METHODS}, got {method!r}")
+    exact = _place_dtype(x)
+    x, axes, rank, q_rank = floating(x), axes_of(x, axis), rank_of(x), rank_of(q)
+    own = shape(x)
+    kept = [i for i in range(rank) if i not in axes]
+    count = math.prod(own[i] for i in axes)
+    rows = reshape(transpose(x, (*kept, *axes)), (*(own[i] for i in kept), count))
+    unknown = isnan(rows)
+    ordered = sort(where(unknown, math.inf, rows), -1)
+    parts = reshape(coerce(q, exact), (-1,))
+    known = sum_(cast(logical_not(unknown), exact), -1, keepdims=True)
+    last = subtract(known if ignore else coerce(count, exact), 1.0)
+    y = _at(ordered, multiply(maximum(last, 0.0), parts), method)
+    lost = equal(known, 0.0) if ignore else any_(unknown, -1, keepdims=True)
+    y = moveaxis(where(lost, math.nan, y), -1, 0)
+    front = shape(q) if q_rank else ()
+    sizes = (
+        (1 if i in axes else own[i] for i in range(rank))
+        if keepdims
+        else (own[i] for i in kept)
+    )
+    return reshape(y, (*front, *sizes))
+
+
+def _at(ordered: Any, places: Any, method: str) -> Any:
+    """The numbers at places between the indices of the last axis."""
+    if method == "nearest":
+        return _pick(ordered, round(places))
+    if method == "lower":
+        return _pick(ordered, floor(places))
+    high = _pick(ordered, ceil(places))
+    if method == "higher":
+        return high
+    low = _pick(ordered, floor(places))
+    way = coerce(subtract(places, floor(places)), common_dtype(ordered))
+    between = multiply(subtract(high, low), 0.5 if method == "midpoint" else way)
+    return where(equal(high, low), low, add(low, between))
+
+
+def _pick(ordered: Any, places: Any) -> Any:
+    sizes = (*shape(ordered)[:-1], shape(places)[-1])
+    return take_along_axis(ordered, broadcast_to(cast(places, "int64"), sizes), -1)
+
+
+@operation
+def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Index of the largest number, -1 if none is one. Source: ``keras.ops``."""
+    return _place(argmax, -math.inf, x, axis, keepdims)
+
+
+@operation
+def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+    """Index of the smallest number, -1 if none is one. Source: ``keras.ops``."""
+    return _place(argmin, math.inf, x, axis, keepdims)
+
+
+def _place(find: Any, filler: float, x: Any, axis: Any, keepdims: bool) -> Any:
+    if not is_floating(x):
+        return find(x, axis, keepdims)
+    unknown = isnan(x)
+    places = find(where(unknown, filler, x), axis, keepdims)
+    return where(all_(unknown, axis, keepdims), -1, places)
