@@ -7,6 +7,7 @@ import pytest
 
 import seqir
 from seqir import layers
+from seqir.errors import ArgumentError
 
 keras = pytest.importorskip("keras")
 
@@ -94,3 +95,21 @@ def test_the_only_input_by_its_name(kind: str) -> None:
         else seqir.Model(x, layers.ReLU()(x))
     )
     np.testing.assert_array_equal(model(inputs=X), X)
+
+
+def test_a_setting_that_call_needs() -> None:
+    class Times(seqir.Model):
+        def __init__(self) -> None:
+            super().__init__(name="times")
+            self.dense = layers.Dense(2, kernel_initializer="ones")
+
+        def call(self, x: Any, factor: int) -> Any:
+            return self.dense(x) * factor
+
+    model = Times()
+    for factor in (3, 4):
+        np.testing.assert_array_equal(
+            model(X, factor=factor), np.full((3, 2), 8.0 * factor)
+        )
+    with pytest.raises(ArgumentError, match="missing a required argument: 'factor'"):
+        model.predict(X, verbose=0)

@@ -32,7 +32,7 @@ class Runnable:
 def of_model(model: Model, device: str) -> Runnable:
     """A model in Python, on a device that is known to work."""
     from seqir import nest
-    from seqir.model.base import keyed
+    from seqir.model.names import keyed
 
     model.require_built("input shape")
     name = runtime.resolve(device).name

@@ -25,7 +25,7 @@ VARIABLES: Final = "vars"
 _INTERNAL_TEXT: Final = """
     _own_variables _layers _sessions _losses _keys _runner _tensors _input_layer
     _names _input_structure _output_structure _calls _operations _compiled _history
-    _built_by _starts _trainable_variables _variables calls
+    _built_by _build_shapes _starts _trainable_variables _variables calls
 """
 _INTERNAL: Final = frozenset(_INTERNAL_TEXT.split())
 """What layers and models keep for themselves."""
@@ -111,7 +111,7 @@ def _contained(
 
 def _children(thing: Any) -> Iterator[tuple[str, Any]]:
     """Attributes that may hold layers, in Keras's order: private ones last."""
-    if hasattr(thing, "connections") and "_built_by" not in vars(thing):
+    if getattr(thing, "_lists_layers", False):
         layers = [x for x in thing.layers if not isinstance(x, FunctionCall)]
         yield "layers", layers
     names: list[str] = sorted(vars(thing))

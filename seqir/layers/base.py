@@ -64,6 +64,8 @@ class _State:
     _building: bool
     _locked: bool
     """Whether `build` is done, and the weights are those that there are."""
+    _build_shapes: tuple[tuple[Any, ...], dict[str, Any]]
+    """What `build` was called with; there once it is done."""
     _own_variables: list[Variable]
     _layers: list[Layer]
     _sessions: dict[str, Any]

@@ -93,6 +93,13 @@ if hasattr(os, "register_at_fork"):
     os.register_at_fork(after_in_child=_in_child)
 
 
+@contextmanager
+def one_thread() -> Generator[None]:
+    """What is inside runs in one thread at a time, as building does."""
+    with _building:
+        yield
+
+
 def once(build: Callable[..., None]) -> Callable[..., None]:
     """A build method that marks the layer as built, or leaves nothing behind."""
 
@@ -108,15 +115,16 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
         if self.built and not self.checks_rebuild:
             return
         before = list(self._own_variables), list(self._layers)
+        args, kwargs = python(args), python(kwargs)
         self.__dict__["_building"] = True
         try:
             with name_scope(self), outside():
-                build(self, *python(args), **python(kwargs))
+                build(self, *args, **kwargs)
         except BaseException:
             self._own_variables[:], self._layers[:] = before
             raise
         finally:
             self.__dict__["_building"] = False
-        self.__dict__.update(built=True, _locked=True)
+        self.__dict__.update(built=True, _locked=True, _build_shapes=(args, kwargs))
 
     return wrapper

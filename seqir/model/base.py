@@ -2,26 +2,28 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Mapping, Sequence
-from typing import TYPE_CHECKING, Any
+import inspect
+from collections.abc import Callable, Iterable, Mapping
+from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
 
 from seqir import nest
 from seqir.errors import (
     ArgumentError,
-    GraphError,
     NotBuiltError,
     SeqirError,
     ShapeError,
     did_you_mean,
 )
 from seqir.ir import Array, Builder, Graph, current_builder
+from seqir.layers import scope
 from seqir.layers.base import Layer
 from seqir.layers.checks import check_arrays, check_call, required_inputs
 from seqir.layers.core import InputLayer
 from seqir.model.inputs import Sizes, misfit, other_sizes, standardize
 from seqir.model.lifting import input_layers, register
+from seqir.model.names import distinct
 from seqir.model.runner import Runner
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.tensor import KerasTensor, Traced, Variable
@@ -53,6 +55,9 @@ class Model(Trainer):
     """
 
     _runner: Runner
+    _lists_layers: ClassVar[bool] = False
+    """The model is what its list of layers and their connections say; others are what
+    their `call` does, with layers in attributes."""
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         kind: Any = cls
@@ -115,45 +120,76 @@ class Model(Trainer):
         """The call that a subclass was built with."""
         call = self.__dict__.get("_built_by")
         if call is None:
+            with scope.one_thread():
+                self._record_for_shapes()
+            call = self.__dict__.get("_built_by")
+        if call is None:
             raise NotBuiltError(
                 f"model {self.name!r} has no defined {what} yet: call it on an array, "
                 "call build(input_shape), or start it with an Input"
             )
         return call
 
+    @property
+    def connected(self) -> bool:
+        """Whether the model is built, and it is known for which inputs."""
+        known = self._lists_layers or not self.__dict__.keys().isdisjoint(
+            ("_built_by", "_build_shapes")
+        )
+        return self.built and known
+
     def build(self, input_shape: Any) -> None:
         """Build a subclass that has a `call` for inputs of this shape."""
-        inputs = _input_tensors(input_shape, self.compute_dtype)
-        self._record_as_built((inputs,), {})
+        self._record_as_built((input_tensors(input_shape, self.compute_dtype),), {})
 
     def _record_as_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        self.__dict__["built"] = True  # its layers are built while it is traced
+        before = self.built
+        # Its layers are built while it is traced.
+        self.__dict__.update(built=True, _built_by=None)
         try:
             record(self, args, kwargs)
         except BaseException:
-            self.__dict__["built"] = False
+            self.__dict__["built"] = before
+            del self.__dict__["_built_by"]
             raise
         self.__dict__["_built_by"] = self.calls.pop()
         register(self, *input_layers(self))
 
-    def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-        several = required_inputs(self) > 1 and type(self).build is Model.build
-        if several and not self.built:
-            self._build_for(args, kwargs)
+    def _record_for_shapes(self) -> None:
+        """Record the call of a subclass whose `build` is its own, if it has run."""
+        if "_built_by" in self.__dict__ or "_build_shapes" not in self.__dict__:
+            return
+        args, kwargs = self._build_shapes
+        shapes = inspect.signature(self.build).bind(*args, **kwargs).arguments
+        inputs = {
+            name.removesuffix("_shape"): input_tensors(shape, self.compute_dtype)
+            for name, shape in shapes.items()
+        }
+        if len(inputs) == 1:
+            self._record_as_built(tuple(inputs.values()), {})
         else:
+            self._record_as_built((), inputs)
+
+    def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+        several = required_inputs(self) > 1
+        if not several or type(self).build is not Model.build:
             super()._ensure_built(args, kwargs)
+        if several and "_built_by" not in self.__dict__:
+            with scope.one_thread():
+                self._build_for(args, kwargs)
 
     def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         """Build a subclass whose ``call(x, y)`` needs several tensors, by name."""
+        if "_built_by" in self.__dict__:
+            return
         check_call(self, args, kwargs)
         given = dict(zip(self._call_arguments, args, strict=False)) | kwargs
         names = self._call_arguments[: required_inputs(self)]
-        inputs = {
-            name: nest.map_structure(
-                lambda x: _input_tensors(x.shape, x.dtype), given[name]
-            )
-            for name in names
-        }
+        needed = {name: given[name] for name in names}
+        if not all(isinstance(x, Traced) for x in nest.flatten(needed)):
+            self.__dict__["built"] = True  # for these settings; other calls have others
+            return
+        inputs = nest.map_structure(lambda x: input_tensors(x.shape, x.dtype), needed)
         self._record_as_built((), inputs)
 
     def require_built(self, what: str) -> None:
@@ -179,13 +215,13 @@ class Model(Trainer):
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs, as the exported file has them."""
-        return _distinct(_input_name(t) for t in self.inputs)
+        return distinct(_input_name(t) for t in self.inputs)
 
     @property
     def output_names(self) -> list[str]:
         """Names of the layers that the outputs come from."""
         names = (t.call.target.name if t.call else t.name for t in self.outputs)
-        return _distinct(names, taken=self.input_names)
+        return distinct(names, taken=self.input_names)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
         """The layer of that name or at that place.
@@ -311,13 +347,13 @@ class Model(Trainer):
             raise ArgumentError(f"model {self.name!r} was called without an input")
         x = args[0]
         if kwargs.pop("training", None):
-            if self.built:
+            if self.connected:
                 fitted = list(standardize(self, x).values())
                 args = (nest.pack(self.input_structure, fitted), *args[1:])
             return super().run(*args, training=True, **kwargs)
         if len(args) > 1 or any(v is not None for v in kwargs.values()):
             return super().run(*args, **kwargs)
-        if not self.built:
+        if not self.connected:
             self.build_from_arrays(x)
         return self._runner(standardize(self, x))
 
@@ -347,7 +383,11 @@ class Model(Trainer):
             super().run(**x) if isinstance(x, dict) else super().run(*x)
             return
         arrays = nest.map_structure(np.asarray, x)
-        self.build(nest.map_structure(lambda a: a.shape, arrays))
+        shapes = nest.map_structure(lambda a: a.shape, arrays)
+        if self.built:  # so it says itself, and not for which inputs
+            self._record_as_built((input_tensors(shapes, self.compute_dtype),), {})
+        else:
+            self.build(shapes)
         for tensor in self.inputs:
             if tensor.call and isinstance(tensor.call.target, InputLayer):
                 tensor.call.target.incidental_batch = True
@@ -524,65 +564,17 @@ def _input_type(tensor: KerasTensor, batch: int | str | None, prefix: str) -> An
     return tensor.type
 
 
-def keyed(structure: Any, names: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
-    """Names of leaves in a file: the keys of dicts that they are in, ``scores/0``.
-
-    What is in no dict has the name that is given, and all are distinct.
-    """
-    paths = _keys(structure, "")
-    found = (path or name for path, name in zip(paths, names, strict=True))
-    return _distinct(found, taken)
-
-
-def _keys(structure: Any, path: str) -> Iterator[str]:
-    """The path of each leaf from the first key on, in the order of `nest.flatten`."""
-    if isinstance(structure, dict):
-        for key in sorted(structure):
-            yield from _keys(structure[key], f"{path}/{key}" if path else str(key))
-    elif isinstance(structure, list | tuple):
-        for index, item in enumerate(structure):
-            yield from _keys(item, f"{path}/{index}" if path else "")
-    else:
-        yield path
-
-
-def _distinct(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
-    """The names, with ``_1``, ``_2`` added to those that are taken."""
-    used = set(taken)
-    result: list[str] = []
-    for name in names:
-        free, count = name, 0
-        while free in used:
-            count += 1
-            free = f"{name}_{count}"
-        used.add(free)
-        result.append(free)
-    return result
-
-
 def arrays_of(variables: Mapping[str, Variable]) -> dict[str, Array]:
     """The present numbers of variables."""
     return {name: v.array for name, v in variables.items()}
 
 
-def check_unique(names: Iterable[str], where: str) -> None:
-    """GraphError if a name is there twice."""
-    seen: set[str] = set()
-    for name in names:
-        if name in seen:
-            raise GraphError(
-                f"All layers {where} should have unique names. Name {name!r} is "
-                "already the name of a layer: give one of them another name="
-            )
-        seen.add(name)
-
-
-def _input_tensors(shape: Any, dtype: str) -> Any:
+def input_tensors(shape: Any, dtype: str) -> Any:
     """New inputs for a shape or a structure of shapes, the batch included."""
     if isinstance(shape, dict):
-        return {k: _input_tensors(v, dtype) for k, v in shape.items()}
+        return {k: input_tensors(v, dtype) for k, v in shape.items()}
     if shape and all(isinstance(s, list | tuple) for s in shape):
-        return [_input_tensors(s, dtype) for s in shape]
+        return [input_tensors(s, dtype) for s in shape]
     layer = InputLayer(batch_shape=shape, dtype=dtype)
     layer.learned = True
     return layer.output

@@ -16,7 +16,8 @@ from seqir.ir import Builder, Graph
 from seqir.lower import opsets
 from seqir.lower.lowering import check_names
 from seqir.lower.write import drop_other_data, write
-from seqir.model.base import arrays_of, keyed
+from seqir.model.base import arrays_of
+from seqir.model.names import keyed
 from seqir.model.preprocess import entering, entry, preprocessing
 from seqir.model.verify import OutputError, verify_file
 from seqir.ops.movement import Transpose, inverse

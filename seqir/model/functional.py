@@ -9,9 +9,10 @@ from seqir import dtypes, nest, ops
 from seqir.errors import ArgumentError, GraphError
 from seqir.layers.base import Layer
 from seqir.layers.core import InputLayer
-from seqir.model.base import Model, check_unique
+from seqir.model.base import Model
 from seqir.model.inputs import arrange, fitting_rank
 from seqir.model.lifting import input_layers, lift, register, walk
+from seqir.model.names import check_unique
 from seqir.ops.call import Call, repeat, substitute
 from seqir.ops.tensor import KerasTensor, Traced
 
@@ -26,6 +27,7 @@ class Functional(Model):
     """
 
     keras_module = "keras.src.models.functional"
+    _lists_layers = True
     _input_structure: Any
     _output_structure: Any
     _calls: list[Call]

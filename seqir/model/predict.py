@@ -60,7 +60,7 @@ def _of_batches(
     parts: list[list[Array]] = []
     with progress(verbose, batches.count, "predict") as advance:
         for batch in batches.epoch(0):
-            if not model.built:
+            if not model.connected:
                 model.build_from_arrays(batch.x)
             found = run(standardize(model, batch.x))
             for part in found:
@@ -81,7 +81,7 @@ def _of_arrays(
         raise ArgumentError(
             f"batch_size must be a positive integer, got {batch_size!r}"
         )
-    if not model.built:
+    if not model.connected:
         check_arrays(model, (x,), {})
         model.build_from_arrays(nest.map_structure(lambda a: a[:size], x))
     feeds, types = admit(model, x), element_types(model)

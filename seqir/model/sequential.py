@@ -41,6 +41,7 @@ class Sequential(Model):
 
     checks_rebuild = True
     keras_module = "keras"
+    _lists_layers = True
     _input_layer: InputLayer | None
     _tensors: list[Any]
     """What comes out of each layer, once the model is built."""

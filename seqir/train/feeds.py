@@ -44,7 +44,7 @@ class Feeder:
             of range, or no targets where the loss needs them.
         """
         model = self.model
-        if not model.built:
+        if not model.connected:
             model.build_from_arrays(batch.x)
         changed = self._step is None or self._step.clock != changes.clock()
         if changed:
