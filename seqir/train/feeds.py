@@ -34,6 +34,7 @@ class Feeder:
         self.model = model
         self.training = training
         self._outputs: Outputs
+        self._used: list[int]
         self._key: Any = None
         self._step: Step | None = None
 
@@ -49,6 +50,7 @@ class Feeder:
         changed = self._step is None or self._step.clock != changes.clock()
         if changed:
             self._outputs = model.compilation.outputs
+            self._used = model.compilation.objective.used(self._outputs)
         ys = self._targets(batch)
         ws = self._weights(batch)
         feeds: dict[str, Array] = {}
@@ -109,7 +111,7 @@ class Feeder:
     def _targets(self, batch: Batch) -> list[Array | None]:
         if batch.y is None:
             return [None] * len(self._outputs)
-        found = self._outputs.targets(batch.y)
+        found = self._outputs.targets(batch.y, used=self._used)
         return [None if y is None else _numeric(y) for y in found]
 
     def _weights(self, batch: Batch) -> list[Array | None]:
@@ -120,7 +122,7 @@ class Feeder:
         if len(flat) == 1 and not isinstance(given, dict):
             found = flat * len(outputs)
         else:
-            found = outputs.targets(given, "sample_weight")
+            found = outputs.targets(given, "sample_weight", self._used)
         kind = dtypes.to_numpy(config.floatx())
         return [None if w is None else np.asarray(w, kind) for w in found]
 

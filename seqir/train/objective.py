@@ -92,6 +92,11 @@ class Objective:
         """The loss of each output, None where there is none; empty before `build`."""
         return list(self._losses or ())
 
+    def used(self, outputs: Outputs) -> list[int]:
+        """The places of the outputs that have a loss."""
+        found = outputs.spread("loss", self.loss)
+        return [place for place, loss in enumerate(found) if loss is not None]
+
     @property
     def built(self) -> bool:
         """Whether losses and metrics have been made."""
@@ -158,7 +163,7 @@ class Objective:
         if self._losses is not None:
             return
         found = outputs.spread("loss", self.loss)
-        self._weights = outputs.spread("loss_weights", self.loss_weights)
+        self._weights = outputs.spread("loss_weights", self._weights_for(outputs))
         for factor in self._weights:
             if factor is not None and not isinstance(factor, _NUMBERS):
                 raise ArgumentError(f"loss_weights must be numbers, got {factor!r}")
@@ -169,7 +174,7 @@ class Objective:
         several = sum(loss is not None for loss in made) > 1
         self._loss_trackers = [
             metrics_room.Mean(name=f"{label}_loss") if several and loss else None
-            for label, loss in zip(outputs.labels, made, strict=True)
+            for label, loss in zip(outputs.paths, made, strict=True)
         ]
         self._metrics, self._held = {}, {}
         for given, weighted in (
@@ -183,6 +188,15 @@ class Objective:
                 self._held[self._free_name("", metric.name, False)] = metric
         self._names = outputs.labels
         self._losses = made  # now all is there
+
+    def _weights_for(self, outputs: Outputs) -> Any:
+        """The loss weights: a list of them may have one for each loss only."""
+        given, loss = self.loss_weights, self.loss
+        if isinstance(given, list | tuple) and len(given) != len(outputs):
+            flat = nest.flatten(given)
+            if len(nest.flatten(loss)) == len(flat):
+                return nest.pack(loss, flat)
+        return given
 
     def _add_metrics(
         self,

@@ -1,13 +1,14 @@
 """Matching what users give for each output (losses, metrics, targets) to the outputs.
 
-A model may have one output, a list or a dict of them. Everything that belongs to
-outputs may be given as one thing, as a list in the order of the outputs, or as a dict
-by the names of the output layers (or by the keys of the model's own dict).
+A model may have one output, or several in lists and dicts of any depth. Everything
+that belongs to outputs may be given as one thing, in the structure of the outputs, as
+a flat list in their order, or as a dict by the names of the output layers.
 """
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+import itertools
+from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,33 +18,50 @@ from seqir.errors import ArgumentError, did_you_mean
 
 @dataclass(frozen=True)
 class Outputs:
-    """The outputs of a model: names of their layers, and keys if they are a dict."""
+    """The outputs of a model: the names of their layers, and their structure.
+
+    In the structure stands the place of each output, in the order of `nest.flatten`.
+    """
 
     names: tuple[str, ...]
-    keys: tuple[str, ...] | None = None
+    structure: Any
 
     @staticmethod
     def of(structure: Any, names: Sequence[str]) -> Outputs:
         """The outputs that have this structure."""
-        flat = isinstance(structure, dict) and not any(
-            isinstance(v, dict | list | tuple) for v in structure.values()
-        )
-        return Outputs(tuple(names), tuple(sorted(structure)) if flat else None)
+        places = nest.pack(structure, itertools.count())
+        return Outputs(tuple(names), places)
 
     def __len__(self) -> int:
         return len(self.names)
 
     @property
+    def _flat(self) -> bool:
+        """Whether there is at most one list or dict around the outputs."""
+        return not any(map(_is_several, _items(self.structure)))
+
+    @property
+    def _keys(self) -> tuple[str, ...]:
+        """The keys of the outermost dict, in the order of the outputs."""
+        return tuple(sorted(self.structure)) if isinstance(self.structure, dict) else ()
+
+    @property
     def labels(self) -> tuple[str, ...]:
         """What the outputs are called in logs: their keys, or their layers' names."""
-        return self.keys or self.names
+        return self._keys if self._keys and self._flat else self.names
 
-    def place(self, key: str) -> int | None:
-        """The place of the output of that key or layer name."""
-        for known in (self.keys or (), self.names):
-            if key in known:
-                return known.index(key)
-        return None
+    @property
+    def paths(self) -> tuple[str, ...]:
+        """What their losses are called: the way to each one, as ``image/0/score``.
+
+        A place in a list that ends it is the name of the layer instead. Source: Keras's
+        ``CompileLoss``.
+        """
+        found: list[str] = []
+        for way, name in zip(_ways(self.structure), self.names, strict=True):
+            ends = way if way and isinstance(way[-1], str) else (*way[:-1], name)
+            found.append("/".join(map(str, ends)))
+        return tuple(found)
 
     def spread(self, what: str, given: Any, *, sequence: bool = False) -> list[Any]:
         """One item for each output, None where nothing is given.
@@ -51,24 +69,17 @@ class Outputs:
         `sequence`: an item may itself be a list, so that for one output a list is
         one item.
 
-        Raises: ArgumentError for a wrong number or an unknown name.
+        Raises: ArgumentError for a wrong number, an unknown name, another structure.
         """
         if isinstance(given, Mapping):
-            items: list[Any] = [None] * len(self)
-            for key, value in given.items():
-                place = self.place(key)
-                if place is None:
-                    known = (*self.labels, *self.names)
-                    raise ArgumentError(
-                        f"{what} names the output {key!r}, the model has "
-                        f"{', '.join(map(repr, self.labels))}."
-                        f"{did_you_mean(str(key), known)}"
-                    )
-                items[place] = value
-            return items
+            if self._flat or set(self._keys).isdisjoint(given):
+                return self._by_name(what, given)
+            return self._in_structure(what, given)
         if isinstance(given, list | tuple):
             if sequence and len(self) == 1:
                 return [given]
+            if not self._flat and any(map(_is_several, given)):
+                return self._in_structure(what, given)
             if len(given) != len(self):
                 raise ArgumentError(
                     f"{what} has {len(given)} items, the model has {len(self)} outputs "
@@ -77,18 +88,105 @@ class Outputs:
             return list(given)
         return [given] * len(self)
 
-    def targets(self, y: Any, what: str = "y") -> list[Any]:
+    def targets(self, y: Any, what: str = "y", used: Collection[int] = ()) -> list[Any]:
         """The targets of each output.
+
+        There may also be one array for each of the outputs that are `used`.
 
         Raises: ArgumentError if there are more or fewer than outputs.
         """
-        if isinstance(y, Mapping) or (isinstance(y, list | tuple) and len(self) == 1):
-            found = self.spread(what, y)
-            return found
+        several = _is_several(y)
+        deep = not self._flat and any(map(_is_several, _items(y)))
+        if isinstance(y, Mapping) or (several and (deep or len(self) == 1)):
+            return self.spread(what, y)
         flat = nest.flatten(y)
-        if len(flat) != len(self):
+        if len(flat) == len(self):
+            return flat
+        if len(flat) != len(used):
             raise ArgumentError(
                 f"{what} has {len(flat)} arrays, the model has {len(self)} outputs: "
                 f"{', '.join(self.labels)}"
             )
-        return flat
+        found: list[Any] = [None] * len(self)
+        for place, array in zip(used, flat, strict=True):
+            found[place] = array
+        return found
+
+    def _by_name(self, what: str, given: Mapping[str, Any]) -> list[Any]:
+        keys = self._keys if self._flat else ()
+        items: list[Any] = [None] * len(self)
+        for key, value in given.items():
+            known = next((names for names in (keys, self.names) if key in names), None)
+            if known is None:
+                shown = self._keys or self.names
+                raise ArgumentError(
+                    f"{what} names the output {key!r}, the model has "
+                    f"{', '.join(map(repr, shown))}."
+                    f"{did_you_mean(str(key), (*shown, *self.names))}"
+                )
+            items[known.index(key)] = value
+        return items
+
+    def _in_structure(self, what: str, given: Any) -> list[Any]:
+        items: list[Any] = [None] * len(self)
+        for place, item in _matched(what, self.structure, given):
+            items[place] = item
+        return items
+
+
+def _is_several(given: Any) -> bool:
+    return isinstance(given, Mapping | list | tuple)
+
+
+def _items(structure: Any) -> list[Any]:
+    """What lies in a list, a tuple or a dict; nothing lies in anything else."""
+    if isinstance(structure, Mapping):
+        return list(structure.values())
+    return list(structure) if isinstance(structure, list | tuple) else []
+
+
+def _ways(structure: Any, way: tuple[str | int, ...] = ()) -> Iterator[Any]:
+    """The keys and places that lead to each leaf, in nest's order."""
+    if isinstance(structure, dict):
+        for key in sorted(structure):
+            yield from _ways(structure[key], (*way, key))
+    elif isinstance(structure, list | tuple):
+        for place, item in enumerate(structure):
+            yield from _ways(item, (*way, place))
+    else:
+        yield way
+
+
+def _matched(where: str, structure: Any, given: Any) -> Iterator[tuple[int, Any]]:
+    """The places of a structure, each with what is given for it.
+
+    Raises: ArgumentError where the given has another structure.
+    """
+    if isinstance(structure, int):
+        yield structure, given
+    elif isinstance(structure, dict):
+        if not (isinstance(given, Mapping) and set(given) <= set(structure)):
+            raise _unlike(where, structure, given)
+        for key, item in given.items():
+            yield from _matched(f"{where}[{key!r}]", structure[key], item)
+    elif isinstance(given, list | tuple) and len(given) == len(structure):
+        for place, item in enumerate(given):
+            yield from _matched(f"{where}[{place}]", structure[place], item)
+    elif given is not None:
+        raise _unlike(where, structure, given)
+
+
+def _unlike(where: str, structure: Any, given: Any) -> ArgumentError:
+    return ArgumentError(
+        f"{where} must have the structure of the outputs there, {_described(structure)}"
+        f", got {_described(given)}"
+    )
+
+
+def _described(structure: Any) -> str:
+    if isinstance(structure, Mapping):
+        return f"a dict of {', '.join(map(repr, structure)) or 'nothing'}"
+    if isinstance(structure, list | tuple):
+        return f"a {type(structure).__name__} of {len(structure)}"
+    found = repr(structure) if isinstance(structure, str) else type(structure).__name__
+    return f"{found} alone"
