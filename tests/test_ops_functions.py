@@ -24,6 +24,8 @@ from function_cases import (  # noqa: E402
 from function_cases import CASES as PLAIN_CASES  # noqa: E402
 from function_cases import ORACLES as PLAIN_ORACLES  # noqa: E402
 from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
+from matrix_cases import CASES as MATRIX_CASES  # noqa: E402
+from matrix_cases import ORACLES as MATRIX_ORACLES  # noqa: E402
 from number_cases import CASES as NUMBER_CASES  # noqa: E402
 from number_cases import ORACLES as NUMBER_ORACLES  # noqa: E402
 from signal_cases import CASES as SIGNAL_CASES  # noqa: E402
@@ -53,8 +55,8 @@ from seqir.ops.unary import Function  # noqa: E402
 from seqir.tensortype import TensorType, type_of  # noqa: E402
 
 BATCH = 5
-CASES = PLAIN_CASES | NUMBER_CASES | SIGNAL_CASES
-ORACLES = PLAIN_ORACLES | NUMBER_ORACLES | SIGNAL_ORACLES
+CASES = PLAIN_CASES | NUMBER_CASES | MATRIX_CASES | SIGNAL_CASES
+ORACLES = PLAIN_ORACLES | NUMBER_ORACLES | MATRIX_ORACLES | SIGNAL_ORACLES
 
 
 @pytest.fixture(autouse=True)

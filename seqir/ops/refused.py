@@ -14,8 +14,8 @@ _COMPLEX = (
     "ops.fft takes and returns them"
 )
 _DECOMPOSED = (
-    "ONNX has no decompositions of matrices, and their number of steps depends on the "
-    "numbers; use numpy.linalg on arrays"
+    "ONNX has no such decomposition, and how many steps it takes depends on the "
+    "numbers; use ops.solve, ops.qr or ops.cholesky, or numpy.linalg on arrays"
 )
 _BRANCHES = (
     "a graph runs every node and has no branches; compute both and choose with "
@@ -35,8 +35,7 @@ _COMPOSED = (
 _ROOMS = "seqir.ops has one namespace; call its functions as ops.NAME"
 
 _PLAIN = (
-    "argpartition", "cholesky", "cholesky_inverse", "det", "i0", "inv", "logdet",
-    "qr", "slogdet", "solve", "solve_triangular",
+    "argpartition", "i0",
 )  # fmt: skip
 
 REFUSED: Final[dict[str, str]] = {
@@ -75,6 +74,11 @@ REFUSED: Final[dict[str, str]] = {
 """Why not, and what to use instead."""
 
 PARTLY: Final[dict[str, str]] = {
+    **dict.fromkeys(
+        ("cholesky", "cholesky_inverse", "det", "inv", "logdet", "qr", "slogdet"),
+        "of known sizes",
+    ),
+    **dict.fromkeys(("solve", "solve_triangular"), "of known sizes"),
     "bincount": "of arrays only: the numbers say how many counts there are",
     **dict.fromkeys(
         ("segment_max", "segment_min", "segment_prod", "segment_sum"),
