@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Callable, Iterable, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import TYPE_CHECKING, Any, ClassVar, cast
 
 import numpy as np
 
@@ -48,7 +48,8 @@ class Model(Trainer):
     """Layers connected from inputs to outputs.
 
     ``Model(inputs, outputs)`` takes tensors that layers were called on (functional
-    API) and gives a `Functional`; subclasses may define ``call`` instead.
+    API) and gives a `Functional`; subclasses may define ``call`` instead, or pass
+    inputs and outputs to ``super().__init__``.
 
     Raises: GraphError if the outputs do not depend on the inputs alone.
     Source: Keras 3 ``keras.Model``.
@@ -68,8 +69,12 @@ class Model(Trainer):
         return super().__new__(kind, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
-        if args:
-            raise ArgumentError("Model takes inputs and outputs")
+        if args or {"inputs", "outputs"} & kwargs.keys():  # a subclass says what it is
+            from seqir.model.functional import Functional, derive
+
+            derive(type(self))
+            Functional.__init__(cast("Functional", self), *args, **kwargs)
+            return
         super().__init__(**kwargs)
         self.__dict__["_runner"] = Runner(self)
 
@@ -521,6 +526,10 @@ class Model(Trainer):
         return cut_points(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
+        if "_input_structure" in state:  # in another process, its first such model
+            from seqir.model.functional import derive
+
+            derive(type(self))
         self.__dict__.update(state)
         register(self, *state.get("_starts", ()))
 

@@ -204,7 +204,7 @@ def _decode(cls: type[Any], config: Mapping[str, Any], decoder: Decoder) -> Any:
     """The model of a class; None if there are reasons against it."""
     if issubclass(cls, Sequential):
         return _sequential(cls, config, decoder)
-    if issubclass(cls, Functional) or "input_layers" in config:
+    if cls is Functional or "input_layers" in config:
         return _functional(cls, config, decoder)
     return configuration.made(cls, decoder.values(config))
 

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+import inspect
 from collections.abc import Iterable
-from typing import Any
+from typing import Any, Final
 
 from seqir import dtypes, nest, ops
 from seqir.errors import ArgumentError, GraphError
+from seqir.layers import recorded
 from seqir.layers.base import Layer
 from seqir.layers.core import InputLayer
 from seqir.model.base import Model
@@ -15,6 +17,9 @@ from seqir.model.lifting import input_layers, lift, register, walk
 from seqir.model.names import check_unique
 from seqir.ops.call import Call, repeat, substitute
 from seqir.ops.tensor import KerasTensor, Traced
+
+_ARGS: Final = inspect.Parameter.VAR_POSITIONAL
+_KWARGS: Final = inspect.Parameter.VAR_KEYWORD
 
 
 class Functional(Model):
@@ -59,11 +64,17 @@ class Functional(Model):
         operations = operations_in_order(ends, calls, given)
         self.__dict__["_operations"] = operations
         check_unique((o.name for o in operations), f"in model {self.name!r}")
-        self._layers[:] = [o for o in operations if isinstance(o, Layer)]
+        layers = [o for o in operations if isinstance(o, Layer)]
+        self._layers[:] = dict.fromkeys([*layers, *self._layers])
         self.__dict__["built"] = True
         register(self, *input_layers(self))
         if trainable is not None:
             self.trainable = trainable
+
+    @property
+    def layers(self) -> list[Layer]:
+        """The layers of the graph, in order; a copy."""
+        return [o for o in self._operations if isinstance(o, Layer)]
 
     @property
     def input_structure(self) -> Any:
@@ -116,10 +127,17 @@ class Functional(Model):
         return masks
 
     def get_config(self) -> dict[str, Any]:
-        """Layers and their calls, in the form of Keras."""
-        from seqir.model.configuration import of_functional
+        """Layers and their calls, in the form of Keras.
 
-        return of_functional(self)
+        Of a subclass whose ``__init__`` makes them itself, its arguments.
+        """
+        if takes_tensors(type(self)):
+            from seqir.model.configuration import of_functional
+
+            return of_functional(self)
+        if type(self).get_config is Functional.get_config:
+            return recorded.config(self, self._described())
+        return self._described()
 
     @property
     def _input_dtype(self) -> str:
@@ -131,6 +149,24 @@ class Functional(Model):
 
     def _check_inputs(self, args: tuple[Any, ...]) -> None:
         """Nothing: `call` compares what it is given with each input."""
+
+
+def derive(cls: type[Any]) -> None:
+    """Derive a subclass of `Model` from `Functional`: what it makes has tensors."""
+    if not issubclass(cls, Functional):
+        for base in cls.__bases__:
+            if issubclass(base, Model) and base is not Model:
+                derive(base)
+        cls.__bases__ = tuple(Functional if b is Model else b for b in cls.__bases__)
+
+
+def takes_tensors(cls: type[Any]) -> bool:
+    """Whether a class is called with inputs and outputs, and with nothing else."""
+    parameters = [*inspect.signature(cls.__init__).parameters.values()][1:]
+    anything = {p.kind for p in parameters} & {_ARGS, _KWARGS}
+    names = {p.name for p in parameters if p.kind not in (_ARGS, _KWARGS)}
+    given = {"inputs", "outputs"} <= names or anything == {_ARGS, _KWARGS}
+    return given and names <= {"inputs", "outputs", "name", "trainable"}
 
 
 def _entering(x: Any, tensor: KerasTensor, mask: Any) -> Any:
