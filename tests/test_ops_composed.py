@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -16,6 +17,7 @@ import function_checks as checks
 from function_cases import Case, x
 from number_cases import CASES
 
+import seqir
 from seqir import ops
 from seqir.errors import SeqirError, explain
 
@@ -119,3 +121,23 @@ def test_sizes_that_must_be_known_say_so() -> None:
         ops.bincount(unknown)
     with pytest.raises(SeqirError, match="hanning takes a size that is known"):
         ops.hanning(unknown)
+
+
+def test_functions_come_back_from_a_file(tmp_path: Path) -> None:
+    inputs = seqir.Input((4, 4))
+    results = [
+        ops.quantile(inputs, 0.3, axis=2),
+        ops.solve(ops.square(inputs) + np.eye(4, dtype=np.float32), inputs),
+        ops.qr(inputs)[1],
+        ops.cdist(inputs, inputs),
+        ops.fft((inputs, inputs))[0],
+        ops.cumprod(inputs, axis=1),
+        ops.adaptive_max_pool(inputs, 3),
+        ops.bitwise_and(ops.cast(inputs, "int32"), 3),
+    ]
+    model = seqir.Model(inputs, results)
+    model.save(tmp_path / "model.keras")
+    loaded = seqir.saving.load_model(tmp_path / "model.keras")
+    given = x(2, 4, 4)
+    for y, wanted in zip(loaded.predict(given), model.predict(given), strict=True):
+        np.testing.assert_array_equal(y, wanted)

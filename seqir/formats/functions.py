@@ -18,18 +18,21 @@ from seqir.ops.call import FunctionCall
 
 _ROOMS: Final = {
     "nn": """
-        average_pool binary_crossentropy categorical_crossentropy celu conv
-        conv_transpose depth_to_space depthwise_conv elu gelu glu hard_shrink
-        hard_sigmoid hard_silu hard_tanh leaky_relu log_sigmoid log_softmax max_pool
-        moments multi_hot normalize one_hot relu relu6 selu separable_conv sigmoid silu
-        soft_shrink softmax softplus softsign space_to_depth
-        sparse_categorical_crossentropy sparse_plus sparse_sigmoid sparsemax squareplus
-        tanh_shrink threshold dot_product_attention""",
-    "math": "erf erfc in_top_k logsumexp rsqrt segment_sum top_k",
+        adaptive_average_pool adaptive_max_pool average_pool binary_crossentropy
+        categorical_crossentropy celu conv conv_transpose depth_to_space depthwise_conv
+        dot_product_attention elu fold gelu glu hard_shrink hard_sigmoid hard_silu
+        hard_tanh leaky_relu log_sigmoid log_softmax max_pool moments multi_hot
+        normalize one_hot psnr relu relu6 selu separable_conv sigmoid silu soft_shrink
+        softmax softplus softsign space_to_depth sparse_categorical_crossentropy
+        sparse_plus sparse_sigmoid sparsemax squareplus tanh_shrink threshold unfold""",
+    "math": """
+        cdist erf erfc erfinv extract_sequences fft fft2 ifft2 in_top_k irfft istft
+        logdet logsumexp rfft rsqrt segment_max segment_min segment_prod segment_sum
+        stft top_k""",
     "core": """
         cast convert_to_tensor saturate_cast scatter scatter_update slice slice_update
         stop_gradient unstack""",
-    "linalg": "norm",
+    "linalg": "cholesky cholesky_inverse det inv norm qr solve solve_triangular",
 }
 _ROOM_OF: Final = {f: room for room, names in _ROOMS.items() for f in names.split()}
 """Where Keras keeps the classes; all others are in ``numpy``."""
@@ -37,13 +40,16 @@ _ROOM_OF: Final = {f: room for room, names in _ROOMS.items() for f in names.spli
 _SPELLED: Final = {
     "allclose": "AllClose", "getitem": "GetItem", "isin": "IsIn",
     "searchsorted": "SearchSorted", "deg2rad": "Deg2rad", "rad2deg": "Rad2deg",
-    "log1p": "Log1p",
+    "log1p": "Log1p", "cdist": "CDist", "psnr": "PSNR",
+    "fft": "FFT", "fft2": "FFT2", "ifft2": "IFFT2", "irfft": "IRFFT", "istft": "ISTFT",
+    "rfft": "RFFT", "stft": "STFT",
 }  # fmt: skip
 
 _NONE_IN_KERAS_TEXT: Final = """
-    add_n batch_normalization convert_to_numpy dtype empty expand_like eye
-    hard_swish identity is_tensor layer_normalization mish ones rms_normalization
-    shape squared_difference swish tri zeros
+    add_n bartlett batch_normalization bincount blackman convert_to_numpy dtype
+    empty expand_like eye hamming hanning hard_swish identity is_tensor kaiser
+    layer_normalization mish ones rearrange rms_normalization shape
+    squared_difference swish tri zeros
 """
 _NONE_IN_KERAS: Final = frozenset(_NONE_IN_KERAS_TEXT.split())
 
@@ -52,13 +58,18 @@ _OPERANDS_TEXT: Final = """
     stop step bins fill_value key targets predictions array condlist choicelist
     default indices values updates data segment_ids start_indices variable
     sorted_sequence condition weights query value bias mask scale operands
-    constant_values y a
+    constant_values y a b q
 """
 _OPERANDS: Final = frozenset(_OPERANDS_TEXT.split())
 """Parameters that Keras's operations are called with; the others make them."""
 
 _ALSO: Final = {("isclose", "rtol"), ("isclose", "atol")}
-_NOT: Final = {("trapezoid", "x")}
+_NOT: Final = {
+    ("trapezoid", "x"),
+    ("histogram", "bins"),
+    ("unique", "fill_value"),
+    ("squareplus", "b"),
+}
 """Functions of which that is not so."""
 
 _BY_CLASS: Final = {
