@@ -398,7 +398,7 @@ CASES: dict[str, list[Case]] = {
     ],
     "nonzero": [case(flag(3, 4)), case(i(5, 2, low=-1, high=1)), case(x(4))],
     "sort": [case(x(5, 4)), case(x(4, 3), axis=0), case(i(5, 4, dtype="uint8"))],
-    "argsort": [case(x(5, 4)), case(x(4, 3), axis=0)],
+    "argsort": [case(x(5, 4)), case(x(4, 3), axis=0), case(x()), case(x(), axis=0)],
     "top_k": [
         case(x(5, 4), 2),
         case(x(5, 4, 3), 3),
@@ -427,7 +427,16 @@ CASES |= {
         case(i(5), i(5, low=1)),
     ],
     "hypot": [case(x(5, 3), x(3)), case(i(5), i(5, low=1))],
-    "fmod": [case(x(5, 3), x(3, low=0.5)), case(i(5, 3), i(3, low=1))],
+    "fmod": [
+        case(x(5, 3), x(3, low=0.5)),
+        case(i(5, 3, low=-9), i(3, low=1)),
+        case(i(5, 3, low=-9), -2),
+        case(np.array([-(2**31), 7], "int32"), np.array([7, -(2**31)], "int32")),
+        case(np.array([5, -0.0, 1e30, -7.5], F), np.array([np.inf, 1, 3, -2], F)),
+        case(np.array([True, False]), np.array([True, True])),
+        case(np.array([True, False]), 2.5),
+        case(np.array([True, False]), np.array([2, 3], "uint8")),
+    ],
     "nan_to_num": [case(NAN), case(NAN, nan=1.0, posinf=5.0, neginf=-5.0), case(i(5))],
     "select": [
         case([flag(5, 3), flag(3)], [x(5, 3), x(3)]),
@@ -657,6 +666,8 @@ CASES |= {
         case(x(5, 3), axis=0),
         case(x(5, 3), order=1),
         case(x(5, 3), order=3, axis=1),
+        case(x()),
+        case(x(), axis=0, order=1),
     ],
     "batch_normalization": [
         case(x(5, 3), x(3), x(3, low=0.1), -1),
@@ -680,6 +691,7 @@ CASES |= {
         case(i(5, 3, low=0, high=5), 6),
         case(i(3, low=0, high=5), 6),
         case(i(5, 3, low=0, high=5), num_classes=6, dtype="int32"),
+        case(i(3, low=0, high=5), num_tokens=6),
     ],
     "categorical_crossentropy": [
         case(SUMS, SUMS[:, ::-1].copy()),
@@ -830,6 +842,8 @@ BAD_CALLS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("conv_transpose", (x(1, 7, 3), x(3, 2, 3), 1, "full"), "'valid' or 'same'"),
     ("normalize", (x(3), -1, 0), "order must be a positive integer, got 0"),
     ("multi_hot", (i(3),), "multi_hot needs num_classes"),
+    ("sort", (x(),), "axis -1 is out of range for rank 0"),
+    ("softmax", (x(),), "axis -1 is out of range for rank 0"),
     ("categorical_crossentropy", (x(3), x(5, 3)), "must have one shape"),
     ("sparse_categorical_crossentropy", (i(5, 3), x(5, 4)), "without axis -1"),
     ("dot_product_attention", (x(3), x(3), x(3)), "takes tensors of rank 4"),

@@ -349,6 +349,7 @@ REFUSED: tuple[tuple[str, tuple[Any, ...], dict[str, Any], str], ...] = (
     ("argmax", (x(2, 3), 1.5), {}, "an axis is an integer, got 1.5"),
     ("norm", (x(2, 3, 4),), {"axis": (0, 1, 2)}, "got 3 axes"),
     ("norm", (x(3, 3), 2), {}, "of matrices is not there: use None, 'fro', 1"),
+    ("multi_hot", (i(3), 4), {"depth": 4}, "multi_hot has no argument 'depth'"),
     ("pad", (x(3), 1, "reflect", 2), {}, "constant_values are for mode 'constant'"),
     ("pad", (x(3, 4), -1), {}, "pad cannot take away: -1"),
     ("pad", (x(3, 4), 1.5), {}, "pad_width must be an integer, or pairs of them"),

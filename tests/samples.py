@@ -38,6 +38,7 @@ from seqir.ops.arith import (
     Div,
     Equal,
     FloorDiv,
+    Fmod,
     Less,
     LessEqual,
     Maximum,
@@ -264,6 +265,9 @@ def binary() -> Iterator[Sample]:
                               i(8, low=-99, high=99, dtype=dtype)))  # fmt: skip
             yield Sample(op, (x(4, 1, dtype=dtype, values=ends.values), ends))
         yield Sample(Pow(), (i(2, 3, dtype=dtype), i(3, low=0, high=3, dtype=dtype)))
+    for dtype in ("float32", "float64", "float16"):
+        yield Sample(Fmod(), (x(BATCH, 8, low=-9, high=9, dtype=dtype),
+                              x(8, low=1, high=3, dtype=dtype)))  # fmt: skip
     for shape in ((BATCH, 3), (3,), ()):
         yield Sample(Pow(), (x(BATCH, 3, low=0.1), x(*shape)))
     yield Sample(Pow(), (x(2, 2, values=(-2.0, -3.0, 4.0, 0.0)), x(values=(3.0,))))
@@ -706,6 +710,8 @@ def bad() -> Iterator[BadSample]:
     yield BadSample(Div(), (whole, whole), "div takes floating-point", **kind)
     yield BadSample(Mod(), (f(2), f(2)), "mod takes integers, got float32", **kind)
     yield BadSample(Bitwise("or"), (f(2), f(2)), "takes integers, got float32", **kind)
+    whole_numbers = (i(2), i(2))
+    yield BadSample(Fmod(), whole_numbers, "fmod takes floating-point", **kind)
     yield BadSample(Function("exp"), (whole,), "takes floating-point numbers", **kind)
     narrow = f(2, dtype="uint8")
     yield BadSample(Function("neg"), (narrow,), "takes signed numbers", **kind)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, ClassVar
@@ -509,3 +510,51 @@ def test_normalizing_a_vector_of_zeros_has_a_gradient(order: int, dtype: Any) ->
     steps, row = 1e-5 * np.eye(3), x[1].astype(np.float64)
     slopes = [(f(row + s) - f(row - s)) / 2e-5 for s in steps]
     np.testing.assert_allclose(found[1], slopes, rtol=5e-3, atol=5e-3)
+
+
+@pytest.mark.parametrize(
+    ("how", "updates", "dx", "du"),
+    [
+        ("max", [3, 4, 4], [0.5, 0, 100], [0.5, 5, 5]),
+        ("max", [2, 4, 5], [1, 0, 100], [0, 0, 10]),
+        ("min", [3, 4, 4], [0.5, 10, 100], [0.5, 0, 0]),
+        ("min", [2, 4, 5], [0, 10, 100], [1, 0, 0]),
+    ],
+)
+def test_equal_numbers_of_a_scatter_share_the_gradient(
+    how: str, updates: list[float], dx: list[float], du: list[float]
+) -> None:
+    """The expected numbers are JAX's."""
+    weights = np.array([1.0, 10.0, 100.0])
+
+    def weighted(x: Any, u: Any) -> Any:
+        places = np.array([[0], [1], [1]])
+        return ops.scatter_update(x, places, u, reduction=how) * weights
+
+    found = gradients_of(weighted, np.array([3.0, 1, 2]), np.array(updates, float))
+    np.testing.assert_array_equal(found[0], dx)
+    np.testing.assert_array_equal(found[1], du)
+
+
+def test_the_gradient_of_a_remainder() -> None:
+    a, b = np.array([7.5, -7.5, 1.0, -9.25]), np.array([2.0, 2.0, -3.0, -2.5])
+    da, db = gradients_of(ops.fmod, a, b)
+    np.testing.assert_array_equal(da, np.ones(4))
+    np.testing.assert_array_equal(db, -np.trunc(a / b))
+
+
+@pytest.mark.parametrize(("dtype", "rtol"), [("float64", 4e-14), ("float32", 1e-5)])
+def test_the_complementary_error_function_far_out(dtype: str, rtol: float) -> None:
+    x = np.linspace(-6, 9, 61).astype(dtype)
+    expected = np.array([math.erfc(n) for n in x])
+    np.testing.assert_allclose(ops.erfc(x), expected, rtol=rtol)
+    graph = graph_of(ops.erfc, x)
+    b = Builder("erfc")
+    y = ops.erfc(Traced(b, b.input("x", type_of(x))))
+    (found,) = run(b.finish({"y": y.value}), {"x": x}).values()
+    np.testing.assert_allclose(found, expected, rtol=rtol)
+    (slope,) = evaluate(graph, {"x0": x}).values()
+    exact = -2 / math.sqrt(math.pi) * np.exp(-(x.astype(float) ** 2))
+    np.testing.assert_allclose(slope, exact, rtol=10 * rtol)
+    far = ops.erfc(np.array([-np.inf, np.inf, np.nan, 40], dtype))
+    np.testing.assert_array_equal(far, [2, 0, np.nan, 0])

@@ -109,6 +109,7 @@ from seqir.ops.bits import (
     left_shift,
     right_shift,
 )
+from seqir.ops.complement import erfc
 from seqir.ops.convert import (
     cast,
     convert_to_tensor,
@@ -302,7 +303,6 @@ from seqir.ops.unary import (
     cosh,
     deg2rad,
     erf,
-    erfc,
     exp,
     exp2,
     expm1,

@@ -137,6 +137,23 @@ class Mod(Binary):
 
 
 @dataclass(frozen=True)
+class Fmod(Binary):
+    """y = a mod b with the sign of a, for floats. Source: ONNX ``Mod`` (13), fmod 1."""
+
+    name: ClassVar[str] = "fmod"
+    kinds: ClassVar[str] = "float"
+    compute: ClassVar[Any] = np.fmod
+
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
+        return (emit("Mod", *operands, fmod=1),)
+
+    def vjp(self, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        from seqir.ops.unary import round
+
+        return g, -g * round((a - y) / b)
+
+
+@dataclass(frozen=True)
 class Pow(Binary):
     """y = a ** b. Source: ONNX ``Pow`` (opset 15)."""
 
@@ -417,9 +434,11 @@ def minimum(x1: Any, x2: Any) -> Any:
 @operation
 def fmod(x1: Any, x2: Any) -> Any:
     """Remainder with the sign of x1. Source: ``keras.ops.fmod``."""
-    from seqir.ops.unary import absolute, sign
-
-    return multiply(sign(x1), mod(absolute(x1), absolute(x2)))
+    if is_floating(x1) or is_floating(x2):
+        return _binary(Fmod(), x1, x2)
+    rest = mod(x1, x2)  # of the other sign than x1 if the signs differ
+    differ = logical_and(not_equal(rest, 0), not_equal(less(x1, 0), less(x2, 0)))
+    return where(differ, subtract(rest, coerce(x2, rest.dtype)), rest)
 
 
 @operation

@@ -220,8 +220,11 @@ class Scatter(Op):
     ) -> tuple[Any, ...]:
         if self.reduction == "add":
             return g, None, apply(GatherND(), g, indices)
-        if self.reduction in ("max", "min"):
-            return super().vjp(g, y, x, indices, updates)
+        if self.reduction in ("max", "min"):  # equal numbers share, as in JAX
+            kept = coerce(x == y, g.dtype)
+            taken = coerce(updates == apply(GatherND(), y, indices), g.dtype)
+            share = g / apply(Scatter("add"), kept, indices, taken)
+            return share * kept, None, apply(GatherND(), share, indices) * taken
         if self.reduction == "mul":  # an update of 0 hides what the others would do
             dx = apply(self, g, indices, updates)
             return dx, None, apply(GatherND(), g * y, indices) / updates

@@ -51,6 +51,8 @@ def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: Any = None) -> An
     if not isinstance(order, int | np.integer) or order < 1:
         raise ArgumentError(f"order must be a positive integer, got {order!r}")
     x = floating(x)
+    if not rank_of(x):
+        x = reshape(x, (1,))
     if x.dtype in ("float16", "bfloat16"):  # whose squares and slopes overflow
         return coerce(normalize(coerce(x, "float32"), axis, order, epsilon), x.dtype)
     epsilon = config.epsilon() if epsilon is None else epsilon
@@ -147,8 +149,15 @@ def multi_hot(
     axis: int = -1,
     dtype: Any = None,
     sparse: bool = False,
+    **kwargs: Any,
 ) -> Any:
-    """1 at every place that an index names. Source: ``keras.ops.multi_hot``."""
+    """1 at every place that an index names. Source: ``keras.ops.multi_hot``.
+
+    `num_tokens` is what older releases of Keras called `num_classes`.
+    """
+    num_classes = kwargs.pop("num_tokens", num_classes)
+    if kwargs:
+        raise ArgumentError(f"multi_hot has no argument {next(iter(kwargs))!r}")
     if sparse or num_classes is None:
         raise ArgumentError("multi_hot needs num_classes and gives dense tensors")
     hot = one_hot(inputs, num_classes, axis, dtype)

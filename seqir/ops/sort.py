@@ -92,6 +92,8 @@ def sort(x: Any, axis: int | None = -1) -> Any:
 @operation
 def argsort(x: Any, axis: int | None = -1) -> Any:
     """Places (int32) of the numbers in ascending order. Source: ``keras.ops``."""
+    if not rank_of(x):
+        axis = None
     return _all(x, axis)[1]
 
 

@@ -430,14 +430,6 @@ def cbrt(x: Any) -> Any:
 
 
 @operation
-def erfc(x: Any) -> Any:
-    """1 - erf(x). Source: ``keras.ops.erfc``."""
-    from seqir.ops.arith import subtract
-
-    return subtract(1.0, erf(x))
-
-
-@operation
 def trunc(x: Any) -> Any:
     """The next integer towards 0. Source: ``keras.ops.trunc``."""
     if not is_floating(x):
