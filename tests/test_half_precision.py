@@ -76,3 +76,17 @@ def test_training_of_large_numbers_stays_finite() -> None:
     history = model.fit(x, np.ones((16, 1)), epochs=2, verbose=0).history["loss"]
     assert np.isfinite(history).all()
     assert all(np.isfinite(w).all() for w in model.get_weights())
+
+
+@pytest.mark.filterwarnings("error")
+def test_what_is_too_large_becomes_infinite_without_a_warning() -> None:
+    x = np.array([[1e5, -1e5]])
+    policy = "mixed_float16"
+    for array in (x, x.astype("float32")):
+        stack = seqir.Sequential([layers.Activation("linear", dtype=policy)])
+        np.testing.assert_array_equal(stack(array), [[np.inf, -np.inf]])
+        stack = seqir.Sequential([layers.Activation("linear", dtype=policy)])
+        found = stack.predict(array, verbose=0)
+        np.testing.assert_array_equal(found, [[np.inf, -np.inf]])
+        layer = layers.Activation("linear", dtype=policy)
+        np.testing.assert_array_equal(layer(array), [[np.inf, -np.inf]])

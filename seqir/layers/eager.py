@@ -113,5 +113,6 @@ def _array(x: Any, layer: Layer) -> Any:
     name = dtypes.canonical(array.dtype)
     wanted = layer._input_dtype
     if wanted and dtypes.is_float(name) and name != wanted:
-        return array.astype(dtypes.to_numpy(wanted))
+        with np.errstate(over="ignore"):  # float16 has infinity for what is too large
+            return array.astype(dtypes.to_numpy(wanted))
     return array
