@@ -361,6 +361,10 @@ def test_tensorboard(tmp_path: Path) -> None:
     assert train["batch_loss"] == [(3, 0.5), (6, np.float32(1 / 3))]
     assert [step for step, _ in train["fake/weight/histogram"]] == [0, 2]
     assert all(rate > 0 for _, rate in train["epoch_steps_per_second"])
+    speeds = train["batch_steps_per_second"]
+    assert [step for step, _ in speeds] == list(range(1, len(speeds) + 1))
+    assert len(speeds) >= 6
+    assert all(rate > 0 for _, rate in speeds)
     assert held == {"epoch_loss": [(0, 0.5), (1, 0.25), (2, 0.125)]}
 
     listed = cb.CallbackList([board], model=model)

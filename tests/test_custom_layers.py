@@ -493,3 +493,14 @@ def test_a_weight_of_unknown_size() -> None:
     layer = Linear(3, name="lin")
     with pytest.raises(ShapeError, match=r"weight 'w' of layer 'lin' .*known size"):
         layer(Input((None,)))
+
+
+def test_methods_take_what_kerass_take() -> None:
+    layer = Layer(name="own")
+    w = layer.add_variable((2,), "ones", trainable=False, name="w")
+    assert (w.path, w.trainable, layer.weights == [w]) == ("own/w", False, True)
+    embedding = seqir.layers.Embedding(3, 2, mask_zero=True)
+    embedding.build()
+    assert embedding.embeddings.shape == (3, 2)
+    np.testing.assert_array_equal(embedding.compute_mask([[2, 0]]), [[True, False]])
+    assert layer.compute_mask(np.ones((1, 2))) is None

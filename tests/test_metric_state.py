@@ -100,3 +100,16 @@ def test_ignored_classes_have_no_weight_in_a_training() -> None:
     kept = np.where(LABELS == 1, 0, weights)
     p = np.take_along_axis(P, LABELS[..., None], -1)[..., 0]
     assert found[1] == pytest.approx(-(kept * np.log(p)).sum() / kept.sum(), rel=1e-5)
+
+
+@pytest.mark.parametrize(
+    ("name", "bound"),
+    [
+        ("PrecisionAtRecall", "recall"), ("RecallAtPrecision", "precision"),
+        ("SensitivityAtSpecificity", "specificity"),
+        ("SpecificityAtSensitivity", "sensitivity"),
+    ],
+)  # fmt: skip
+def test_the_bound_of_a_rate_has_its_name(name: str, bound: str) -> None:
+    made = [getattr(m, name)(0.25) for m in (metrics, keras.metrics)]
+    assert [getattr(metric, bound) for metric in made] == [0.25, 0.25]

@@ -25,7 +25,8 @@ class TensorBoard(Callback):
         log_dir: the folder.
         histogram_freq: after how many epochs to write the distribution of each
             weight; 0 never.
-        write_steps_per_second: whether to write how fast it goes.
+        write_steps_per_second: whether to write how fast it goes:
+            ``batch_steps_per_second``, ``epoch_steps_per_second``.
         update_freq: "epoch", or after how many batches to write the values of a
             batch; "batch" is 1.
         write_graph, write_images, profile_batch, embeddings_freq,
@@ -75,6 +76,7 @@ class TensorBoard(Callback):
         self._batches = 0
         self._in_epoch = 0
         self._since = 0.0
+        self._batch_since = 0.0
 
     def on_train_begin(self, logs: Logs | None = None) -> None:
         """Count batches from 0."""
@@ -89,10 +91,17 @@ class TensorBoard(Callback):
         """Take the time."""
         self.on_epoch_begin(epoch)
 
+    def on_train_batch_begin(self, batch: int, logs: Logs | None = None) -> None:
+        """Take the time."""
+        self._batch_since = perf_counter()
+
     def on_train_batch_end(self, batch: int, logs: Logs | None = None) -> None:
         """Write the values of a batch, if it is time."""
         self._batches += 1
         self._in_epoch += 1
+        if self.write_steps_per_second:
+            speed = {"steps_per_second": _rate(1, self._batch_since)}
+            self._write("train", "batch_{}", speed, self._batches)
         if self.update_freq != "epoch" and self._batches % int(self.update_freq) == 0:
             self._write("train", "batch_{}", logs or {}, self._batches)
 
@@ -103,8 +112,7 @@ class TensorBoard(Callback):
         found = {n: v for n, v in logs.items() if not n.startswith(mark)}
         found.update(learning_rates(self))
         if self.write_steps_per_second:
-            seconds = max(perf_counter() - self._since, 1e-9)
-            found["steps_per_second"] = self._in_epoch / seconds
+            found["steps_per_second"] = _rate(self._in_epoch, self._since)
         held = {n.removeprefix(mark): v for n, v in logs.items() if n.startswith(mark)}
         self._write("train", "epoch_{}", found, epoch)
         self._write("validation", "epoch_{}", held, epoch)
@@ -157,3 +165,8 @@ class TensorBoard(Callback):
                 ) from error
             self._writers[part] = SummaryWriter(str(self.log_dir / part))
         return self._writers[part]
+
+
+def _rate(steps: int, since: float) -> float:
+    """Steps per second since a time of `perf_counter`."""
+    return steps / max(perf_counter() - since, 1e-9)

@@ -181,7 +181,7 @@ class Layer(_State, Keywords, Keeping):
         """Outputs as a function of the inputs, with `seqir.ops`."""
         raise NotImplementedError(f"{type(self).__name__} has no call method")
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """The mask of the outputs, given that of the inputs."""
         return previous_mask if self.supports_masking else None
 
@@ -228,6 +228,8 @@ class Layer(_State, Keywords, Keeping):
         variable.constraint = constraints.get(constraint)
         self._track(variable)
         return variable
+
+    add_variable = add_weight
 
     @property
     def variables(self) -> list[Variable]:

@@ -63,7 +63,7 @@ class _Merge(Layer):
             if not isinstance(x, Tensor | np.ndarray):
                 raise ArgumentError(f"{call} a list of tensors, got {x!r} in it")
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         """A step counts if it does in any of the inputs."""
         if not previous_mask or any(m is None for m in previous_mask):
             return None
@@ -150,7 +150,7 @@ class Concatenate(_Merge):
     def combine(self, xs: list[Any]) -> Any:
         return ops.concatenate(xs, self.axis)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         if not previous_mask or all(m is None for m in previous_mask):
             return None
         rank = inputs[0].ndim
@@ -222,7 +222,7 @@ class Dot(_Merge):
         equation = f"{''.join(first)},{''.join(second)}->{''.join(out)}"
         return ops.einsum(equation, a, b)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return None
 
 

@@ -196,7 +196,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
         total = ops.sum(x * weights, axis, keepdims=self.keepdims)
         return total / ops.sum(weights, axis, keepdims=self.keepdims)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any) -> Any:
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
         return None
 
 

@@ -200,6 +200,7 @@ class _BestAt(ConfusionMetric):
         even = np.linspace(0, 1, count).tolist() if count > 1 else [0.5]
         super().__init__(even, name, dtype)
         self.bound = bound
+        setattr(self, self.bounded, bound)
         self.num_thresholds = num_thresholds
         self.class_id = class_id
         for kind in Counts._fields:
