@@ -9,16 +9,9 @@ import numpy as np
 from seqir import ops
 from seqir.errors import UnsupportedError
 from seqir.ir import current_builder
-from seqir.ops.apply import common_dtype
 from seqir.ops.tensor import Tensor, Variable
 
-_NAMES: Final = {
-    "remainder": "mod",
-    "bitwise_and": "logical_and",
-    "bitwise_or": "logical_or",
-    "bitwise_xor": "logical_xor",
-    "invert": "logical_not",
-}
+_NAMES: Final = {"remainder": "mod", "invert": "bitwise_invert"}
 """Functions of `seqir.ops` that have another name: Python's operators need them."""
 
 
@@ -42,13 +35,7 @@ def computed(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         arrays = (x.array if isinstance(x, Variable) else x for x in inputs)
         return getattr(ufunc, method)(*arrays, **kwargs)
     name = _NAMES.get(ufunc.__name__, ufunc.__name__)
-    logical = name != ufunc.__name__ and name.startswith("logical")
-    if (
-        method == "__call__"
-        and not kwargs
-        and name in ops.__all__
-        and not (logical and any(common_dtype(x) != "bool" for x in inputs))
-    ):
+    if method == "__call__" and not kwargs and name in ops.__all__:
         return getattr(ops, name)(*inputs)
     tensor = next(x for x in given if _is_tensor(x))
     called = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
