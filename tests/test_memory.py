@@ -6,6 +6,8 @@ import copy
 import gc
 import os
 import pickle
+import subprocess
+import sys
 import tracemalloc
 import weakref
 from collections.abc import Callable
@@ -154,3 +156,35 @@ def test_predict_converts_the_inputs_of_a_dict_batch_by_batch() -> None:
     np.testing.assert_array_equal(
         model.predict(x, verbose=0), model.predict(same, verbose=0)
     )
+
+
+TRAINED = """
+import resource, sys
+import numpy as np
+import seqir as keras
+from seqir import layers
+
+def trained(width, count):
+    model = keras.Sequential([keras.Input((width,))])
+    for _ in range(count):
+        model.add(layers.Dense(width))
+    model.compile("adam", "mse")
+    x = np.zeros((64, width), np.float32)
+    for _ in range(3):
+        model.train_on_batch(x, x)
+    return sum(w.nbytes for w in model.weights)
+
+trained(4, 1)
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+size = trained(1200, 6)
+after = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+print((after - before) * 1024 / size)
+"""
+
+
+def test_what_a_training_with_adam_takes() -> None:
+    """Weights, two slots and gradients are four times the weights."""
+    run = subprocess.run(
+        [sys.executable, "-c", TRAINED], capture_output=True, text=True, check=True
+    )
+    assert float(run.stdout) < 6

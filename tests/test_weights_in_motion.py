@@ -14,8 +14,16 @@ import pytest
 import seqir as keras
 from seqir import layers
 from seqir.runtime import session as session_room
+from seqir.train import halves
 
 SECONDS = 0.7
+
+
+@pytest.fixture(params=["whole steps", "halves"])
+def form(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Steps that write elsewhere, and such as write where they read."""
+    if request.param == "halves":
+        monkeypatch.setattr(halves, "_WORTH_IT", 0)
 
 
 def sums(units: int = 64, count: int = 6) -> Any:
@@ -117,6 +125,7 @@ def test_a_prediction_sees_one_state_of_all_weights(rows: int, trained: bool) ->
         assert model.predict(x, verbose=0)[0, 0] == wanted
 
 
+@pytest.mark.usefixtures("form")
 @pytest.mark.parametrize("work", ["fit", "train_on_batch"])
 def test_after_a_training_in_another_thread_predictions_are_the_newest(
     work: str,
@@ -135,6 +144,7 @@ def test_after_a_training_in_another_thread_predictions_are_the_newest(
     )
 
 
+@pytest.mark.usefixtures("form")
 def test_weights_that_are_set_during_steps_are_not_lost() -> None:
     """A learning rate of 0: the steps compute and change nothing."""
     model = sums(units=32)
@@ -224,6 +234,7 @@ def test_a_frozen_part_stays_constant_while_the_rest_moves() -> None:
     np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
 
 
+@pytest.mark.usefixtures("form")
 def test_all_batches_of_a_prediction_see_the_weights_of_its_beginning() -> None:
     model = sums()
     x = np.ones((96, 64), np.float32)

@@ -78,6 +78,7 @@ class Session(Native):
         device: str = "auto",
         threads: int | None = None,
         optimize: bool = True,
+        plan_memory: bool = True,
     ) -> None:
         """Make a session of a serialized model.
 
@@ -89,6 +90,8 @@ class Session(Native):
             device: see `seqir.runtime.resolve`.
             threads: for one operator; None takes the value of `set_threads`.
             optimize: whether onnxruntime may rewrite the graph.
+            plan_memory: whether onnxruntime takes all memory of a run at once from the
+                second run on; it keeps that of the first one, too.
 
         Raises:
             ArgumentError: `threads` or `device` is no such thing.
@@ -96,7 +99,9 @@ class Session(Native):
             MissingPackageError: there is no onnxruntime.
             RunError: onnxruntime refuses the model.
         """
-        self._open(bytes(model), initializers or {}, device, threads, optimize)
+        self._open(
+            bytes(model), initializers or {}, device, threads, optimize, plan_memory
+        )
 
     @classmethod
     def from_file(
@@ -171,12 +176,15 @@ class Session(Native):
         device: str,
         threads: int | None,
         optimize: bool,
+        plan_memory: bool = True,
     ) -> None:
         count = _checked(threads) if threads is not None else _threads
         ort = engine.load()
         make_room()
         target = resolve(device)
         options = _options(ort, target, count, optimize)
+        if not plan_memory:
+            options.enable_mem_pattern = False
         if isinstance(model, bytes):
             options.add_session_config_entry(_FOLDER, _NOWHERE)
         try:

@@ -97,13 +97,13 @@ class DeviceSlot(Native):
             self._spare = Buffer(self.type, self.device)
         return self._spare
 
-    def flip(self) -> None:
-        """The spare buffer has been written: it holds the present numbers now.
+    def show(self, buffer: Buffer) -> None:
+        """One of the buffers has been written: it holds the present numbers now.
 
-        Once more, and the numbers are those of before.
+        If it is the other one, the numbers of before can be shown again.
         """
-        assert self._spare is not None, "a step has written it"
-        self._spare, self.current = self.current, self._spare
+        if buffer is not self.current:
+            self._spare, self.current = self.current, buffer
         self.generation += 1
         self._seen = None
 

@@ -7,7 +7,7 @@ and no number crosses the border of the device unless someone looks at it.
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any, Final
 
 import numpy as np
@@ -43,6 +43,8 @@ class StepSession:
         updates: Mapping[str, str],
         results: Mapping[str, TensorType],
         *,
+        in_place: Collection[str] = (),
+        plan_memory: bool = True,
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
@@ -54,14 +56,23 @@ class StepSession:
             slots: the state, by input name.
             updates: the output that is the new value of an input, by input name.
             results: outputs of known shape to be read after each run, in order.
+            in_place: inputs whose new values may be written where they are read.
+            plan_memory: as for `Session`.
             device: where the slots are.
             threads: as for `Session`.
 
         Raises: what `Session` raises.
         """
-        self.session = Session(model, initializers, device=device, threads=threads)
+        self.session = Session(
+            model,
+            initializers,
+            device=device,
+            threads=threads,
+            plan_memory=plan_memory,
+        )
         ort = engine.load()
         self._updates = dict(updates)
+        self._in_place = frozenset(in_place)
         self._use(slots)
         self._fed = [n for n in self.session.input_names if n not in self.slots]
         self._results: list[Array] = []
@@ -80,8 +91,12 @@ class StepSession:
 
     def _use(self, slots: Mapping[str, DeviceSlot]) -> None:
         self.slots = dict(slots)
+        self._written: list[Buffer] = []
         self._claimed = frozenset(slots.values())
-        self._changing = [(slots[name], out) for name, out in self._updates.items()]
+        self._changing = [
+            (slots[name], out, name in self._in_place)
+            for name, out in self._updates.items()
+        ]
         self._bindings: dict[tuple[Buffer, ...], Any] = {}
 
     @property
@@ -96,36 +111,65 @@ class StepSession:
             is then as it was.
         """
         with claim(self._claimed):
-            try:
-                binding = self._binding()
-                for name in self._fed:
-                    binding.bind_cpu_input(name, feeds[name])
-                if self._remote:
-                    binding.synchronize_inputs()
-                self.session.run_bound(binding)
-                if self._remote:
-                    binding.synchronize_outputs()
-            except Exception as error:
-                raise RunError(self.session.why(error, feeds, self._fed)) from error
-            self._flip()
+            self._advance(feeds)
         return self._results
+
+    def run_with(
+        self,
+        feeds: Mapping[str, Array],
+        update: StepSession,
+        go_on: Callable[[list[Array]], bool],
+    ) -> list[Array]:
+        """Run once, and then another session on results of this one, by their names.
+
+        `go_on` decides by the results whether that one runs. Nobody else changes the
+        state in between; where it is written in place, nobody reads it meanwhile.
+
+        Raises: as `run`. If the memory runs out in the second one, part of the state
+            may be new.
+        """
+        with claim(self._claimed | update._claimed):
+            self._advance(feeds)
+            if go_on(self._results):
+                given = zip(self._result_values, self._results, strict=True)
+                with together():
+                    update._advance({name: array for (name, _), array in given})
+        return self._results
+
+    def _advance(self, feeds: Mapping[str, Array]) -> None:
+        try:
+            binding = self._binding()
+            for name in self._fed:
+                binding.bind_cpu_input(name, feeds[name])
+            if self._remote:
+                binding.synchronize_inputs()
+            self.session.run_bound(binding)
+            if self._remote:
+                binding.synchronize_outputs()
+        except Exception as error:
+            raise RunError(self.session.why(error, feeds, self._fed)) from error
+        self._show()
 
     def undo(self) -> None:
         """Go back to the state before the last run, once; nothing else may have run."""
-        with claim(self._claimed):
-            self._flip()
+        with claim(self._claimed), together():
+            for slot, _, _ in self._changing:
+                slot.show(slot.spare)
 
-    def _flip(self) -> None:
+    def _show(self) -> None:
         with together():
-            for slot, _ in self._changing:
-                slot.flip()
+            for (slot, _, _), buffer in zip(self._changing, self._written, strict=True):
+                slot.show(buffer)
 
     def _binding(self) -> Any:
         """What reads the present buffers and writes the others."""
         with together():
             buffers = [slot.current for slot in self.slots.values()]
-            buffers += [slot.spare for slot, _ in self._changing]
-        roles = tuple(buffers)
+            self._written = [
+                slot.current if in_place and not slot.current.readers else slot.spare
+                for slot, _, in_place in self._changing
+            ]
+        roles = (*buffers, *self._written)
         binding = self._bindings.get(roles)
         if binding is None:
             if len(self._bindings) == _KEEP:  # buffers were replaced
@@ -137,8 +181,8 @@ class StepSession:
         binding = self.session.binding()
         for name, slot in self.slots.items():
             binding.bind_ortvalue_input(name, slot.current.value)
-        for slot, output in self._changing:
-            binding.bind_ortvalue_output(output, slot.spare.value)
+        for (_, output, _), buffer in zip(self._changing, self._written, strict=True):
+            binding.bind_ortvalue_output(output, buffer.value)
         for name, value in self._result_values:
             binding.bind_ortvalue_output(name, value)
         return binding

@@ -98,6 +98,6 @@ def gradient_norm(step: Step, feeds: Mapping[str, Array]) -> float:
     model, arrays = lower.split(lower.lower(graph, opset=OPSET))
     session = runtime.Session(model, arrays, device="cpu")
     given = dict(feeds)
-    given.update({name: slot.read() for name, slot in step.session.slots.items()})
+    given.update({name: slot.read() for name, slot in step.slots().items()})
     (value,) = session.run({name: given[name] for name in session.input_names})
     return float(value)

@@ -273,7 +273,7 @@ class _Fit:
         compiled = self.model.compilation
         with noting(f"in batch {number + 1} of epoch {epoch + 1}"):
             step, feeds = self.feeder.step_of(batch)
-            loss, values = step.run(feeds)
+            loss, values = step.run(feeds, finite=self.on_nan != "ignore")
         if math.isfinite(loss) or self.on_nan == "ignore":
             compiled.steps += 1
             return step.logs(values)

@@ -9,6 +9,7 @@ part of a model is optimized as for inference.
 
 from __future__ import annotations
 
+import math
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
@@ -25,6 +26,7 @@ from seqir.ops import changes
 from seqir.ops.tensor import Traced, Variable
 from seqir.tensortype import TensorType
 from seqir.train.front import Front, cut
+from seqir.train.halves import Halves, halves
 from seqir.train.objective import Labels, Objective, held_metrics, plain
 from seqir.train.sizes import SAMPLE_WEIGHT, TARGET, named
 
@@ -198,18 +200,14 @@ class Step:
         if cut:
             self.front, self.program = self._cut(device)
         graph = self.program.graph
-        file, arrays = lower.split(lower.lower(graph, opset=OPSET))
         self._device = device
         self._state = {name: traced.variables[name] for name in graph.params}
-        self.session = runtime.StepSession(
-            file,
-            arrays,
-            self._slots(),
-            {u.param: f"{u.param}:new" for u in graph.updates},
-            {name: value.type for name, value in graph.outputs.items()},
-            device=device,
-            threads=runtime.get_threads(),
+        parts = self._halves(model)
+        self.session = self._session(parts.first if parts else graph, plan=not parts)
+        self.update = parts and self._session(
+            parts.second, plan=False, in_place=parts.in_place
         )
+        """The second half of a large step."""
         self._names = list(traced.reported)
         self._check = SizeCheck(traced.graph)
         self.clock = -1
@@ -223,7 +221,33 @@ class Step:
         front, rest = cut(program.graph, traced.inputs, frozen, device)
         return front, StepProgram(rest, program.constants)
 
-    def _slots(self) -> dict[str, runtime.DeviceSlot]:
+    def _halves(self, model: Trainer) -> Halves | None:
+        """The step in two halves, where that saves memory."""
+        optimizer = model.compilation.optimizer
+        if optimizer is None or runtime.resolve(self._device).kind != "cpu":
+            return None  # gradients would cross the border of a device
+        own = set(optimizer.variables)
+        names = [name for name, v in self._state.items() if v in own]
+        return halves(self.program.graph, names)
+
+    def _session(
+        self, graph: Graph, *, plan: bool, in_place: Collection[str] = ()
+    ) -> runtime.StepSession:
+        file, arrays = lower.split(lower.lower(graph, opset=OPSET))
+        slots = self.slots()
+        return runtime.StepSession(
+            file,
+            arrays,
+            {name: slots[name] for name in graph.params},
+            {u.param: f"{u.param}:new" for u in graph.updates},
+            {name: value.type for name, value in graph.outputs.items()},
+            in_place=in_place,
+            plan_memory=plan,
+            device=self._device,
+            threads=runtime.get_threads(),
+        )
+
+    def slots(self) -> dict[str, runtime.DeviceSlot]:
         """Where the state lies on the device; what is elsewhere is moved there."""
         found: dict[str, runtime.DeviceSlot] = {}
         for name, variable in self._state.items():
@@ -240,7 +264,9 @@ class Step:
 
     def attach(self) -> None:
         """Work on the state where it lies now: others may have moved it."""
-        self.session.place(self._slots())
+        slots = self.slots()
+        for session in filter(None, (self.session, self.update)):
+            session.place({name: slots[name] for name in session.slots})
 
     def changed(self) -> list[Variable]:
         """The weights that are constants of the program and have changed since."""
@@ -252,13 +278,22 @@ class Step:
         """Whether it is of this process; it holds its state on a device."""
         return self.session.session.usable
 
-    def run(self, feeds: Mapping[str, Array]) -> tuple[float, list[Array]]:
+    def run(
+        self, feeds: Mapping[str, Array], *, finite: bool = False
+    ) -> tuple[float, list[Array]]:
         """Run once; the loss of the batch, and the reported values in order.
 
-        The values lie in memory that the next run overwrites.
+        The values lie in memory that the next run overwrites. With `finite`, a step
+        whose loss is not finite may be left half done: it must be undone.
         """
         self._check(feeds)
-        loss, *values = self.session.run(feeds)
+        if self.update is None:
+            loss, *values = self.session.run(feeds)
+        else:
+            loss, *values = self.session.run_with(
+                feeds, self.update, _is_finite if finite else _always
+            )
+            values = values[: len(self._names)]
         with changes.together():
             alone = self.clock == changes.clock()
             now = changes.tick()
@@ -266,7 +301,7 @@ class Step:
         return float(loss), values
 
     def undo(self) -> None:
-        """Go back to the state before the last run."""
+        """Go back to the state before the last run, whose loss was not finite."""
         self.session.undo()
         changes.tick()
 
@@ -274,6 +309,15 @@ class Step:
         """The reported values by name: floats, or arrays where they are several."""
         pairs = zip(self._names, values, strict=True)
         return {name: plain(value) for name, value in pairs}
+
+
+def _is_finite(results: Sequence[Array]) -> bool:
+    """Whether the loss, which comes first, is finite."""
+    return math.isfinite(results[0])
+
+
+def _always(results: Sequence[Array]) -> bool:
+    return True
 
 
 @dataclass(frozen=True)
