@@ -496,6 +496,18 @@ class Model(Trainer):
 
         return to_json(self, **json_kwargs)
 
+    def get_compile_config(self) -> dict[str, Any]:
+        """What `compile` got, ready for JSON; empty before it."""
+        from seqir.formats.training import compile_config
+
+        return compile_config(self)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile with what `get_compile_config` (or that of Keras) returned."""
+        from seqir.model.saving import compile_from
+
+        compile_from(self, config)
+
     def export(self, path: str | PathLike[str], **options: Any) -> ExportReport:
         """Write the model as a verified ONNX file.
 
