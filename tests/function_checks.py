@@ -29,8 +29,8 @@ def arrays(case: Case) -> list[Any]:
 
 
 def has_slope(case: Case) -> bool:
-    """Whether any number of the case can move a little."""
-    return any(a.dtype.kind == "f" for a in arrays(case))
+    """Whether numbers of the case can move a little."""
+    return arrays(case)[0].dtype.kind == "f"
 
 
 def feed(case: Case) -> dict[str, Any]:

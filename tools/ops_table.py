@@ -10,6 +10,7 @@ import inspect
 import os
 from collections import Counter
 from collections.abc import Iterator
+from operator import attrgetter
 from pathlib import Path
 from typing import Any, NamedTuple
 
@@ -46,17 +47,25 @@ class Row(NamedTuple):
 
 
 def rows() -> Iterator[Row]:
-    """One row for each public name of ``keras.ops``."""
-    for name in sorted(n for n in dir(keras.ops) if not n.startswith("_")):
-        theirs = getattr(keras.ops, name)
-        if not inspect.ismodule(theirs):
-            yield row(name, theirs)
+    """One row for each function."""
+    for name in names():
+        yield row(name, attrgetter(name)(keras.ops))
+
+
+def names() -> list[str]:
+    """All functions of ``keras.ops``, then those of ``keras.ops.image``."""
+    return [
+        f"{room}{name}"
+        for room, module in (("", keras.ops), ("image.", keras.ops.image))
+        for name in sorted(dir(module))
+        if not name.startswith("_") and not inspect.ismodule(getattr(module, name))
+    ]
 
 
 def row(name: str, theirs: Any) -> Row:
     if name in REFUSED:
         return Row(name, "refused", REFUSED[name])
-    lacking = missing(getattr(ops, name), theirs)
+    lacking = missing(attrgetter(name)(ops), theirs)
     why = [PARTLY[name]] if name in PARTLY else []
     why += [f"no argument `{argument}`" for argument in lacking]
     return Row(name, "partly" if why else "there", "; ".join(why))

@@ -89,16 +89,10 @@ class SwapEMAWeights(Callback):
         """
         optimizer: Any = getattr(self.model, "optimizer", None)
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        inside = getattr(optimizer, "optimizers", [optimizer])
-        averaging = [each for each in inside if getattr(each, "use_ema", False)]
-        if not averaging:
-            kinds = " or ".join(type(each).__name__ for each in inside)
+        if not getattr(optimizer, "use_ema", False):
             raise ArgumentError(
                 "SwapEMAWeights needs an optimizer that averages: pass use_ema=True to "
-                f"{kinds}"
+                f"{type(optimizer).__name__}"
             )
-        return [
-            pair
-            for each in averaging
-            for pair in zip(each.trainable_variables, each._averages, strict=True)
-        ]
+        weights, averages = optimizer.trainable_variables, optimizer._averages
+        return list(zip(weights, averages, strict=True))

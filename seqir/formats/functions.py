@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from seqir import naming, ops
 from seqir.errors import UnsafeFileError, UnsupportedError
+from seqir.ops import image
 from seqir.ops.call import FunctionCall
 
 _ROOMS: Final = {
@@ -32,6 +33,7 @@ _ROOMS: Final = {
     "core": """
         cast convert_to_tensor saturate_cast scatter scatter_update slice slice_update
         stop_gradient unstack""",
+    "image": " ".join(image.__all__),
     "linalg": "cholesky cholesky_inverse det inv norm qr solve solve_triangular",
 }
 _ROOM_OF: Final = {f: room for room, names in _ROOMS.items() for f in names.split()}
@@ -42,12 +44,14 @@ _SPELLED: Final = {
     "searchsorted": "SearchSorted", "deg2rad": "Deg2rad", "rad2deg": "Rad2deg",
     "log1p": "Log1p", "cdist": "CDist", "psnr": "PSNR",
     "fft": "FFT", "fft2": "FFT2", "ifft2": "IFFT2", "irfft": "IRFFT", "istft": "ISTFT",
-    "rfft": "RFFT", "stft": "STFT",
+    "rfft": "RFFT", "stft": "STFT", "ssim": "SSIM", "hsv_to_rgb": "HSVToRGB",
+    "rgb_to_grayscale": "RGBToGrayscale", "rgb_to_hsv": "RGBToHSV",
 }  # fmt: skip
 
 _NONE_IN_KERAS_TEXT: Final = """
     add_n bartlett batch_normalization bincount blackman convert_to_numpy dtype
-    empty expand_like eye hamming hanning hard_swish identity is_tensor kaiser
+    empty expand_like extract_patches_3d eye hamming hanning hard_swish identity
+    is_tensor kaiser
     layer_normalization mish ones rearrange rms_normalization shape
     squared_difference swish tri zeros
 """
@@ -58,7 +62,8 @@ _OPERANDS_TEXT: Final = """
     stop step bins fill_value key targets predictions array condlist choicelist
     default indices values updates data segment_ids start_indices variable
     sorted_sequence condition weights query value bias mask scale operands
-    constant_values y a b q
+    constant_values y a b q images image1 image2 coordinates transform start_points
+    end_points output_shape translation
 """
 _OPERANDS: Final = frozenset(_OPERANDS_TEXT.split())
 """Parameters that Keras's operations are called with; the others make them."""
@@ -69,14 +74,20 @@ _NOT: Final = {
     ("histogram", "bins"),
     ("unique", "fill_value"),
     ("squareplus", "b"),
+    *((name, "fill_value") for name in image.__all__),
 }
 """Functions of which that is not so."""
 
-_BY_CLASS: Final = {
-    "".join(name.split("_")).lower(): function
-    for name, function in vars(ops).items()
+FUNCTIONS: Final = {
+    name: function
+    for name, function in {**vars(ops), **vars(image)}.items()
     if inspect.isfunction(function)
-    and name in {*ops.__all__, "getitem"} - _NONE_IN_KERAS
+    and name in {*image.__all__, *ops.__all__, "getitem"} - _NONE_IN_KERAS
+}
+"""Functions that Keras has an operation for."""
+
+_BY_CLASS: Final = {
+    "".join(name.split("_")).lower(): function for name, function in FUNCTIONS.items()
 }
 
 _MAX_SECTIONS: Final = 10_000
@@ -142,7 +153,7 @@ def entry(call: FunctionCall) -> dict[str, Any]:
     Raises: UnsupportedError for functions that Keras has no operation for.
     """
     name = call.function.__name__
-    if name in _NONE_IN_KERAS or vars(ops).get(name) is not call.function:
+    if FUNCTIONS.get(name) is not call.function:
         raise UnsupportedError(
             f"{call.name!r} is a call of {name}, which Keras has no operation for: put "
             "it into a layer of your own"

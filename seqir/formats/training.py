@@ -19,11 +19,11 @@ def compile_config(model: Trainer) -> dict[str, Any]:
 
     Raises: UnsupportedError for functions without a name.
     """
-    if not model.compiled:
+    if model.optimizer is None:
         return {}
-    objective, optimizer = model.compilation.objective, model.optimizer
+    objective = model.compilation.objective
     return {
-        "optimizer": None if optimizer is None else optimizers.serialize(optimizer),
+        "optimizer": optimizers.serialize(model.optimizer),
         "loss": trained_with(objective.loss, losses),
         "loss_weights": objective.loss_weights,
         "metrics": trained_with(objective.given_metrics, metrics),

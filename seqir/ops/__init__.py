@@ -8,6 +8,7 @@ operator class. A function of Keras that is not here says why when it is asked f
 
 from typing import NoReturn
 
+from seqir.ops import image as image
 from seqir.ops.activation import (
     celu,
     elu,

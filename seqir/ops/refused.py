@@ -53,7 +53,12 @@ REFUSED: Final[dict[str, str]] = {
         "functions here take whole batches; call the function on the whole tensor"
     )),
     **dict.fromkeys(("custom_gradient", "jvp"), _GRADIENTS),
-    **dict.fromkeys(("numpy", "image"), _ROOMS),
+    **dict.fromkeys(("numpy",), _ROOMS),
+    "image.elastic_transform": (
+        "what it draws cannot be given to it; blur keras.random.normal with "
+        "ops.image.gaussian_blur and read the images there with "
+        "ops.image.map_coordinates"
+    ),
     "view": (
         "ONNX cannot read the bits of a number as those of another type; "
         "use ops.cast, which converts the value"
@@ -79,6 +84,9 @@ PARTLY: Final[dict[str, str]] = {
         "of known sizes",
     ),
     **dict.fromkeys(("solve", "solve_triangular"), "of known sizes"),
+    "image.affine_transform": "the last two numbers of a transform are not read",
+    "image.perspective_transform": "points are numbers, not tensors of the graph",
+    "image.scale_and_translate": "scale and translation are numbers, not tensors",
     "bincount": "of arrays only: the numbers say how many counts there are",
     **dict.fromkeys(
         ("segment_max", "segment_min", "segment_prod", "segment_sum"),
@@ -101,4 +109,5 @@ def refuse(name: str) -> NoReturn:
     """
     if name in REFUSED:
         raise AbsentError(f"seqir has no ops.{name}: {REFUSED[name]}")
-    raise AttributeError(f"module 'seqir.ops' has no attribute {name!r}")
+    room, _, last = f"seqir.ops.{name}".rpartition(".")
+    raise AttributeError(f"module {room!r} has no attribute {last!r}")

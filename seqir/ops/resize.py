@@ -12,7 +12,7 @@ import numpy as np
 from seqir import dtypes, shapes
 from seqir.errors import ShapeError, UnsupportedError
 from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply
+from seqir.ops.apply import apply, type_of_operand
 from seqir.ops.elementwise import check_kind
 from seqir.ops.linalg import matmul
 from seqir.ops.movement import moveaxis
@@ -149,7 +149,8 @@ def resize(x: Any, sizes: Sequence[int], mode: str, *, antialias: bool = False) 
     before = x.shape[2:]
     if before == tuple(sizes):
         return x
-    if mode == "linear" and not antialias:
+    narrow = dtypes.itemsize(type_of_operand(x).dtype) <= 4 or None in before
+    if mode == "linear" and not antialias and narrow:  # runtimes have no wide Resize
         return apply(Resize(tuple(sizes)), x)
     if None in before:
         # onnxruntime refuses to shrink channels-last images by cubic interpolation,
@@ -162,17 +163,32 @@ def resize(x: Any, sizes: Sequence[int], mode: str, *, antialias: bool = False) 
     for axis, (old, new) in enumerate(zip(before, sizes, strict=True), start=2):
         if old != new:
             weights = interpolation(old, new, mode, antialias=antialias)
-            x = _along(x, weights, axis)
+            x = along(x, weights, axis)
     return x
 
 
-def interpolation(size: int, new: int, mode: str, *, antialias: bool = False) -> Array:
-    """The matrix that resizes one axis: a row for each new pixel."""
-    centres = (np.arange(new) + 0.5) * size / new - 0.5
-    reach = max(size / new, 1.0) if antialias else 1.0
+def interpolation(
+    size: int,
+    new: int,
+    mode: str,
+    *,
+    antialias: bool = False,
+    scale: float | None = None,
+    move: float = 0.0,
+) -> Array:
+    """The matrix that resizes one axis: a row for each new pixel.
+
+    Place p comes to ``scale·p + move``; what lies outside is 0.
+    """
+    scale = new / size if scale is None else scale
+    centres = (np.arange(new) + 0.5 - move) / scale - 0.5
+    reach = max(1 / scale, 1.0) if antialias else 1.0
     distance = np.abs(centres[:, None] - np.arange(size)) / reach
     weights = KERNELS[mode](distance)
-    return weights / weights.sum(1, keepdims=True)
+    total = weights.sum(1, keepdims=True)
+    inside = (centres >= -0.5) & (centres <= size - 0.5)
+    seen = inside[:, None] & (np.abs(total) > 1e-4)
+    return np.where(seen, weights / np.where(seen, total, 1), 0)
 
 
 def _linear(d: Array) -> Array:
@@ -216,11 +232,11 @@ def _interpolation_vjp(g: Any, x: Any, mode: str) -> Any:
             raise ShapeError(
                 f"the gradient of {mode} interpolation needs a known size, got {x.type}"
             )
-        g = _along(g, interpolation(size, new, mode).T, axis)
+        g = along(g, interpolation(size, new, mode).T, axis)
     return g
 
 
-def _along(x: Any, weights: Array, axis: int) -> Any:
+def along(x: Any, weights: Array, axis: int) -> Any:
     """The matrix applied to one axis of x."""
     matrix = weights.T.astype(dtypes.to_numpy(x.dtype))
     return moveaxis(matmul(moveaxis(x, axis, -1), matrix), -1, axis)

@@ -205,9 +205,8 @@ def take_over(
     run, before = compiled.run, note.get("settings")
     position = Position(**{f.name: note["position"][f.name] for f in fields(Position)})
     now = run.settings if run is not None else None
-    optimizer, trained = compiled.optimizer, model.trainable_weights
-    if optimizer is not None and not optimizer.built and trained:
-        optimizer.build(list(trained))
+    if not compiled.optimizer.built and model.trainable_weights:
+        compiled.optimizer.build(list(model.trainable_weights))
     parts = _parts(model)
     if not parts["metrics"] or (run is not None and not position.batch):
         parts.pop("metrics")  # they start anew
@@ -291,7 +290,7 @@ def _parts(model: Trainer) -> dict[str, list[Variable]]:
     compiled = model.compilation
     return {
         "weights": model.weights,
-        "optimizer": compiled.optimizer_variables,
+        "optimizer": list(compiled.optimizer.variables),
         "metrics": compiled.objective.variables if compiled.objective.built else [],
     }
 

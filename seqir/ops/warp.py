@@ -1,0 +1,345 @@
+"""Images read at other places than their pixels'."""
+
+from __future__ import annotations
+
+import itertools
+import math
+from collections.abc import Callable, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqir import dtypes
+from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.ir import Array
+from seqir.ops.apply import coerce, floating, numeric, type_of_operand
+from seqir.ops.arith import (
+    add,
+    clip,
+    divide,
+    floor_divide,
+    greater_equal,
+    less,
+    logical_and,
+    mod,
+    multiply,
+    subtract,
+    where,
+)
+from seqir.ops.call import operation
+from seqir.ops.conv import static
+from seqir.ops.gather import take
+from seqir.ops.layout import images_of, on_batch
+from seqir.ops.movement import expand_dims, moveaxis, reshape, shape
+from seqir.ops.parts import getitem
+from seqir.ops.sizes import counting
+from seqir.ops.tensor import Tensor
+from seqir.ops.unary import absolute, floor, sign
+
+_ORDERS = {"nearest": 0, "bilinear": 1}
+_MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
+
+
+def _choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
+    if value not in choices:
+        shown = ", ".join(map(repr, choices))
+        raise ArgumentError(f"{name} must be one of {shown}, got {value!r}")
+    return value
+
+
+def _round(x: Any) -> Any:
+    """The nearest whole number; halves go away from 0."""
+    return multiply(sign(x), floor(add(absolute(x), 0.5)))
+
+
+def _mirrored(index: Any, size: int) -> Any:
+    """A whole number, sent back at the first and the last of so many."""
+    if size == 1:
+        return multiply(index, 0)
+    last = size - 1
+    return absolute(subtract(mod(add(index, last), 2 * last), last))
+
+
+def _inside(index: Any, size: int, mode: str) -> Any:
+    """The pixel that stands for one outside."""
+    if mode == "wrap":
+        return mod(index, size)
+    if mode == "mirror":
+        return _mirrored(index, size)
+    if mode == "reflect":
+        twice = _mirrored(add(multiply(index, 2), 1), 2 * size + 1)
+        return floor_divide(subtract(twice, 1), 2)
+    return clip(index, 0, size - 1)
+
+
+def _neighbours(
+    place: Any, size: int, order: int, mode: str
+) -> list[tuple[Any, Any, Any]]:
+    """The pixels that a place is made of: index, weight, and whether it is inside."""
+    low = _round(place) if order == 0 else floor(place)
+    weights = [None]
+    if order == 1:
+        above = subtract(place, low)
+        weights = [subtract(1.0, above), above]
+    if mode in ("constant", "nearest"):  # far away is as good as just outside
+        low = clip(low, -2.0, size + 1.0)
+    index = coerce(low, "int32")
+    found: list[tuple[Any, Any, Any]] = []
+    for step, weight in enumerate(weights):
+        here = add(index, step) if step else index
+        known = logical_and(greater_equal(here, 0), less(here, size))
+        valid = known if mode == "constant" else None
+        found.append((_inside(here, size, mode), weight, valid))
+    return found
+
+
+def _sampled(
+    pixels: Callable[[list[Any]], Any],
+    places: Sequence[Any],
+    sizes: Sequence[int],
+    order: int,
+    mode: str,
+    value: Any,
+    *,
+    channels: bool,
+) -> Any:
+    """Pixels at places between them; `pixels` looks up whole ones."""
+
+    def spread(x: Any) -> Any:
+        return expand_dims(x, -1) if channels else x
+
+    every = (
+        _neighbours(place, size, order, mode)
+        for place, size in zip(places, sizes, strict=True)
+    )
+    total = None
+    for corner in itertools.product(*every):
+        y = pixels([index for index, _, _ in corner])
+        for valid in (spread(v) for _, _, v in corner if v is not None):
+            y = where(valid, y, coerce(value, y.dtype))
+        for weight in (spread(w) for _, w, _ in corner if w is not None):
+            y = multiply(y, weight)
+        total = y if total is None else add(total, y)
+    return total
+
+
+def _like(y: Any, dtype: str) -> Any:
+    """The result in the type of the images."""
+    if not dtypes.is_float(dtype) and dtypes.is_float(y.dtype):
+        y = _round(y)
+    return coerce(y, dtype)
+
+
+@operation
+def map_coordinates(
+    inputs: Any,
+    coordinates: Any,
+    order: int,
+    fill_mode: str = "constant",
+    fill_value: float = 0,
+) -> Any:
+    """Inputs at the places that the coordinates say, one row for each axis.
+
+    `order` is 0 (the nearest) or 1 (linear). Outside is `fill_value`, or what
+    `fill_mode` says: "nearest", "wrap", "mirror" or "reflect".
+    Shapes: inputs[*n], coordinates[axes of inputs, *m] -> y[*m].
+    Source: ``keras.ops.image.map_coordinates``.
+    """
+    _choice("order", order, (0, 1))
+    _choice("fill_mode", fill_mode, _MODES)
+    x, where_to = numeric(inputs), floating(coordinates)
+    t, c = type_of_operand(x), type_of_operand(where_to)
+    if c.rank < 2 or c.shape[0] != t.rank:
+        raise ShapeError(
+            f"ops.image.map_coordinates of {t} takes coordinates [{t.rank}, ...], "
+            f"got {c}"
+        )
+    sizes = _known("map_coordinates", x, range(t.rank))
+    flat = reshape(x, (-1,))
+    places = [getitem(where_to, i) for i in range(t.rank)]
+    y = _sampled(
+        lambda index: take(flat, _linear(index, sizes)),
+        places,
+        sizes,
+        order,
+        fill_mode,
+        fill_value,
+        channels=False,
+    )
+    return _like(y, t.dtype)
+
+
+def _known(name: str, x: Any, axes: Sequence[int]) -> tuple[int, ...]:
+    t = type_of_operand(x)
+    sizes = [t.shape[axis] for axis in axes]
+    if not all(isinstance(n, int) for n in sizes):
+        raise UnsupportedError(
+            f"ops.image.{name} needs images of a known size, got {t}: give the Input "
+            "one"
+        )
+    if 0 in sizes:
+        raise ShapeError(f"ops.image.{name} finds no pixels in {t}")
+    return static(tuple(sizes))
+
+
+def _linear(index: Sequence[Any], sizes: Sequence[int]) -> Any:
+    """The place in the flat tensor."""
+    steps = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
+    terms = (multiply(i, s) for i, s in zip(index, steps, strict=True))
+    return _total(list(terms))
+
+
+def _total(terms: list[Any]) -> Any:
+    total = terms[0]
+    for term in terms[1:]:
+        total = add(total, term)
+    return total
+
+
+def _grid(height: int, width: int) -> tuple[Array, Array]:
+    """Row and column of each pixel."""
+    rows, columns = np.indices((height, width), np.float32)
+    return rows, columns
+
+
+def _warped(
+    name: str,
+    images: Any,
+    places: Callable[[int, int], tuple[Any, Any]],
+    interpolation: str,
+    mode: str,
+    value: Any,
+    data_format: str | None,
+) -> Any:
+    """Each pixel of images read elsewhere: `places` gives rows and columns."""
+    order = _ORDERS[_choice("interpolation", interpolation, tuple(_ORDERS))]
+    x, channel, spatial = images_of(name, images, data_format)
+    t = type_of_operand(x)
+    height, width = _known(name, x, spatial)
+    channel -= t.rank
+
+    def warped(x: Any) -> Any:
+        x = moveaxis(x, channel, -1)
+        count, *_, channels = shape(x)
+        rows = reshape(x, (count * height * width, channels))
+        first = multiply(counting(count), height * width)
+        first = reshape(first, (count, 1, 1))
+        y = _sampled(
+            lambda index: take(rows, add(_linear(index, (height, width)), first), 0),
+            places(height, width),
+            (height, width),
+            order,
+            mode,
+            value,
+            channels=True,
+        )
+        return moveaxis(_like(y, t.dtype), -1, channel)
+
+    return on_batch(warped, x)
+
+
+@operation
+def affine_transform(
+    images: Any,
+    transform: Any,
+    interpolation: str = "bilinear",
+    fill_mode: str = "constant",
+    fill_value: float = 0,
+    data_format: str | None = None,
+) -> Any:
+    """Pixel (x, y) of the result is that at ``(a0·x + a1·y + a2, b0·x + b1·y + b2)``.
+
+    `transform` is ``[a0, a1, a2, b0, b1, b2, 0, 0]``, or one row of these for each
+    image; its last two numbers are not read.
+    Source: ``keras.ops.image.affine_transform``.
+    """
+    _choice("fill_mode", fill_mode, _MODES)
+    found = type_of_operand(transform)
+    if found.rank not in (1, 2) or found.shape[-1] != 8:
+        raise ShapeError(f"transform must be 8 numbers or rows of them, got {found}")
+    t = reshape(floating(transform), (-1, 8, 1, 1))
+
+    def places(height: int, width: int) -> tuple[Any, Any]:
+        y, x = _grid(height, width)
+        a0, a1, a2, b0, b1, b2 = (getitem(t, (slice(None), i)) for i in range(6))
+        return (
+            _total([multiply(b1, y), multiply(b0, x), b2]),
+            _total([multiply(a1, y), multiply(a0, x), a2]),
+        )
+
+    return _warped(
+        "affine_transform",
+        images,
+        places,
+        interpolation,
+        fill_mode,
+        fill_value,
+        data_format,
+    )
+
+
+@operation
+def perspective_transform(
+    images: Any,
+    start_points: Any,
+    end_points: Any,
+    interpolation: str = "bilinear",
+    fill_value: float = 0,
+    data_format: str | None = None,
+) -> Any:
+    """Images seen so that each start point comes to lie at its end point.
+
+    Points are numbers (x, y): four, or four for each image.
+    Raises: UnsupportedError for points that the graph computes.
+    Source: ``keras.ops.image.perspective_transform``.
+    """
+    h = _homography(start_points, end_points)
+
+    def places(height: int, width: int) -> tuple[Any, Any]:
+        y, x = _grid(height, width)
+        depth = h[6] * x + h[7] * y + 1
+        return (
+            divide(h[3] * x + h[4] * y + h[5], depth),
+            divide(h[0] * x + h[1] * y + h[2], depth),
+        )
+
+    return _warped(
+        "perspective_transform",
+        images,
+        places,
+        interpolation,
+        "constant",
+        fill_value,
+        data_format,
+    )
+
+
+def _homography(start: Any, end: Any) -> Array:
+    """The 8 numbers, each [n, 1, 1], that send end points to start points."""
+    if isinstance(start, Tensor) or isinstance(end, Tensor):
+        raise UnsupportedError(
+            "ops.image.perspective_transform takes points that are numbers, got "
+            "tensors that the graph computes: it solves equations for them beforehand"
+        )
+    start, end = (np.asarray(p, np.float64) for p in (start, end))
+    if start.shape != end.shape or start.shape[-2:] != (4, 2) or start.ndim > 3:
+        raise ShapeError(
+            "start_points and end_points must be (4, 2) or (n, 4, 2), got "
+            f"{start.shape} and {end.shape}"
+        )
+    start, end = start.reshape(-1, 4, 2), end.reshape(-1, 4, 2)
+    rows: list[Array] = []
+    for axis in range(2):
+        to = start[..., axis : axis + 1]
+        three = np.concatenate([end, np.ones_like(to)], -1)
+        both = [three, np.zeros_like(three)][:: 1 if axis == 0 else -1]
+        rows.append(np.concatenate([*both, -to * end], -1))
+    targets = np.concatenate([start[..., :1], start[..., 1:]], 1)
+    try:
+        h = np.linalg.solve(np.concatenate(rows, 1), targets)
+    except np.linalg.LinAlgError:
+        raise ArgumentError(
+            "end_points must be the corners of a quadrilateral, three of them lie on "
+            "one line"
+        ) from None
+    return np.moveaxis(h.astype(np.float32), 1, 0)[..., None]
