@@ -24,7 +24,7 @@ from seqir.errors import (
 )
 from seqir.ir import Builder, Graph, evaluate
 from seqir.ops.apply import apply
-from seqir.ops.movement import Pad
+from seqir.ops.pieces import Pad
 from seqir.ops.resize import Upsample
 from seqir.ops.tensor import Traced, Variable
 from seqir.ops.unary import Unary

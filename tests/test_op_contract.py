@@ -33,17 +33,8 @@ from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.ops.convert import ONNX_CODE, Cast
 from seqir.ops.gather import GatherElements
 from seqir.ops.linalg import Einsum, Gemm, MatMul
-from seqir.ops.movement import (
-    Concat,
-    Expand,
-    ExpandDims,
-    Pad,
-    Reshape,
-    Slice,
-    Squeeze,
-    Tile,
-    Transpose,
-)
+from seqir.ops.movement import Expand, ExpandDims, Reshape, Squeeze, Transpose
+from seqir.ops.pieces import Concat, Pad, Slice, Tile
 from seqir.ops.pool import MaxPool
 from seqir.ops.pool_grad import MaxPoolGrad, MaxPoolPick
 from seqir.ops.reduce import Reduce

@@ -18,7 +18,7 @@ from seqir.layers.spatial import (
     to_channels_first,
 )
 from seqir.ops.apply import apply
-from seqir.ops.movement import Pad, Slice
+from seqir.ops.pieces import Pad, Slice
 from seqir.ops.resize import Upsample
 
 

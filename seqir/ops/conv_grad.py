@@ -12,8 +12,9 @@ from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import apply, products, type_of_operand
 from seqir.ops.conv import Conv, check_operands, spread_products, static
 from seqir.ops.linalg import Gemm
-from seqir.ops.movement import Concat, reshape, transpose
+from seqir.ops.movement import reshape, transpose
 from seqir.ops.parts import stack
+from seqir.ops.pieces import Concat
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.taps import Ints, Taps, channels_last, tap_parts
 from seqir.tensortype import TensorType

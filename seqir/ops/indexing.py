@@ -13,8 +13,6 @@ from seqir.ops.arith import not_equal
 from seqir.ops.call import operation
 from seqir.ops.gather import GatherND, take
 from seqir.ops.movement import (
-    Concat,
-    Slice,
     broadcast_to,
     expand_dims,
     operand,
@@ -23,6 +21,7 @@ from seqir.ops.movement import (
     squeeze,
     transpose,
 )
+from seqir.ops.pieces import Concat, Slice
 from seqir.ops.size import Size, is_int, is_size, size_dim, unknown
 from seqir.ops.sizes import NonZero, SliceAt, Unique, vector
 from seqir.ops.tensor import Tensor

@@ -13,8 +13,9 @@ from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
 from seqir.ops.apply import apply
 from seqir.ops.call import operation
 from seqir.ops.convert import known_shape, zeros_like
-from seqir.ops.movement import Concat, Slice, operand, reshape_op
+from seqir.ops.movement import operand, reshape_op
 from seqir.ops.parts import flip
+from seqir.ops.pieces import Concat, Slice
 from seqir.ops.reduce import sum as sum_
 from seqir.tensortype import TensorType
 

@@ -52,18 +52,9 @@ from seqir.ops.gather import (
 )
 from seqir.ops.like import ExpandLike, ReshapeLike, SplitLike, Unslice
 from seqir.ops.linalg import Einsum, Gemm, MatMul
-from seqir.ops.movement import (
-    Concat,
-    Expand,
-    ExpandDims,
-    Pad,
-    Reshape,
-    Slice,
-    Squeeze,
-    Tile,
-    Transpose,
-)
+from seqir.ops.movement import Expand, ExpandDims, Reshape, Squeeze, Transpose
 from seqir.ops.norm import BatchNorm, LayerNorm, TrainingBatchNorm
+from seqir.ops.pieces import Concat, Pad, Slice, Tile
 from seqir.ops.pool import AveragePool, MaxPool
 from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
 from seqir.ops.random import RandomBits

@@ -21,10 +21,6 @@ from seqir.ops.call import operation
 from seqir.ops.gather import take
 from seqir.ops.indexing import getitem, sliced
 from seqir.ops.movement import (
-    Concat,
-    Pad,
-    Slice,
-    Tile,
     broadcast_to,
     expand_dims,
     operand,
@@ -32,6 +28,7 @@ from seqir.ops.movement import (
     shape,
     squeeze,
 )
+from seqir.ops.pieces import Concat, Pad, Slice, Tile
 from seqir.ops.size import Size, is_several, sizes_of
 
 

@@ -433,7 +433,8 @@ def check_sizes(name: str, sizes: TensorType, count: int) -> None:
 def vector(*sizes: Any) -> Any:
     """Sizes, integers and computed ones as an int64 vector; constant if all are."""
     if any(isinstance(size, Tensor) and not isinstance(size, Size) for size in sizes):
-        from seqir.ops.movement import Concat, ExpandDims
+        from seqir.ops.movement import ExpandDims
+        from seqir.ops.pieces import Concat
 
         parts = (
             vector(size)

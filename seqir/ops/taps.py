@@ -20,7 +20,8 @@ from seqir.ir import Array, Emit
 from seqir.ops.apply import apply, products, type_of_operand
 from seqir.ops.convert import known_shape, zeros_like
 from seqir.ops.gather import Gather
-from seqir.ops.movement import Concat, Pad, Slice, moveaxis, reshape, shape
+from seqir.ops.movement import moveaxis, reshape, shape
+from seqir.ops.pieces import Concat, Pad, Slice
 from seqir.tensortype import TensorType
 
 Ints = tuple[int, ...]

@@ -1,0 +1,252 @@
+"""Parts of tensors: slice, pad, join, repeat."""
+
+from __future__ import annotations
+
+from dataclasses import astuple, dataclass, replace
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import shapes
+from seqir.errors import DTypeError, ShapeError
+from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
+from seqir.ops.apply import (
+    apply,
+)
+from seqir.ops.movement import Reshape, inverse
+from seqir.tensortype import TensorType
+
+
+@dataclass(frozen=True)
+class Slice(Op):
+    """y = x[begin:end:step] along the given axes (Python's rules, step not 0).
+
+    Raises: ShapeError for a slice backwards of a part of an axis of unknown size.
+    Source: ONNX ``Slice`` (opset 13).
+    """
+
+    name: ClassVar[str] = "slice"
+    moves: ClassVar[bool] = True
+    axes: tuple[int, ...]
+    begins: tuple[int, ...]
+    ends: tuple[int, ...]
+    steps: tuple[int, ...]
+    inside: bool = False
+    """The ends are known to lie inside of the axes, whatever their sizes are."""
+
+    END: ClassVar[int] = 2**31 - 1
+    """Stands for "to the end"; -END for "to the front", going backwards."""
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        shape = list(x.shape)
+        for axis, begin, end, step in self.ranges():
+            size = _sliced(x.shape[axis], begin, end, step, inside=self.inside)
+            shape[axis] = size
+        return (x.with_shape(tuple(shape)),)
+
+    def ranges(self) -> zip[tuple[int, int, int, int]]:
+        """Axis, begin, end and step of each axis that is sliced."""
+        return zip(self.axes, self.begins, self.ends, self.steps, strict=True)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.asarray(x[self.key(x.ndim)], order="C"),)
+
+    def key(self, rank: int) -> tuple[slice, ...]:
+        """What NumPy calls the slice of an array."""
+        key = [slice(None)] * rank
+        for axis, begin, end, step in self.ranges():
+            key[axis] = slice(begin, None if abs(end) >= self.END else end, step)
+        return tuple(key)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        parts = [emit.ints(*self.begins), emit.ints(*self.ends), emit.ints(*self.axes)]
+        if any(s != 1 for s in self.steps):
+            parts.append(emit.ints(*self.steps))
+        return (emit("Slice", x, *parts),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        from seqir.ops.like import Unslice
+
+        return (apply(Unslice(*astuple(self)), g, x),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        axes = tuple(perm[a] for a in self.axes)
+        return Permuted(replace(self, axes=axes), perm)
+
+    def simplified(self, x: Value) -> Value | None:
+        whole = all(
+            begin == 0 and step == 1 and end >= self.END
+            for _, begin, end, step in self.ranges()
+        )
+        return x if whole else None
+
+    def __str__(self) -> str:
+        shown = [
+            f"{axis}: {begin}:{'' if abs(end) >= self.END else end}"
+            + (f":{step}" if step != 1 else "")
+            for axis, begin, end, step in self.ranges()
+        ]
+        return f"slice({', '.join(shown)})"
+
+
+def _sliced(
+    size: shapes.Dim, begin: int, end: int, step: int, *, inside: bool
+) -> shapes.Dim:
+    """Size of ``range(size)[begin:end:step]``, which may be unknown."""
+    if isinstance(size, int):
+        stop = None if abs(end) >= Slice.END else end
+        return len(range(size)[begin:stop:step])
+    if step < 0:
+        if begin == -1 and end <= -Slice.END:
+            return shapes.ceildiv(size, -step)
+        raise ShapeError("a backward slice of an unknown size must be the whole axis")
+    if not inside:
+        stop = size if end >= Slice.END else end
+        length = shapes.sliced(size, begin, stop, step)
+        assert length is not None, "the sign of an integer is known"
+        return length
+    start = shapes.add(size, begin) if begin < 0 else begin
+    stop = size if end >= Slice.END else shapes.add(size, end) if end < 0 else end
+    length = shapes.ceildiv(shapes.add(stop, shapes.mul(-1, start)), step)
+    return max(length, 0) if isinstance(length, int) else length
+
+
+@dataclass(frozen=True)
+class Pad(Op):
+    """y is x with `before` and `after` elements added along every axis.
+
+    Source: ONNX ``Pad`` (opset 13; 18 adds axes, 19 the mode ``wrap``).
+    """
+
+    name: ClassVar[str] = "pad"
+    before: tuple[int, ...]
+    after: tuple[int, ...]
+    mode: str = "constant"
+    value: float = 0.0
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        if not len(self.before) == len(self.after) == x.rank:
+            raise ShapeError(f"pad needs a pair of sizes for each axis of {x}")
+        if min((*self.before, *self.after), default=0) < 0:
+            raise ShapeError(f"pad cannot take away: {self.before}, {self.after}")
+        for d, a, b in zip(x.shape, self.before, self.after, strict=True):
+            if self.mode == "reflect" and isinstance(d, int) and max(a, b) >= d:
+                raise ShapeError(f"a size of {d} cannot be reflected by {max(a, b)}")
+        sizes = tuple(
+            shapes.add(d, a, b)
+            for d, a, b in zip(x.shape, self.before, self.after, strict=True)
+        )
+        return (x.with_shape(sizes),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        width = tuple(zip(self.before, self.after, strict=True))
+        if not width:
+            return (x,)
+        if self.mode == "constant":
+            fill = np.asarray(self.value, x.dtype)
+            return (np.pad(x, width, constant_values=fill),)
+        return (np.pad(x, width, mode=self.mode),)  # type: ignore[call-overload]
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        pads = emit.ints(*self.before, *self.after)
+        if self.mode != "constant":
+            return (emit("Pad", x, pads, mode=self.mode),)
+        if self.value == 0:
+            return (emit("Pad", x, pads),)
+        value = emit.scalar(self.value, node.operands[0].type.dtype)
+        return (emit("Pad", x, pads, value),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        from seqir.ops.like import unpad
+
+        return (unpad(g, self.before, self.after, self.mode),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        back = inverse(perm)
+        before = tuple(self.before[i] for i in back)
+        after = tuple(self.after[i] for i in back)
+        return Permuted(replace(self, before=before, after=after), perm)
+
+    def simplified(self, x: Value) -> Value | None:
+        return None if any(self.before) or any(self.after) else x
+
+
+@dataclass(frozen=True)
+class Concat(Op):
+    """y joins its operands along an axis. Source: ONNX ``Concat`` (opset 13)."""
+
+    name: ClassVar[str] = "concat"
+    axis: int
+
+    def infer(self, *xs: TensorType) -> tuple[TensorType]:
+        axis = shapes.normalize_axis(self.axis, xs[0].rank)
+        if len({x.dtype for x in xs}) > 1:
+            raise DTypeError("concat needs operands of one element type")
+        if len({x.rank for x in xs}) > 1:
+            raise ShapeError(f"concat needs one rank, got {' and '.join(map(str, xs))}")
+        shape: list[shapes.Dim] = []
+        for i, sizes in enumerate(zip(*(x.shape for x in xs), strict=True)):
+            known = {s for s in sizes if isinstance(s, int)}
+            if i != axis and len(known) > 1:
+                raise ShapeError(
+                    f"concat along axis {axis} needs equal sizes elsewhere, got "
+                    f"{' and '.join(map(str, xs))}"
+                )
+            shape.append(
+                shapes.add(*sizes) if i == axis else known.pop() if known else sizes[0]
+            )
+        return (xs[0].with_shape(tuple(shape)),)
+
+    def evaluate(self, *xs: Array) -> tuple[Array]:
+        return (np.concatenate(xs, self.axis),)
+
+    def lower(self, emit: Emit, node: Node, *xs: str) -> tuple[str]:
+        return (emit("Concat", *xs, axis=self.axis),)
+
+    def vjp(self, g: Any, y: Any, *xs: Any) -> tuple[Any, ...]:
+        from seqir.ops.like import SplitLike
+
+        return apply(SplitLike(self.axis), g, *xs) if len(xs) > 1 else (g,)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        return Permuted(Concat(perm[shapes.normalize_axis(self.axis, len(perm))]), perm)
+
+    def simplified(self, *xs: Value) -> Value | None:
+        return xs[0] if len(xs) == 1 else None
+
+
+@dataclass(frozen=True)
+class Tile(Op):
+    """y repeats x along every axis. Source: ONNX ``Tile`` (opset 13)."""
+
+    name: ClassVar[str] = "tile"
+    moves: ClassVar[bool] = True
+    repeats: tuple[int, ...]
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        if len(self.repeats) != x.rank or min(self.repeats, default=0) < 0:
+            raise ShapeError(f"tile needs {x.rank} repeats, got {self.repeats}")
+        sizes = zip(x.shape, self.repeats, strict=True)
+        return (x.with_shape(tuple(shapes.mul(d, r) for d, r in sizes)),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.tile(x, self.repeats),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        return (emit("Tile", x, emit.ints(*self.repeats)),)
+
+    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        from seqir.ops.like import reshape_like
+        from seqir.ops.reduce import sum as sum_
+
+        for axis in reversed(range(x.ndim)):  # repeats apart, what follows in one
+            if (n := self.repeats[axis]) != 1:
+                g = sum_(apply(Reshape((*(0,) * axis, n, -1)), g), axis)
+        return (reshape_like(g, x),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        repeats = tuple(self.repeats[i] for i in inverse(perm))
+        return Permuted(Tile(repeats), perm)
+
+    def simplified(self, x: Value) -> Value | None:
+        return x if set(self.repeats) <= {1} else None
