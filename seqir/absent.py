@@ -5,7 +5,7 @@ The functions of ``keras.ops`` have a list of their own, `seqir.ops.refused`.
 
 from __future__ import annotations
 
-from typing import Final, NoReturn
+from typing import Any, Final, NoReturn
 
 from seqir.errors import AbsentError
 
@@ -137,6 +137,38 @@ ABSENT: Final = {
     for name in names.split()
 }
 """The reason for each name, ``layers.LSTM``."""
+
+
+_PURE = (
+    "a call, a step and an update are one compiled graph here, and their state is in "
+    "the variables: use {instead}, and read and assign variables"
+)
+METHODS: Final = {
+    "add_metric": (
+        "give metrics to compile(metrics=[...]), or make one in __init__ and call its "
+        "update_state in call"
+    ),
+    "get_state_tree": "get_weights, optimizer.variables and save_checkpoint have it",
+    "set_state_tree": "set_weights, assign of variables and load_checkpoint do it",
+    "stateless_apply": _PURE.format(instead="apply"),
+    "stateless_call": _PURE.format(instead="a call"),
+    "stateless_compute_loss": _PURE.format(instead="train_on_batch or test_on_batch"),
+    "stateless_reset_state": _PURE.format(instead="reset_state"),
+    "stateless_result": _PURE.format(instead="result"),
+    "stateless_update_state": _PURE.format(instead="update_state"),
+}
+"""The reason for each method of layers, models, metrics and optimizers."""
+
+
+def attribute(owner: object, name: str) -> Any:
+    """For ``__getattr__``: the attribute, or why it is not there and what to use.
+
+    Raises: AbsentError for a method of Keras, AttributeError for any other name.
+    """
+    if name in METHODS:
+        kind = type(owner).__name__
+        raise AbsentError(f"{kind} has no {name}: {METHODS[name]}")
+    return object.__getattribute__(owner, name)
 
 
 def refuse(module: str, name: str) -> NoReturn:

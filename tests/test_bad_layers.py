@@ -353,7 +353,7 @@ STACKS: list[Case] = [
      ones(2, 2), ones(2, 2)), ArgumentError,
      "must be True or False, got a tensor; several inputs go into one list"),
     ("two arrays", lambda: seqir.Sequential([k.Dense(2)])([ones(2, 2), ones(2, 2)]),
-     GraphError, r"one input; use the functional API, Model\(inputs, outputs\)"),
+     GraphError, r"one input, but Sequential .* is given 2; use the functional API"),
 ]  # fmt: skip
 
 CONFIGS: list[Case] = [

@@ -89,10 +89,16 @@ class SwapEMAWeights(Callback):
         """
         optimizer: Any = getattr(self.model, "optimizer", None)
         optimizer = getattr(optimizer, "inner_optimizer", optimizer)
-        if not getattr(optimizer, "use_ema", False):
+        inside = getattr(optimizer, "optimizers", [optimizer])
+        averaging = [each for each in inside if getattr(each, "use_ema", False)]
+        if not averaging:
+            kinds = " or ".join(type(each).__name__ for each in inside)
             raise ArgumentError(
                 "SwapEMAWeights needs an optimizer that averages: pass use_ema=True to "
-                f"{type(optimizer).__name__}"
+                f"{kinds}"
             )
-        weights, averages = optimizer.trainable_variables, optimizer._averages
-        return list(zip(weights, averages, strict=True))
+        return [
+            pair
+            for each in averaging
+            for pair in zip(each.trainable_variables, each._averages, strict=True)
+        ]

@@ -19,11 +19,11 @@ def compile_config(model: Trainer) -> dict[str, Any]:
 
     Raises: UnsupportedError for functions without a name.
     """
-    if model.optimizer is None:
+    if not model.compiled:
         return {}
-    objective = model.compilation.objective
+    objective, optimizer = model.compilation.objective, model.optimizer
     return {
-        "optimizer": optimizers.serialize(model.optimizer),
+        "optimizer": None if optimizer is None else optimizers.serialize(optimizer),
         "loss": trained_with(objective.loss, losses),
         "loss_weights": objective.loss_weights,
         "metrics": trained_with(objective.given_metrics, metrics),

@@ -23,7 +23,7 @@ VARIABLES: Final = "vars"
 """The group of an object, in which there are its variables by their numbers."""
 
 _INTERNAL_TEXT: Final = """
-    _own_variables _layers _sessions _losses _keys _runner _tensors _input_layer
+    _own_variables _layers _sessions _losses _keys _runner _tensors _start
     _names _input_structure _output_structure _calls _operations _compiled _history
     _built_by _build_shapes _starts _trainable_variables _variables calls
 """

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, ClassVar
 import numpy as np
 
 from seqir import (
+    absent,
     constraints,
     dtype_policies,
     dtypes,
@@ -593,7 +594,7 @@ class Layer(_State, Keywords, Keeping):
                 raise ArgumentError(
                     f"call super().__init__() in {type(self).__name__}.__init__"
                 )
-            return object.__getattribute__(self, name)
+            return absent.attribute(self, name)
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: everything but sessions."""

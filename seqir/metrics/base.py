@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Mapping
-from typing import Any, ClassVar, Literal, Self, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
-from seqir import config, dtype_policies, dtypes, initializers, naming
+from seqir import absent, config, dtype_policies, dtypes, initializers, naming
 from seqir.errors import NotBuiltError
 from seqir.ir import Array, current_builder
 from seqir.ops.apply import value_of
@@ -143,6 +143,11 @@ class Metric(PlainArguments):
         """Start anew: every variable gets its first value. Not part of any graph."""
         values = self.initial_values()
         assign_all(list(values), values.values())
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return absent.attribute(self, name)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal metric."""

@@ -496,6 +496,18 @@ class Model(Trainer):
 
         return to_json(self, **json_kwargs)
 
+    def get_compile_config(self) -> dict[str, Any]:
+        """What `compile` got, ready for JSON; empty before it."""
+        from seqir.formats.training import compile_config
+
+        return compile_config(self)
+
+    def compile_from_config(self, config: dict[str, Any]) -> None:
+        """Compile with what `get_compile_config` (or that of Keras) returned."""
+        from seqir.model.saving import compile_from
+
+        compile_from(self, config)
+
     def export(self, path: str | PathLike[str], **options: Any) -> ExportReport:
         """Write the model as a verified ONNX file.
 
@@ -578,12 +590,15 @@ def arrays_of(variables: Mapping[str, Variable]) -> dict[str, Array]:
     return {name: v.array for name, v in variables.items()}
 
 
-def input_tensors(shape: Any, dtype: str) -> Any:
-    """New inputs for a shape or a structure of shapes, the batch included."""
+def input_tensors(shape: Any, dtype: str, *, learned: bool = True) -> Any:
+    """New inputs for a shape or a structure of shapes, the batch included.
+
+    `learned`: they are for the first array, and take other sizes, too.
+    """
     if isinstance(shape, dict):
-        return {k: input_tensors(v, dtype) for k, v in shape.items()}
-    if shape and all(isinstance(s, list | tuple) for s in shape):
-        return [input_tensors(s, dtype) for s in shape]
+        return {k: input_tensors(v, dtype, learned=learned) for k, v in shape.items()}
+    if shape and all(isinstance(s, list | tuple | dict) for s in shape):
+        return [input_tensors(s, dtype, learned=learned) for s in shape]
     layer = InputLayer(batch_shape=shape, dtype=dtype)
-    layer.learned = True
+    layer.learned = learned
     return layer.output

@@ -204,9 +204,9 @@ def _overrides(cls: type[Any]) -> set[str]:
 
 def _compiled_as(model: Model, clone: Any) -> Any:
     """The clone, with a new optimizer and new metrics of the model's settings."""
-    if model.optimizer is None:
+    if not model.compiled:
         return clone
-    objective = model.compilation.objective
+    objective, optimizer = model.compilation.objective, model.optimizer
 
     def fresh(metric: Any) -> Any:
         if not isinstance(metric, Metric):
@@ -216,7 +216,11 @@ def _compiled_as(model: Model, clone: Any) -> Any:
         return again
 
     clone.compile(
-        optimizer=type(model.optimizer).from_config(model.optimizer.get_config()),
+        optimizer=(
+            None
+            if optimizer is None
+            else type(optimizer).from_config(optimizer.get_config())
+        ),
         loss=objective.loss,
         loss_weights=objective.loss_weights,
         metrics=nest.map_structure(fresh, objective.given_metrics),

@@ -61,6 +61,10 @@ def of_sequential(model: Sequential) -> Config:
     }
     if model.built:
         config["build_input_shape"] = model.input_shape
+        if len(model.inputs) > 1:  # Keras builds each layer for itself then
+            for found, call in zip(config["layers"], model.connections, strict=True):
+                shape = nest.map_structure(lambda t: t.shape, call.args[0])
+                found["build_config"] = {"input_shape": shape}
     return config
 
 
@@ -218,7 +222,7 @@ def _sequential(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
     model = cls(layers, name=config.get("name"))
     shape = config.get("build_input_shape")
     if shape is not None and not model.built and layers:
-        model.build(tuple(shape))
+        model.build(shape)
     model.__dict__["_trainable"] = bool(config.get("trainable", True))
     return model
 

@@ -59,11 +59,12 @@ def save_model(
             "or in .h5 for the older format; weights alone go to save_weights, "
             "what runs elsewhere to export('name.onnx')"
         )
-    optimizer = model.optimizer if include_optimizer else None
+    compiled = include_optimizer and model.compiled
+    optimizer = model.optimizer if compiled else None
     if suffix == ".keras":
         whole = {
             **entry(model),
-            **({"compile_config": compile_config(model)} if optimizer else {}),
+            **({"compile_config": model.get_compile_config()} if compiled else {}),
         }
         members: dict[str, archive.Content] = {
             METADATA: _json(_metadata()),
@@ -210,6 +211,17 @@ def _compile(model: Any, settings: Any, decoder: Decoder) -> None:
     decoder.reasons.check()
 
 
+def compile_from(model: Model, config: dict[str, Any]) -> None:
+    """Compile with these settings, and make the slots of the optimizer.
+
+    Raises: CorruptFileError, UnsafeFileError or UnsupportedError with all reasons.
+    """
+    _compile(model, config, decoder_for("the compile settings", None))
+    trained = model.trainable_weights if model.built else []
+    if model.optimizer is not None and trained:
+        model.compilation.check_trained(trained)
+
+
 def _version_in(found: archive.Archive, path: Path) -> Any:
     """The version of Keras that wrote an archive."""
     if METADATA not in found.names:
@@ -223,7 +235,7 @@ def _version_in(found: archive.Archive, path: Path) -> Any:
 
 def to_json(model: Model, **json_kwargs: Any) -> str:
     """The architecture and the compile settings as JSON text; no weights."""
-    whole = {**entry(model), "compile_config": compile_config(model)}
+    whole = {**entry(model), "compile_config": model.get_compile_config()}
     return json.dumps(whole, default=json_value, **json_kwargs)
 
 

@@ -18,7 +18,7 @@ from seqir.layers.base import Layer
 from seqir.layers.checks import required_inputs
 from seqir.layers.core import InputLayer
 from seqir.layers.scope import Snapshot, name_scope
-from seqir.model.base import Model
+from seqir.model.base import Model, input_tensors
 from seqir.model.lifting import register
 from seqir.ops.call import Call, repeat
 from seqir.ops.tensor import KerasTensor, Traced
@@ -30,9 +30,10 @@ _FUNCTIONAL = "use the functional API, Model(inputs, outputs), for that"
 class Sequential(Model):
     """Layers one after the other, each with one input and one output.
 
-    It is built as soon as it knows its input: from an `Input` at its start, from the
-    first layer's ``input_shape=``, or from the first array it is called on. `add` and
-    `pop` cost one layer, however many there are.
+    The first layer may take a list or a dict of tensors. The model is built as soon as
+    it knows its input: from an `Input` at its start, from the first layer's
+    ``input_shape=``, or from the first array it is called on. `add` and `pop` cost one
+    layer, however many there are.
 
     Raises: ArgumentError for what is no layer, GraphError for double names or what a
         stack cannot be.
@@ -42,7 +43,8 @@ class Sequential(Model):
     checks_rebuild = True
     keras_module = "keras"
     _lists_layers = True
-    _input_layer: InputLayer | None
+    _start: Any
+    """The tensors that the first layer gets, None before they are known."""
     _tensors: list[Any]
     """What comes out of each layer, once the model is built."""
     _names: Counter[str]
@@ -57,7 +59,7 @@ class Sequential(Model):
         super().__init__(trainable=True, name=name)
         self.__dict__.update(
             _trainable=trainable,
-            _input_layer=None,
+            _start=None,
             _tensors=[],
             _names=Counter(),
         )
@@ -96,8 +98,8 @@ class Sequential(Model):
         self._changed()
 
     def _add_input(self, layer: InputLayer) -> None:
-        if self._input_layer is not None:
-            shape = format_shape(self._input_layer.output.shape)
+        if self._start is not None:
+            shape = _shown(self._start_shape)
             raise GraphError(
                 f"Sequential model {self.name!r} has already been configured to use "
                 f"input shape {shape}. You cannot add a different Input layer to it; "
@@ -108,34 +110,42 @@ class Sequential(Model):
                 f"an Input must come first in Sequential model {self.name!r}, which "
                 f"starts with {self._layers[0].name!r}"
             )
-        self._start_at(layer)
+        self._start_at(layer.output)
 
-    def _start_at(self, layer: InputLayer) -> None:
-        self.__dict__["_input_layer"] = layer
-        register(self, layer)
+    def _start_at(self, tensors: Any) -> None:
+        self.__dict__["_start"] = tensors
+        sources = [t.call.target for t in nest.flatten(tensors)]
+        register(self, *sources)
+
+    @property
+    def _start_shape(self) -> Any:
+        return nest.map_structure(lambda t: t.shape, self._start)
 
     def _add_layer(self, layer: Layer) -> None:
-        if self._input_layer is None and not self._layers:
+        if self._start is None and not self._layers:
             shape = _known_input_shape(layer)
             if shape is not None:
                 # Embedding takes integers, but Keras makes a float input here.
-                dtype = layer.compute_dtype
-                source = InputLayer(batch_shape=shape, dtype=dtype)
-                self._start_at(source)
-                self._names[source.name] += 1
-        if self._input_layer is not None:
+                tensors = input_tensors(shape, layer.compute_dtype, learned=False)
+                self._start_at(tensors)
+                self._names.update(t.call.target.name for t in nest.flatten(tensors))
+        if self._start is not None:
             self._extend(layer)
         self._layers.append(layer)
 
     def _extend(self, layer: Layer) -> None:
         """Connect one layer to the end of the stack."""
-        assert self._input_layer is not None
-        previous = self._tensors[-1] if self._tensors else self._input_layer.output
+        previous = self._tensors[-1] if self._tensors else self._start
         if isinstance(previous, list | tuple | dict) and layer.single_input:
+            count = len(nest.flatten(previous))
+            found = (
+                f"the layer before it in Sequential model {self.name!r} has {count} "
+                "outputs"
+                if self._tensors
+                else f"Sequential model {self.name!r} is given {count}"
+            )
             raise GraphError(
-                f"layer {layer.name!r} takes one input, but the layer before it in "
-                f"Sequential model {self.name!r} has {len(nest.flatten(previous))} "
-                f"outputs; {_FUNCTIONAL}"
+                f"layer {layer.name!r} takes one input, but {found}; {_FUNCTIONAL}"
             )
         if required_inputs(layer) > 1:
             raise GraphError(
@@ -180,22 +190,19 @@ class Sequential(Model):
                 "layers. Call model.add(layer)."
             )
         shape = _batch_shape(input_shape)
-        if self._input_layer is not None:
-            mine = self._input_layer.output.shape
+        if self._start is not None:
+            mine = _batch_shape(self._start_shape)
             if shape is not None and shape != mine:
                 raise ShapeError(
                     f"Sequential model {self.name!r} has already been configured to "
-                    f"use input shape {format_shape(mine)}. You cannot build it with "
-                    f"input_shape {format_shape(shape)}"
+                    f"use input shape {_shown(mine)}. You cannot build it with "
+                    f"input_shape {_shown(shape)}"
                 )
             return
         if shape is None:
             raise ArgumentError("build needs input_shape=, the batch included")
-        dtype = self._layers[0].compute_dtype
-        source = InputLayer(batch_shape=shape, dtype=dtype)
-        source.learned = True
         before = Snapshot(self)
-        self._start_at(source)
+        self._start_at(input_tensors(shape, self._layers[0].compute_dtype))
         try:
             for layer in self._layers:
                 self._extend(layer)
@@ -219,12 +226,12 @@ class Sequential(Model):
 
     @property
     def input_structure(self) -> Any:
-        if self._input_layer is None or not self._tensors:
+        if self._start is None or not self._tensors:
             raise NotBuiltError(
                 f"Sequential model {self.name!r} has no defined inputs yet: call it on "
                 "an array, call build(input_shape), or start it with an Input"
             )
-        return self._input_layer.output
+        return self._start
 
     @property
     def output_structure(self) -> Any:
@@ -242,8 +249,12 @@ class Sequential(Model):
 
     @property
     def operations(self) -> list[Any]:
-        """Input and layers, as a functional model lists them."""
-        return [self._input_layer, *self._layers]
+        """Input and layers, as a functional model lists them.
+
+        None for an input that is not known, or is several.
+        """
+        single = isinstance(self._start, KerasTensor) and self._start.call
+        return [single.target if single else None, *self._layers]
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """One layer after the other, on traced values or on tensors of a model."""
@@ -292,22 +303,19 @@ def _batch_shape(shape: Any) -> Any:
         raise ArgumentError(
             f"input_shape must be a tuple with the batch first, such as (None, {shape})"
         )
-    if isinstance(shape, list | tuple) and any(
-        isinstance(s, list | tuple | dict) for s in shape
-    ):
-        raise GraphError(f"a Sequential model has one input; {_FUNCTIONAL}")
     if isinstance(shape, dict):
-        raise GraphError(f"a Sequential model has one input; {_FUNCTIONAL}")
+        return {key: _batch_shape(each) for key, each in shape.items()}
+    if any(isinstance(each, list | tuple | dict) for each in shape):
+        return [_batch_shape(each) for each in shape]
     return tuple(shape)
+
+
+def _shown(shape: Any) -> str:
+    return format_shape(shape) if isinstance(shape, tuple) else repr(shape)
 
 
 def _known_input_shape(layer: Layer) -> Any:
     """The batch shape that a first layer brings along."""
     if isinstance(layer, Model) and layer.built:
-        if len(layer.inputs) != 1:
-            raise GraphError(
-                f"model {layer.name!r} has {len(layer.inputs)} inputs and cannot start "
-                f"a Sequential model; {_FUNCTIONAL}"
-            )
-        return layer.inputs[0].shape
+        return layer.input_shape
     return layer._input_shape_arg  # pyright: ignore[reportPrivateUsage]

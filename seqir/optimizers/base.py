@@ -5,9 +5,9 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Self
 
-from seqir import initializers, naming, ops
+from seqir import absent, initializers, naming, ops
 from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from seqir.ops.tensor import Variable
 from seqir.optimizers import schedules
@@ -446,6 +446,11 @@ class Optimizer(Stateful, PlainArguments):
             for variable in var_list:
                 index = self._get_variable_index(variable)
                 self.assign(variable, self._averages[index])
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            return absent.attribute(self, name)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer, without its state.

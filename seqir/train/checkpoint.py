@@ -205,8 +205,9 @@ def take_over(
     run, before = compiled.run, note.get("settings")
     position = Position(**{f.name: note["position"][f.name] for f in fields(Position)})
     now = run.settings if run is not None else None
-    if not compiled.optimizer.built and model.trainable_weights:
-        compiled.optimizer.build(list(model.trainable_weights))
+    optimizer, trained = compiled.optimizer, model.trainable_weights
+    if optimizer is not None and not optimizer.built and trained:
+        optimizer.build(list(trained))
     parts = _parts(model)
     if not parts["metrics"] or (run is not None and not position.batch):
         parts.pop("metrics")  # they start anew
@@ -290,7 +291,7 @@ def _parts(model: Trainer) -> dict[str, list[Variable]]:
     compiled = model.compilation
     return {
         "weights": model.weights,
-        "optimizer": list(compiled.optimizer.variables),
+        "optimizer": compiled.optimizer_variables,
         "metrics": compiled.objective.variables if compiled.objective.built else [],
     }
 

@@ -43,9 +43,9 @@ class Compiled:
         self, model: Trainer, optimizer: Any, objective: Objective, scale_loss: bool
     ) -> None:
         self.model = model
-        self.optimizer = optimizers.get(optimizer)
-        if scale_loss and _in_half_precision(model):
-            self.optimizer = _scaled(self.optimizer)
+        self._optimizer = _optimizer_of(optimizer)
+        if scale_loss and self._optimizer is not None and _in_half_precision(model):
+            self._optimizer = _scaled(self._optimizer)
         self.objective = objective
         self.seed = draw_seed() % 2**31
         self.steps = 0
@@ -62,6 +62,43 @@ class Compiled:
         """Those that did so twice: they are inputs of steps, not constants."""
         self._feeders: dict[bool, Feeder] = {}
         self._gathers = False
+
+    @property
+    def optimizer(self) -> Any:
+        """The optimizer; None for a model that is only evaluated.
+
+        Setting it lets the next step be made with the new one, as it is.
+        """
+        return self._optimizer
+
+    @optimizer.setter
+    def optimizer(self, optimizer: Any) -> None:
+        found = _optimizer_of(optimizer)
+        self.check_idle("set its optimizer")
+        self.release()
+        self._optimizer = found
+        changes.tick()  # feeders look for their steps anew
+
+    @property
+    def optimizer_variables(self) -> list[Variable]:
+        """The state of the optimizer."""
+        return [] if self.optimizer is None else list(self.optimizer.variables)
+
+    def require_optimizer(self) -> None:
+        """GraphError if the model was compiled to be evaluated only."""
+        if self.optimizer is None:
+            raise GraphError(
+                f"model {self.model.name!r} has no optimizer and can be evaluated, not "
+                "trained: set model.optimizer, or give compile one"
+            )
+
+    def check_idle(self, what: str) -> None:
+        """GraphError while `fit` is under way."""
+        if self.run is not None:
+            raise GraphError(
+                f"model {self.model.name!r} is being trained: {what} before or after "
+                "fit"
+            )
 
     @property
     def outputs(self) -> Outputs:
@@ -101,7 +138,8 @@ class Compiled:
         """
         clock = changes.clock()
         changed, trained = revisions(self.model)
-        changed += (self.optimizer.revision,)
+        if self.optimizer is not None:
+            changed += (self.optimizer.revision,)
         if changed != self._revisions:  # which never come back: they count up
             self._steps.clear()
             self._revisions = changed
@@ -155,7 +193,7 @@ class Compiled:
         """The state of the training: weights, slots, accumulators."""
         return [
             *(self.model.weights if self.model.built else ()),
-            *self.optimizer.variables,
+            *self.optimizer_variables,
             *self.objective.variables,
         ]
 
@@ -163,6 +201,10 @@ class Compiled:
         """What a copy takes along: everything but compiled steps."""
         rest = {"run": None, "_steps": {}, "_feeders": {}, "_gathers": False}
         return self.__dict__ | rest
+
+
+def _optimizer_of(given: Any) -> Any:
+    return None if given is None else optimizers.get(given)
 
 
 def _in_half_precision(model: Trainer) -> bool:

@@ -32,6 +32,7 @@ def fit(model: Trainer, options: FitOptions) -> History:
     """See `Trainer.fit`."""
     options = options.checked()
     compiled = model.compilation
+    compiled.require_optimizer()
     compiled.use(options.device)
     training, validation = _split(options)
     position = Position(options.initial_epoch, 0, _shuffle_seed(compiled))

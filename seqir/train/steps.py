@@ -136,6 +136,7 @@ def _check_outputs(predicted: Sequence[Traced], model: Trainer) -> None:
 
 def _trace_update(b: Builder, model: Trainer, loss: Any) -> None:
     """Gradients, and what the optimizer makes of them."""
+    model.compilation.require_optimizer()
     optimizer = model.compilation.optimizer
     trained = model.trainable_weights
     if not trained:

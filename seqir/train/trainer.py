@@ -5,7 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
-from seqir.errors import GraphError, NotBuiltError, UnsupportedError
+from seqir.errors import NotBuiltError, UnsupportedError
 from seqir.ir import Builder
 from seqir.layers.base import Layer
 from seqir.train.compiled import Compiled
@@ -97,10 +97,11 @@ class Trainer(Layer):
 
         Loss, metrics and optimizer are names, objects or functions of
         ``(y_true, y_pred)`` written with `seqir.ops`; for several outputs they are
-        lists or dicts. `run_eagerly`, `steps_per_execution` and `jit_compile` are
-        accepted and change nothing: a step is always one compiled graph. With
-        `auto_scale_loss`, the optimizer of a model that computes in float16 is wrapped
-        in a LossScaleOptimizer.
+        lists or dicts in the structure of the outputs. With `optimizer` None the
+        model can be evaluated and not trained. `run_eagerly`, `steps_per_execution`
+        and `jit_compile` are accepted and change nothing: a step is always one
+        compiled graph. With `auto_scale_loss`, the optimizer of a model that computes
+        in float16 is wrapped in a LossScaleOptimizer.
 
         Raises: ArgumentError for an unknown name or a wrong structure; GraphError
             while the model is trained; UnsupportedError for a model with a step of
@@ -113,10 +114,8 @@ class Trainer(Layer):
                     f"{type(self).__name__}.{name} would never be called: write a "
                     "loss, a metric, an optimizer or a layer with add_loss of your own"
                 )
-        if self.compiled and self.compilation.run:
-            raise GraphError(
-                f"model {self.name!r} is being trained: compile it before or after fit"
-            )
+        if self.compiled:
+            self.compilation.check_idle("compile it")
         objective = Objective(loss, loss_weights, metrics, weighted_metrics)
         compiled = Compiled(self, optimizer, objective, auto_scale_loss)
         if (before := self.__dict__.get("_compiled")) is not None:
@@ -144,14 +143,21 @@ class Trainer(Layer):
 
     @property
     def optimizer(self) -> Any:
-        """The optimizer; None before `compile`."""
+        """The optimizer; None before `compile`.
+
+        Another one can be set after it, by name too; it begins without a state.
+        """
         compiled = self.__dict__.get("_compiled")
         return None if compiled is None else compiled.optimizer
 
+    @optimizer.setter
+    def optimizer(self, optimizer: Any) -> None:
+        self.compilation.optimizer = optimizer
+
     @property
     def loss(self) -> Any:
-        """The loss as `compile` got it."""
-        return self.compilation.objective.loss
+        """The loss as `compile` got it; None before."""
+        return self.compilation.objective.loss if self.compiled else None
 
     @property
     def metrics(self) -> list[Any]:
@@ -163,7 +169,7 @@ class Trainer(Layer):
     @property
     def metrics_names(self) -> list[str]:
         """What `evaluate` returns, in order, once a batch has been seen."""
-        return self.compilation.objective.names
+        return self.compilation.objective.names if self.compiled else []
 
     @property
     def directions(self) -> dict[str, str | None]:
@@ -172,7 +178,21 @@ class Trainer(Layer):
 
     def reset_metrics(self) -> None:
         """Start all metrics anew."""
-        self.compilation.objective.reset()
+        for metric in self.metrics:
+            metric.reset_state()
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """What the metrics have gathered, as `evaluate` returns it in a dict.
+
+        Raises: NotBuiltError before the first batch.
+        """
+        objective = self.compilation.objective
+        if not objective.built:
+            raise NotBuiltError(
+                f"the metrics of model {self.name!r} are made by its first batch: call "
+                "fit, evaluate or train_on_batch before"
+            )
+        return objective.results()
 
     # Many batches.
 
