@@ -2,6 +2,7 @@
 
 import itertools
 import threading
+from collections.abc import Iterator
 from typing import Any
 
 import ml_dtypes
@@ -20,6 +21,7 @@ from data_samples import (
     seen,
 )
 
+import seqir
 from seqir import data
 from seqir.errors import ArgumentError, DTypeError, UnsupportedError
 
@@ -304,3 +306,27 @@ def test_a_dataset_is_told_of_an_epoch_before_it_makes_a_batch(options: Any) -> 
     assert batches.signature.x == data.Spec("float32", (1,))
     assert len(list(batches.epoch(0))) == 2
     assert told.calls == ["begin", "item", "end", "begin", "item", "item", "end"]
+
+
+@pytest.mark.parametrize(
+    ("steps", "sums"),
+    [(1, [1, 1, 1]), (2, [3, 3, 3]), (3, [6, 7, 8]), (5, [15, 24, 33])],
+)
+@pytest.mark.parametrize("end", [None, 100])
+def test_validation_by_a_generator_begins_anew_as_keras_does(
+    steps: int, sums: list[int], end: int | None
+) -> None:
+    """Its first two batches come each time; the sums are those of Keras 3.15."""
+
+    def batches() -> Iterator[Any]:
+        for number in itertools.islice(itertools.count(1), end):
+            yield np.full((4, 1), number, np.float32), np.zeros((4, 1), np.float32)
+
+    dense = seqir.layers.Dense(1, kernel_initializer="ones")
+    model = seqir.Sequential([seqir.Input((1,)), dense])
+    model.compile(seqir.optimizers.SGD(0.0), "mae")
+    one = np.ones((4, 1), np.float32)
+    found = model.fit(
+        one, one, epochs=3, validation_data=batches(), validation_steps=steps, verbose=0
+    ).history["val_loss"]
+    np.testing.assert_allclose(np.array(found) * steps, sums, rtol=1e-6)

@@ -6,7 +6,7 @@ views, and a shuffled epoch is a pure function of the seed and the number of the
 so that training can be resumed in the middle of it.
 """
 
-from seqir.data.adapt import adapt, makes_batches, split, whole
+from seqir.data.adapt import adapt, has_sparse, makes_batches, split, whole
 from seqir.data.batch import Batch, Signature, Spec, noting, signature_of, unpack
 from seqir.data.batches import Batches
 from seqir.data.convert import numbers
@@ -23,6 +23,7 @@ __all__ = [
     "Spec",
     "adapt",
     "check_labels",
+    "has_sparse",
     "makes_batches",
     "noting",
     "numbers",

@@ -8,11 +8,11 @@ from typing import Any
 
 import numpy as np
 
-from seqir import config
+from seqir import config, nest
 from seqir.data.arrays import ArrayBatches
-from seqir.data.batch import Batch, make_batch, noting, take
+from seqir.data.batch import Batch, make_batch, noting, part
 from seqir.data.batches import Batches
-from seqir.data.convert import is_array
+from seqir.data.convert import is_array, is_sparse
 from seqir.data.dataset import DatasetBatches, is_dataset
 from seqir.data.labels import ClassWeights
 from seqir.data.stream import StreamBatches
@@ -103,8 +103,7 @@ def split(
             f"validation_split={fraction} of {every.size} samples leaves {first} for "
             f"training and {every.size - first} for validation"
         )
-    training, validation = (take(every, s) for s in (slice(first), slice(first, None)))
-    return training[:3], validation[:3]
+    return part(every, slice(first)), part(every, slice(first, None))
 
 
 def whole(x: Any, y: Any, sample_weight: Any, class_weight: Any, what: str) -> Batch:
@@ -127,6 +126,11 @@ def makes_batches(x: Any) -> bool:
         return True
     whole = isinstance(x, list | tuple | dict | str | bytes) or is_array(x)
     return hasattr(x, "__iter__") and not whole
+
+
+def has_sparse(x: Any) -> bool:
+    """Whether there is a sparse matrix of SciPy in x."""
+    return is_sparse(x) or any(map(is_sparse, nest.flatten(x)))
 
 
 def _weights(given: Any) -> ClassWeights | None:

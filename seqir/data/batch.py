@@ -8,8 +8,9 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from seqir import nest
-from seqir.data.convert import Array, to_array
+from seqir.data.convert import Array, is_sparse, to_array
 from seqir.data.labels import ClassWeights
+from seqir.data.sparse import SparseRows
 from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
 from seqir.shapes import format_shape
 
@@ -87,6 +88,8 @@ def make_batch(
 
     Raises: ArgumentError, DTypeError or ShapeError, naming the array.
     """
+    if is_sparse(x):  # one kind of them is a dict as well
+        x = x.tocsr()
     x = _arrays(x, "x", optional=False)
     if sample_weight is not None:
         if class_weight is not None:
@@ -162,15 +165,39 @@ def _arrays(structure: Any, name: str, *, optional: bool) -> Any:
         raise ArgumentError(f"{name} holds no array, got {structure!r}")
     if not optional and any(leaf is None for leaf in leaves):
         raise ArgumentError(f"a part of {name} is None where an array is needed")
-    converted = (to_array(leaf, path) for path, leaf in named(structure, name))
+    convert = to_array if optional else _rows_of
+    converted = (convert(leaf, path) for path, leaf in named(structure, name))
     return nest.map_structure(
         lambda leaf: None if leaf is None else next(converted), structure
     )
 
 
+def _rows_of(leaf: Any, name: str) -> Any:
+    """An array, or the rows of a sparse matrix."""
+    sparse = is_sparse(leaf) and len(leaf.shape) == 2
+    return SparseRows(leaf, name) if sparse else to_array(leaf, name)
+
+
+def part(batch: Batch, rows: slice) -> tuple[Any, Any, Any]:
+    """x, y and sample_weight of some samples: views, and sparse what is sparse."""
+
+    def some(array: Any) -> Any:
+        if isinstance(array, SparseRows):
+            return array.tocsr()[rows]
+        return None if array is None else array[rows]
+
+    x, y, weight = (nest.map_structure(some, each) for each in batch[:3])
+    return x, y, weight
+
+
 def _rows(array: Array | None, index: Any) -> Array | None:
     # ndarray.take is faster, but first copies an array whose memory is not in order.
-    if array is None or isinstance(index, slice) or not array.flags.c_contiguous:
+    if (
+        array is None
+        or isinstance(index, slice)
+        or isinstance(array, SparseRows)
+        or not array.flags.c_contiguous
+    ):
         return None if array is None else array[index]
     return array.take(index, axis=0)
 

@@ -26,7 +26,13 @@ _NOT_NUMBERS: Final = {
 def is_array(value: Any) -> bool:
     """Whether `value` is one array or table, by what it offers."""
     offers = ("__array__", "__dlpack__", "numpy")
-    return _is_table(value) or any(hasattr(value, name) for name in offers)
+    found = any(hasattr(value, name) for name in offers)
+    return found or _is_table(value) or is_sparse(value)
+
+
+def is_sparse(value: Any) -> bool:
+    """Whether `value` is a sparse matrix of SciPy, which is not imported for it."""
+    return hasattr(value, "tocsr") and hasattr(value, "toarray")
 
 
 def to_array(value: Any, name: str) -> Array:
@@ -44,9 +50,9 @@ def numbers(value: Any, name: str) -> Array:
     """The value as an array of numbers; without a copy where there is a way.
 
     Takes NumPy, JAX, TensorFlow and PyTorch arrays (``__array__``, ``__dlpack__`` or
-    ``.numpy()``), pandas Series, pyarrow arrays; and tables of pandas, pyarrow or
-    polars, whose columns become the last axis. For columns by name, pass a dict:
-    ``dict(frame)``. float16 and bfloat16 are kept.
+    ``.numpy()``), pandas Series, pyarrow arrays, sparse matrices of SciPy; and tables
+    of pandas, pyarrow or polars, whose columns become the last axis. For columns by
+    name, pass a dict: ``dict(frame)``. float16 and bfloat16 are kept.
 
     Shapes: a table of n rows and k columns gives ``(n, k)``.
     Raises: ArgumentError for what is no array, DTypeError for one that holds no
@@ -69,6 +75,8 @@ def numbers(value: Any, name: str) -> Array:
             f"{name} takes an array, got an object of class "
             f"{type(value).__name__}{hint}"
         )
+    if is_sparse(value):
+        value = value.toarray()
     array = _of_table(value, name) if _is_table(value) else _of_array(value, name)
     if array.dtype.name not in dtypes.ALL:
         found = _NOT_NUMBERS.get(array.dtype.kind, array.dtype.name)

@@ -21,7 +21,8 @@ class StreamBatches(Batches):
     """Batches of an iterable.
 
     An iterator can be walked over once and goes on where it is; after its end the
-    batches that it began with come again, with a warning, as in Keras. Any other
+    batches that it began with come again, with a warning, as in Keras. A validation of
+    some steps begins with those batches each time, and goes on where it is. Any other
     iterable starts anew with every epoch, or, if steps are fixed, when it has ended.
     """
 
@@ -43,11 +44,12 @@ class StreamBatches(Batches):
         self._ahead = False  # the iterator was opened to look at its first batch
         self._begin: list[Any] = []
         """What an iterator has given first."""
+        self._walk = self._recorded()
 
     @property
     def signature(self) -> Signature:
         if self.reader.first is None:
-            self._iterator = iter(self.source)
+            self._iterator = self._opened()
             first = next(self._iterator, _END)
             if first is _END:
                 raise self._nothing()
@@ -60,7 +62,9 @@ class StreamBatches(Batches):
 
     def epoch(self, index: int, start: int = 0) -> Generator[Batch]:
         if self._iterator is None or (self.steps is None and not self._ahead):
-            self._iterator = iter(self.source)
+            self._iterator = self._opened()
+        elif self.once and self.what != "fit" and not self._ahead:
+            self._iterator = itertools.chain([*self._begin], self._walk)
         self._ahead = False
         taken = 0
         while self.steps is None or taken < self.steps:
@@ -82,13 +86,20 @@ class StreamBatches(Batches):
         """The next item; `anew`: of a new pass where the old one has ended."""
         assert self._iterator is not None
         item = next(self._iterator, _END)
-        if item is not _END:
-            if self.once and len(self._begin) < KEPT:
-                self._begin.append(item)
-        elif anew:
+        if item is _END and anew:
             self._iterator = self._new_pass()
             item = next(self._iterator, _END)
         return item
+
+    def _opened(self) -> Iterator[Any]:
+        return self._walk if self.once else iter(self.source)
+
+    def _recorded(self) -> Iterator[Any]:
+        """What an iterator gives, while its first batches are kept."""
+        for item in self.source:
+            if len(self._begin) < KEPT:
+                self._begin.append(item)
+            yield item
 
     def _new_pass(self) -> Iterator[Any]:
         if not self.once:

@@ -45,7 +45,7 @@ def predict(
         Prediction(runner, device) as prediction,
         _telling(callbacks, model, prediction.run) as told,
     ):
-        if data.makes_batches(x):
+        if data.makes_batches(x) or data.has_sparse(x):
             results = _of_batches(model, x, batch_size, steps, verbose, told)
         else:
             results = _of_arrays(model, x, batch_size, steps, verbose, told)
