@@ -194,6 +194,7 @@ CASES: dict[str, list[Case]] = {
         for name in ("bartlett", "blackman", "hamming", "hanning")
     },
     "kaiser": [case(7, 3.0), case(8, 5.5)],
+    "argpartition": [case(x(5, 4), 2), case(x(4, 3), 1, axis=0), case(i(1, 3), -1)],
     "rearrange": [
         case(x(5, 4, 6, 3), "b h w c -> b c h w"),
         case(x(5, 4, 6, 3), "b (h p) (w q) c -> b h w (p q c)", p=2, q=3),
@@ -244,4 +245,5 @@ ORACLES: dict[str, Callable[..., Any]] = {
     "segment_max": segments("segment_max"),
     "segment_min": segments("segment_min"),
     "histogram": histogram,
+    "argpartition": lambda x, kth, axis=-1: np.argsort(x, axis).astype("int32"),
 }

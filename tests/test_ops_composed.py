@@ -82,6 +82,7 @@ BAD_CALLS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("correlate", (x(3), x(3), "all"), "mode must be 'valid', 'same' or 'full'"),
     ("histogram", (x(3, 2),), "histogram takes a vector, got f32[3, 2]"),
     ("histogram", (x(3), 0), "bins must be a positive number of parts, got 0"),
+    ("argpartition", (x(3), 3), "argpartition has no place 3 on an axis of 3"),
     ("bincount", ([1, 2], None, 0, True), "bincount makes no sparse tensors"),
     ("rearrange", (x(3, 2), "a b"), "a pattern is 'axes -> axes', got 'a b'"),
     ("rearrange", (x(3, 2), "a b -> a c"), "must have the same names, each of them"),

@@ -29,20 +29,9 @@ _GRADIENTS = (
     "gradients come from each operator's own rule; ops.stop_gradient cuts one, and "
     "compile and fit compute them"
 )
-_COMPOSED = (
-    "nobody has composed it of ONNX's operators; use its NumPy function on arrays"
-)
 _ROOMS = "seqir.ops has one namespace; call its functions as ops.NAME"
 
-_PLAIN = (
-    "argpartition", "i0",
-)  # fmt: skip
-
 REFUSED: Final[dict[str, str]] = {
-    **dict.fromkeys(
-        _PLAIN,
-        _COMPOSED,
-    ),
     **dict.fromkeys(("conj", "conjugate", "imag", "real", "isreal"), _COMPLEX),
     **dict.fromkeys(("angle", "polar", "view_as_complex", "view_as_real"), _COMPLEX),
     **dict.fromkeys(("eig", "eigh", "svd", "pinv", "matrix_rank"), _DECOMPOSED),
@@ -58,6 +47,10 @@ REFUSED: Final[dict[str, str]] = {
         "what it draws cannot be given to it; blur keras.random.normal with "
         "ops.image.gaussian_blur and read the images there with "
         "ops.image.map_coordinates"
+    ),
+    "i0": (
+        "ONNX has no Bessel functions; use numpy.i0 on arrays, or ops.kaiser for the "
+        "window that it makes"
     ),
     "view": (
         "ONNX cannot read the bits of a number as those of another type; "

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqir import shapes
-from seqir.errors import ShapeError
+from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array, Emit, Node, Op
 from seqir.ops.apply import apply, coerce, common_dtype, rank_of, wide
 from seqir.ops.call import operation
@@ -103,6 +103,18 @@ def _all(x: Any, axis: int | None) -> tuple[Any, Any]:
         x, axis = reshape(x, (-1,)), 0
     axis = shapes.normalize_axis(axis, rank_of(x))
     return _ordered(shape(x)[axis], x, axis)
+
+
+@operation
+def argpartition(x: Any, kth: int, axis: int = -1) -> Any:
+    """Places (int32) of the numbers, the kth where it is in order.
+
+    All are in order here. Source: ``keras.ops.argpartition``.
+    """
+    size = shape(x)[axis]
+    if isinstance(size, int) and not -size <= kth < size:
+        raise ArgumentError(f"argpartition has no place {kth} on an axis of {size}")
+    return argsort(x, axis)
 
 
 def _ordered(k: Any, x: Any, axis: int, *, largest: bool = False) -> tuple[Any, Any]:
