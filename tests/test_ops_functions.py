@@ -174,7 +174,7 @@ def test_tensors_of_a_model_record_a_call(name: str, case: Case) -> None:
     if not is_traceable(name, case):
         return
     leaves = [
-        KerasTensor(type_of(v), "x") if is_array(v) else v
+        KerasTensor(type_of(v), name="x") if is_array(v) else v
         for v in nest.flatten((case.args, case.kwargs))
     ]
     result = nest.flatten(call(name, case, leaves))
@@ -260,7 +260,9 @@ def test_operators_of_python_compute_what_numpy_computes(text: str) -> None:
     wanted = expression(A, B)
     assert found.dtype == wanted.dtype
     np.testing.assert_allclose(found, wanted, 1e-5, 1e-6)
-    recorded = expression(KerasTensor(type_of(A), "a"), KerasTensor(type_of(B), "b"))
+    recorded = expression(
+        KerasTensor(type_of(A), name="a"), KerasTensor(type_of(B), name="b")
+    )
     assert recorded.type == type_of(wanted)
 
 
@@ -300,7 +302,7 @@ def test_sizes_take_part_in_arithmetic() -> None:
 
 def traced_and_recorded() -> list[Any]:
     b, t = Builder(), TensorType("float32", (2, 3))
-    return [Traced(b, b.input("x", t)), KerasTensor(t, "x")]
+    return [Traced(b, b.input("x", t)), KerasTensor(t, name="x")]
 
 
 @pytest.mark.parametrize("t", traced_and_recorded(), ids=["traced", "recorded"])
@@ -421,7 +423,7 @@ def test_names_are_plain_text(name: Any) -> None:
 
 
 def test_shapes_of_model_tensors_keep_the_names_of_sizes() -> None:
-    x = KerasTensor(TensorType("float32", ("batch", 4, 3)), "x")
+    x = KerasTensor(TensorType("float32", ("batch", 4, 3)), name="x")
     assert [dim_of(size) for size in ops.shape(x)] == ["batch", 4, 3]
     y = ops.reshape(x, (ops.shape(x)[0], -1))
     assert y.type.shape == ("batch", 12)

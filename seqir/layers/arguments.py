@@ -13,7 +13,6 @@ from seqir.ir import Array
 from seqir.ops.tensor import KerasTensor, Tensor, Variable
 from seqir.plain import python
 from seqir.stored import unstore
-from seqir.tensortype import TensorType
 
 if TYPE_CHECKING:
     from seqir.layers.base import Layer
@@ -153,5 +152,4 @@ def stand_ins(shape: Any, dtype: str) -> Any:
         return {k: stand_ins(v, dtype) for k, v in shape.items()}
     if shape and all(isinstance(s, list | tuple) for s in shape):
         return [stand_ins(s, dtype) for s in shape]
-    dims = tuple(f"size_{i}" if d is None else d for i, d in enumerate(shape))
-    return KerasTensor(TensorType(dtype, dims), "input")
+    return KerasTensor(shape, dtype, name="input")

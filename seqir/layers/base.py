@@ -32,6 +32,7 @@ from seqir.layers import (
     arguments,
     checks,
     configuration,
+    declared,
     eager,
     fields,
     penalties,
@@ -366,7 +367,9 @@ class Layer(_State, Keywords, Keeping):
         checks.check_positional(self, args)
         leaves = nest.flatten((args, kwargs))
         if any(map(is_symbolic, leaves)):
-            return record(self, args, kwargs)
+            outputs = record(self, args, kwargs)
+            declared.compare(self, args, kwargs, outputs)
+            return outputs
         if any(isinstance(x, Traced) for x in leaves) or current_builder():
             return self.trace(*args, **kwargs)
         return self.run(*args, **kwargs)

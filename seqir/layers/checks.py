@@ -133,13 +133,16 @@ def _signature(call: Callable[..., Any]) -> inspect.Signature:
 
 
 def build_shapes(
-    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    layer: Layer,
+    args: tuple[Any, ...],
+    kwargs: dict[str, Any],
+    method: str = "build",
 ) -> dict[str, Any] | None:
     """For a ``build(a_shape, b_shape)``, shapes of the arguments of ``call(a, b)``.
 
-    None for a `build` that takes one shape.
+    None for a `method` that takes one shape.
     """
-    names = [*_signature(type(layer).build).parameters][1:]
+    names = [*_signature(getattr(type(layer), method)).parameters][1:]
     if len(names) < 2:
         return None
     check_call(layer, args, kwargs)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from seqir import config, dtypes, naming, ops, shapes
+from seqir import config, dtypes, ops, shapes
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layers.arguments import activation as activation_of
 from seqir.layers.arguments import sizes
@@ -72,9 +72,7 @@ class InputLayer(Layer):
         """Made for the first array, or by `build`: other sizes may come, too."""
         self.variable_dtype = dtypes.canonical(dtype or config.floatx())
         self.built = True
-        tensor = KerasTensor(
-            self.tensor_type(), name or naming.auto_name("keras_tensor")
-        )
+        tensor = KerasTensor(self.tensor_type(), name=name or None)
         self.calls.append(Call(self, (), {}, tensor))
 
     def tensor_type(

@@ -67,9 +67,7 @@ def record(target: Any, args: Any, kwargs: Any) -> Any:
     with b.active():
         traced_args, traced_kwargs = substitute(stand_in, (args, kwargs))
         result = target.trace(*traced_args, **traced_kwargs)
-    outputs = nest.map_structure(
-        lambda y: KerasTensor(y.type, naming.auto_name("keras_tensor")), result
-    )
+    outputs = nest.map_structure(lambda y: KerasTensor(y.type), result)
     call = Call(target, args, kwargs, outputs)
     target.calls.append(call)
     return outputs

@@ -226,17 +226,32 @@ class Traced(Tensor):
 
 
 class KerasTensor(Tensor):
-    """A tensor of a model: the result of a recorded call, with nothing computed."""
+    """A tensor of a model: the result of a recorded call, with nothing computed.
+
+    One that you make, of a shape and an element type, says what a layer's
+    ``compute_output_spec`` takes and gives.
+
+    Source: ``keras.KerasTensor``.
+    """
 
     __slots__ = ("_type", "call", "index", "name")
+    call: Call | None
+    index: int
 
     def __init__(
-        self, type: TensorType, name: str, call: Call | None = None, index: int = 0
+        self,
+        shape: TensorType | Sequence[int | str | None],
+        dtype: str = "float32",
+        *,
+        name: str | None = None,
     ) -> None:
-        self._type = type
-        self.name = name
-        self.call = call
-        self.index = index
+        if not isinstance(shape, TensorType):
+            dims = (f"size_{i}" if d is None else d for i, d in enumerate(shape))
+            shape = TensorType(dtypes.canonical(dtype), tuple(dims))
+        self._type = shape
+        self.name = naming.auto_name("keras_tensor") if name is None else name
+        self.call = None
+        self.index = 0
 
     @property
     def type(self) -> TensorType:
