@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, Literal, NoReturn
 
-from seqir import absent, dtypes
+from seqir import absent, console, dtypes
 from seqir.errors import ArgumentError
 
 if TYPE_CHECKING:
@@ -15,7 +15,6 @@ DataFormat = Literal["channels_last", "channels_first"]
 _floatx = "float32"
 _image_data_format: DataFormat = "channels_last"
 _epsilon = 1e-7
-_interactive = True
 _max_epochs: int | None = None
 _max_steps_per_epoch: int | None = None
 
@@ -84,19 +83,17 @@ def backend() -> str:
 
 def is_interactive_logging_enabled() -> bool:
     """Whether progress is shown on stderr."""
-    return _interactive
+    return console.interactive()
 
 
 def enable_interactive_logging() -> None:
     """Show progress on stderr again."""
-    global _interactive
-    _interactive = True
+    console.set_interactive(True)
 
 
 def disable_interactive_logging() -> None:
     """Give the lines of progress to the logger ``seqir``; bars are not drawn."""
-    global _interactive
-    _interactive = False
+    console.set_interactive(False)
 
 
 def is_traceback_filtering_enabled() -> bool:

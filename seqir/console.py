@@ -12,10 +12,22 @@ import os
 import sys
 from typing import IO, TYPE_CHECKING, Any, cast
 
-from seqir import config
-
 if TYPE_CHECKING:
     from rich.console import Console
+
+
+_interactive = True
+
+
+def interactive() -> bool:
+    """Whether people look at what is said, and not a log."""
+    return _interactive
+
+
+def set_interactive(value: bool) -> None:
+    """Say whether people look."""
+    global _interactive
+    _interactive = value
 
 
 def is_terminal(stream: Any) -> bool:
@@ -28,7 +40,7 @@ def is_terminal(stream: Any) -> bool:
 
 def moves(stream: Any) -> bool:
     """Whether a line on a stream can be drawn anew: on terminals, unless dumb ones."""
-    if not config.is_interactive_logging_enabled():
+    if not _interactive:
         return False
     return is_terminal(stream) and os.environ.get("TERM") != "dumb"
 
@@ -76,7 +88,7 @@ def rich_console(stream: Any) -> Console:
 
 def say(text: str) -> None:
     """Tell the user something, above a bar that may be there."""
-    if not config.is_interactive_logging_enabled():
+    if not _interactive:
         logging.getLogger("seqir").info(text)
         return
     put(f"{text}\n", sys.stderr)

@@ -87,7 +87,8 @@ def test_features_of_a_nested_model(inner: str, outer: str, tmp_path: Path) -> N
     np.testing.assert_allclose(features(X), 2 * expected, rtol=1e-5, atol=1e-6)
     features.save(tmp_path / "features.keras")
     again: Any = seqir.models.load_model(tmp_path / "features.keras")
-    np.testing.assert_array_equal(again(X), features(X))
+    # Weights that have changed are inputs here, and constants there.
+    np.testing.assert_allclose(again(X), features(X), rtol=1e-5, atol=1e-6)
 
 
 @pytest.mark.parametrize("inner", KINDS)

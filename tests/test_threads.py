@@ -194,6 +194,7 @@ def test_a_shared_layer_is_built_once() -> None:
         at_once(work)
 
 
+@pytest.mark.filterwarnings("ignore:os.fork")  # of JAX, if another test has loaded it
 @pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
 def test_a_child_of_a_process_that_builds_can_build() -> None:
     inside, done = threading.Event(), threading.Event()

@@ -65,12 +65,14 @@ def loader(place: Place) -> Callable[[Mapping[str, Array]], None] | None:
 @contextmanager
 def assets_of(model: Layer) -> Generator[dict[str, Content]]:
     """The members of an archive that layers keep their files in, during a block."""
+    kept = [(p, getattr(p.thing, "save_assets", None)) for p in places(model)]
+    saving = [(place, save) for place, save in kept if save is not None]
+    if not saving:
+        yield {}
+        return
     with tempfile.TemporaryDirectory() as name:
         members: dict[str, Content] = {}
-        for place in places(model):
-            save = getattr(place.thing, "save_assets", None)
-            if save is None:
-                continue
+        for place, save in saving:
             folder = Path(name, place.path)
             folder.mkdir(parents=True)
             save(str(folder))
