@@ -155,7 +155,9 @@ CASES = [(b, o) for b in MODELS for o in OPTIONS]
 CASES.remove((branches, {"line_length": 41}))  # where Keras cuts a number
 
 
-@pytest.mark.parametrize(("build", "options"), CASES, ids=str)
+@pytest.mark.parametrize(
+    ("build", "options"), CASES, ids=lambda v: getattr(v, "__name__", str(v))
+)
 def test_boxes_are_those_of_keras(build, options):
     assert printed("seqir", build, **options) == printed("keras", build, **options)
 
