@@ -108,7 +108,7 @@ def _scratch(folder: Path, name: str) -> Generator[Path]:
     try:
         yield scratch
     finally:
-        shutil.rmtree(scratch, ignore_errors=True)
+        _discard(scratch)
         os.close(handle)
 
 
@@ -141,9 +141,20 @@ def _remove_abandoned(scratch: Path) -> None:
     handle = os.open(scratch / _LOCK, os.O_RDWR)
     try:
         if try_lock(handle):
-            shutil.rmtree(scratch, ignore_errors=True)
+            _discard(scratch)
     finally:
         os.close(handle)
+
+
+def _discard(scratch: Path) -> None:
+    """Remove a hidden folder, the lock last: a kill in between leaves one to sweep."""
+    with suppress(OSError):
+        for entry in os.scandir(scratch):
+            if entry.is_dir(follow_symlinks=False):
+                shutil.rmtree(entry.path, ignore_errors=True)
+            elif entry.name != _LOCK:
+                os.unlink(entry.path)
+    shutil.rmtree(scratch, ignore_errors=True)
 
 
 def _take_places(scratch: Path, target: Path) -> None:

@@ -226,6 +226,31 @@ with staged(sys.argv[1]) as path:
 """
 
 
+def test_a_process_killed_while_it_tidies_up(tmp_path: Path) -> None:
+    """The lock is removed last, so that the next save knows the folder."""
+    path = tmp_path / "m.keras"
+    killed = KILLED.replace("with staged", TIDYING + "with staged")
+    for number in range(1, 5):
+        call = [sys.executable, "-c", killed, str(path), str(number)]
+        subprocess.run(call, check=False)
+        left = list(tmp_path.glob(".m.keras.*"))
+        save(new_model(), path)
+        assert os.listdir(tmp_path) == ["m.keras"], (number, left)
+
+
+TIDYING = """
+left = int(sys.argv[2])
+def audit(event, arguments):
+    global left
+    if event in ("os.remove", "os.rmdir"):
+        left -= 1
+        if not left:
+            os.kill(os.getpid(), signal.SIGKILL)
+sys.addaudithook(audit)
+os.kill = lambda pid, number, kill=os.kill: kill(pid, number) if not left else None
+"""
+
+
 def test_a_folder_that_is_swept_up_before_it_is_held(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
