@@ -470,6 +470,16 @@ def test_each_pass_has_an_order_of_its_own(folder: Path) -> None:
     assert plain[0] == plain[1] == plain[2]
 
 
+def test_each_walk_by_hand_has_an_order_of_its_own(folder: Path) -> None:
+    for seed in (4, None):
+        dataset = load(folder, batch_size=3, shuffle=True, seed=seed)
+        walks = [[p.tobytes() for x, _ in dataset for p in x] for _ in range(3)]
+        assert walks[0] != walks[1] != walks[2]
+        assert sorted(walks[0]) == sorted(walks[1]) == sorted(walks[2])
+    plain = load(folder, batch_size=3, shuffle=False)
+    assert [y.tolist() for _, y in plain] == [y.tolist() for _, y in plain]
+
+
 def test_a_model_is_trained_on_a_folder(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for label, level in (("dark", 40), ("light", 200)):

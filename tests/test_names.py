@@ -318,6 +318,8 @@ def test_windows_of_a_series() -> None:
     first = np.concatenate([y for _, y in shuffled])
     assert sorted(first) == list(range(18))
     assert list(first) != sorted(first)
+    again = np.concatenate([y for _, y in shuffled])
+    assert list(again) != list(first)
     model = keras.Sequential([keras.Input((3,)), layers.Dense(1)])
     model.compile("sgd", "mse")
     model.fit(make(data / 20, data / 20, 3), verbose=0)

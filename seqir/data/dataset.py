@@ -6,12 +6,15 @@ import itertools
 from collections.abc import Generator, Iterator
 from typing import Any
 
+import numpy as np
+
 from seqir.data.arrays import permutation
 from seqir.data.batch import Batch, Reader, Signature, noting
 from seqir.data.batches import IndexedBatches
 from seqir.data.labels import ClassWeights
 from seqir.data.workers import in_order
 from seqir.errors import ArgumentError
+from seqir.ir import Array
 
 
 class PyDataset:
@@ -73,6 +76,25 @@ class PyDataset:
 
     def on_epoch_end(self) -> None:
         """Called after the last batch of an epoch was made."""
+
+
+class ShuffledDataset(PyDataset):
+    """A dataset that, with a seed, has another order at each walk over it."""
+
+    seed: int | None = None
+    """What the orders are a function of, with the number of the walk."""
+    _walks = 0
+
+    def __iter__(self) -> Iterator[Any]:
+        self.turn = self._walks
+        self._walks += 1
+        return super().__iter__()
+
+    def order(self, count: int) -> Array:
+        """The order of so many samples in this walk."""
+        if self.seed is None:
+            return np.arange(count)
+        return permutation(count, self.seed, self.turn)
 
 
 def is_dataset(value: Any) -> bool:

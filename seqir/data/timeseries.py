@@ -6,8 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqir.data.arrays import permutation
-from seqir.data.dataset import PyDataset
+from seqir.data.dataset import ShuffledDataset
 from seqir.errors import ArgumentError
 from seqir.ir import Array
 
@@ -75,7 +74,7 @@ def timeseries_dataset_from_array(
     return found
 
 
-class TimeSeries(PyDataset):
+class TimeSeries(ShuffledDataset):
     """Batches of windows; made by `timeseries_dataset_from_array`."""
 
     def __init__(
@@ -89,8 +88,6 @@ class TimeSeries(PyDataset):
         super().__init__()
         self._data, self._targets, self._window = data, targets, window
         self._places, self._size = places, batch_size
-        self.seed: int | None = None
-        """What the order of the windows is a function of, with the epoch."""
 
     def __len__(self) -> int:
         return -(-len(self._places) // (self._size or 1))
@@ -99,9 +96,7 @@ class TimeSeries(PyDataset):
         if not 0 <= index < len(self):
             raise IndexError(index)
         size = self._size
-        places = self._places
-        if self.seed is not None:
-            places = places[permutation(len(places), self.seed, self.turn)]
+        places = self._places[self.order(len(self._places))]
         batch = index if size is None else slice(index * size, (index + 1) * size)
         places = places[batch]
         windows = self._data[places[..., None] + self._window]

@@ -10,8 +10,7 @@ import numpy as np
 
 from seqir import config
 from seqir.console import say
-from seqir.data import PyDataset
-from seqir.data.arrays import permutation
+from seqir.data.dataset import ShuffledDataset
 from seqir.errors import ArgumentError, UnsupportedError
 from seqir.images.folder import Listing, list_folder
 from seqir.images.load import check_color_mode, open_picture
@@ -20,7 +19,7 @@ from seqir.images.resize import INTERPOLATIONS, cropped, resize, resize_padded
 Fit = Literal["stretch", "crop", "pad"]
 
 
-class ImageDataset(PyDataset):
+class ImageDataset(ShuffledDataset):
     """Batches of pictures that are read when they are needed.
 
     The first pass has the order of `file_paths`; if it shuffles, each later one has an
@@ -55,7 +54,7 @@ class ImageDataset(PyDataset):
         self._interpolation = interpolation
         self._fit = fit
         self._data_format = data_format
-        self._seed = seed
+        self.seed = seed
 
     def __len__(self) -> int:
         return -(-len(self.file_paths) // self._batch_size)
@@ -65,15 +64,13 @@ class ImageDataset(PyDataset):
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
         size = self._batch_size
-        places = self._order()[index * size : (index + 1) * size]
+        places = self._places()[index * size : (index + 1) * size]
         pictures = np.stack([self._picture(self.file_paths[i]) for i in places])
         return pictures if self._labels is None else (pictures, self._labels[places])
 
-    def _order(self) -> Any:
+    def _places(self) -> Any:
         count = len(self.file_paths)
-        if self._seed is None or self.turn == 0:
-            return np.arange(count)
-        return permutation(count, self._seed, self.turn)
+        return self.order(count) if self.turn else np.arange(count)  # shuffled already
 
     def _picture(self, path: str) -> Any:
         picture = np.asarray(open_picture(path, self._color_mode))
