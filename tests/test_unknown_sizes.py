@@ -183,6 +183,20 @@ def test_the_pixels_of_long_sequences_are_repeated_where_they_are(
     )
 
 
+@pytest.mark.parametrize("factor", [2, 3])
+def test_the_pixels_of_very_long_images_are_repeated_where_they_are(
+    factor: int,
+) -> None:
+    size = 2**23 + 5
+    steps = (np.arange(size) % 251).astype("f")
+    model = seqir.Sequential(
+        [seqir.Input((size, 1, 1)), layers.UpSampling2D((factor, 1))]
+    )
+    np.testing.assert_array_equal(
+        model(steps[None, :, None, None])[0, :, 0, 0], np.repeat(steps, factor)
+    )
+
+
 MIXING: list[Any] = [
     lambda **kw: layers.Conv2D(3, 2, name="mix", **kw),
     lambda **kw: layers.Conv2D(4, 2, groups=2, name="mix", **kw),

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -146,7 +146,12 @@ def _edges(does: str, axis: str, given: dict[str, int | None]) -> None:
             raise ArgumentError(f"{name} must not be negative, got {n}")
 
 
-def _all_edges(does: str, what: str, *given: int | None) -> None:
+_Edges: TypeAlias = tuple[int | None, int | None, int | None]
+"""What comes before and after, and the target, of one axis: two of three."""
+
+
+def _all_edges(does: str, what: str, *given: int | None) -> tuple[_Edges, _Edges]:
+    """Those of the height and of the width, checked."""
     top, left, bottom, right, height, width = given
     _edges(does, "height", {
         f"top_{what}": top, f"bottom_{what}": bottom, "target_height": height,
@@ -154,6 +159,7 @@ def _all_edges(does: str, what: str, *given: int | None) -> None:
     _edges(does, "width", {
         f"left_{what}": left, f"right_{what}": right, "target_width": width,
     })  # fmt: skip
+    return (top, bottom, height), (left, right, width)
 
 
 def _rest(does: str, x: Any, n: Any) -> Any:
@@ -182,14 +188,10 @@ def pad_images(
     Source: ``keras.ops.image.pad_images``.
     """
     x, _, axes = images_of("pad_images", images, data_format)
-    _all_edges(
+    edges = _all_edges(
         "pad_images", "padding", top_padding, left_padding, bottom_padding,
         right_padding, target_height, target_width,
     )  # fmt: skip
-    edges = (
-        (top_padding, bottom_padding, target_height),
-        (left_padding, right_padding, target_width),
-    )
     sizes = shape(x)
     around: list[tuple[Any, Any]] = [(0, 0)] * len(sizes)
     for axis, (before, after, target) in zip(axes, edges, strict=True):
@@ -217,14 +219,10 @@ def crop_images(
     Source: ``keras.ops.image.crop_images``.
     """
     x, _, axes = images_of("crop_images", images, data_format)
-    _all_edges(
+    edges = _all_edges(
         "crop_images", "cropping", top_cropping, left_cropping, bottom_cropping,
         right_cropping, target_height, target_width,
     )  # fmt: skip
-    edges = (
-        (top_cropping, bottom_cropping, target_height),
-        (left_cropping, right_cropping, target_width),
-    )
     sizes = shape(x)
     cut = [slice(None)] * len(sizes)
     for axis, (before, after, target) in zip(axes, edges, strict=True):
