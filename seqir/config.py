@@ -2,39 +2,43 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn
 
-from seqir import absent, console, dtypes
+from seqir import absent, console
+from seqir.dtype_policies import dtype_policy, set_dtype_policy
+from seqir.dtypes import floatx, set_floatx
 from seqir.errors import ArgumentError
 
-if TYPE_CHECKING:
-    from seqir.dtype_policies import DTypePolicy
+__all__ = [
+    "backend",
+    "disable_interactive_logging",
+    "disable_traceback_filtering",
+    "dtype_policy",
+    "enable_interactive_logging",
+    "enable_traceback_filtering",
+    "epsilon",
+    "floatx",
+    "image_data_format",
+    "is_flash_attention_enabled",
+    "is_interactive_logging_enabled",
+    "is_nnx_enabled",
+    "is_traceback_filtering_enabled",
+    "max_epochs",
+    "max_steps_per_epoch",
+    "set_dtype_policy",
+    "set_epsilon",
+    "set_floatx",
+    "set_image_data_format",
+    "set_max_epochs",
+    "set_max_steps_per_epoch",
+]
 
 DataFormat = Literal["channels_last", "channels_first"]
 
-_floatx = "float32"
 _image_data_format: DataFormat = "channels_last"
 _epsilon = 1e-7
 _max_epochs: int | None = None
 _max_steps_per_epoch: int | None = None
-
-
-def floatx() -> str:
-    """The element type of weights and inputs that say nothing else."""
-    return _floatx
-
-
-def set_floatx(value: str) -> None:
-    """Set the default element type.
-
-    Raises: ArgumentError unless it is a floating-point type.
-    """
-    global _floatx
-    if value not in dtypes.FLOATS:
-        raise ArgumentError(
-            f"floatx must be one of {', '.join(dtypes.FLOATS)}, got {value!r}"
-        )
-    _floatx = value
 
 
 def image_data_format() -> DataFormat:
@@ -153,23 +157,6 @@ def _limit(name: str, value: Any) -> int | None:
     if isinstance(value, bool) or not isinstance(value, int) or value < 1:
         raise ArgumentError(f"{name} must be None or a positive integer, got {value!r}")
     return value
-
-
-def dtype_policy() -> DTypePolicy:
-    """The policy of layers that say nothing."""
-    from seqir import dtype_policies
-
-    return dtype_policies.dtype_policy()
-
-
-def set_dtype_policy(policy: DTypePolicy | str) -> None:
-    """Set the policy of layers that are made from now on and say nothing.
-
-    Raises: ArgumentError for what is neither a policy nor a name.
-    """
-    from seqir import dtype_policies
-
-    dtype_policies.set_dtype_policy(policy)
 
 
 def __getattr__(name: str) -> NoReturn:

@@ -9,7 +9,7 @@ mixed_bfloat16      bfloat16                float32
 ==================  ======================  =========
 
 What holds for layers that say nothing is that of `set_dtype_policy`, and without it
-``config.floatx()``. Wherever a layer takes a dtype it takes a policy, its name or its
+``dtypes.floatx()``. Wherever a layer takes a dtype it takes a policy, its name or its
 configuration.
 """
 
@@ -18,7 +18,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, NoReturn, Self
 
-from seqir import absent, config, dtypes
+from seqir import absent, dtypes
 from seqir.errors import ArgumentError, DTypeError, UnsupportedError, did_you_mean
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
@@ -76,9 +76,6 @@ class DTypePolicy:
         return f'<DTypePolicy "{self.name}">'
 
 
-FloatDTypePolicy = DTypePolicy
-
-
 def _type_named(name: str) -> str:
     try:
         return dtypes.canonical(name)
@@ -91,7 +88,7 @@ def _type_named(name: str) -> str:
 
 def dtype_policy() -> DTypePolicy:
     """The policy of layers that say nothing."""
-    return _current or DTypePolicy(config.floatx())
+    return _current or DTypePolicy(dtypes.floatx())
 
 
 def set_dtype_policy(policy: DTypePolicy | str) -> None:

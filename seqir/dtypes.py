@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqir.errors import DTypeError, did_you_mean
+from seqir.errors import ArgumentError, DTypeError, did_you_mean
 
 FLOATS: Final = ("float16", "bfloat16", "float32", "float64")
 SIGNED: Final = ("int8", "int16", "int32", "int64")
@@ -26,6 +26,25 @@ SHORT: Final = {
     **{name: name.replace("uint", "u") for name in UNSIGNED},
 }
 """Names as the IR's text form prints them: f32, i64, b1."""
+
+
+_floatx = "float32"
+
+
+def floatx() -> str:
+    """The element type of weights and inputs that say nothing else."""
+    return _floatx
+
+
+def set_floatx(value: str) -> None:
+    """Set the default element type.
+
+    Raises: ArgumentError unless it is a floating-point type.
+    """
+    global _floatx
+    if value not in FLOATS:
+        raise ArgumentError(f"floatx must be one of {', '.join(FLOATS)}, got {value!r}")
+    _floatx = value
 
 
 @lru_cache(maxsize=256)

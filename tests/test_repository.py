@@ -9,6 +9,7 @@ import types
 from collections.abc import Iterator
 from pathlib import Path
 
+import networkx as nx
 import pytest
 
 import seqir
@@ -61,6 +62,69 @@ def test_imports_point_down(path: Path) -> None:
 def test_every_room_has_a_floor() -> None:
     rooms = {p.relative_to(ROOT).parts[0].removesuffix(".py") for p in FILES}
     assert rooms <= set(RANK)
+
+
+def module_of(path: Path) -> str:
+    parts = path.relative_to(ROOT.parent).with_suffix("").parts
+    return ".".join(parts[:-1] if parts[-1] == "__init__" else parts)
+
+
+MODULES = {module_of(path): path for path in ROOT.rglob("*.py")}
+FREE_OF_CIRCLES = ("cli", "config", "dtype_policies")
+"""Rooms whose files import each other in no circle."""
+
+
+def is_free_of_circles(module: str) -> bool:
+    return module.partition(".")[2].partition(".")[0] in FREE_OF_CIRCLES
+
+
+def imports_of(module: str) -> Iterator[tuple[str, str]]:
+    """Modules of seqir that a module imports, and when."""
+    tree = ast.parse(MODULES[module].read_text())
+    when = dict.fromkeys(ast.walk(tree), "loading")
+    for block in ast.walk(tree):
+        if isinstance(block, ast.If) and ast.unparse(block.test) == "TYPE_CHECKING":
+            when |= dict.fromkeys(ast.walk(block), "checking")
+        elif isinstance(block, ast.FunctionDef):
+            when |= dict.fromkeys(ast.walk(block), "calling")
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            full = [f"{node.module}.{alias.name}" for alias in node.names]
+            names = [name if name in MODULES else node.module for name in full]
+        else:
+            continue
+        for name in names:
+            if name in MODULES and name != module:
+                yield name, when[node]
+
+
+def test_files_import_each_other_in_no_circle() -> None:
+    """Imports for type checking and inside of functions count, too."""
+    graph = nx.DiGraph((m, name) for m in MODULES for name, _ in imports_of(m))
+    for circle in filter(lambda c: len(c) > 1, nx.strongly_connected_components(graph)):
+        assert not any(map(is_free_of_circles, circle)), f"a circle: {sorted(circle)}"
+
+
+def test_imports_inside_of_functions_are_lazy() -> None:
+    """What they import is not loaded by the file anyway.
+
+    They are there so that `import seqir`, `seqir --help` and the definition of a model
+    do not load what only some calls need: a package that is slow to load, or a whole
+    package of seqir that stands on one (onnxruntime, rich, h5py) or on many files. So
+    an import inside of a function that loads nothing new belongs to the top.
+    """
+    graph = nx.DiGraph()
+    graph.add_nodes_from(MODULES)
+    for module in MODULES:
+        now = [name for name, when in imports_of(module) if when == "loading"]
+        package = module.rpartition(".")[0]
+        graph.add_edges_from((module, name) for name in [*now, package] if name)
+    for module in filter(is_free_of_circles, MODULES):
+        loaded = nx.descendants(graph, module)
+        late = {name for name, when in imports_of(module) if when == "calling"}
+        assert not late & loaded, f"{module} imports {late & loaded} in a function"
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))

@@ -1,5 +1,5 @@
 """The command line: ``seqir summary | export | convert | run | features | ...``."""
 
-from seqir.cli.app import main
+from seqir.cli.commands import main
 
 __all__ = ["main"]

@@ -148,19 +148,6 @@ class App(click.Group):
         sys.exit(status or DONE)
 
 
-def main() -> NoReturn:
-    """The console script."""
-    from seqir.cli.commands import app
-
-    for name in ("stdout", "stderr"):
-        if getattr(sys, name) is None:  # started without a console
-            setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
-    for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # type: ignore[union-attr]
-    app.main()
-
-
 def version(ctx: click.Context, _: click.Parameter, wanted: bool) -> None:
     """Callback of ``--version``."""
     if wanted and not ctx.resilient_parsing:

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqir import runtime
+from seqir import dtypes, nest, runtime
 from seqir.cli.arrays import Array, Wanted
 from seqir.errors import ArgumentError
 from seqir.runtime.refusal import find_fault, numpy_name
@@ -31,7 +31,6 @@ class Runnable:
 
 def of_model(model: Model, device: str) -> Runnable:
     """A model in Python, on a device that is known to work."""
-    from seqir import nest
     from seqir.model.names import keyed
 
     model.require_built("input shape")
@@ -81,8 +80,6 @@ def _converted(array: Array, wanted: Wanted) -> Array:
     """Numbers in the element type that the file asks for."""
     if array.dtype.name == wanted.dtype or array.dtype.kind not in "fiub":
         return array
-    from seqir import dtypes
-
     if wanted.dtype not in dtypes.ALL:
         return array
     return array.astype(dtypes.to_numpy(wanted.dtype))
