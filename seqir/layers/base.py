@@ -156,7 +156,8 @@ class Layer(_State, Keywords, Keeping):
         **kwargs: Any,
     ) -> None:
         kind, trainable = type(self).__name__, python(trainable)
-        fields.check_known(kind, kwargs, fields.known_to(type(self)))
+        if kwargs.keys() - fields.BASE_KEYWORDS:
+            fields.check_known(kind, kwargs, fields.known_to(type(self)))
         if not isinstance(trainable, bool):
             raise ArgumentError(
                 f"Expected trainable to be a boolean, got {trainable!r}"

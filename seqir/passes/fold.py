@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import numpy as np
 
@@ -53,26 +54,19 @@ def fold_constants(graph: Graph) -> Graph:
 def bind(graph: Graph, values: dict[str, Array]) -> Graph:
     """Turn the params named in `values` into constants labelled with their names.
 
-    What updates them goes: a constant has no new value.
+    The constant has the param's value as its result, so that whatever reads it stays
+    as it is. What updates them goes: a constant has no new value.
     """
-    b = Builder(graph.name)
-    b.inputs.update(graph.inputs)
-    b.sources.update(graph.sources)
-    bound: dict[Value, Value] = {}
-    for name, value in graph.params.items():
-        if name in values:
-            bound[value] = b(Constant(FrozenArray(values[name], name)))
-        else:
-            b.params[name] = value
+    bound = [
+        Node(Constant(FrozenArray(values[name], name)), (), (value,))
+        for name, value in graph.params.items()
+        if name in values
+    ]
     if not bound:
         return graph
-    for node in graph.nodes:
-        if bound.keys().isdisjoint(node.operands):
-            b.keep(node)
-            continue
-        operands = tuple(bound.get(v, v) for v in node.operands)
-        b.keep(Node(node.op, operands, node.results, node.source))
-    for update in graph.updates:
-        if update.param in b.params:
-            b.updates[update.param] = update
-    return b.finish({n: bound.get(v, v) for n, v in graph.outputs.items()})
+    return replace(
+        graph,
+        params={n: v for n, v in graph.params.items() if n not in values},
+        nodes=(*bound, *graph.nodes),
+        updates=tuple(u for u in graph.updates if u.param not in values),
+    )
