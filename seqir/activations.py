@@ -35,7 +35,7 @@ def relu(
     if threshold == 0 and max_value is None:
         return ops.leaky_relu(x, negative_slope) if negative_slope else ops.relu(x)
     if threshold == 0 and not negative_slope:
-        return ops.clip(x, 0.0, float(max_value))  # type: ignore[arg-type]
+        return ops.clip(x, 0.0, float(max_value))  # pyright: ignore[reportArgumentType]
     below = negative_slope * (x - threshold) if negative_slope else 0.0 * x
     above = x if max_value is None else ops.minimum(x, float(max_value))
     # At the threshold itself Keras takes the lower branch unless the two meet there.

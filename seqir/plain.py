@@ -88,4 +88,4 @@ class PlainArguments:
         super().__init_subclass__(**kwargs)
         init: Any = cls.__dict__.get("__init__")
         if init is not None and cls.__module__.startswith("seqir."):
-            cls.__init__ = arguments(init)  # type: ignore[method-assign]
+            cls.__init__ = arguments(init)

@@ -116,7 +116,7 @@ def volume(shape: Iterable[Dim]) -> Dim:
     """Number of elements of a shape."""
     dims = tuple(shape)
     if all(isinstance(d, int) for d in dims):
-        return math.prod(dims)  # pyright: ignore[reportArgumentType]
+        return math.prod(dims)
     return mul(*dims)
 
 

@@ -124,7 +124,7 @@ class ModelCheckpoint(MonitorCallback):
             say(text)
 
     def _path(self, logs: Logs, numbers: dict[str, int]) -> str:
-        known = ChainMap[str, Any](dict(numbers), logs)  # pyright: ignore[reportArgumentType]
+        known = ChainMap[str, Any](dict(numbers), logs)
         try:
             return self.filepath.format_map(known)
         except KeyError as error:

@@ -131,7 +131,7 @@ class App(click.Group):
         with _watching_the_pipe():
             return super().invoke(ctx)
 
-    def main(  # type: ignore[override]
+    def main(
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,

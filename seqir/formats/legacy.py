@@ -143,7 +143,7 @@ def _is_flipped(reader: H5Reader, root: str) -> bool:
 
 
 def _flipped_kernels(model: Layer) -> frozenset[int]:
-    inside = model._walk()  # pyright: ignore[reportPrivateUsage]
+    inside = model._walk()
     return frozenset(id(x.kernel) for x in inside if isinstance(x, _FLIPPED))
 
 

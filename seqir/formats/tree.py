@@ -67,11 +67,7 @@ def places(
 
 def left(found: Iterable[Place], skip: Iterable[Layer]) -> list[Place]:
     """Places without those of some layers, and of all layers inside of them."""
-    gone = {
-        id(inner)
-        for layer in skip
-        for inner in layer._walk()  # pyright: ignore[reportPrivateUsage]
-    }
+    gone = {id(inner) for layer in skip for inner in layer._walk()}
     return [place for place in found if id(place.thing) not in gone]
 
 
@@ -132,5 +128,5 @@ def _may_hold(child: Any) -> bool:
 def _own_variables(thing: Any) -> list[Variable]:
     if isinstance(thing, Optimizer):
         return thing.variables
-    own = thing._own_variables  # pyright: ignore[reportPrivateUsage]
+    own = thing._own_variables
     return sorted(own, key=lambda variable: not variable.trainable_by_design)

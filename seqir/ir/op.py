@@ -193,7 +193,7 @@ class Op(ABC):
         return 0
 
     def __str__(self) -> str:
-        values = [(f, getattr(self, f.name)) for f in fields(self)]  # type: ignore[arg-type]
+        values = [(f, getattr(self, f.name)) for f in fields(self)]  # pyright: ignore[reportArgumentType]
         shown = [f"{f.name}={_show(v)}" for f, v in values if v != f.default]
         return f"{self.name}({', '.join(shown)})" if shown else self.name
 

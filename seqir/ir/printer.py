@@ -35,7 +35,7 @@ def format_graph(graph: Graph, *, digests: bool = False) -> str:
         results = ", ".join(f"{names[v]}: {v.type}" for v in node.results)
         words = [str(node.op), *(names.get(v, UNKNOWN) for v in node.operands)]
         if digests and constant_of(node) is not None:
-            words.append(node.op.array.digest())  # type: ignore[attr-defined]
+            words.append(node.op.array.digest())  # pyright: ignore[reportAttributeAccessIssue]
         comment = f"  # {one_line(node.source)}" if node.source else ""
         lines.append(f"  {results} = {' '.join(words)}{comment}")
     for update in graph.updates:

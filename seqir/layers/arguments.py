@@ -70,7 +70,7 @@ def _stored_activation(found: Mapping[str, Any]) -> Any:
     cls: Any = vars(layers)[name] if name in layers.__all__ else None
     if not isinstance(cls, type):
         raise ArgumentError(f"activation {name!r} is no layer of seqir")
-    return cls.from_config(config)  # type: ignore[attr-defined]
+    return cls.from_config(config)
 
 
 def with_training(

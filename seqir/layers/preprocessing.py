@@ -160,7 +160,7 @@ class Normalization(Layer):
             mean, variance = (ops.cast(v, self.compute_dtype) for v in pair)
         else:
             kept = tuple(self._sizes.values())
-            pair = tuple(np.broadcast_to(v, kept) for v in self._given)  # type: ignore[assignment]
+            pair = tuple(np.broadcast_to(v, kept) for v in self._given)  # pyright: ignore[reportAssignmentType]
             kind = dtypes.to_numpy(self.compute_dtype)
             mean, variance = (np.asarray(v, kind) for v in pair)
         return ops.reshape(mean, self._column), ops.reshape(variance, self._column)

@@ -19,7 +19,7 @@ class _Noise(Layer):
     supports_masking = True
 
     def setup(self) -> None:
-        self.seed_generator = random.SeedGenerator(self.seed)  # type: ignore[attr-defined]
+        self.seed_generator = random.SeedGenerator(self.seed)  # pyright: ignore[reportAttributeAccessIssue]
 
     def call(self, x: Any, training: bool = False) -> Any:
         return self.disturb(x) if training else x

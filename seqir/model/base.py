@@ -263,7 +263,7 @@ class Model(Trainer):
         return self._collect()
 
     def _collect(self) -> list[Variable]:
-        found = dict.fromkeys(Layer.variables.fget(self))  # type: ignore[attr-defined]
+        found = dict.fromkeys(Layer.variables.fget(self))  # pyright: ignore[reportOptionalCall]
         return list(found)
 
     # The graph.
@@ -550,7 +550,7 @@ class Model(Trainer):
             return f"<pre>{self!r}</pre>"
         from seqir.model.summary import summary_of
 
-        return summary_of(self)._repr_html_()  # pyright: ignore[reportPrivateUsage]
+        return summary_of(self)._repr_html_()
 
     def to_ir(self) -> str:
         """The text form of the graph."""

@@ -38,7 +38,7 @@ def predict(
     """See `Model.predict`."""
     if verbose not in ("auto", 0, 1, 2):
         raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
-    runner = model._runner  # pyright: ignore[reportPrivateUsage]
+    runner = model._runner
     model.stop_predicting = False
 
     with (

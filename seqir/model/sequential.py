@@ -318,4 +318,4 @@ def _known_input_shape(layer: Layer) -> Any:
     """The batch shape that a first layer brings along."""
     if isinstance(layer, Model) and layer.built:
         return layer.input_shape
-    return layer._input_shape_arg  # pyright: ignore[reportPrivateUsage]
+    return layer._input_shape_arg

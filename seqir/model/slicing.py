@@ -115,7 +115,7 @@ def _find(
 def _tensors(model: Model) -> dict[str, list[KerasTensor]]:
     """Output tensors by layer name: those of a layer's last call in this model."""
     tensors = {_name(t): [t] for t in model.inputs}
-    for call in model.connections:  # type: ignore[attr-defined]
+    for call in model.connections:
         tensors[call.target.name] = nest.flatten(call.outputs)
     return tensors
 
@@ -158,7 +158,7 @@ def _needed(outputs: list[KerasTensor]) -> set[KerasTensor]:
 def cut_points(model: Model) -> list[str]:
     """Layers that everything from inputs to outputs passes; see `Model.cut_points`."""
     model.require_built("cut_points")
-    calls = model.connections  # type: ignore[attr-defined]
+    calls = model.connections
     edges = [
         (before, after)
         for call in calls

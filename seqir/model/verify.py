@@ -125,7 +125,7 @@ def _louder(graph: Graph, gain: float) -> Graph:
         array = constant_of(node)
         if array is None or array.ndim < 2 or not dtypes.is_float(array.dtype.name):
             return None
-        kernel = FrozenArray((array * gain).astype(array.dtype), node.op.array.label)  # type: ignore[attr-defined]
+        kernel = FrozenArray((array * gain).astype(array.dtype), node.op.array.label)  # pyright: ignore[reportAttributeAccessIssue]
         return [b(Constant(kernel))]
 
     return replay(graph, visit)
@@ -305,7 +305,7 @@ def _check_finite(name: str, y: Array, graph: Graph) -> None:
         if array is None or not dtypes.is_float(dtypes.canonical(array.dtype)):
             continue
         if not np.isfinite(array.astype(np.float32)).all():
-            label = node.op.array.label or "a constant"  # type: ignore[attr-defined]
+            label = node.op.array.label or "a constant"  # pyright: ignore[reportAttributeAccessIssue]
             raise VerificationError(
                 f"output {name!r} is not finite because weight {label!r} holds NaN or "
                 "infinite values; fix the weight, or export with verify=False"

@@ -311,7 +311,7 @@ class PRelu(Unary):
             raise ShapeError(f"the slope {slope} does not broadcast to {x}")
         return (y,)
 
-    def evaluate(self, x: Array, slope: Array) -> tuple[Array]:  # type: ignore[override]
+    def evaluate(self, x: Array, slope: Array) -> tuple[Array]:
         return (np.where(x >= 0, x, x * slope),)
 
     def vjp(self, g: Any, y: Any, x: Any, slope: Any) -> tuple[Any, ...]:

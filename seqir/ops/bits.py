@@ -49,7 +49,7 @@ class Bitwise(Binary):
     """ONNX name, NumPy function, and how often ``a and b`` is less than ``a + b``."""
 
     @property
-    def compute(self) -> Any:  # type: ignore[override]
+    def compute(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.TABLE[self.f][1]
 
     def lower(self, emit: Emit, node: Node, a: str, b: str) -> tuple[str]:

@@ -315,7 +315,7 @@ def static(shape: shapes.Shape) -> tuple[int, ...]:
     for d in shape:
         if not isinstance(d, int):
             raise ShapeError(f"a kernel must have a known shape, got {shape}")
-    return shape  # type: ignore[return-value]
+    return shape  # pyright: ignore[reportReturnType]
 
 
 def taps_first(w: Any) -> Any:

@@ -151,7 +151,7 @@ def linspace(
         raise ArgumentError(f"num must not be negative, got {num}")
     if not _any_unknown(start, stop, num):
         with np.errstate(all="ignore"):
-            return np.linspace(start, stop, num, endpoint, retstep, kind, axis)  # pyright: ignore[reportCallIssue, reportArgumentType]
+            return np.linspace(start, stop, num, endpoint, retstep, kind, axis)  # pyright: ignore[reportArgumentType, reportCallIssue]
     wide = common_dtype(start, stop, floating=True)
     begin, end = coerce(start, wide), coerce(stop, wide)
     gaps = maximum_size(num - 1 if endpoint else num, 1)

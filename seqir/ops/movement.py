@@ -225,7 +225,7 @@ class Expand(Op):
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         if len(self.shape) != len(perm):
             return None
-        return Permuted(Expand(shapes.permute(self.shape, inverse(perm))), perm)  # type: ignore[arg-type]
+        return Permuted(Expand(shapes.permute(self.shape, inverse(perm))), perm)  # pyright: ignore[reportArgumentType]
 
     def simplified(self, x: Value) -> Value | None:
         return x if self.infer(x.type)[0] == x.type else None
@@ -334,7 +334,7 @@ def reshape_op(x: TensorType, dims: Sequence[shapes.Dim]) -> Reshape | None:
         return None
     if moved and len(unknown) > 1 and dims != [0, -1]:
         return None
-    return Reshape(tuple(dims))  # type: ignore[arg-type]
+    return Reshape(tuple(dims))  # pyright: ignore[reportArgumentType]
 
 
 @operation

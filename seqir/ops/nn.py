@@ -272,13 +272,13 @@ def dot_product_attention(
     query, key, value = (coerce(x, dtype) for x in (query, key, value))
     *_, n, h = type_of_operand(query).shape
     *_, k, _ = type_of_operand(key).shape
-    if not all(isinstance(d, int) for d in (n, k, h)) or n % k:  # type: ignore[operator]
+    if not all(isinstance(d, int) for d in (n, k, h)) or n % k:  # pyright: ignore[reportOperatorIssue]
         raise ShapeError(f"{n} query heads cannot share {k} key heads")
     if n != k:
-        key, value = (repeat(x, n // k, 2) for x in (key, value))  # type: ignore[operator]
+        key, value = (repeat(x, n // k, 2) for x in (key, value))  # pyright: ignore[reportOperatorIssue]
     logits = einsum("btnh,bsnh->bnts", query, key)
     logits = coerce(logits, common_dtype(logits, np.float32(0)))
-    logits = multiply(logits, 1 / math.sqrt(h) if scale is None else float(scale))  # type: ignore[arg-type]
+    logits = multiply(logits, 1 / math.sqrt(h) if scale is None else float(scale))  # pyright: ignore[reportArgumentType]
     logits = logits if bias is None else add(logits, coerce(bias, logits.dtype))
     lowest = -0.7 * float(np.finfo(np.float32).max)
     if is_causal:

@@ -164,7 +164,7 @@ def _padded_axis(
         if not size and before + after:
             raise ShapeError(f"axis {axis} of size 0 has nothing to pad it with")
         width = (before, after)
-        return take(x, np.pad(np.arange(size), width, mode), axis), True  # type: ignore[call-overload]
+        return take(x, np.pad(np.arange(size), width, mode), axis), True  # pyright: ignore[reportArgumentType, reportCallIssue]
 
     def cut(begin: int, end: int) -> Any:
         return apply(Slice((axis,), (begin,), (end,), (1,)), operand(x))

@@ -35,7 +35,7 @@ class AlongAxis(Op):
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         axis = perm[shapes.normalize_axis(self.axis, len(perm))]
-        return Permuted(type(self)(axis), perm)  # type: ignore[call-arg]
+        return Permuted(type(self)(axis), perm)  # pyright: ignore[reportCallIssue]
 
 
 @dataclass(frozen=True)

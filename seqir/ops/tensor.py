@@ -200,7 +200,7 @@ def _install_operators() -> None:
 
         return ops.getitem(self, key)
 
-    Tensor.__getitem__ = getitem  # type: ignore[attr-defined]
+    Tensor.__getitem__ = getitem
 
 
 _install_operators()

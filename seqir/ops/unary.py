@@ -107,11 +107,11 @@ class Function(Unary):
     }
 
     @property
-    def onnx(self) -> str:  # type: ignore[override]
+    def onnx(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.TABLE[self.f][0]
 
     @property
-    def kinds(self) -> str:  # type: ignore[override]
+    def kinds(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.TABLE[self.f][2]
 
     def compute(self, x: Array) -> Array:

@@ -11,7 +11,7 @@ from seqir.ops.constant import FrozenArray
 def constants(graph: Graph) -> dict[Value, FrozenArray]:
     """The values that are constants, with what they hold."""
     return {
-        node.result: node.op.array  # type: ignore[attr-defined]
+        node.result: node.op.array  # pyright: ignore[reportAttributeAccessIssue]
         for node in graph.nodes
         if constant_of(node) is not None
     }

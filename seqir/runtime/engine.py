@@ -31,7 +31,7 @@ def load() -> Any:
     late = TELEMETRY not in os.environ and sys.modules.get("onnxruntime") is not None
     os.environ.setdefault(TELEMETRY, "1")
     try:
-        import onnxruntime as ort  # pyright: ignore[reportMissingImports]
+        import onnxruntime as ort
     except ModuleNotFoundError as error:
         if error.name != "onnxruntime":
             raise _broken(str(error)) from error

@@ -280,7 +280,7 @@ def model_hash(model: Trainer) -> str:
 
     Names are not part of it: automatic ones differ from run to run.
     """
-    kinds = [type(layer).__name__ for layer in model._walk()]  # pyright: ignore[reportPrivateUsage]
+    kinds = [type(layer).__name__ for layer in model._walk()]
     weights = [str(w.stored_type) for w in model.weights]
     optimizer = type(model.optimizer).__name__
     text = "\n".join((*kinds, *weights, optimizer))

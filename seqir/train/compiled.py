@@ -209,7 +209,7 @@ def _optimizer_of(given: Any) -> Any:
 
 def _in_half_precision(model: Trainer) -> bool:
     """Whether a layer computes in float16, where small gradients vanish."""
-    return any(layer.compute_dtype == "float16" for layer in model._walk())  # pyright: ignore[reportPrivateUsage]
+    return any(layer.compute_dtype == "float16" for layer in model._walk())
 
 
 def _scaled(optimizer: Any) -> Any:

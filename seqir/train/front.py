@@ -122,7 +122,7 @@ def _front(
             continue
         read = {label for v in node.operands for label in labels.get(v, ())}
         if constant_of(node) is not None:
-            read = {node.op.array.label}  # type: ignore[attr-defined]
+            read = {node.op.array.label}  # pyright: ignore[reportAttributeAccessIssue]
         if varying.keys().isdisjoint(node.operands):
             labels.update(dict.fromkeys(node.results, read))
         else:

@@ -39,7 +39,7 @@ def listening(*, terminate: bool) -> Generator[Interrupts]:
         for number in numbers:
             if signal.getsignal(number) is None:
                 continue  # it was installed by C code: not ours to replace
-            before[number] = signal.signal(number, found._receive)  # pyright: ignore[reportPrivateUsage]
+            before[number] = signal.signal(number, found._receive)
     try:
         yield found
     finally:

@@ -297,7 +297,7 @@ def held_metrics(model: Layer) -> list[Any]:
     """The metrics that a model and the layers inside have as attributes."""
     found = (
         item
-        for layer in model._walk()  # pyright: ignore[reportPrivateUsage]
+        for layer in model._walk()
         for item in metrics_room.held(layer)
         if isinstance(item, metrics_room.Metric)
     )

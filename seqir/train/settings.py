@@ -31,7 +31,7 @@ Settings = dict[str, Any]
 def describe(model: Trainer, batches: Batches, shuffle: Any) -> Settings:
     """The settings of a `fit`, as values that JSON has."""
     compiled = model.compilation
-    walk = model._walk()  # pyright: ignore[reportPrivateUsage]
+    walk = model._walk()
     found: Settings = {
         "layers": [
             {"class": type(layer).__name__, "name": layer.name, **_config_of(layer)}

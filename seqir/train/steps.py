@@ -369,8 +369,8 @@ def frozen_weights(model: Trainer) -> list[Variable]:
     """The weights that no training changes, unless a layer does so explicitly."""
     return [
         variable
-        for layer in model._walk()  # pyright: ignore[reportPrivateUsage]
-        for variable in layer._own_variables  # pyright: ignore[reportPrivateUsage]
+        for layer in model._walk()
+        for variable in layer._own_variables
         if not (model.trainable and _is_state(variable, layer))
     ]
 
