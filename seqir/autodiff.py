@@ -8,18 +8,17 @@ nowhere else. The result is ordinary IR: it can be differentiated again.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 import numpy as np
 
-from seqir import dtypes, shapes
-from seqir.errors import ArgumentError, GraphError, SeqirError, ShapeError, did_you_mean
-from seqir.ir import Builder, Graph, Node, Value
+from seqir import dtypes
+from seqir.errors import ArgumentError, GraphError, ShapeError, did_you_mean
+from seqir.ir import Builder, Graph, Region, Trace, Value
 from seqir.ops.apply import value_of
+from seqir.ops.backward import Backward
 from seqir.ops.constant import Constant, FrozenArray
-from seqir.ops.like import expand_like
-from seqir.ops.reduce import sum as sum_
 from seqir.ops.tensor import Traced, Variable
 
 
@@ -44,7 +43,7 @@ def gradient(
     if seed is not None and seed.type != y.type:
         raise ShapeError(f"the seed of a gradient of {y.type} is {seed.type}")
     wanted = [_value(b, x) for x in xs]
-    walk = _Backward(b, [v for v in wanted if v is not None])
+    walk = Backward(b, [v for v in wanted if v is not None])
     with b.active(), b.at("gradient"):
         walk.add(y.value, _one(y) if seed is None else seed)
         walk.run()
@@ -69,7 +68,7 @@ def gradient_graph(
         )
     y = _named(graph, "output", output or next(iter(graph.outputs)), graph.outputs)
     values = {name: _named(graph, "input or param", name, known) for name in wrt}
-    b = Builder.resume(graph)
+    b = Trace.resume(graph)
     found = gradient(Traced(b, y), [Traced(b, v) for v in values.values()])
     outputs = dict(graph.outputs)
     for name, value in zip(values, found, strict=True):
@@ -92,7 +91,7 @@ def _named(graph: Graph, kind: str, name: str, values: Mapping[str, Value]) -> V
 def _value(b: Builder, x: Any) -> Value | None:
     """The value of the graph that x is; None for a variable that it never reads."""
     if isinstance(x, Variable):
-        return b.params[b.bindings[x]] if x in b.bindings else None
+        return _read(b, x)
     if isinstance(x, Traced):
         return value_of(b, x)
     raise ArgumentError(
@@ -101,95 +100,17 @@ def _value(b: Builder, x: Any) -> Value | None:
     )
 
 
+def _read(b: Builder, variable: Variable) -> Value | None:
+    """What stands for a variable that was read, before anything is assigned to it."""
+    if isinstance(b, Region):
+        outer = None if variable in b.held else _read(b.around, variable)
+        return b.held.get(variable) if outer is None else b.captured.get(outer)
+    if isinstance(b, Trace) and variable in b.bindings:
+        return b.params[b.bindings[variable]]
+    return None
+
+
 def _one(y: Traced) -> Traced:
     """The number 1, which broadcasts to y."""
     one = np.ones((), dtypes.to_numpy(y.dtype))
     return Traced(y.builder, y.builder(Constant(FrozenArray(one))))
-
-
-class _Backward:
-    """The walk: cotangents found so far, and which values they are wanted for."""
-
-    def __init__(self, b: Builder, wanted: Iterable[Value]) -> None:
-        self.b = b
-        self.nodes: tuple[Node, ...] = tuple(b.nodes)
-        self.cotangents: dict[Value, Traced] = {}
-        self.dependent: set[Value] = set(_fractional(wanted))
-        for node in self.nodes:
-            if not self.dependent.isdisjoint(node.operands):
-                self.dependent.update(_fractional(node.results))
-
-    def add(self, value: Value, cotangent: Traced) -> None:
-        """One more contribution to the cotangent of a value."""
-        if value in self.cotangents:
-            cotangent = self.cotangents[value] + cotangent
-        self.cotangents[value] = cotangent
-
-    def total(self, value: Value) -> Traced | None:
-        """The cotangent of a value in its own shape; None if there is none."""
-        g = self.cotangents.get(value)
-        return g if g is None else self.whole(g, value)
-
-    def run(self) -> None:
-        """Visit every node between y and what is wanted, the last one first."""
-        for node in reversed(self.nodes):
-            if self.dependent.isdisjoint(node.operands):
-                continue
-            gs = [self.cotangents.get(v) for v in node.results]
-            if all(g is None for g in gs):
-                continue
-            self.b.path = f"{node.source}/gradient" if node.source else "gradient"
-            for operand, g in zip(node.operands, self.pull(node, gs), strict=True):
-                if g is not None and operand in self.dependent:
-                    self.add(operand, self.summed(g, node, operand))
-
-    def pull(self, node: Node, gs: list[Any]) -> tuple[Any, ...]:
-        """Cotangents of the operands of one node."""
-        if not node.op.elementwise:
-            pairs = zip(gs, node.results, strict=True)
-            gs = [g if g is None else self.whole(g, v) for g, v in pairs]
-        ys = tuple(Traced(self.b, v) for v in node.results)
-        xs = (Traced(self.b, v) for v in node.operands)
-        single = len(ys) == 1
-        try:
-            return node.op.vjp(
-                gs[0] if single else tuple(gs), ys[0] if single else ys, *xs
-            )
-        except SeqirError as error:
-            layer = f" of layer {node.source!r}" if node.source else ""
-            error.add_note(f"in the gradient of {node.op}{layer}")
-            raise
-
-    def whole(self, g: Any, value: Value) -> Any:
-        """A cotangent that broadcasts to a value, in the value's shape."""
-        if g.type.shape == value.type.shape:
-            return g
-        return expand_like(g, Traced(self.b, value))
-
-    def summed(self, g: Any, node: Node, operand: Value) -> Any:
-        """A cotangent of the result's shape as one of the operand's.
-
-        Where nothing was repeated it may stay smaller than the operand, saying the
-        same for every element.
-        """
-        shape, result = operand.type.shape, node.results[0]
-        if node.op.elementwise and _repeated(shape, result.type.shape):
-            g = self.whole(g, result)
-        extra = max(g.ndim - len(shape), 0)
-        kept = tuple(i for i in _repeated(shape, g.type.shape) if i >= extra)
-        g = sum_(g, kept, keepdims=True) if kept else g
-        return sum_(g, tuple(range(extra))) if extra else g
-
-
-def _fractional(values: Iterable[Value]) -> Iterator[Value]:
-    """The values that can be differentiated."""
-    return (v for v in values if dtypes.is_float(v.type.dtype))
-
-
-def _repeated(small: shapes.Shape, large: shapes.Shape) -> tuple[int, ...]:
-    """The axes of the large shape along which the small one was broadcast."""
-    extra = len(large) - len(small)
-    if extra < 0:
-        return _repeated(small[-extra:], large)
-    pairs = enumerate(zip(small, large[extra:], strict=True), extra)
-    return (*range(extra), *(i for i, (d, e) in pairs if d == 1 and e != 1))

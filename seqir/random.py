@@ -19,7 +19,7 @@ from seqir import absent, config, dtypes, ops
 from seqir.errors import ArgumentError, ShapeError
 from seqir.initializers.base import check_number, check_seed, float_name
 from seqir.initializers.seeds import SeedGenerator, int64
-from seqir.ir import current_builder
+from seqir.ir import current_trace
 from seqir.ops import random as numbers
 from seqir.ops.call import operation
 from seqir.ops.random import Key
@@ -32,7 +32,7 @@ def key(seed: SeedGenerator | int | None) -> Key:
     """What the next random tensor with this `seed` argument is a function of."""
     if seed is not None and not isinstance(seed, SeedGenerator):
         return Key(int64(check_seed(seed)), int64(0), 0)
-    b = current_builder()
+    b = current_trace()
     if b is None:
         return Key(*(seed or SeedGenerator()).next(), 0)
     run_seed, step = (Traced(b, value) for value in b.key())

@@ -14,7 +14,7 @@ import onnxruntime as ort
 from function_cases import Case
 
 from seqir import autodiff, nest, ops, passes
-from seqir.ir import Builder, Graph, evaluate, verify
+from seqir.ir import Graph, Trace, evaluate, verify
 from seqir.lower import lower, opsets, to_proto
 from seqir.ops.tensor import Traced
 from seqir.tensortype import type_of
@@ -50,7 +50,7 @@ def doubled(case: Case) -> Case:
 
 def trace(function: Function, case: Case, *, unknown: bool = False) -> Graph:
     """The graph of one call; sizes of `BATCH` are unknown if asked for."""
-    b = Builder("call")
+    b = Trace("call")
 
     def traced(leaf: Any) -> Any:
         if not isinstance(leaf, np.ndarray):
@@ -102,7 +102,7 @@ def slope_of_values(function: Function, case: Case, rtol: float = 1e-6) -> None:
     """The gradient of a weighted sum is the slope of its values in one direction."""
     case = doubled(case)
     graph = trace(function, case)
-    b = Builder.resume(graph)
+    b = Trace.resume(graph)
     xs = [Traced(b, x) for x in b.inputs.values()]
     xs = [x for x in xs if x.dtype == "float64"]
     rng = np.random.default_rng(3)

@@ -22,7 +22,7 @@ from seqir.errors import (
     UnsupportedError,
     explain,
 )
-from seqir.ir import Builder, Graph, evaluate
+from seqir.ir import Graph, Trace, evaluate
 from seqir.ops.apply import apply
 from seqir.ops.pieces import Pad
 from seqir.ops.resize import Upsample
@@ -45,7 +45,7 @@ def graph_of(f: Callable[..., Any], *arrays: Any, shapes: Any = None) -> Graph:
     types = [type_of(np.asarray(a)) for a in arrays]
     if shapes is not None:
         types = [t.with_shape(s) for t, s in zip(types, shapes, strict=True)]
-    b = Builder("f")
+    b = Trace("f")
     xs = [Traced(b, b.input(f"x{i}", t)) for i, t in enumerate(types)]
     with b.active():
         y = f(*xs)
@@ -55,7 +55,7 @@ def graph_of(f: Callable[..., Any], *arrays: Any, shapes: Any = None) -> Graph:
 
 
 def traced(*shape: int | str, dtype: str = "float32") -> Traced:
-    b = Builder("graph")
+    b = Trace("graph")
     return Traced(b, b.input("x", TensorType(dtype, shape)))
 
 
@@ -392,7 +392,7 @@ def test_whole_functions_against_jax(f: Any, engine: Any) -> None:
 
 
 def cube_graph() -> Graph:
-    b = Builder("cube")
+    b = Trace("cube")
     x = Traced(b, b.input("x", TensorType("float32", (2,))))
     w = Traced(b, b.param("w", TensorType("float32", (2,))))
     n = Traced(b, b.input("n", TensorType("int32", (2,))))
@@ -549,7 +549,7 @@ def test_the_complementary_error_function_far_out(dtype: str, rtol: float) -> No
     expected = np.array([math.erfc(n) for n in x])
     np.testing.assert_allclose(ops.erfc(x), expected, rtol=rtol)
     graph = graph_of(ops.erfc, x)
-    b = Builder("erfc")
+    b = Trace("erfc")
     y = ops.erfc(Traced(b, b.input("x", type_of(x))))
     (found,) = run(b.finish({"y": y.value}), {"x": x}).values()
     np.testing.assert_allclose(found, expected, rtol=rtol)

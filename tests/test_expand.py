@@ -10,7 +10,7 @@ from samples import SAMPLES, Operand, Sample, known
 
 from seqir import autodiff, ops, passes, shapes
 from seqir.errors import ArgumentError
-from seqir.ir import Builder, Graph, Op, evaluate
+from seqir.ir import Graph, Op, Trace, evaluate
 from seqir.lower import lower, to_proto
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
@@ -39,7 +39,7 @@ def ids(s: Sample) -> str:
 
 def gradients_of(op: Op, types: tuple[TensorType, ...]) -> Graph:
     """The operator's result and a gradient for each operand that has one."""
-    b = Builder("gradients")
+    b = Trace("gradients")
     xs = [b.input(f"x{i}", t) for i, t in enumerate(types)]
     (y,) = b.emit(op, *xs)
     g = b.input("g", y.type)
@@ -142,7 +142,7 @@ def test_expanded_is_what_it_was(s: Sample, target: str) -> None:
         assert_equal(run_ort(graph, feed), wanted)
 
 
-def traced(b: Builder, name: str, *shape: int | str) -> Traced:
+def traced(b: Trace, name: str, *shape: int | str) -> Traced:
     type = TensorType("float32", shape)
     made = b.param if name not in ("image", "g") else b.input
     return Traced(b, made(name, type))
@@ -150,7 +150,7 @@ def traced(b: Builder, name: str, *shape: int | str) -> Traced:
 
 def convnet() -> Graph:
     """Convolution, bias, relu, pool, convolution; and the gradients of its weights."""
-    b = Builder("net")
+    b = Trace("net")
     image = traced(b, "image", "batch", 7, 7, 1)
     x = ops.conv(image, traced(b, "kernel", 2, 2, 1, 3))
     x = ops.max_pool(ops.relu(x + traced(b, "bias", 3)), 2)
@@ -223,7 +223,7 @@ def test_web_needs_no_scatter_and_no_transposed_convolution() -> None:
 
 
 def test_convolution_that_is_not_trained_stays_whole() -> None:
-    b = Builder("frozen")
+    b = Trace("frozen")
     image = traced(b, "image", "batch", 7, 7, 1)
     y = ops.max_pool(ops.conv(image, traced(b, "kernel", 2, 2, 1, 3)), 2)
     graph = passes.run(b.finish({"y": y.value}), passes.training("cpu"))
@@ -262,7 +262,7 @@ def expanded_shapes(graph: Graph) -> list[tuple[int, ...]]:
 
 
 def test_vectors_are_repeated_to_long_rows() -> None:
-    b = Builder("rows")
+    b = Trace("rows")
     image, bias = traced(b, "image", "batch", 9, 32, 32), traced(b, "bias", 32)
     y = (image + bias) * bias
     whole = b.finish({"y": y.value})
@@ -287,7 +287,7 @@ def test_vectors_are_repeated_to_long_rows() -> None:
     ],
 )
 def test_other_rows_stay(image: tuple[Any, ...], other: tuple[Any, ...]) -> None:
-    b = Builder("rows")
+    b = Trace("rows")
     y = traced(b, "image", *image) + traced(b, "other", *other)
     graph = b.finish({"y": y.value})
     assert passes.lengthen_rows(graph) is graph
@@ -311,7 +311,7 @@ def test_first_of_equal_maxima_takes_all() -> None:
     [Reduce("sum", (0, 1, 2)), Reduce("sum", (0, -1)), Reduce("mean", (1, 0), True)],
 )
 def test_sums_over_samples_and_places_take_two_steps(op: Reduce) -> None:
-    b = Builder("sums")
+    b = Trace("sums")
     x = b.input("x", TensorType("float32", ("batch", 4, 3, 2)))
     whole = b.finish({"y": b(op, x)})
     graph = passes.run(whole, passes.training("cpu"), check=True)
@@ -345,7 +345,7 @@ def test_unknown_target() -> None:
 
 
 def test_pooling_comes_before_bias_and_activation() -> None:
-    b = Builder("early")
+    b = Trace("early")
     x = traced(b, "image", "batch", 7, 7, 3)
     y = ops.max_pool(ops.relu(ops.conv(x, traced(b, "kernel", 2, 2, 3, 4))
                               + traced(b, "bias", 4)), 3)  # fmt: skip
@@ -362,7 +362,7 @@ def test_pooling_comes_before_bias_and_activation() -> None:
 
 
 def test_pooling_stays_where_something_else_reads_or_differs_within_a_window() -> None:
-    b = Builder("late")
+    b = Trace("late")
     x = traced(b, "image", "batch", 7, 7, 3)
     read = ops.relu(x)
     falling = -ops.relu(x)

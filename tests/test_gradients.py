@@ -12,7 +12,7 @@ import pytest
 from samples import SAMPLES, Sample
 
 from seqir import autodiff, dtypes, ops, passes
-from seqir.ir import Builder, Graph, Op, evaluate
+from seqir.ir import Graph, Op, Trace, evaluate
 from seqir.lower import lower, to_proto
 from seqir.ops.apply import apply
 from seqir.ops.arith import Pow
@@ -88,7 +88,7 @@ def numbers(s: Sample) -> dict[str, Any]:
 
 def loss_graph(op: Op, types: tuple[TensorType, ...], *, weighted: bool) -> Graph:
     """The sum of all results, each element weighted by an input ``w*`` of its own."""
-    b = Builder("loss")
+    b = Trace("loss")
     xs = [Traced(b, b.input(f"x{i}", t)) for i, t in enumerate(types)]
     with b.active(), b.source("layer"):
         ys = apply(op, *xs)
@@ -110,7 +110,7 @@ def gradients(graph: Graph, *, moved: bool = False) -> Graph:
     If `moved`, the loss becomes the sum of the gradients, each element weighted by an
     input ``v/x*`` of its own: what to differentiate for second derivatives.
     """
-    b = Builder.resume(graph)
+    b = Trace.resume(graph)
     xs = {n: Traced(b, v) for n, v in graph.inputs.items() if n[0] == "x"}
     xs = {n: x for n, x in xs.items() if is_float(x)}
     loss = Traced(b, graph.outputs["loss"])
@@ -263,7 +263,7 @@ def test_the_check_finds_an_error_of_one_in_a_thousand() -> None:
 
 
 def test_power_of_negative_numbers_by_its_base() -> None:
-    b = Builder("cube")
+    b = Trace("cube")
     x = Traced(b, b.input("x", TensorType("float64", (3,))))
     (d,) = autodiff.gradient(ops.sum(x**3.0), [x])
     assert isinstance(d, Traced)

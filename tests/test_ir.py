@@ -22,9 +22,9 @@ from seqir.errors import (
     explain,
 )
 from seqir.ir import (
-    Builder,
     Graph,
     Node,
+    Trace,
     Update,
     Value,
     constant_of,
@@ -50,7 +50,7 @@ def f32(*shape: int | str) -> TensorType:
 
 def small() -> Graph:
     """Flatten, a dense layer, an update, a constant."""
-    b = Builder("cnn")
+    b = Trace("cnn")
     x = b.input("image", f32("batch", 8, 8, 1))
     w = b.param("dense/kernel", f32(64, 10))
     total = b.param("total", f32())
@@ -82,7 +82,7 @@ def test_graphs_print_their_nodes_in_order() -> None:
 
 
 def test_operators_of_several_results_print_all_of_them() -> None:
-    b = Builder("g")
+    b = Trace("g")
     values, places = b.emit(TopK(2), b.input("x", f32(4)))
     text = str(b.finish({"v": values, "i": places}))
     assert "%0: f32[2], %1: i64[2] = top_k(k=2) x" in text
@@ -109,7 +109,7 @@ def test_a_graph_knows_its_values_users_and_sources() -> None:
 
 
 def test_sources_nest() -> None:
-    b = Builder()
+    b = Trace()
     x = b.input("x", f32(2))
     with b.source("block", "Block"), b.source("relu", "ReLU"):
         y = b(Relu(), x)
@@ -121,7 +121,7 @@ def test_sources_nest() -> None:
 
 
 def test_the_source_is_left_after_an_error() -> None:
-    b = Builder()
+    b = Trace()
     with pytest.raises(ShapeError), b.source("layer"):
         b(MatMul(), b.input("x", f32(2, 3)), b.input("y", f32(2, 3)))
     assert b.path == ""
@@ -131,7 +131,7 @@ def test_the_source_is_left_after_an_error() -> None:
 
 
 def test_errors_of_operators_carry_the_operands() -> None:
-    b = Builder()
+    b = Trace()
     x, y = b.input("x", f32(2, 3)), b.input("y", f32(4, 5))
     with pytest.raises(ShapeError, match="matmul needs the inner sizes") as caught:
         b(MatMul(), x, y)
@@ -141,14 +141,14 @@ def test_errors_of_operators_carry_the_operands() -> None:
 
 
 def test_inputs_have_one_name_each() -> None:
-    b = Builder("g")
+    b = Trace("g")
     b.input("x", f32(2))
     with pytest.raises(GraphError, match="'g' already has an input named 'x'"):
         b.input("x", f32(2))
 
 
 def test_params_are_found_by_name_and_keep_their_type() -> None:
-    b = Builder("g")
+    b = Trace("g")
     w = b.param("w", f32(2))
     assert b.param("w", f32(2)) is w
     with pytest.raises(
@@ -158,7 +158,7 @@ def test_params_are_found_by_name_and_keep_their_type() -> None:
 
 
 def test_variables_of_one_name_get_params_of_their_own() -> None:
-    b = Builder("g")
+    b = Trace("g")
     b.input("w", f32(2))
     one, two = object(), object()
     first, second = b.bind(one, "w", f32(2)), b.bind(two, "w", f32(2))
@@ -168,7 +168,7 @@ def test_variables_of_one_name_get_params_of_their_own() -> None:
 
 
 def test_updates_are_of_params_and_keep_their_type() -> None:
-    b = Builder("g")
+    b = Trace("g")
     x = b.input("x", f32(2))
     with pytest.raises(GraphError, match="'g' has no parameter 'w' to update"):
         b.update("w", x)
@@ -185,7 +185,7 @@ def test_updates_are_of_params_and_keep_their_type() -> None:
 
 def test_the_active_builder_is_the_innermost() -> None:
     assert current_builder() is None
-    outer, inner = Builder(), Builder()
+    outer, inner = Trace(), Trace()
     with outer.active():
         with inner.active() as found:
             assert found is inner is current_builder()
@@ -203,7 +203,7 @@ def test_an_operator_without_a_gradient_says_so() -> None:
             return super(Relu, self).vjp(*args)
 
     with pytest.raises(UnsupportedError, match="'odd' has no gradient"):
-        Odd().vjp(Builder(), node, node.result)
+        Odd().vjp(Trace(), node, node.result)
 
 
 # Verifying
@@ -307,7 +307,7 @@ def test_evaluation_drops_values_after_their_last_use() -> None:
             alive.append(count)
             return (np.zeros(2, np.float32).view(Tracked),)
 
-    b = Builder()
+    b = Trace()
     value = b.input("x", f32(2))
     for _ in range(20):
         value = b(Step(), value)
@@ -316,7 +316,7 @@ def test_evaluation_drops_values_after_their_last_use() -> None:
 
 
 def test_an_input_can_be_an_output() -> None:
-    b = Builder()
+    b = Trace()
     x = b.input("x", f32(2))
     y = b(Relu(), x)
     found = evaluate(b.finish({"x2": x, "y": y}), {"x": np.float32([1, -1])})
@@ -335,7 +335,7 @@ def test_replay_that_keeps_everything_returns_the_graph() -> None:
 def test_replay_rebuilds_what_follows_a_change() -> None:
     g = small()
 
-    def double(b: Builder, node: Node, operands: tuple[Value, ...]) -> Any:
+    def double(b: Trace, node: Node, operands: tuple[Value, ...]) -> Any:
         if node.op != MatMul():
             return None
         y = b(node.op, *operands)
@@ -367,7 +367,7 @@ def test_replay_replaces_a_node_by_its_operand() -> None:
 
 
 def constant_graph(array: Any, op: Any = Mul) -> Graph:
-    b = Builder("g")
+    b = Trace("g")
     x = b.input("x", type_of(array))
     return b.finish({"y": b(op(), x, b(Constant(FrozenArray(array))))})
 
@@ -393,10 +393,10 @@ def test_fingerprints_differ_with_structure_and_constants() -> None:
 
 def test_fingerprints_are_the_same_in_every_process() -> None:
     code = (
-        "import numpy as np; from seqir.ir import Builder;"
+        "import numpy as np; from seqir.ir import Trace;"
         "from seqir.ops.arith import Mul; from seqir.tensortype import type_of;"
         "from seqir.ops.constant import Constant, FrozenArray;"
-        "a = np.float32([1, 2]); b = Builder('g'); x = b.input('x', type_of(a));"
+        "a = np.float32([1, 2]); b = Trace('g'); x = b.input('x', type_of(a));"
         "y = b(Mul(), x, b(Constant(FrozenArray(a))));"
         "print(b.finish({'y': y}).fingerprint())"
     )
@@ -471,7 +471,7 @@ def test_errors_explain_themselves_in_one_line() -> None:
 def chain(length: int) -> float:
     """Seconds that everything that walks a graph takes on a chain."""
     start = time.process_time()
-    b = Builder("chain")
+    b = Trace("chain")
     value = b.input("x", f32("batch", 2))
     for i in range(length):
         with b.source(f"layer_{i}", "Layer"):

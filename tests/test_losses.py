@@ -13,7 +13,7 @@ import pytest
 
 from seqir import autodiff, config, losses, lower, ops, passes, runtime
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ir import Builder, evaluate
+from seqir.ir import Trace, evaluate
 from seqir.losses.labels import aligned
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType, type_of
@@ -47,9 +47,9 @@ def unit(*shape: int) -> Any:
     return x / np.linalg.norm(x, axis=-1, keepdims=True)
 
 
-def trace(fn: Callable[..., Any], arrays: dict[str, Any]) -> tuple[Builder, Any]:
+def trace(fn: Callable[..., Any], arrays: dict[str, Any]) -> tuple[Trace, Any]:
     """What a function makes of traced arrays whose first size is called batch."""
-    b = Builder("loss")
+    b = Trace("loss")
     with b.active():
         inputs = [
             Traced(b, b.input(name, TensorType(t.dtype, ("batch", *t.shape[1:]))))
@@ -776,7 +776,7 @@ def test_wrong_uses(call: Callable[[], Any], error: type, text: str) -> None:
 
 
 def test_sizes_that_must_be_known() -> None:
-    b = Builder("unknown")
+    b = Trace("unknown")
     with b.active():
         y, p = (Traced(b, b.input(name, UNKNOWN)) for name in ("y", "p"))
         with pytest.raises(

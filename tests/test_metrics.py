@@ -16,7 +16,7 @@ import pytest
 
 from seqir import losses, lower, metrics, ops, passes, runtime
 from seqir.errors import ArgumentError, NotBuiltError, ShapeError
-from seqir.ir import Builder
+from seqir.ir import Trace
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType, type_of
 
@@ -288,7 +288,7 @@ class Stepped:
 
     def __init__(self, metric: Any, batch: Batch) -> None:
         self.names = ("y_true", "y_pred", "sample_weight")[: len(batch)]
-        b = Builder("metric", training=True)
+        b = Trace("metric", training=True)
         with b.active():
             types = [type_of(x) for x in batch]
             inputs = [
@@ -482,7 +482,7 @@ def test_a_mask_takes_weight_away() -> None:
     weight = uniform()(4)
     kept = (y - p) ** 2
     for weights in (None, weight):
-        b = Builder("masked")
+        b = Trace("masked")
         with b.active():
             inputs = {"y": y, "p": p, "w": weight}
             traced = {n: Traced(b, b.input(n, type_of(a))) for n, a in inputs.items()}
@@ -667,7 +667,7 @@ def test_accuracy_is_what_the_shapes_say(labels: Any, scores: Any, task: str) ->
 
 
 def test_names_of_traced_shapes_are_resolved() -> None:
-    b = Builder("traced")
+    b = Trace("traced")
     y = Traced(b, b.input("y", TensorType("int32", ("batch",))))
     p = Traced(b, b.input("p", TensorType("float32", ("batch", 4))))
     assert metrics.task_of(y, p) == "sparse_categorical"
@@ -760,7 +760,7 @@ def test_variables_come_after_the_base_class() -> None:
 def test_more_thresholds_cost_no_more_nodes() -> None:
     counts = []
     for number in (10, 1000):
-        b = Builder("auc")
+        b = Trace("auc")
         with b.active():
             y, p = (
                 Traced(b, b.input(n, TensorType("float32", ("batch", 4))))

@@ -8,7 +8,7 @@ import pytest
 
 import seqir
 from seqir import layers
-from seqir.ir import Builder, evaluate
+from seqir.ir import Trace, evaluate
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
 
@@ -147,7 +147,7 @@ def test_shared_layers_and_models_inside() -> None:
 def test_a_graph_updates_a_shared_layer_once_more_for_each_call() -> None:
     layer = layers.BatchNormalization(momentum=0.5)
     layer.build((None, 3))
-    b = Builder("g", training=True)
+    b = Trace("g", training=True)
     with b.active():
         x = Traced(b, b.input("x", TensorType("float32", ("batch", 3))))
         layer(layer(x) * 2.0 + 3.0)

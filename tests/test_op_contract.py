@@ -25,7 +25,7 @@ from samples import x as operand
 
 from seqir import ops, shapes
 from seqir.errors import SeqirError
-from seqir.ir import Builder, Graph, Op, Value
+from seqir.ir import Graph, Op, Trace, Value
 from seqir.lower import lower, opsets, to_proto
 from seqir.ops.activation import Gelu, LeakyRelu
 from seqir.ops.conv import Conv, ConvTranspose
@@ -94,7 +94,7 @@ each_bad_sample = pytest.mark.parametrize("s", BAD_SAMPLES, ids=lambda s: s.id)
 
 
 def graph_of(s: Sample, types: tuple[TensorType, ...] | None = None) -> Graph:
-    b = Builder("sample")
+    b = Trace("sample")
     types = s.types if types is None else types
     values = [b.input(f"x{i}", t) for i, t in enumerate(types)]
     results = b.emit(s.op, *values)
@@ -355,7 +355,7 @@ def test_bad_operands_say_what_is_wrong(s: BadSample) -> None:
         s.op.infer(*s.types)
     operands = map(Value, s.types)
     with pytest.raises(s.error) as caught:
-        Builder().emit(s.op, *operands)
+        Trace().emit(s.op, *operands)
     assert f"in {s.op}(" in caught.value.__notes__[0]
 
 

@@ -28,7 +28,7 @@ from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
 
 from seqir import nest, ops, passes  # noqa: E402
 from seqir.errors import SeqirError, UnsupportedError  # noqa: E402
-from seqir.ir import Builder, Graph, evaluate, verify  # noqa: E402
+from seqir.ir import Graph, Trace, evaluate, verify  # noqa: E402
 from seqir.lower import lower, to_proto  # noqa: E402
 from seqir.ops.tensor import Traced  # noqa: E402
 from seqir.tensortype import type_of  # noqa: E402
@@ -82,7 +82,7 @@ def test_arrays_give_what_keras_gives_without_warnings(name: str, case: Case) ->
 
 def traced(name: str, case: Case) -> tuple[Graph, dict[str, Any]]:
     """The call as a graph, of which operands that are float arrays are inputs."""
-    b, given = Builder(name), {}
+    b, given = Trace(name), {}
 
     def operand(leaf: Any) -> Any:
         if not isinstance(leaf, np.ndarray) or leaf.dtype.kind != "f":

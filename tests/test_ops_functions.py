@@ -40,7 +40,7 @@ from seqir.errors import (  # noqa: E402
     ShapeError,
     UnsupportedError,
 )
-from seqir.ir import Builder, Graph, evaluate, verify  # noqa: E402
+from seqir.ir import Graph, Trace, evaluate, verify  # noqa: E402
 from seqir.ops import changes  # noqa: E402
 from seqir.ops.apply import apply  # noqa: E402
 from seqir.ops.barrier import StopGradient  # noqa: E402
@@ -111,7 +111,7 @@ def test_arrays_give_what_keras_gives(name: str, case: Case) -> None:
 
 
 def trace(name: str, case: Case, *, symbolic: bool = False) -> tuple[Graph, Any]:
-    b = Builder(name)
+    b = Trace(name)
 
     def traced(leaf: Any) -> Any:
         if not is_array(leaf):
@@ -251,7 +251,7 @@ EXPRESSIONS: dict[str, Callable[..., Any]] = {
 @pytest.mark.parametrize("text", EXPRESSIONS)
 def test_operators_of_python_compute_what_numpy_computes(text: str) -> None:
     expression = EXPRESSIONS[text]
-    b = Builder()
+    b = Trace()
     left, right = (Traced(b, b.input(n, type_of(v))) for n, v in (("a", A), ("b", B)))
     with b.active():
         y = expression(left, right)
@@ -274,7 +274,7 @@ def test_variables_compute_like_arrays() -> None:
 
 
 def test_sizes_take_part_in_arithmetic() -> None:
-    b = Builder()
+    b = Trace()
     t = Traced(b, b.input("x", TensorType("float32", ("n", 4))))
     n, four = ops.shape(t)
     assert four == 4
@@ -301,7 +301,7 @@ def test_sizes_take_part_in_arithmetic() -> None:
 
 
 def traced_and_recorded() -> list[Any]:
-    b, t = Builder(), TensorType("float32", (2, 3))
+    b, t = Trace(), TensorType("float32", (2, 3))
     return [Traced(b, b.input("x", t)), KerasTensor(t, name="x")]
 
 
@@ -349,7 +349,7 @@ def test_bad_arguments_say_what_is_wrong(function: str, args: Any, match: str) -
 
 def test_updates_of_variables_are_part_of_the_graph() -> None:
     v = Variable(np.zeros(3, np.float32), name="total")
-    b = Builder()
+    b = Trace()
     t = Traced(b, b.input("x", TensorType("float32", (3,))))
     with b.active():
         v.assign(v + t)
@@ -361,7 +361,7 @@ def test_updates_of_variables_are_part_of_the_graph() -> None:
 def test_variables_count_up_and_down_in_a_graph() -> None:
     total = Variable(np.array([1, 2], np.float32), name="total")
     count = Variable(np.int32(7), name="count")
-    b = Builder()
+    b = Trace()
     x = Traced(b, b.input("x", TensorType("float32", (2,))))
     with b.active():
         total.assign_add(x)
@@ -433,7 +433,7 @@ def test_shapes_of_model_tensors_keep_the_names_of_sizes() -> None:
 
 
 def test_gradients_stop_at_the_barrier() -> None:
-    b = Builder()
+    b = Trace()
     node_input = b.input("x", TensorType("float32", (2,)))
     b(StopGradient(), node_input)
     assert StopGradient().vjp(b, b.nodes[-1], node_input) == (None,)

@@ -19,7 +19,7 @@ from seqir.errors import (
     ShapeError,
     UnsupportedError,
 )
-from seqir.ir import Builder
+from seqir.ir import Trace
 from seqir.ops.tensor import Traced, Variable
 from seqir.optimizers import schedules
 from seqir.tensortype import TensorType
@@ -150,7 +150,7 @@ class Graph:
     """A step of an optimizer as a graph: gradients in, state in and out."""
 
     def __init__(self, optimizer: Any, variables: list[Variable]) -> None:
-        b = Builder("step")
+        b = Trace("step")
         with b.active():
             inputs = [
                 Traced(b, b.input(f"g{i}", TensorType("float32", v.array.shape)))

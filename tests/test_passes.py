@@ -8,7 +8,7 @@ import pytest
 
 from seqir import ops, passes
 from seqir.errors import GraphError
-from seqir.ir import Builder, Graph, evaluate
+from seqir.ir import Graph, Trace, evaluate
 from seqir.ops.apply import apply
 from seqir.ops.conv import Conv
 from seqir.ops.norm import BatchNorm
@@ -17,7 +17,7 @@ from seqir.tensortype import TensorType
 
 
 def trace(shape: tuple[Any, ...], body: Callable[[Any], Any]) -> Graph:
-    b = Builder("g")
+    b = Trace("g")
     x = Traced(b, b.input("x", TensorType("float32", shape)))
     with b.active():
         y = body(x)
@@ -244,7 +244,7 @@ def test_nodes_that_do_nothing_go() -> None:
 
 
 def test_bind_turns_weights_into_named_constants() -> None:
-    b = Builder("g")
+    b = Trace("g")
     x = b.input("x", TensorType("float32", ("n", 2)))
     w = b.param("dense/kernel", TensorType("float32", (2, 2)))
     y = ops.matmul(Traced(b, x), Traced(b, w))

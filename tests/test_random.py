@@ -11,7 +11,7 @@ from onnx.reference import ReferenceEvaluator
 import seqir
 from seqir import initializers, layers, ops, random
 from seqir.errors import ArgumentError, DTypeError, GraphError, ShapeError
-from seqir.ir import Builder, Graph, evaluate
+from seqir.ir import Graph, Trace, evaluate
 from seqir.lower import lower, to_proto
 from seqir.ops.random import Key, bits
 from seqir.ops.tensor import Traced
@@ -34,7 +34,7 @@ def fractions(*key: int, shape: tuple[int, ...] = (N,)) -> Any:
 
 
 def graph_of(shape: tuple[Any, ...], function: Any, dtype: str = "float32") -> Graph:
-    b = Builder("draw")
+    b = Trace("draw")
     x = Traced(b, b.input("x", TensorType(dtype, shape)))
     with b.active():
         y = function(x)
@@ -315,13 +315,13 @@ def test_dropout_of_arrays() -> None:
 
 
 def outside(size: Any) -> Any:
-    b = Builder("other")
+    b = Trace("other")
     with b.active():
         return random.uniform((size,))
 
 
 def unknown_size() -> Any:
-    b = Builder("one")
+    b = Trace("one")
     return ops.shape(Traced(b, b.input("x", TensorType("float32", ("n",)))))[0]
 
 

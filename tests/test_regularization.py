@@ -11,7 +11,7 @@ import seqir
 from seqir import layers, ops, regularizers
 from seqir.autodiff import gradient
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ir import Builder, evaluate
+from seqir.ir import Trace, evaluate
 from seqir.layers.penalties import penalties
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
@@ -186,7 +186,7 @@ def test_dropout_in_every_evaluator() -> None:
 
 
 def test_the_gradient_goes_through_the_same_mask() -> None:
-    b = Builder("g", training=True)
+    b = Trace("g", training=True)
     x = Traced(b, b.input("x", TensorType("float32", ("batch", 50))))
     with b.active():
         y = layers.Dropout(0.25)(x)
@@ -276,7 +276,7 @@ def test_add_loss_in_a_call() -> None:
 def test_penalties_in_a_graph() -> None:
     mine, theirs = pair(small)
     x = noise(2, 5, 4)
-    b = Builder("g", training=True)
+    b = Trace("g", training=True)
     with b.active():
         mine(Traced(b, b.input("x", TensorType("float32", ("batch", 4)))))
         added = penalties(b, mine)

@@ -10,7 +10,7 @@ import pytest
 
 from seqir import lower, runtime
 from seqir.errors import ArgumentError
-from seqir.ir import Builder
+from seqir.ir import Trace
 from seqir.ops.tensor import Traced
 from seqir.optimizers import schedules
 from seqir.tensortype import TensorType
@@ -52,7 +52,7 @@ def test_schedules_are_those_of_keras(name: str) -> None:
     np.testing.assert_allclose(np.array(found), wanted, rtol=1e-5, atol=1e-8)
     steps = np.array(MANY, np.int32)
     np.testing.assert_allclose(mine(steps), wanted, rtol=1e-5, atol=1e-8)
-    b = Builder("rate")
+    b = Trace("rate")
     with b.active():
         step = Traced(b, b.input("step", TensorType("int32", ())))
         graph = b.finish({"rate": mine(step).value})

@@ -10,7 +10,7 @@ import onnx
 import pytest
 
 from seqir import autodiff, ops, passes
-from seqir.ir import Builder, Graph, evaluate, verify
+from seqir.ir import Graph, Trace, evaluate, verify
 from seqir.lower import lower, opsets, to_proto
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
@@ -356,7 +356,7 @@ each_case = pytest.mark.parametrize("name", CASES)
 
 
 def graph_of(function: Function, type: TensorType | None = None) -> Graph:
-    b = Builder("sizes")
+    b = Trace("sizes")
     type = type or TensorType("float32", ("batch", "time", 4))
     x = Traced(b, b.input("x", type))
     with b.active():
@@ -412,7 +412,7 @@ GRADIENTS = [
 @pytest.mark.parametrize("name", GRADIENTS)
 def test_gradients_of_functions_of_unknown_sizes_are_their_slopes(name: str) -> None:
     function, oracle = CASES[name]
-    b = Builder("slopes")
+    b = Trace("slopes")
     x = Traced(b, b.input("x", TensorType("float32", ("batch", "time", 4))))
     with b.active():
         y = ops.convert_to_tensor(function(x))

@@ -14,7 +14,7 @@ import pytest
 import seqir
 from seqir import layers, losses, metrics, ops, passes, runtime
 from seqir.errors import ArgumentError, RunError, ShapeError, UnsupportedError
-from seqir.ir import Builder, Graph, evaluate
+from seqir.ir import Graph, Trace, evaluate
 from seqir.model.base import arrays_of
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
@@ -237,7 +237,7 @@ def test_other_layers_take_unknown_sizes_of_nothing() -> None:
 
 
 def size() -> Any:
-    b = Builder()
+    b = Trace()
     return ops.shape(Traced(b, b.input("x", TensorType("float32", ("time", 4)))))[0]
 
 
@@ -290,7 +290,7 @@ def test_what_can_be_seen_of_a_size_is_known_to_python() -> None:
 
 
 def traced(function: Callable[[Any], Any], *names: int | str) -> Graph:
-    b = Builder("sizes")
+    b = Trace("sizes")
     x = Traced(b, b.input("x", TensorType("float32", names)))
     with b.active():
         y = function(x)

@@ -11,7 +11,7 @@ import pytest
 import seqir
 from seqir import layers, lower, ops, runtime
 from seqir.errors import RunError, ShapeError
-from seqir.ir import Builder, Graph, Op, evaluate
+from seqir.ir import Graph, Op, Trace, evaluate
 from seqir.ops.conv import Conv
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.ops.pool import AveragePool, MaxPool
@@ -24,7 +24,7 @@ NONE = ((0, 0),)
 
 
 def graph_of(op: Op, *shapes: tuple[int | str, ...]) -> Graph:
-    b = Builder()
+    b = Trace()
     xs = [b.input(f"x{i}", TensorType("float32", s)) for i, s in enumerate(shapes)]
     return b.finish({"y": b(op, *xs)})
 

@@ -11,7 +11,7 @@ import pytest
 import seqir as keras
 from seqir import initializers, layers, ops, optimizers
 from seqir.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
-from seqir.ir import Builder
+from seqir.ir import Trace
 from seqir.ops.tensor import Traced, Variable
 from seqir.random import SeedGenerator
 from seqir.tensortype import TensorType
@@ -195,7 +195,7 @@ def test_values() -> None:
     assert v.assign_add(2) == 4
     assert v.assign_sub([0.5][0]).dtype == np.float32
     assert v.value == v.numpy() == 3.5
-    b = Builder()
+    b = Trace()
     with b.active():
         x = Traced(b, b.input("x", TensorType("float32", ())))
         first = v.assign(x)

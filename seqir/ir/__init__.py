@@ -1,11 +1,12 @@
 """The typed graph: values, nodes, and the one way to build and to change them."""
 
-from seqir.ir.builder import SEED, STEP, Builder, current_builder, outside
+from seqir.ir.builder import Builder, current_builder, outside
 from seqir.ir.evaluate import evaluate
 from seqir.ir.graph import Graph, Node, Update, Value, constant_of
 from seqir.ir.op import Array, Emit, Op, Perm, Permuted
 from seqir.ir.replay import Visit, replay
 from seqir.ir.sizes import SizeCheck, unsure_sizes
+from seqir.ir.trace import SEED, STEP, Region, Trace, current_trace
 from seqir.ir.verify import verify
 
 __all__ = [
@@ -19,12 +20,15 @@ __all__ = [
     "Op",
     "Perm",
     "Permuted",
+    "Region",
     "SizeCheck",
+    "Trace",
     "Update",
     "Value",
     "Visit",
     "constant_of",
     "current_builder",
+    "current_trace",
     "evaluate",
     "outside",
     "replay",

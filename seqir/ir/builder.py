@@ -5,16 +5,12 @@ from __future__ import annotations
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any, Final
+from typing import Self
 
 from seqir.errors import GraphError, SeqirError
 from seqir.ir.graph import Graph, Node, Update, Value
 from seqir.ir.op import Op
 from seqir.tensortype import TensorType
-
-SEED: Final = "random_seed"
-STEP: Final = "random_step"
-"""Names of the inputs that `Builder.key` makes."""
 
 _current: ContextVar[Builder | None] = ContextVar("seqir_builder", default=None)
 
@@ -26,11 +22,13 @@ class Builder:
     them. `source` names the layer that asks.
     """
 
-    def __init__(self, name: str = "graph", *, training: bool = False) -> None:
+    outer: Builder | None = None
+    """The builder of the graph that this one is part of, if it is a body."""
+    depth: int = 0
+    """How many builders lie around it."""
+
+    def __init__(self, name: str = "graph") -> None:
         self.name = name
-        self.training = training
-        self.autocast: str | None = None
-        """What floating-point weights are read as, if not as they are stored."""
         self.inputs: dict[str, Value] = {}
         self.params: dict[str, Value] = {}
         self.nodes: list[Node] = []
@@ -39,15 +37,10 @@ class Builder:
         self.updates: dict[str, Update] = {}
         self.sources: dict[str, str] = {}
         self.path: str = ""
-        self.losses: list[Value] = []
-        """Scalars that layers add to the loss."""
-        self.bindings: dict[Any, str] = {}
-        """The variable behind each parameter, and the parameter's name."""
-        self._draws: dict[Any, int] = {}
         self._unknown: dict[str, int] = {}
 
     @classmethod
-    def resume(cls, graph: Graph) -> Builder:
+    def resume(cls, graph: Graph) -> Self:
         """A builder that goes on where a graph ends."""
         b = cls(graph.name)
         b.inputs.update(graph.inputs)
@@ -76,16 +69,6 @@ class Builder:
             )
         return value
 
-    def bind(self, variable: Any, name: str, type: TensorType) -> Value:
-        """The parameter that stands for a variable, named `name` if that is free."""
-        if variable not in self.bindings:
-            taken, free, count = self.params, name, 0
-            while free in taken or free in self.inputs:
-                count += 1
-                free = f"{name}_{count}"
-            self.bindings[variable] = free
-        return self.param(self.bindings[variable], type)
-
     def update(self, name: str, value: Value) -> None:
         """Give a parameter a new value after the run; the last one counts."""
         if name not in self.params:
@@ -96,26 +79,6 @@ class Builder:
                 f"its new value is {value.type}"
             )
         self.updates[name] = Update(name, value)
-
-    def key(self) -> tuple[Value, Value]:
-        """Seed and step, which random numbers are a function of: inputs of the graph.
-
-        They become inputs when they are first asked for, after all others.
-        """
-        for name in (SEED, STEP):
-            if name not in self.inputs:
-                self.input(name, TensorType("int64", ()))
-        return self.inputs[SEED], self.inputs[STEP]
-
-    def draw(self, source: Any) -> int:
-        """How many random tensors came from a source before; counts one more.
-
-        It is their place in the trace and not the name of a layer that tells them
-        apart: automatic names differ between equal models of one process.
-        """
-        count = self._draws.get(source, 0)
-        self._draws[source] = count + 1
-        return count
 
     def unknown(self, name: str) -> str:
         """A new name for a size that depends on numbers, not on other sizes."""
@@ -137,6 +100,19 @@ class Builder:
         results = tuple(map(Value, types))
         self.keep(Node(op, operands, results, self.path))
         return results
+
+    def extend(self, node: Node, op: Op) -> tuple[Value, ...]:
+        """Let a node have more results: those that `op` has behind the node's own."""
+        types = op.infer(*(v.type for v in node.operands))
+        count = len(node.results)
+        if types[:count] != tuple(v.type for v in node.results):
+            raise GraphError(f"{op} does not begin with the results of {node.op}")
+        more = tuple(map(Value, types[count:]))
+        wider = Node(op, node.operands, (*node.results, *more), node.source)
+        self.nodes[self.nodes.index(node)] = wider
+        for value in wider.results:
+            self.producer[value] = wider
+        return more
 
     def keep(self, node: Node) -> None:
         """Append a node that has been typed before."""
@@ -168,16 +144,6 @@ class Builder:
             yield
         finally:
             self.path = outer
-
-    @contextmanager
-    def mode(self, *, training: bool, autocast: str | None) -> Generator[None]:
-        """What is traced inside is for training (or not); weights are read so."""
-        outer = self.training, self.autocast
-        self.training, self.autocast = training, autocast
-        try:
-            yield
-        finally:
-            self.training, self.autocast = outer
 
     @contextmanager
     def active(self) -> Generator[Builder]:

@@ -27,7 +27,7 @@ from seqir.errors import (
     SeqirError,
     ShapeError,
 )
-from seqir.ir import current_builder
+from seqir.ir import current_builder, current_trace
 from seqir.layers import (
     arguments,
     checks,
@@ -385,8 +385,8 @@ class Layer(_State, Keywords, Keeping):
 
     def trace(self, *args: Any, **kwargs: Any) -> Any:
         """Append the layer to the graph under construction; its output values."""
-        b = current_builder()
-        assert b is not None, "a trace runs inside Builder.active()"
+        b = current_trace()
+        assert b is not None, "a layer is traced inside Trace.active()"
         try:
             self._check_inputs(args)
             args, kwargs = nest.map_structure(self._autocast, (args, kwargs))

@@ -8,7 +8,7 @@ import numpy as np
 
 from seqir import dtypes, nest
 from seqir.errors import DTypeError
-from seqir.ir import SEED, STEP, Array, Builder
+from seqir.ir import SEED, STEP, Array, Trace
 from seqir.layers.checks import check_arrays
 from seqir.ops.apply import as_array
 from seqir.ops.tensor import Traced, Variable, assign_all
@@ -76,7 +76,7 @@ def revisions(layer: Layer) -> tuple[Any, ...]:
 def _prepare(layer: Layer, args: Any, kwargs: Any) -> Any:
     from seqir import lower, passes, runtime
 
-    b = Builder(layer.name)
+    b = Trace(layer.name)
     count = 0
 
     def traced(x: Any) -> Any:

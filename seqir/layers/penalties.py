@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqir import dtypes, nest, ops
 from seqir.errors import DTypeError, GraphError, ShapeError
-from seqir.ir import Array, Builder, current_builder
+from seqir.ir import Array, Trace, current_trace
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
 from seqir.ops.tensor import Traced
@@ -16,7 +16,7 @@ if TYPE_CHECKING:
     from seqir.layers.base import Layer
 
 
-def penalties(b: Builder, layer: Layer) -> list[Any]:
+def penalties(b: Trace, layer: Layer) -> list[Any]:
     """Scalars to add to the loss of a graph that the layer was traced in.
 
     First what layers have added in their calls, then the penalties of the trainable
@@ -33,7 +33,7 @@ def weight_penalties(layer: Layer) -> list[Any]:
 
 def losses(layer: Layer, called: Sequence[Array]) -> list[Any]:
     """`penalties` inside a trace; outside, the numbers of the last call instead."""
-    b = current_builder()
+    b = current_trace()
     return [*called, *weight_penalties(layer)] if b is None else penalties(b, layer)
 
 
@@ -43,7 +43,7 @@ def add(layer: Layer, loss: Any) -> None:
     Raises: GraphError outside of a trace, ShapeError for what is no scalar, DTypeError
         for integers.
     """
-    b = current_builder()
+    b = current_trace()
     if b is None:
         raise GraphError(
             f"add_loss of layer {layer.name!r} belongs into its call: outside of it "
@@ -69,8 +69,8 @@ def add_activity(layer: Layer, outputs: Any) -> None:
 
     Its nodes are none of the layer's own: those compute what the layer gives.
     """
-    b = current_builder()
-    assert b is not None, "a trace runs inside Builder.active()"
+    b = current_trace()
+    assert b is not None, "a trace runs inside Trace.active()"
     with b.at(f"losses/{b.path}"):
         for y in nest.flatten(outputs):
             loss = layer.activity_regularizer(y)

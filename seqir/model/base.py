@@ -16,7 +16,7 @@ from seqir.errors import (
     ShapeError,
     did_you_mean,
 )
-from seqir.ir import Array, Builder, Graph, current_builder
+from seqir.ir import Array, Graph, Trace, current_builder
 from seqir.layers import scope
 from seqir.layers.base import Layer
 from seqir.layers.checks import check_arrays, check_call, required_inputs
@@ -36,11 +36,11 @@ if TYPE_CHECKING:
     from seqir.model.export import ExportReport
     from seqir.model.functional import Functional
 
-Enter = Callable[[Builder, str, TensorType], Traced]
+Enter = Callable[[Trace, str, TensorType], Traced]
 """How an input of a model, its name and its type given, enters a graph."""
 
 
-def _enter(b: Builder, name: str, type_: TensorType) -> Traced:
+def _enter(b: Trace, name: str, type_: TensorType) -> Traced:
     return Traced(b, b.input(name, type_))
 
 
@@ -286,7 +286,7 @@ class Model(Trainer):
     ) -> tuple[Graph, dict[str, Variable]]:
         """The graph and the variable behind each param; see `trace_outputs`."""
         self.require_built("graph")
-        b = Builder(self.name, training=training)
+        b = Trace(self.name, training=training)
         with b.active():
             results = self.trace_outputs(
                 b, training=training, batch=batch, enter=enter or _enter, sizes=sizes
@@ -299,7 +299,7 @@ class Model(Trainer):
 
     def trace_outputs(
         self,
-        b: Builder,
+        b: Trace,
         *,
         training: bool,
         batch: int | str | None = "batch",

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqir import dtypes, nest
 from seqir.errors import DTypeError, GraphError, SeqirError, ShapeError
-from seqir.ir import Array, Builder, Op, Value, current_builder
+from seqir.ir import Array, Builder, Op, Region, Trace, Value, current_builder
 from seqir.ops.constant import Constant, FrozenArray
 from seqir.ops.size import Size
 from seqir.ops.tensor import KerasTensor, Tensor, Traced, Variable
@@ -44,30 +44,50 @@ def apply(op: Op, *operands: Any) -> Any:
 
 def builder_of(operands: tuple[Any, ...]) -> Builder | None:
     """The builder that an operator on these operands belongs to, if any."""
+    current = current_builder()
     found: Builder | None = None
     for x in operands:
         if isinstance(x, Traced):
-            found = found or x.builder
+            found = _inner(found, x.builder)
         elif isinstance(x, Size):
-            found = found or builder_of(tuple(x.tensors))
+            found = _inner(found, builder_of(tuple(x.tensors)))
         elif isinstance(x, KerasTensor):
             raise GraphError(
                 f"{x!r} is a tensor of a model and cannot be used inside a layer's "
                 "call; pass it to the layer as an argument"
             )
-    return found or current_builder()
+    if found is None or (current is not None and _holds(found, current)):
+        return current  # inside a body, also what is made of tensors around it
+    return found
+
+
+def _inner(a: Builder | None, b: Builder | None) -> Builder | None:
+    """The one of two builders that lies deeper; the first of two as deep."""
+    return b if a is None or (b is not None and b.depth > a.depth) else a
+
+
+def _holds(outer: Builder, inner: Builder | None) -> bool:
+    """Whether a builder is another, or lies around it."""
+    while inner is not None and inner is not outer:
+        inner = inner.outer
+    return inner is outer
 
 
 def value_of(b: Builder, x: Any) -> Value:
     """The value of the graph for a traced value, weight, size or array."""
     if isinstance(x, Traced):
-        if x.builder is not b:
-            raise GraphError(f"{x!r} belongs to another graph than the one being built")
-        return x.value
+        if x.builder is b:
+            return x.value
+        if isinstance(b, Region) and _holds(x.builder, b.around):
+            return b.capture(value_of(b.around, x))
+        if isinstance(x.builder, Region) and x.builder.closed:
+            raise GraphError(
+                f"{x!r} was computed inside a loop or a branch, which is over: "
+                "return it from the function that computes it"
+            )
+        raise GraphError(f"{x!r} belongs to another graph than the one being built")
     if isinstance(x, Variable):
-        value = bind(b, x)
-        assigned = b.updates.get(b.bindings[x])
-        value = value if assigned is None else assigned.value
+        value = _trace(b, x).read(x, _name(b, x), x.stored_type)
         if value.type.dtype == x.type.dtype:
             return value
         from seqir.ops.convert import Cast
@@ -123,17 +143,28 @@ def dtypes_known(array: Array) -> bool:
 
 def update(variable: Variable, value: Traced) -> Traced:
     """Give a variable a new value after the traced graph has run."""
-    b = value.builder
-    stored = bind(b, variable).type
+    b = builder_of((value,))
+    assert b is not None
+    stored = variable.stored_type
     new: Traced = coerce(value, stored.dtype)
-    b.update(b.bindings[variable], new.value)
+    if new.type != stored:
+        raise GraphError(
+            f"variable {variable.path!r} is {stored}, its new value is {new.type}"
+        )
+    _trace(b, variable).write(variable, _name(b, variable), value_of(b, new))
     return new
 
 
-def bind(b: Builder, variable: Variable) -> Value:
-    """The parameter of the graph that stands for a variable."""
-    name = f"{b.path}/{variable.name}" if b.path else variable.path
-    return b.bind(variable, name, variable.stored_type)
+def _trace(b: Builder, variable: Variable) -> Trace:
+    """The builder as one that knows variables."""
+    if not isinstance(b, Trace):
+        raise GraphError(f"{variable!r} is read in a graph that is traced already")
+    return b
+
+
+def _name(b: Builder, variable: Variable) -> str:
+    """The name of the parameter that stands for a variable."""
+    return f"{b.path}/{variable.name}" if b.path else variable.path
 
 
 def type_of_operand(x: Any) -> TensorType:

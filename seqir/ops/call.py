@@ -8,7 +8,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from seqir import naming, nest, plain
 from seqir.errors import ArgumentError, SeqirError
-from seqir.ir import Builder, current_builder
+from seqir.ir import Trace, current_builder
 from seqir.ops.size import Size, tensors_in, with_tensors
 from seqir.ops.tensor import KerasTensor, Traced
 
@@ -54,7 +54,7 @@ def record(target: Any, args: Any, kwargs: Any) -> Any:
     ``target.trace(*args, **kwargs)`` runs on traced stand-ins in a scratch builder:
     the operators' own type rules give the output types.
     """
-    b = Builder("call")
+    b = Trace("call")
     stand_ins = 0
 
     def stand_in(leaf: Any) -> Any:

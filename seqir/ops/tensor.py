@@ -23,7 +23,7 @@ import numpy as np
 from seqir import config, dtypes, initializers, naming, shapes
 from seqir.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from seqir.initializers.base import check_choice, check_shape
-from seqir.ir import Array, Builder, Value, current_builder
+from seqir.ir import Array, Builder, Value, current_builder, current_trace
 from seqir.ops import changes
 from seqir.ops.changes import Slot
 from seqir.tensortype import TensorType
@@ -329,7 +329,7 @@ class Variable(Tensor):
 
     @property
     def type(self) -> TensorType:
-        b = current_builder()
+        b = current_trace()
         if b is not None and b.autocast and self.autocast:
             stored = self.stored_type
             if dtypes.is_float(stored.dtype):

@@ -12,7 +12,7 @@ from seqir import losses, nest, ops
 from seqir import metrics as metrics_room
 from seqir.data import ClassWeights, noting
 from seqir.errors import ArgumentError, GraphError
-from seqir.ir import Builder
+from seqir.ir import Trace
 from seqir.layers.base import Layer
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
@@ -233,7 +233,7 @@ class Objective:
 
     def trace(
         self,
-        b: Builder,
+        b: Trace,
         targets: list[Any],
         predicted: list[Any],
         weights: list[Any],
@@ -351,7 +351,7 @@ def _named(name: str, metric: Any) -> dict[str, Any]:
     return {name: found[metric.name]} if list(found) == [metric.name] else found
 
 
-def _traced(b: Builder, name: str, metric: Any) -> dict[str, Any]:
+def _traced(b: Trace, name: str, metric: Any) -> dict[str, Any]:
     """The result of a metric, of which numbers are values of the graph, too."""
     return {
         key: found if isinstance(found, Traced) else Traced(b, value_of(b, found))

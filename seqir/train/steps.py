@@ -18,7 +18,7 @@ from typing import TYPE_CHECKING, Any, Final, TypeAlias
 from seqir import lower, passes, runtime
 from seqir.autodiff import gradient
 from seqir.errors import ShapeError
-from seqir.ir import Array, Builder, Graph, SizeCheck
+from seqir.ir import Array, Graph, SizeCheck, Trace
 from seqir.layers.base import Layer
 from seqir.layers.penalties import penalties
 from seqir.lower import opsets
@@ -83,7 +83,7 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
     Raises: GraphError if there is no loss.
     """
     compiled = model.compilation
-    b = Builder(f"{model.name}_{'train' if training else 'test'}", training=training)
+    b = Trace(f"{model.name}_{'train' if training else 'test'}", training=training)
     with b.active():
         predicted = model.trace_outputs(b, training=training, sizes=types.sizes)
         inputs = tuple(n for n in b.inputs if n in model.input_names)
@@ -134,7 +134,7 @@ def _check_outputs(predicted: Sequence[Traced], model: Trainer) -> None:
             )
 
 
-def _trace_update(b: Builder, model: Trainer, loss: Any) -> None:
+def _trace_update(b: Trace, model: Trainer, loss: Any) -> None:
     """Gradients, and what the optimizer makes of them."""
     model.compilation.require_optimizer()
     optimizer = model.compilation.optimizer
@@ -153,7 +153,7 @@ def _trace_update(b: Builder, model: Trainer, loss: Any) -> None:
 
 
 def _batch_inputs(
-    b: Builder,
+    b: Trace,
     what: str,
     types: Sequence[TensorType | None],
     predicted: Sequence[Traced],
@@ -172,7 +172,7 @@ def _batch_inputs(
     return tuple(names)
 
 
-def _free(name: str, b: Builder) -> str:
+def _free(name: str, b: Trace) -> str:
     free, count = name, 0
     while free in b.inputs or free in b.params:
         count += 1

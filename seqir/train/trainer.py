@@ -6,7 +6,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any, cast
 
 from seqir.errors import NotBuiltError, UnsupportedError
-from seqir.ir import Builder
+from seqir.ir import Trace
 from seqir.layers.base import Layer
 from seqir.train.compiled import Compiled
 from seqir.train.objective import Objective, held_metrics
@@ -57,7 +57,7 @@ class Trainer(Layer):
         def sized_feeds(self, x: Any) -> tuple[dict[str, Any], Any]: ...
 
         def trace_outputs(
-            self, b: Builder, *, training: bool, sizes: Any = None
+            self, b: Trace, *, training: bool, sizes: Any = None
         ) -> list[Traced]: ...
 
     stop_training = _flag(
