@@ -1,4 +1,4 @@
-"""What README.md and docs/ show is run, and prints what they say.
+"""What README.md, docs/ and their neighbours show is run, and prints what they say.
 
 A ``python`` block is executed, all blocks of a file in one namespace and in an empty
 folder; a ``text`` block right behind it is what it prints. In a ``console`` block the
@@ -26,11 +26,19 @@ import pytest
 from test_repository import FLOORS
 
 ROOT = Path(__file__).parents[1]
-PAGES = sorted([ROOT / "README.md", *(ROOT / "docs").glob("*.md")])
+PAGES = sorted([*ROOT.glob("*.md"), *(ROOT / "docs").glob("*.md")])
 FENCE = re.compile(
     r"(?P<skip><!-- not run -->\n+)?^```(?P<kind>\w*)\n(?P<text>.*?)^```$", re.M | re.S
 )
-CHECKED = ("README.md", "architecture.md", "errors.md", "export.md", "keras.md")
+CHECKED = (
+    "README.md",
+    "CHANGELOG.md",
+    "SECURITY.md",
+    "architecture.md",
+    "errors.md",
+    "export.md",
+    "keras.md",
+)
 
 
 class Block(NamedTuple):
@@ -144,6 +152,17 @@ def test_links_lead_somewhere() -> None:
         for target in re.findall(r"\]\(([^)#]+)", page.read_text()):
             if "://" not in target:
                 assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_every_promise_of_security_is_shown_by_a_test() -> None:
+    page = (ROOT / "SECURITY.md").read_text()
+    promises = page.partition("| promise |")[2].partition("\n\n")[0].splitlines()[2:]
+    assert len(promises) > 10
+    for promise in promises:
+        shown = re.findall(r"`(test_\w+\.py)::(test_\w+)`", promise)
+        assert shown, promise
+        for file, name in shown:
+            assert f"\ndef {name}(" in (ROOT / "tests" / file).read_text(), name
 
 
 def _readme() -> str:
