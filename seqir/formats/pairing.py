@@ -84,4 +84,4 @@ def _explained(found: Sequence[Variable], order: Sequence[int]) -> bool:
     """Whether a list is in the order of the layers, apart from what is frozen."""
     falls = [i for i, (a, b) in enumerate(itertools.pairwise(order), 1) if b < a]
     first = falls[0] if falls else 0
-    return len(falls) < 2 and all(v.trainable_by_design for v in found[:first])
+    return len(falls) < 2 and all(v.role == "weight" for v in found[:first])

@@ -129,4 +129,4 @@ def _own_variables(thing: Any) -> list[Variable]:
     if isinstance(thing, Optimizer):
         return thing.variables
     own = thing._own_variables
-    return sorted(own, key=lambda variable: not variable.trainable_by_design)
+    return sorted(own, key=lambda variable: variable.role != "weight")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -28,13 +28,15 @@ class Trace(Builder):
         """Scalars that layers add to the loss."""
         self.bindings: dict[Any, str] = {}
         """The variable behind each parameter, and the parameter's name."""
+        self.reserved: Collection[str] = ()
+        """Names that no variable's parameter gets: outputs will have them."""
         self._draws: dict[Any, int] = {}
 
     def bind(self, variable: Any, name: str, type: TensorType) -> Value:
         """The parameter that stands for a variable, named `name` if that is free."""
         if variable not in self.bindings:
             taken, free, count = self.params, name, 0
-            while free in taken or free in self.inputs:
+            while free in taken or free in self.inputs or free in self.reserved:
                 count += 1
                 free = f"{name}_{count}"
             self.bindings[variable] = free

@@ -14,7 +14,6 @@ from seqir import (
     constraints,
     dtype_policies,
     dtypes,
-    initializers,
     naming,
     nest,
     random,
@@ -38,6 +37,7 @@ from seqir.layers import (
     penalties,
     recorded,
     scope,
+    weights,
 )
 from seqir.layers.keeping import Keeping
 from seqir.layers.keywords import Keywords
@@ -45,6 +45,7 @@ from seqir.layers.scope import Snapshot, name_scope, once, outer_names
 from seqir.ops import changes
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.convert import cast
+from seqir.ops.roles import Role
 from seqir.ops.tensor import Tensor, Traced, Variable, assign_all, check_name
 from seqir.plain import python
 from seqir.shapes import format_shape
@@ -200,33 +201,30 @@ class Layer(_State, Keywords, Keeping):
         regularizer: Any = None,
         constraint: Any = None,
         name: str | None = None,
+        *,
+        role: Role | None = None,
     ) -> Variable:
         """Make a weight; call it in `build` (or in ``__init__``).
 
-        Raises: ShapeError if a size is not known, GraphError once the layer is built.
+        Its `role` follows from `trainable`, and from what `call` assigns to. Say
+        "state" for what changes also when the layer only runs, or "statistic" for what
+        changes in training: neither is trainable.
+
+        Raises: ShapeError if a size is not known, GraphError once the layer is built,
+            ArgumentError for a role that there is not.
         """
         if self._locked and not self._building:
             checks.refuse_weight(self, name)
-        shape = python(shape)
-        shape = (shape,) if isinstance(shape, int) else tuple(shape)
-        name = name or f"variable_{len(self._own_variables)}"
-        if any(d is None for d in shape):
-            raise ShapeError(
-                f"weight {name!r} of layer {self.name!r} would have shape "
-                f"{format_shape(shape)}: the input must have a known size there"
-            )
-        dtype = dtypes.canonical(dtype or self.variable_dtype)
-        if initializer is None:
-            initializer = "glorot_uniform" if dtypes.is_float(dtype) else "zeros"
-        make: Any = initializers.get(initializer)
-        zero = np.zeros((), dtypes.to_numpy(dtype))
-        array = zero if scope.empty() else make(shape, dtype)
-        variable = Variable(array, name=name, trainable=trainable, dtype=dtype)
-        if scope.empty():
-            variable._array = np.broadcast_to(zero, shape)  # takes no memory
-        variable.trainable = trainable and self.trainable
+        variable = weights.make(
+            self,
+            name or f"variable_{len(self._own_variables)}",
+            python(shape),
+            initializer,
+            dtype or self.variable_dtype,
+            role or ("weight" if python(trainable) else "statistic"),
+        )
+        variable.trainable &= bool(trainable) and self.trainable
         variable.autocast = autocast
-        variable.path = f"{self.path}/{name}"
         variable.regularizer = regularizers.get(regularizer)
         variable.constraint = constraints.get(constraint)
         self._track(variable)
@@ -240,8 +238,8 @@ class Layer(_State, Keywords, Keeping):
         found: dict[Variable, None] = {}
         for layer in self._walk():
             own = layer._own_variables
-            found.update((v, None) for v in own if v.trainable_by_design)
-            found.update((v, None) for v in own if not v.trainable_by_design)
+            found.update((v, None) for v in own if v.role == "weight")
+            found.update((v, None) for v in own if v.role != "weight")
         return list(found)
 
     @property
@@ -275,7 +273,7 @@ class Layer(_State, Keywords, Keeping):
             layer.__dict__["_trainable"] = bool(value)
             changes.tick()
             for variable in layer._own_variables:
-                variable.trainable = bool(value) and variable.trainable_by_design
+                variable.trainable = bool(value) and variable.role == "weight"
 
     def count_params(self) -> int:
         """Number of weight elements.
@@ -300,6 +298,12 @@ class Layer(_State, Keywords, Keeping):
             for what is no array of numbers.
         """
         assign_all(self.weights, arguments.arrays_for(self, weights))
+
+    def reset_state(self) -> None:
+        """Put all states, those of layers inside too, back to their initial values."""
+        own = (v for layer in self._walk() for v in layer._own_variables)
+        states = [v for v in dict.fromkeys(own) if v.role == "state"]
+        assign_all(states, [v.initial_value for v in states])
 
     # Losses.
 

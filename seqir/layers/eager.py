@@ -10,8 +10,9 @@ from seqir import dtypes, nest
 from seqir.errors import DTypeError
 from seqir.ir import SEED, STEP, Array, Trace
 from seqir.layers.checks import check_arrays
+from seqir.ops import changes
 from seqir.ops.apply import as_array
-from seqir.ops.tensor import Traced, Variable, assign_all
+from seqir.ops.tensor import Traced, Variable
 from seqir.tensortype import type_of
 
 if TYPE_CHECKING:
@@ -45,20 +46,19 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
         prepared = _prepare(layer, args, kwargs)
         key = str((types, revisions(layer)))  # tracing may have built layers
         sessions[key] = prepared
-    session, variables, structure, changed = sessions[key]
+    session, fed, structure = sessions[key]
     feeds = {f"input_{i}": x for i, x in enumerate(leaves)}
-    held = runtime.Held({name: v for v, name in variables.items()})
+    held = runtime.Held(fed)
     if STEP in session.input_names:
         feeds[SEED], feeds[STEP] = layer.next_key()
     try:
-        read = session.input_names
-        values = {name: held.values[name] for name in read if name in held.values}
-        results = session.run({n: feeds[n] for n in read if n not in values}, values)
+        given = [name for name in session.input_names if name not in fed]
+        results = session.run({name: feeds[name] for name in given}, held.values)
     finally:
         held.release()
-    given, end = len(nest.flatten(structure)), len(results) - len(changed)
-    assign_all(changed, results[end:])
-    layer.__dict__["_losses"] = results[given:end]
+    if isinstance(session, runtime.StatefulSession):
+        changes.tick()
+    layer.__dict__["_losses"] = results[len(nest.flatten(structure)) :]
     return nest.pack(structure, results)
 
 
@@ -74,7 +74,7 @@ def revisions(layer: Layer) -> tuple[Any, ...]:
 
 
 def _prepare(layer: Layer, args: Any, kwargs: Any) -> Any:
-    from seqir import lower, passes, runtime
+    from seqir import passes, runtime
 
     b = Trace(layer.name)
     count = 0
@@ -93,11 +93,10 @@ def _prepare(layer: Layer, args: Any, kwargs: Any) -> Any:
     named = {f"output_{i}": y.value for i, y in enumerate(outputs)}
     graph = b.finish(named | {f"loss_{i}": v for i, v in enumerate(b.losses)})
     graph = passes.run(graph, passes.STRUCTURE)
-    model, arrays = lower.split(lower.lower(graph))
-    variables: dict[Variable, str] = b.bindings
-    owner = {name: v for v, name in variables.items()}
-    changed = [owner[u.param] for u in graph.updates]
-    return runtime.Session(model, arrays, device="cpu"), variables, result, changed
+    variables: dict[str, Variable] = {name: v for v, name in b.bindings.items()}
+    session = runtime.session_of(graph, variables, device="cpu")
+    fed = {name: v for name, v in variables.items() if name in session.input_names}
+    return session, fed, result
 
 
 def _array(x: Any, layer: Layer) -> Any:

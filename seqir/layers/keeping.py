@@ -45,4 +45,4 @@ class Keeping:
             variable.assign(store[str(index)])
 
     def _kept(self) -> list[Variable]:
-        return sorted(self._own_variables, key=lambda v: not v.trainable_by_design)
+        return sorted(self._own_variables, key=lambda v: v.role != "weight")

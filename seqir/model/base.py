@@ -284,16 +284,18 @@ class Model(Trainer):
         enter: Enter | None = None,
         sizes: Sizes | None = None,
     ) -> tuple[Graph, dict[str, Variable]]:
-        """The graph and the variable behind each param; see `trace_outputs`."""
+        """The graph and the variable behind each param; see `trace_outputs`.
+
+        Its updates are all that the code of the layers assigns to; see `states`.
+        """
         self.require_built("graph")
         b = Trace(self.name, training=training)
+        b.reserved = names = self.output_names
         with b.active():
             results = self.trace_outputs(
                 b, training=training, batch=batch, enter=enter or _enter, sizes=sizes
             )
-        outputs = dict(zip(self.output_names, (y.value for y in results), strict=True))
-        if not training:
-            b.updates.clear()  # running a model leaves its weights alone
+        outputs = dict(zip(names, (y.value for y in results), strict=True))
         variables = {name: v for v, name in b.bindings.items()}
         return b.finish(outputs), variables
 
@@ -360,7 +362,7 @@ class Model(Trainer):
             return super().run(*args, **kwargs)
         if not self.connected:
             self.build_from_arrays(x)
-        return self._runner(standardize(self, x))
+        return self._runner(standardize(self, x), called=True)
 
     def batch_feeds(self, x: Any) -> dict[str, Array]:
         """The arrays for each input, of the sizes that the model was built for.
@@ -431,7 +433,9 @@ class Model(Trainer):
 
     def predict_on_batch(self, x: Any) -> Any:
         """Outputs for one batch."""
-        return self.run(x)
+        if not self.connected:
+            self.build_from_arrays(x)
+        return self._runner(standardize(self, x))
 
     # Ways out.
 

@@ -16,13 +16,14 @@ from seqir import nest
 from seqir.ir import SEED, STEP, Array, SizeCheck
 from seqir.layers.eager import revisions
 from seqir.model.inputs import Sizes, other_sizes
+from seqir.model.states import predicting
 from seqir.ops import changes
 from seqir.ops.tensor import Variable
 from seqir.weak import Owner
 
 if TYPE_CHECKING:
     from seqir.model.base import Model
-    from seqir.runtime import Held, Session
+    from seqir.runtime import Held, Session, StatefulSession
 
 REST: Final = 16
 """Runs after the last change until weights are constants again, at first."""
@@ -35,7 +36,7 @@ KEEP: Final = 16
 class Form:
     """A session, and where its weights come from."""
 
-    session: Session
+    session: Session | StatefulSession
     check: SizeCheck
     fed: dict[str, Variable]
     """Weights that are inputs, by the names of these."""
@@ -45,6 +46,8 @@ class Form:
     """Of the weights that are inputs, when a change was last seen."""
     left: float
     """Runs until the weights that are inputs count as resting."""
+    has_state: bool
+    """Whether a run changes variables."""
     runs: int = 0
     clock: int = -1
     """Where the clock of changes stood when all of this was looked at."""
@@ -52,6 +55,13 @@ class Form:
     def changed(self) -> list[Variable]:
         """The constants that have changed since."""
         return [v for v, version in self.constants.items() if v.version != version]
+
+    def advanced(self) -> None:
+        """Say that a run has changed its state; for this form nothing has changed."""
+        with changes.together():
+            alone = self.clock == changes.clock()
+            now = changes.tick()
+            self.clock = now if alone else -1
 
 
 class Runner:
@@ -67,7 +77,9 @@ class Runner:
 
     def reset(self) -> None:
         """Forget everything: the model has changed."""
-        self._forms: dict[tuple[str, int | None], Form] = {}
+        self._forms: dict[tuple[str, int | None, bool], Form] = {}
+        self._differ = True
+        """Whether a call may keep more of what it changes than a prediction."""
         self._moving: dict[Variable, None] = {}
         """Weights that have been seen to change."""
         self._rest = REST
@@ -86,9 +98,13 @@ class Runner:
             self._others[sizes] = Runner(self.model, sizes)
         return self._others[sizes]
 
-    def __call__(self, feeds: dict[str, Array], device: str | None = None) -> Any:
-        """Outputs, in the structure of the model's outputs."""
-        with Prediction(self, device) as prediction:
+    def __call__(self, feeds: dict[str, Array], *, called: bool = False) -> Any:
+        """Outputs, in the structure of the model's outputs.
+
+        A model that is `called` keeps what its layers assign to whatever variable, a
+        prediction what is kept in `predicting`.
+        """
+        with Prediction(self, called=called) as prediction:
             return nest.pack(self.structure_of(), prediction.run(feeds))
 
     def structure_of(self) -> Any:
@@ -97,11 +113,12 @@ class Runner:
             self._structure = self.model.output_structure
         return self._structure
 
-    def form(self, device: str | None = None) -> Form:
+    def form(self, device: str | None = None, *, called: bool = False) -> Form:
         """The session for a device, made anew if the model is another one now."""
         from seqir import runtime
 
-        key = (device or "auto", runtime.get_threads())
+        called = called and self._differ
+        key = (device or "auto", runtime.get_threads(), called)
         form = self._forms.get(key)
         if form and form.left > 0 and form.clock == changes.clock():
             return form
@@ -113,6 +130,8 @@ class Runner:
             if form is None or not self._fits(form):
                 fold = form is not None and not form.left > 0
                 form = self._forms[key] = self._make(*key, fold=fold)
+                if not self._differ:
+                    self._forms[*key[:2], False] = form
                 self._revisions = revisions(self.model)
             form.clock = clock
             return form
@@ -131,26 +150,32 @@ class Runner:
             form.versions, form.left = versions, self._rest
         return form.left > 0 and form.session.usable
 
-    def _make(self, device: str, threads: int | None, *, fold: bool) -> Form:
-        """A new form; with `fold` all of its weights are constants."""
-        from seqir import lower, passes, runtime
+    def _make(
+        self, device: str, threads: int | None, called: bool, *, fold: bool
+    ) -> Form:
+        """A new form; with `fold` all weights that no run changes are constants."""
+        from seqir import passes, runtime
         from seqir.model.base import arrays_of
 
         graph, variables = self.model.trace_graph(batch="batch", sizes=self._sizes)
+        kept = predicting(self.model, graph, variables)
+        self._differ = kept.updates != graph.updates
+        graph = graph if called else kept
+        state = {update.param for update in graph.updates}
         moving = {} if fold else self._moving
-        fed = {name: v for name, v in variables.items() if v in moving}
-        constants = {name: v for name, v in variables.items() if name not in fed}
+        rest = {name: v for name, v in variables.items() if name not in state}
+        fed = {name: v for name, v in rest.items() if v in moving}
+        constants = {name: v for name, v in rest.items() if name not in fed}
         with changes.together():
             arrays = arrays_of(constants)
             taken = {v: v.version for v in constants.values()}
             versions = [v.version for v in fed.values()]
         check = SizeCheck(graph)
         graph = passes.run(passes.bind(graph, arrays), passes.INFERENCE)
-        model, arrays = lower.split(lower.lower(graph))
-        session = runtime.Session(model, arrays, device=device, threads=threads)
+        session = runtime.session_of(graph, variables, device=device, threads=threads)
         fed = {name: v for name, v in fed.items() if name in session.input_names}
         left = self._rest if fed else math.inf
-        return Form(session, check, fed, taken, versions, left)
+        return Form(session, check, fed, taken, versions, left, bool(state))
 
     def __getstate__(self) -> dict[str, Any]:
         return {"model": self.model}
@@ -160,11 +185,17 @@ class Runner:
 
 
 class Prediction:
-    """Some runs of a model that see one state of all its weights; a context."""
+    """Some runs of a model that see one state of all its weights; a context.
 
-    def __init__(self, runner: Runner, device: str | None = None) -> None:
+    What a run changes itself the next one finds so.
+    """
+
+    def __init__(
+        self, runner: Runner, device: str | None = None, *, called: bool = False
+    ) -> None:
         self._runner = runner
         self._device = device
+        self._called = called
         self._form: Form | None = None
         self._held: Held | None = None
 
@@ -172,7 +203,7 @@ class Prediction:
         """Outputs for a batch as a flat list."""
         runner = self._runner.for_sizes(feeds)
         if runner is not self._runner:
-            with Prediction(runner, self._device) as other:
+            with Prediction(runner, self._device, called=self._called) as other:
                 return other.run(feeds)
         form = self._form or self._begin()
         form.runs += 1
@@ -182,14 +213,17 @@ class Prediction:
         if STEP in session.input_names:
             seed, step = self._runner.model.next_key()
             feeds = {**feeds, SEED: seed, STEP: step}
-        return session.run(feeds, self._held and self._held.values)
+        results = session.run(feeds, self._held and self._held.values)
+        if form.has_state:
+            form.advanced()
+        return results
 
     def _begin(self) -> Form:
         """Take the form that is right now, and hold the weights that it reads."""
         from seqir import runtime
 
         while True:
-            form = self._form = self._runner.form(self._device)
+            form = self._form = self._runner.form(self._device, called=self._called)
             if not form.fed:
                 return form
             self._held = runtime.Held(form.fed)

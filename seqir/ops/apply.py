@@ -151,7 +151,10 @@ def update(variable: Variable, value: Traced) -> Traced:
         raise GraphError(
             f"variable {variable.path!r} is {stored}, its new value is {new.type}"
         )
-    _trace(b, variable).write(variable, _name(b, variable), value_of(b, new))
+    trace = _trace(b, variable)
+    trace.write(variable, _name(b, variable), value_of(b, new))
+    if variable.role == "statistic" and not trace.training:
+        variable.role = "state"  # nobody has to say so: the code does
     return new
 
 

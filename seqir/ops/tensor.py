@@ -20,12 +20,14 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqir import config, dtypes, initializers, naming, shapes
+from seqir import dtypes, naming, shapes
 from seqir.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
-from seqir.initializers.base import check_choice, check_shape
+from seqir.initializers.base import Initializer, check_choice
 from seqir.ir import Array, Builder, Value, current_builder, current_trace
 from seqir.ops import changes
 from seqir.ops.changes import Slot
+from seqir.ops.initial import made
+from seqir.ops.roles import Role
 from seqir.tensortype import TensorType
 from seqir.text import one_line
 
@@ -287,10 +289,11 @@ class Variable(Tensor):
         "aggregation",
         "autocast",
         "constraint",
+        "initial",
         "name",
         "regularizer",
+        "role",
         "synchronization",
-        "trainable_by_design",
     )
 
     def __init__(
@@ -310,7 +313,7 @@ class Variable(Tensor):
         self.synchronization = _word(
             "synchronization", synchronization, _SYNCHRONIZATIONS
         )
-        array = _initial(self.name, initializer, shape, dtype)
+        array = made(self.name, initializer, shape, dtype)
         wanted = dtypes.to_numpy(dtypes.canonical(dtype or array.dtype))
         own = np.array(array, wanted)
         own.flags.writeable = False
@@ -320,8 +323,11 @@ class Variable(Tensor):
         self._version = 0
         self._path = ""
         self._trainable = trainable
-        self.trainable_by_design = trainable
-        """Whether it is meant to be trained; moving statistics are not."""
+        self.role: Role = "weight" if trainable else "statistic"
+        """What it is for; a statistic that `call` assigns to in inference is a state
+        from then on."""
+        self.initial: Any = None if trainable else own
+        """What a state begins with: an array, or a function of shape and type."""
         self.regularizer: Any = None
         self.constraint: Any = None
         self.autocast = autocast
@@ -439,6 +445,14 @@ class Variable(Tensor):
         """A copy of the present numbers."""
         return self.array.copy()
 
+    @property
+    def initial_value(self) -> Array:
+        """What it began with; of a weight that is not kept, and this what it is now."""
+        stored = self.stored_type
+        if callable(self.initial):
+            return np.asarray(self.initial(stored.shape, dtype=stored.dtype))
+        return self.array if self.initial is None else self.initial
+
     def assign(self, value: Any) -> Any:
         """Replace the numbers; inside a trace, after the step has run.
 
@@ -535,6 +549,8 @@ class Variable(Tensor):
         own = {name: getattr(self, name) for name in self.__slots__}
         with changes.together():
             own.update(_array=self.array, _slot=None, _version=self.version)
+        if callable(self.initial) and not isinstance(self.initial, Initializer):
+            own["initial"] = self.initial_value  # functions need not have a name
         return None, own
 
     def __repr__(self) -> str:
@@ -549,34 +565,6 @@ _SYNCHRONIZATIONS = ("none", "on_read", "on_write", "auto")
 
 def _word(argument: str, word: str | None, known: tuple[str, ...]) -> str:
     return check_choice(argument, "none" if word is None else word, known)
-
-
-def _initial(name: str, initializer: Any, shape: Any, dtype: Any) -> Array:
-    """The numbers that a variable starts with."""
-    make = initializers.get(initializer) if isinstance(initializer, str) else None
-    make = make or (initializer if callable(initializer) else None)
-    if make is None:
-        written = not hasattr(initializer, "dtype")  # numbers of Python have no type
-        array = np.asarray(initializer)
-        if array.dtype == object:
-            raise DTypeError(f"variable {name!r} cannot hold Python objects")
-        if written and dtype is None and array.dtype.kind in "if":
-            array = array.astype(
-                "int32" if array.dtype.kind == "i" else config.floatx()
-            )
-        if shape is not None and check_shape(shape) != array.shape:
-            raise ShapeError(
-                f"variable {name!r} would have shape {check_shape(shape)}, its initial "
-                f"value has shape {array.shape}; leave shape out"
-            )
-        return array
-    if shape is None:
-        raise ArgumentError(
-            f"variable {name!r} needs a shape to be initialized by {initializer!r}; "
-            "pass shape="
-        )
-    kind = dtypes.canonical(dtype or config.floatx())
-    return np.asarray(make(check_shape(shape), dtype=kind))
 
 
 def _same_bits(a: Array, b: Array) -> bool:

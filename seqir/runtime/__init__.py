@@ -8,7 +8,8 @@ from seqir.runtime.device import Device, resolve
 from seqir.runtime.doctor import report
 from seqir.runtime.process import making
 from seqir.runtime.session import Session, get_threads, set_threads
-from seqir.runtime.slot import DeviceSlot, Held
+from seqir.runtime.slot import DeviceSlot, Held, placed
+from seqir.runtime.stateful import StatefulSession, session_of
 from seqir.runtime.step import StepSession
 
 __all__ = [
@@ -16,10 +17,13 @@ __all__ = [
     "DeviceSlot",
     "Held",
     "Session",
+    "StatefulSession",
     "StepSession",
     "get_threads",
     "making",
+    "placed",
     "report",
     "resolve",
+    "session_of",
     "set_threads",
 ]

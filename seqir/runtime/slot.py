@@ -126,6 +126,20 @@ class DeviceSlot(Native):
             self._seen = None
 
 
+def placed(
+    variables: Mapping[str, Variable], device: str = "cpu"
+) -> dict[str, DeviceSlot]:
+    """Slots on a device that hold variables; what lies elsewhere is moved there."""
+    found: dict[str, DeviceSlot] = {}
+    for name, variable in variables.items():
+        slot = variable.slot
+        if not (isinstance(slot, DeviceSlot) and slot.device == device and slot.usable):
+            slot = DeviceSlot(variable.stored_type, device)
+            variable.move_to(slot)
+        found[name] = slot
+    return found
+
+
 class Held:
     """The numbers of variables at one moment, as inputs of runs, until released.
 

@@ -20,7 +20,7 @@ from seqir.runtime import engine
 from seqir.runtime.device import resolve
 from seqir.runtime.session import Session
 from seqir.runtime.slot import HOST, Buffer, DeviceSlot
-from seqir.runtime.values import to_ort
+from seqir.runtime.values import to_array, to_ort
 from seqir.tensortype import TensorType
 
 _KEEP: Final = 4
@@ -43,6 +43,7 @@ class StepSession:
         updates: Mapping[str, str],
         results: Mapping[str, TensorType],
         *,
+        fresh: Sequence[str] = (),
         in_place: Collection[str] = (),
         plan_memory: bool = True,
         device: str = "auto",
@@ -56,6 +57,7 @@ class StepSession:
             slots: the state, by input name.
             updates: the output that is the new value of an input, by input name.
             results: outputs of known shape to be read after each run, in order.
+            fresh: other outputs, of any shape, to be read as new arrays (`advance`).
             in_place: inputs whose new values may be written where they are read.
             plan_memory: as for `Session`.
             device: where the slots are.
@@ -72,6 +74,7 @@ class StepSession:
         )
         ort = engine.load()
         self._updates = dict(updates)
+        self._fresh = list(fresh)
         self._in_place = frozenset(in_place)
         self._use(slots)
         self._fed = [n for n in self.session.input_names if n not in self.slots]
@@ -114,6 +117,18 @@ class StepSession:
             self._advance(feeds)
         return self._results
 
+    def advance(
+        self, feeds: Mapping[str, Array], held: Mapping[str, Any]
+    ) -> list[Array]:
+        """Run once, inside of a claim on the slots; the fresh outputs.
+
+        `held` are inputs that are values of onnxruntime already.
+
+        Raises: as `run`.
+        """
+        values = self._advance(feeds, held).get_outputs()
+        return [to_array(v) for v in values[len(values) - len(self._fresh) :]]
+
     def run_with(
         self,
         feeds: Mapping[str, Array],
@@ -136,11 +151,18 @@ class StepSession:
                     update._advance({name: array for (name, _), array in given})
         return self._results
 
-    def _advance(self, feeds: Mapping[str, Array]) -> None:
+    def _advance(
+        self, feeds: Mapping[str, Array], held: Mapping[str, Any] | None = None
+    ) -> Any:
         try:
             binding = self._binding()
             for name in self._fed:
-                binding.bind_cpu_input(name, feeds[name])
+                if held is not None and name in held:
+                    binding.bind_ortvalue_input(name, held[name])
+                else:
+                    binding.bind_cpu_input(name, feeds[name])
+            for name in self._fresh:  # those of the last run have its shapes
+                binding.bind_output(name)
             if self._remote:
                 binding.synchronize_inputs()
             self.session.run_bound(binding)
@@ -149,6 +171,7 @@ class StepSession:
         except Exception as error:
             raise RunError(self.session.why(error, feeds, self._fed)) from error
         self._show()
+        return binding
 
     def undo(self) -> None:
         """Go back to the state before the last run, once; nothing else may have run."""

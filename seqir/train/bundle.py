@@ -17,7 +17,7 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Final
@@ -153,6 +153,20 @@ class _State:
             if key in used
         ]
 
+    def rows(
+        self, graph: Graph, variables: Mapping[str, Variable]
+    ) -> list[dict[str, Any]]:
+        """Where a program reads each tensor, and where it gives the new one."""
+        updated = {u.param for u in graph.updates}
+        return [
+            {
+                "name": self.key(variables[name]),
+                "input": name,
+                "output": f"{name}:new" if name in updated else None,
+            }
+            for name in graph.params
+        ]
+
     def initial(self, objective: Any, used: set[str]) -> dict[str, Array]:
         """The tensors as a training would begin: accumulators empty."""
         empty = {v: a for m in objective.metrics for v, a in m.initial_values().items()}
@@ -170,7 +184,6 @@ def used_by(programs: dict[str, dict[str, Any]]) -> set[str]:
 
 def _describe_step(file: str, step: Step, state: _State) -> dict[str, Any]:
     traced, graph = step.traced, step.program.graph
-    updated = {u.param for u in graph.updates}
     roles = {
         **dict.fromkeys(traced.inputs, "x"),
         **dict.fromkeys(filter(None, traced.targets), "target"),
@@ -181,14 +194,7 @@ def _describe_step(file: str, step: Step, state: _State) -> dict[str, Any]:
         "batch": _inputs(graph, roles),
         "seed": SEED if SEED in graph.inputs else None,
         "step": STEP if STEP in graph.inputs else None,
-        "state": [
-            {
-                "name": state.key(traced.variables[name]),
-                "input": name,
-                "output": f"{name}:new" if name in updated else None,
-            }
-            for name in graph.params
-        ],
+        "state": state.rows(graph, traced.variables),
         "loss": LOSS,
         "reported": dict(traced.reported),
     }
@@ -219,10 +225,7 @@ def _describe_inference(
     return {
         "file": "infer.onnx",
         "batch": _inputs(graph, dict.fromkeys(graph.inputs, "x")),
-        "state": [
-            {"name": state.key(variables[name]), "input": name, "output": None}
-            for name in graph.params
-        ],
+        "state": state.rows(graph, variables),
         "outputs": [
             {"output": name, **_type(value.type)}
             for name, value in graph.outputs.items()

@@ -84,6 +84,7 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
     """
     compiled = model.compilation
     b = Trace(f"{model.name}_{'train' if training else 'test'}", training=training)
+    b.reserved = (LOSS,)
     with b.active():
         predicted = model.trace_outputs(b, training=training, sizes=types.sizes)
         inputs = tuple(n for n in b.inputs if n in model.input_names)
@@ -96,6 +97,8 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
         objective.build(compiled.outputs, ys, predicted, held_metrics(model))
         extra = penalties(b, model)
         loss, reported = objective.trace(b, ys, predicted, ws, extra)
+        for trained in model.trainable_weights:
+            b.updates.pop(b.bindings.get(trained, ""), None)  # the optimizer's affair
         if training:
             values = [loss.value, *(value.value for value in reported.values())]
             trained = [b.bindings.get(w, "") for w in model.trainable_weights]
@@ -250,18 +253,7 @@ class Step:
 
     def slots(self) -> dict[str, runtime.DeviceSlot]:
         """Where the state lies on the device; what is elsewhere is moved there."""
-        found: dict[str, runtime.DeviceSlot] = {}
-        for name, variable in self._state.items():
-            slot = variable.slot
-            if not (
-                isinstance(slot, runtime.DeviceSlot)
-                and slot.device == self._device
-                and slot.usable
-            ):
-                slot = runtime.DeviceSlot(variable.stored_type, self._device)
-                variable.move_to(slot)
-            found[name] = slot
-        return found
+        return runtime.placed(self._state, self._device)
 
     def attach(self) -> None:
         """Work on the state where it lies now: others may have moved it."""
@@ -377,4 +369,4 @@ def frozen_weights(model: Trainer) -> list[Variable]:
 
 def _is_state(variable: Variable, layer: Layer) -> bool:
     """Whether a training may change a variable of a layer: itself or its statistics."""
-    return variable.trainable or (layer.trainable and not variable.trainable_by_design)
+    return variable.trainable or (layer.trainable and variable.role != "weight")
