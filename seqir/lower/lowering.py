@@ -5,7 +5,6 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
 
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Array, Graph, Value
@@ -154,8 +153,3 @@ def check_names(kind: str, names: Sequence[str] | None, count: int) -> list[str]
     if len(set(found)) != count:
         raise ArgumentError(f"{kind}_names has a name twice: {found}")
     return found
-
-
-def attribute_value(value: Any) -> Any:
-    """An attribute as onnx.helper takes it."""
-    return list(value) if isinstance(value, tuple) else value

@@ -1,23 +1,24 @@
 """From a lowered model to bytes, without a second copy of the weights.
 
-A protobuf message is its fields one after the other, so the file is written as the
-serialized skeleton (everything but the arrays) followed by the initializers, each a
-header and the array's own memory. Nothing but lengths has to be computed.
+The file is written as its small messages (`seqir.wire`), then the initializers, each a
+header and the array's own memory. Nothing but lengths has to be computed, and the onnx
+package is asked for one thing only: the types of tensors that the graph has none for.
+The numbers of fields are those of ``onnx.proto``.
 """
 
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
 import numpy as np
 
-from seqir import dtypes
+from seqir import dtypes, wire
 from seqir.ir import Array
 from seqir.lower import opsets
 from seqir.lower.emit import OnnxNode
-from seqir.lower.lowering import OnnxModel, attribute_value
+from seqir.lower.lowering import OnnxModel
 from seqir.ops.convert import ONNX_CODE
 from seqir.tensortype import TensorType, type_of
 
@@ -33,7 +34,9 @@ MAX_FILE: Final = 2**31 - 2**20
 
 _GRAPH: Final = 7  # ModelProto.graph
 _INITIALIZER: Final = 5  # GraphProto.initializer
+_VALUE_INFO: Final = 13  # GraphProto.value_info
 _RAW_DATA: Final = 9  # TensorProto.raw_data
+_EXTERNAL: Final = 1  # TensorProto.EXTERNAL
 
 
 def to_proto(model: OnnxModel) -> onnx.ModelProto:
@@ -44,41 +47,34 @@ def to_proto(model: OnnxModel) -> onnx.ModelProto:
 
 
 def chunks(
-    model: OnnxModel, external: Mapping[str, Mapping[str, str]] | None = None
+    model: OnnxModel,
+    external: Mapping[str, Mapping[str, str]] | None = None,
+    *,
+    complete: bool = True,
 ) -> Iterator[bytes | memoryview]:
     """The serialized model, piece by piece.
 
     `external` names the initializers whose data is elsewhere, with the entries that
-    say where.
+    say where. `complete`: tensors inside of operators that are several nodes have
+    types too, which a reader of a file wants to see and a runtime infers itself.
     """
-    import onnx
-
-    skeleton = _skeleton(model)
-    graph = skeleton.graph.SerializeToString(deterministic=True)
-    skeleton.ClearField("graph")
+    graph = _graph(model)
+    if complete:
+        graph += _types_inside(model, graph)
     headers: list[tuple[bytes, Array | None]] = []
     size = len(graph)
     for name, array in model.initializers.items():
-        tensor = onnx.TensorProto(
-            name=name,
-            dims=array.shape,
-            data_type=ONNX_CODE[dtypes.canonical(array.dtype)],
-        )
         where = (external or {}).get(name)
-        if where is not None:
-            tensor.data_location = onnx.TensorProto.EXTERNAL
-            for key, value in where.items():
-                tensor.external_data.add(key=key, value=value)
-        header = tensor.SerializeToString(deterministic=True)
+        header = _tensor(array, name, where)
         body = 0
         if where is None:
-            raw = _tag(_RAW_DATA) + _varint(array.nbytes)
-            header, body = header + raw, array.nbytes
-        framed = _tag(_INITIALIZER) + _varint(len(header) + body) + header
+            body = array.nbytes
+            header += wire.head(_RAW_DATA, body)
+        framed = wire.head(_INITIALIZER, len(header) + body) + header
         headers.append((framed, array if where is None else None))
         size += len(framed) + body
-    yield skeleton.SerializeToString(deterministic=True)
-    yield _tag(_GRAPH) + _varint(size)
+    yield _about(model)
+    yield wire.head(_GRAPH, size)
     yield graph
     for header, array in headers:
         yield header
@@ -96,7 +92,7 @@ def split(model: OnnxModel) -> tuple[bytes, dict[str, Array]]:
         name: {"location": "memory", "offset": "0", "length": str(array.nbytes)}
         for name, array in big.items()
     }
-    return b"".join(chunks(model, places)), big
+    return b"".join(chunks(model, places, complete=False)), big
 
 
 def write_external(model: OnnxModel, file: BinaryIO) -> tuple[Any, str]:
@@ -127,111 +123,130 @@ def raw_bytes(array: Array) -> memoryview:
     return flat.view(np.uint8).data
 
 
-def _skeleton(model: OnnxModel) -> onnx.ModelProto:
-    import onnx
+def _about(model: OnnxModel) -> bytes:
+    """All of a ModelProto but its graph."""
+    return b"".join(
+        [
+            wire.integer(1, opsets.ir_version(model.opset)),
+            wire.text(2, "seqir"),
+            wire.text(3, model.metadata.get("seqir.version", "")),
+            wire.text(6, f"Made by seqir from the model {model.name!r}."),
+            wire.message(8, wire.text(1, "") + wire.integer(2, model.opset)),
+            *(wire.message(14, _entry(*item)) for item in model.metadata.items()),
+        ]
+    )
 
-    graph = onnx.GraphProto(
-        name=model.name, node=[_node(n, model.sources) for n in model.nodes]
-    )
-    graph.input.extend(_value_info(n, t) for n, t in model.inputs.items())
-    graph.output.extend(_value_info(n, t) for n, t in model.outputs.items())
-    graph.value_info.extend(
-        _value_info(n, t) for n, t in model.types.items() if n not in model.outputs
-    )
-    _complete(model, graph)
+
+def _graph(model: OnnxModel) -> bytes:
+    """The fields of a GraphProto but for its initializers."""
     kinds = ", ".join(dict.fromkeys(model.sources.values()))
-    graph.doc_string = f"{model.name}: {kinds}" if kinds else model.name
-    proto = onnx.ModelProto(
-        ir_version=opsets.ir_version(model.opset),
-        producer_name="seqir",
-        producer_version=model.metadata.get("seqir.version", ""),
-        doc_string=f"Made by seqir from the model {model.name!r}.",
-        opset_import=[onnx.OperatorSetIdProto(domain="", version=model.opset)],
-        graph=graph,
+    inside = ((n, t) for n, t in model.types.items() if n not in model.outputs)
+    return b"".join(
+        [
+            *(wire.message(1, _node(n, model.sources)) for n in model.nodes),
+            wire.text(2, model.name),
+            wire.text(10, f"{model.name}: {kinds}" if kinds else model.name),
+            *(wire.message(11, _value(n, t)) for n, t in model.inputs.items()),
+            *(wire.message(12, _value(n, t)) for n, t in model.outputs.items()),
+            *(wire.message(_VALUE_INFO, _value(n, t)) for n, t in inside),
+        ]
     )
-    for key, value in model.metadata.items():
-        proto.metadata_props.add(key=key, value=value)
-    return proto
 
 
-def _complete(model: OnnxModel, graph: onnx.GraphProto) -> None:
-    """Add the types of tensors inside operators that lower to several nodes.
+def _types_inside(model: OnnxModel, graph: bytes) -> bytes:
+    """The types of tensors inside operators that lower to several nodes.
 
     The graph has no values for them, so ONNX's own inference fills them in.
     """
+    made = {name for node in model.nodes for name in node.outputs if name}
+    missing = made - model.types.keys() - model.outputs.keys()
+    if not missing:
+        return b""
     import onnx
 
-    made = [name for node in graph.node for name in node.output if name]
-    missing = set(made) - model.types.keys() - model.outputs.keys()
-    if not missing:
-        return
-    probe = onnx.GraphProto()
-    probe.CopyFrom(graph)
+    probe = onnx.GraphProto.FromString(graph)
     for name, array in model.initializers.items():
         if array.nbytes <= INLINE_LIMIT:
-            tensor = probe.initializer.add(name=name, dims=array.shape)
-            tensor.data_type = ONNX_CODE[dtypes.canonical(array.dtype)]
-            tensor.raw_data = bytes(raw_bytes(array))
+            tensor = _tensor(array, name)
+            tensor += wire.message(_RAW_DATA, bytes(raw_bytes(array)))
+            probe.initializer.add().ParseFromString(tensor)
         else:
-            probe.input.append(_value_info(name, type_of(array)))
+            probe.input.add().ParseFromString(_value(name, type_of(array)))
     proto = onnx.helper.make_model(
         probe,
         ir_version=opsets.ir_version(model.opset),
         opset_imports=[onnx.OperatorSetIdProto(domain="", version=model.opset)],
     )
     inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
-    graph.value_info.extend(v for v in inferred.graph.value_info if v.name in missing)
+    return b"".join(
+        wire.message(_VALUE_INFO, v.SerializeToString(deterministic=True))
+        for v in inferred.graph.value_info
+        if v.name in missing
+    )
 
 
-def _node(node: OnnxNode, sources: Mapping[str, str]) -> onnx.NodeProto:
-    import onnx
-
-    proto = onnx.NodeProto(op_type=node.op_type, input=node.inputs, output=node.outputs)
-    proto.name = node.outputs[0]
+def _node(node: OnnxNode, sources: Mapping[str, str]) -> bytes:
+    """A NodeProto."""
     kind = sources.get(node.source)
-    if node.source:
-        proto.doc_string = f"{node.source} ({kind})" if kind else node.source
-    for key, value in node.attributes.items():
-        proto.attribute.append(_attribute(key, value))
-    return proto
+    about = f"{node.source} ({kind})" if kind else node.source
+    return b"".join(
+        [
+            *(wire.text(1, name) for name in node.inputs),
+            *(wire.text(2, name) for name in node.outputs),
+            wire.text(3, node.outputs[0]),
+            wire.text(4, node.op_type),
+            *(wire.message(5, _attribute(*item)) for item in node.attributes.items()),
+            wire.text(6, about) if about else b"",
+        ]
+    )
 
 
-def _attribute(key: str, value: Any) -> onnx.AttributeProto:
-    import onnx
-
-    if isinstance(value, np.ndarray):
-        tensor = onnx.TensorProto(
-            dims=value.shape,
-            data_type=ONNX_CODE[dtypes.canonical(value.dtype)],
-            raw_data=value.tobytes(),
-        )
-        return onnx.AttributeProto(name=key, type=onnx.AttributeProto.TENSOR, t=tensor)
-    return onnx.helper.make_attribute(key, attribute_value(value))
-
-
-def _value_info(name: str, type: TensorType) -> onnx.ValueInfoProto:
-    import onnx
-
-    info = onnx.ValueInfoProto(name=name)
-    tensor = info.type.tensor_type
-    tensor.elem_type = ONNX_CODE[type.dtype]
-    tensor.shape.SetInParent()
-    for d in type.shape:
-        if isinstance(d, int):
-            tensor.shape.dim.add(dim_value=d)
-        else:
-            tensor.shape.dim.add(dim_param=d)
-    return info
+def _attribute(name: str, value: Any) -> bytes:
+    """An AttributeProto: a number, a text, several of them, or an array."""
+    several = isinstance(value, list | tuple)
+    values: Sequence[Any] = value if several else (value,)
+    if all(isinstance(v, int) for v in values):
+        write, fields, kinds = wire.integer, (3, 8), (2, 7)
+    elif all(isinstance(v, int | float) for v in values):
+        write, fields, kinds = wire.float32, (2, 7), (1, 6)
+    elif all(isinstance(v, str) for v in values):
+        write, fields, kinds = wire.text, (4, 9), (3, 8)
+    else:
+        write, fields, kinds = _array, (5, 10), (4, 9)
+    body = b"".join(write(fields[several], v) for v in values)
+    return wire.text(1, name) + body + wire.integer(20, kinds[several])
 
 
-def _tag(field: int) -> bytes:
-    return _varint(field << 3 | 2)  # wire type 2: a length and that many bytes
+def _array(number: int, array: Array) -> bytes:
+    """A field that is an array with its numbers."""
+    data = wire.message(_RAW_DATA, bytes(raw_bytes(array)))
+    return wire.message(number, _tensor(array) + data)
 
 
-def _varint(value: int) -> bytes:
-    out = bytearray()
-    while value > 0x7F:
-        out.append(value & 0x7F | 0x80)
-        value >>= 7
-    out.append(value)
-    return bytes(out)
+def _tensor(
+    array: Array, name: str | None = None, where: Mapping[str, str] | None = None
+) -> bytes:
+    """A TensorProto without its numbers, or with the place where they are."""
+    fields = [wire.integer(1, size) for size in array.shape]
+    fields.append(wire.integer(2, ONNX_CODE[dtypes.canonical(array.dtype)]))
+    if name is not None:
+        fields.append(wire.text(8, name))
+    if where is not None:
+        fields += [wire.message(13, _entry(*item)) for item in where.items()]
+        fields.append(wire.integer(14, _EXTERNAL))
+    return b"".join(fields)
+
+
+def _value(name: str, type: TensorType) -> bytes:
+    """A ValueInfoProto."""
+    shape = b"".join(
+        wire.message(1, wire.integer(1, d) if isinstance(d, int) else wire.text(2, d))
+        for d in type.shape
+    )
+    tensor = wire.integer(1, ONNX_CODE[type.dtype]) + wire.message(2, shape)
+    return wire.text(1, name) + wire.message(2, wire.message(1, tensor))
+
+
+def _entry(key: str, value: str) -> bytes:
+    """A StringStringEntryProto."""
+    return wire.text(1, key) + wire.text(2, value)

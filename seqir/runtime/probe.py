@@ -11,6 +11,7 @@ import numpy as np
 
 from seqir.runtime import engine
 from seqir.runtime.refusal import clean
+from seqir.wire import integer, message, text
 
 Providers: TypeAlias = list[str | tuple[str, dict[str, str]]]
 """What InferenceSession takes: names, or names with options, the first preferred."""
@@ -55,25 +56,18 @@ def _quiet(ort: Any) -> Generator[io.StringIO, None, None]:
         ort.set_default_logger_severity(2)
 
 
-def _field(number: int, value: bytes | int) -> bytes:
-    """One protobuf field; payloads and numbers here are all below 128."""
-    if isinstance(value, int):
-        return bytes([number << 3, value])
-    return bytes([number << 3 | 2, len(value)]) + value
-
-
 def _probe_model() -> bytes:
     """A serialized ONNX model: y = x + x for one float32 of shape (1, 1)."""
-    one = _field(1, _field(1, 1))
-    tensor = _field(1, _field(1, 1) + _field(2, one + one))
-    node = _field(1, b"x") + _field(1, b"x") + _field(2, b"y") + _field(4, b"Add")
+    one = message(1, integer(1, 1))
+    tensor = message(1, integer(1, 1) + message(2, one + one))
+    node = text(1, "x") + text(1, "x") + text(2, "y") + text(4, "Add")
     graph = (
-        _field(1, node)
-        + _field(2, b"probe")
-        + _field(11, _field(1, b"x") + _field(2, tensor))
-        + _field(12, _field(1, b"y") + _field(2, tensor))
+        message(1, node)
+        + text(2, "probe")
+        + message(11, text(1, "x") + message(2, tensor))
+        + message(12, text(1, "y") + message(2, tensor))
     )
-    return _field(1, 8) + _field(7, graph) + _field(8, _field(2, 13))
+    return integer(1, 8) + message(7, graph) + message(8, integer(2, 13))
 
 
 PROBE: Final = _probe_model()
