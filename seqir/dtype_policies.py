@@ -16,7 +16,7 @@ configuration.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, NoReturn, Self
+from typing import Any, NoReturn, Self, TypeAlias
 
 from seqir import absent, dtypes
 from seqir.errors import ArgumentError, DTypeError, UnsupportedError, did_you_mean
@@ -166,3 +166,7 @@ FloatDTypePolicy = DTypePolicy
 
 def __getattr__(name: str) -> NoReturn:
     absent.refuse("dtype_policies", name)
+
+
+PolicyLike: TypeAlias = dtypes.DTypeLike | DTypePolicy | Mapping[str, Any]
+"""What says which element types a layer, loss or metric computes with."""

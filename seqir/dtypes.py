@@ -7,11 +7,14 @@ An element type is a plain string everywhere in seqir (as in Keras), always one 
 from __future__ import annotations
 
 from functools import lru_cache
-from typing import Any, Final
+from typing import Any, Final, TypeAlias
 
 import numpy as np
 
 from seqir.errors import ArgumentError, DTypeError, did_you_mean
+
+DTypeLike: TypeAlias = str | np.dtype[Any] | type[Any]
+"""What names an element type: its name, NumPy's type or scalar type."""
 
 FLOATS: Final = ("float16", "bfloat16", "float32", "float64")
 SIGNED: Final = ("int8", "int16", "int32", "int64")

@@ -33,6 +33,8 @@ from seqir.errors import ArgumentError, ShapeError
 
 Dim: TypeAlias = int | str
 Shape: TypeAlias = tuple[Dim, ...]
+Axes: TypeAlias = int | Sequence[int]
+"""One axis or several."""
 
 _Monomial: TypeAlias = tuple[str, ...]
 _Poly: TypeAlias = dict[_Monomial, int]

@@ -27,6 +27,16 @@ def store(thing: Any, config: Any, room: str, *, own: bool) -> dict[str, Any]:
     }
 
 
+def function(name: str, registered_name: str = "function") -> dict[str, Any]:
+    """The dictionary that stands for a function."""
+    return {
+        "module": "builtins",
+        "class_name": "function",
+        "config": name,
+        "registered_name": registered_name,
+    }
+
+
 def unstore(stored: Mapping[str, Any], room: str) -> tuple[str, dict[str, Any]]:
     """The name of the class and its configuration.
 

@@ -17,7 +17,8 @@ import seqir
 ROOT = Path(seqir.__file__).parent
 FLOORS = (
     "text errors absent registered dtypes shapes tensortype naming nest plain config "
-    "dtype_policies files tensorfile stored downloads version console weak wire",
+    "dtype_policies files tensorfile stored downloads version console weak wire "
+    "fields registry arguments",
     "ir initializers",
     "ops",
     "passes activations regularizers constraints autodiff losses data",

@@ -22,6 +22,7 @@ from seqir import (
     metrics,
     registered,
     regularizers,
+    stored,
 )
 from seqir.errors import (
     CorruptFileError,
@@ -263,12 +264,7 @@ def function(value: Any) -> dict[str, Any]:
             f"{value!r} has no name that a file could keep: define it with def, and "
             "pass it in custom_objects when the file is loaded"
         )
-    return {
-        "module": "builtins",
-        "class_name": "function",
-        "config": name,
-        "registered_name": registered.name_of_function(value),
-    }
+    return stored.function(name, registered.name_of_function(value))
 
 
 def json_value(value: Any) -> Any:

@@ -11,134 +11,40 @@ graph on traced values::
 Names, arguments, defaults and numbers are Keras's.
 """
 
-from seqir.losses.base import (
-    Loss,
-    LossFunctionWrapper,
-    check_reduction,
-    mask_weights,
-    reduce_weighted,
+from seqir.losses import (
+    base,
+    crossentropy,
+    embedding,
+    focal,
+    labels,
+    margin,
+    overlap,
+    probabilistic,
+    registry,
+    regression,
+    sequence,
 )
-from seqir.losses.crossentropy import (
-    BinaryCrossentropy,
-    CategoricalCrossentropy,
-    CategoricalGeneralizedCrossEntropy,
-    SparseCategoricalCrossentropy,
-    binary_crossentropy,
-    categorical_crossentropy,
-    categorical_generalized_cross_entropy,
-    sparse_categorical_crossentropy,
-)
-from seqir.losses.embedding import (
-    Circle,
-    circle,
-)
-from seqir.losses.focal import (
-    BinaryFocalCrossentropy,
-    CategoricalFocalCrossentropy,
-    binary_focal_crossentropy,
-    categorical_focal_crossentropy,
-)
-from seqir.losses.labels import (
-    same_rank,
-)
-from seqir.losses.margin import (
-    CategoricalHinge,
-    Hinge,
-    SquaredHinge,
-    categorical_hinge,
-    hinge,
-    squared_hinge,
-)
-from seqir.losses.overlap import (
-    Dice,
-    Tversky,
-    dice,
-    tversky,
-)
-from seqir.losses.probabilistic import (
-    KLDivergence,
-    Poisson,
-    kl_divergence,
-    poisson,
-)
-from seqir.losses.registry import (
-    deserialize,
-    get,
-    serialize,
-)
-from seqir.losses.regression import (
-    CosineSimilarity,
-    Huber,
-    LogCosh,
-    MeanAbsoluteError,
-    MeanAbsolutePercentageError,
-    MeanSquaredError,
-    MeanSquaredLogarithmicError,
-    cosine_similarity,
-    huber,
-    log_cosh,
-    mean_absolute_error,
-    mean_absolute_percentage_error,
-    mean_squared_error,
-    mean_squared_logarithmic_error,
-)
-from seqir.losses.sequence import (
-    CTC,
-    ctc,
-)
+from seqir.losses.base import *
+from seqir.losses.crossentropy import *
+from seqir.losses.embedding import *
+from seqir.losses.focal import *
+from seqir.losses.labels import *
+from seqir.losses.margin import *
+from seqir.losses.overlap import *
+from seqir.losses.probabilistic import *
+from seqir.losses.registry import *
+from seqir.losses.regression import *
+from seqir.losses.sequence import *
 
-__all__ = [
-    "CTC",
-    "BinaryCrossentropy",
-    "BinaryFocalCrossentropy",
-    "CategoricalCrossentropy",
-    "CategoricalFocalCrossentropy",
-    "CategoricalGeneralizedCrossEntropy",
-    "CategoricalHinge",
-    "Circle",
-    "CosineSimilarity",
-    "Dice",
-    "Hinge",
-    "Huber",
-    "KLDivergence",
-    "LogCosh",
-    "Loss",
-    "LossFunctionWrapper",
-    "MeanAbsoluteError",
-    "MeanAbsolutePercentageError",
-    "MeanSquaredError",
-    "MeanSquaredLogarithmicError",
-    "Poisson",
-    "SparseCategoricalCrossentropy",
-    "SquaredHinge",
-    "Tversky",
-    "binary_crossentropy",
-    "binary_focal_crossentropy",
-    "categorical_crossentropy",
-    "categorical_focal_crossentropy",
-    "categorical_generalized_cross_entropy",
-    "categorical_hinge",
-    "check_reduction",
-    "circle",
-    "cosine_similarity",
-    "ctc",
-    "deserialize",
-    "dice",
-    "get",
-    "hinge",
-    "huber",
-    "kl_divergence",
-    "log_cosh",
-    "mask_weights",
-    "mean_absolute_error",
-    "mean_absolute_percentage_error",
-    "mean_squared_error",
-    "mean_squared_logarithmic_error",
-    "poisson",
-    "reduce_weighted",
-    "same_rank",
-    "serialize",
-    "sparse_categorical_crossentropy",
-    "squared_hinge",
-    "tversky",
-]
+__all__: list[str] = []
+__all__ += base.__all__
+__all__ += crossentropy.__all__
+__all__ += embedding.__all__
+__all__ += focal.__all__
+__all__ += labels.__all__
+__all__ += margin.__all__
+__all__ += overlap.__all__
+__all__ += probabilistic.__all__
+__all__ += registry.__all__
+__all__ += regression.__all__
+__all__ += sequence.__all__

@@ -6,9 +6,13 @@ from collections.abc import Callable
 from typing import Any, Final, Self
 
 from seqir import config, dtype_policies, dtypes, naming, ops
-from seqir.errors import ArgumentError, ShapeError, did_you_mean
+from seqir.arguments import one_of
+from seqir.dtype_policies import PolicyLike
+from seqir.errors import ShapeError
+from seqir.fields import Declared, keyword
 from seqir.losses.labels import same_rank
 from seqir.ops.apply import coerce, type_of_operand
+from seqir.ops.tensor import Result, TensorLike
 from seqir.plain import PlainArguments
 from seqir.stored import from_arguments
 
@@ -21,7 +25,7 @@ REDUCTIONS: Final = (
 )
 
 
-class Loss(PlainArguments):
+class Loss(Declared, PlainArguments):
     """Base of all losses: subclass it and define `call`, a value for each sample.
 
     On traced values it becomes part of the graph, on arrays it computes at once::
@@ -38,39 +42,47 @@ class Loss(PlainArguments):
     Source: ``keras.losses.Loss``.
     """
 
-    class_numbers: bool = False
+    class_numbers = False
     """Whether y_true are class numbers: integers among them keep their type."""
+    last = ("reduction", "name", "dtype")
+
+    reduction: str | None = keyword(default="sum_over_batch_size")
+    name: str = keyword()
+    dtype: str = keyword()
 
     def __init__(
         self,
         name: str | None = None,
         reduction: str | None = "sum_over_batch_size",
-        dtype: Any = None,
+        dtype: PolicyLike | None = None,
     ) -> None:
         self.name = name or naming.auto_name(type(self).__name__)
         self.reduction = check_reduction(reduction)
         # A policy of mixed precision says what it computes in.
         self.dtype = dtype_policies.get(dtype or config.floatx()).compute_dtype
 
-    def __call__(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> Any:
+    def __call__(
+        self,
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        sample_weight: TensorLike | None = None,
+    ) -> Any:
         """The loss of a batch, reduced."""
         mask = getattr(y_pred, "mask", None)
-        y_pred = coerce(y_pred, self.dtype)
-        if not (
-            self.class_numbers and dtypes.is_integer(type_of_operand(y_true).dtype)
-        ):
-            y_true = coerce(y_true, self.dtype)
-        values = coerce(self.call(y_true, y_pred), self.dtype)
-        for found in (self.counted(y_true, values), getattr(values, "mask", None)):
+        given = type_of_operand(y_true).dtype
+        kept = self.class_numbers and dtypes.is_integer(given)
+        labels = coerce(y_true, given if kept else self.dtype)
+        values = coerce(self.call(labels, coerce(y_pred, self.dtype)), self.dtype)
+        for found in (self.counted(labels, values), getattr(values, "mask", None)):
             if found is not None:
                 mask = found if mask is None else ops.logical_and(mask, found)
         return reduce_weighted(values, sample_weight, mask, self.reduction)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Result, y_pred: Result) -> TensorLike:
         """A value for each sample."""
         raise NotImplementedError(f"{type(self).__name__} has no call")
 
-    def counted(self, y_true: Any, values: Any) -> Any:
+    def counted(self, y_true: Result, values: Result) -> Result | None:
         """Which values a mean is over, besides the mask of `y_pred`; None: all."""
         return None
 
@@ -101,22 +113,22 @@ class LossFunctionWrapper(Loss):
 
     def __init__(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., TensorLike],
         reduction: str | None = "sum_over_batch_size",
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name, reduction, dtype)
         self.fn = fn
-        self.kwargs = kwargs
+        self.kwargs = {n: getattr(self, n) for n in self.arguments} | kwargs
         self.class_numbers = getattr(fn, "class_numbers", False)
 
-    def call(self, y_true: Any, y_pred: Any) -> Any:
+    def call(self, y_true: Result, y_pred: Result) -> TensorLike:
         """The function's values."""
         return self.fn(*same_rank(y_true, y_pred), **self.kwargs)
 
-    def counted(self, y_true: Any, values: Any) -> Any:
+    def counted(self, y_true: Result, values: Result) -> Result | None:
         """What the function says about its values; see `about_labels`."""
         counted = getattr(self.fn, "counted", None)
         return None if counted is None else counted(y_true, values, **self.kwargs)
@@ -133,20 +145,15 @@ class LossFunctionWrapper(Loss):
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
 
-def check_reduction(reduction: Any) -> str | None:
+def check_reduction(reduction: str | None) -> str | None:
     """The reduction, if it is one.
 
     Raises: ArgumentError for anything else, with the nearest known name.
     """
-    if reduction is None or reduction in REDUCTIONS:
-        return reduction
-    raise ArgumentError(
-        f"reduction must be one of {', '.join(REDUCTIONS)} or None, got {reduction!r}."
-        f"{did_you_mean(str(reduction), REDUCTIONS)}"
-    )
+    return one_of("reduction", reduction, (*REDUCTIONS, None))
 
 
-def mask_weights(mask: Any, reduction: str | None, dtype: str) -> Any:
+def mask_weights(mask: TensorLike, reduction: str | None, dtype: str) -> Result:
     """A mask as weights: their mean is 1 if means are taken, so that these are right.
 
     weight = mask / mean(mask), or the mask itself for the other reductions; all are
@@ -160,8 +167,11 @@ def mask_weights(mask: Any, reduction: str | None, dtype: str) -> Any:
 
 
 def reduce_weighted(
-    values: Any, sample_weight: Any, mask: Any, reduction: str | None
-) -> Any:
+    values: Result,
+    sample_weight: TensorLike | None,
+    mask: TensorLike | None,
+    reduction: str | None,
+) -> Result:
     """The values times their weights, reduced; see `Loss`.
 
     Weights with fewer axes than the values weight all that a sample (or step) has.
@@ -191,7 +201,7 @@ def reduce_weighted(
     return ops.mean(values)
 
 
-def _trailing(a: Any, b: Any) -> tuple[Any, Any]:
+def _trailing(a: Result, b: Result) -> tuple[Result, Result]:
     """Two tensors of one rank, axes of size 1 added at the end of the lower one."""
     a, b = same_rank(a, b)
     missing = ops.ndim(a) - ops.ndim(b)
@@ -200,3 +210,12 @@ def _trailing(a: Any, b: Any) -> tuple[Any, Any]:
     if missing < 0:
         b, a = _trailing(b, a)
     return a, b
+
+
+__all__ = [
+    "Loss",
+    "LossFunctionWrapper",
+    "check_reduction",
+    "mask_weights",
+    "reduce_weighted",
+]

@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import ops
-from seqir.errors import ArgumentError
+from seqir.arguments import number
 from seqir.losses.base import LossFunctionWrapper
 from seqir.losses.labels import (
     about_labels,
@@ -17,15 +15,16 @@ from seqir.losses.labels import (
 )
 from seqir.ops.apply import floating
 from seqir.ops.nn import class_places
+from seqir.ops.tensor import Result, TensorLike
 
 
 def binary_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Result:
     """-mean(t * log(p) + (1 - t) * log(1 - p)) along an axis.
 
     t is y_true moved towards 1/2 by `label_smoothing`; p is y_pred clipped to
@@ -39,12 +38,12 @@ def binary_crossentropy(
 
 
 def categorical_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Result:
     """-sum(t * log(p)) along an axis, that of the classes.
 
     t is y_true moved towards 1/classes by `label_smoothing`; p is y_pred divided by
@@ -58,12 +57,12 @@ def categorical_crossentropy(
 
 
 def _labeled(
-    y_true: Any,
-    values: Any,
+    y_true: TensorLike,
+    values: TensorLike,
     ignore_class: int | None = None,
     axis: int = -1,
-    **_: Any,
-) -> Any:
+    **_: object,
+) -> Result | None:
     """Which samples have a class that is not ignored."""
     if ignore_class is None:
         return None
@@ -75,12 +74,12 @@ def _labeled(
 
 @about_labels(counted=_labeled)
 def sparse_categorical_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     from_logits: bool = False,
     ignore_class: int | None = None,
     axis: int = -1,
-) -> Any:
+) -> Result:
     """-log(p[y_true]) along an axis, that of the classes.
 
     p is as for `categorical_crossentropy`. y_true are class numbers of any type; where
@@ -99,14 +98,13 @@ def sparse_categorical_crossentropy(
     # A class that exists, whatever number says that there is none.
     numbers = numbers * ops.cast(valid, ops.dtype(numbers))
     values = ops.sparse_categorical_crossentropy(numbers, y_pred, from_logits, axis)
-    counted = _labeled(y_true, values, ignore_class, axis)
-    return values * ops.cast(counted, y_pred.dtype)
+    return values * ops.cast(_labeled(y_true, values, ignore_class, axis), y_pred.dtype)
 
 
 @about_labels()
 def categorical_generalized_cross_entropy(
-    y_true: Any, y_pred: Any, q: float = 0.5
-) -> Any:
+    y_true: TensorLike, y_pred: TensorLike, q: float = 0.5
+) -> Result:
     """(1 - p[y_true]^q) / q: crossentropy for q near 0, absolute error for q = 1.
 
     y_true are class numbers of any type, of which some may be wrong.
@@ -115,20 +113,10 @@ def categorical_generalized_cross_entropy(
     Raises: ArgumentError unless 0 < q < 1.
     Source: ``keras.losses.CategoricalGeneralizedCrossEntropy``; arXiv:1805.07836.
     """
-    q, y_pred = check_exponent(q), floating(y_pred)
+    q, y_pred = number("q", q, above=0, below=1), floating(y_pred)
     places = class_places(whole(y_true), y_pred, -1)
     p = ops.squeeze(ops.take_along_axis(y_pred, places, axis=-1), -1)
     return (1.0 - ops.power(p, q)) / q
-
-
-def check_exponent(q: Any) -> float:
-    """The exponent, if it is between 0 and 1.
-
-    Raises: ArgumentError for anything else.
-    """
-    if not isinstance(q, int | float) or not 0 < q < 1:
-        raise ArgumentError(f"q must be between 0 and 1, got {q!r}")
-    return float(q)
 
 
 class BinaryCrossentropy(LossFunctionWrapper):
@@ -137,24 +125,11 @@ class BinaryCrossentropy(LossFunctionWrapper):
     Source: ``keras.losses.BinaryCrossentropy``.
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "binary_crossentropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            binary_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    fn = staticmethod(binary_crossentropy)
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+    name = "binary_crossentropy"
 
 
 class CategoricalCrossentropy(LossFunctionWrapper):
@@ -163,24 +138,11 @@ class CategoricalCrossentropy(LossFunctionWrapper):
     Source: ``keras.losses.CategoricalCrossentropy``.
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    fn = staticmethod(categorical_crossentropy)
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+    name = "categorical_crossentropy"
 
 
 class SparseCategoricalCrossentropy(LossFunctionWrapper):
@@ -189,24 +151,12 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     Source: ``keras.losses.SparseCategoricalCrossentropy``.
     """
 
-    def __init__(
-        self,
-        from_logits: bool = False,
-        ignore_class: int | None = None,
-        reduction: str | None = "sum_over_batch_size",
-        axis: int = -1,
-        name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            sparse_categorical_crossentropy,
-            reduction,
-            name,
-            dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
+    fn = staticmethod(sparse_categorical_crossentropy)
+    from_logits: bool = False
+    ignore_class: int | None = None
+    reduction: str | None = "sum_over_batch_size"
+    axis: int = -1
+    name = "sparse_categorical_crossentropy"
 
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
@@ -215,17 +165,21 @@ class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):
     Source: ``keras.losses.CategoricalGeneralizedCrossEntropy``.
     """
 
-    def __init__(
-        self,
-        q: float = 0.5,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_generalized_cross_entropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            categorical_generalized_cross_entropy,
-            reduction,
-            name,
-            dtype,
-            q=check_exponent(q),
-        )
+    fn = staticmethod(categorical_generalized_cross_entropy)
+    q: float = 0.5
+    name = "categorical_generalized_cross_entropy"
+
+    def _setup(self) -> None:
+        number("q", self.q, above=0, below=1)
+
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalGeneralizedCrossEntropy",
+    "SparseCategoricalCrossentropy",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "categorical_generalized_cross_entropy",
+    "sparse_categorical_crossentropy",
+]

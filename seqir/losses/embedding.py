@@ -2,29 +2,28 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import dtypes, ops
 from seqir.losses.base import LossFunctionWrapper
 from seqir.losses.labels import about_labels
 from seqir.ops.apply import floating
+from seqir.ops.tensor import Result, TensorLike
 
 
-def _with_pairs(y_true: Any, values: Any, **_: Any) -> Any:
+def _with_pairs(y_true: TensorLike, values: TensorLike, **_: object) -> Result:
     """Which samples have a loss."""
     return ops.greater(values, 0.0)
 
 
 @about_labels(counted=_with_pairs)
 def circle(
-    y_true: Any,
-    y_pred: Any,
-    ref_labels: Any = None,
-    ref_embeddings: Any = None,
+    y_true: TensorLike,
+    y_pred: TensorLike,
+    ref_labels: TensorLike | None = None,
+    ref_embeddings: TensorLike | None = None,
     remove_diagonal: bool = True,
     gamma: float = 80,
     margin: float = 0.4,
-) -> Any:
+) -> Result:
     """softplus(logsumexp(positive pairs) + logsumexp(negative pairs)) for each sample.
 
     With d = max(1 - cosine, 0) of a pair, a pair of one label counts
@@ -51,18 +50,18 @@ def circle(
     return ops.softplus(pull + _logsumexp(far, ops.logical_not(same)))
 
 
-def _column(labels: Any) -> Any:
+def _column(labels: TensorLike) -> Result:
     """Labels as integers, [N, 1]."""
-    labels = ops.cast(labels, "int32")
-    return ops.expand_dims(labels, -1) if ops.ndim(labels) == 1 else labels
+    column = ops.cast(labels, "int32")
+    return ops.expand_dims(column, -1) if ops.ndim(column) == 1 else column
 
 
-def _places(column: Any) -> Any:
+def _places(column: TensorLike) -> Result:
     """1, 2, 3, ... in the shape of a column."""
     return ops.cumsum(ops.ones_like(column), axis=0)
 
 
-def _logsumexp(x: Any, mask: Any) -> Any:
+def _logsumexp(x: TensorLike, mask: TensorLike) -> Result:
     """log(sum(eˣ)) over the last axis where the mask holds.
 
     Without any it is a number so low, not -inf, that gradients stay numbers.
@@ -79,21 +78,14 @@ class Circle(LossFunctionWrapper):
     Source: ``keras.losses.Circle``.
     """
 
-    def __init__(
-        self,
-        gamma: float = 80.0,
-        margin: float = 0.4,
-        remove_diagonal: bool = True,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "circle",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            circle,
-            reduction,
-            name,
-            dtype,
-            gamma=gamma,
-            margin=margin,
-            remove_diagonal=remove_diagonal,
-        )
+    fn = staticmethod(circle)
+    gamma: float = 80.0
+    margin: float = 0.4
+    remove_diagonal: bool = True
+    name = "circle"
+
+
+__all__ = [
+    "Circle",
+    "circle",
+]

@@ -2,23 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import config, ops
 from seqir.losses.base import LossFunctionWrapper
 from seqir.losses.labels import aligned, distributions, smoothed
+from seqir.ops.tensor import Result, TensorLike
 
 
 def binary_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     apply_class_balancing: bool = False,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Result:
     """mean((1 - p_t)^gamma * crossentropy), p_t the probability of what is true.
 
     p_t = t * p + (1 - t) * (1 - p), with t and p as in `binary_crossentropy`. With
@@ -38,14 +37,14 @@ def binary_focal_crossentropy(
 
 
 def categorical_focal_crossentropy(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     alpha: float = 0.25,
     gamma: float = 2.0,
     from_logits: bool = False,
     label_smoothing: float = 0.0,
     axis: int = -1,
-) -> Any:
+) -> Result:
     """-sum(alpha * (1 - p)^gamma * t * log(p)) along an axis, that of the classes.
 
     t and p are as in `categorical_crossentropy`.
@@ -67,30 +66,14 @@ class BinaryFocalCrossentropy(LossFunctionWrapper):
     Source: ``keras.losses.BinaryFocalCrossentropy``.
     """
 
-    def __init__(
-        self,
-        apply_class_balancing: bool = False,
-        alpha: float = 0.25,
-        gamma: float = 2.0,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "binary_focal_crossentropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            binary_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            apply_class_balancing=apply_class_balancing,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    fn = staticmethod(binary_focal_crossentropy)
+    apply_class_balancing: bool = False
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+    name = "binary_focal_crossentropy"
 
 
 class CategoricalFocalCrossentropy(LossFunctionWrapper):
@@ -99,25 +82,18 @@ class CategoricalFocalCrossentropy(LossFunctionWrapper):
     Source: ``keras.losses.CategoricalFocalCrossentropy``.
     """
 
-    def __init__(
-        self,
-        alpha: float = 0.25,
-        gamma: float = 2.0,
-        from_logits: bool = False,
-        label_smoothing: float = 0.0,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_focal_crossentropy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            categorical_focal_crossentropy,
-            reduction,
-            name,
-            dtype,
-            alpha=alpha,
-            gamma=gamma,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    fn = staticmethod(categorical_focal_crossentropy)
+    alpha: float = 0.25
+    gamma: float = 2.0
+    from_logits: bool = False
+    label_smoothing: float = 0.0
+    axis: int = -1
+    name = "categorical_focal_crossentropy"
+
+
+__all__ = [
+    "BinaryFocalCrossentropy",
+    "CategoricalFocalCrossentropy",
+    "binary_focal_crossentropy",
+    "categorical_focal_crossentropy",
+]

@@ -5,11 +5,11 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, TypeVar
 
-import numpy as np
-
 from seqir import ops, shapes
-from seqir.errors import ArgumentError, ShapeError
+from seqir.arguments import integer, number
+from seqir.errors import ShapeError
 from seqir.ops.apply import coerce, floating, type_of_operand
+from seqir.ops.tensor import Result, TensorLike
 
 Function = TypeVar("Function", bound=Callable[..., Any])
 
@@ -30,7 +30,7 @@ def about_labels(
     return mark
 
 
-def same_rank(a: Any, b: Any) -> tuple[Any, Any]:
+def same_rank(a: Result, b: Result) -> tuple[Result, Result]:
     """Two tensors with the last axis, of size 1, that only one has made equal.
 
     ``(N,)`` becomes ``(N, 1)``; of higher ranks, the one with the axis loses it.
@@ -46,7 +46,7 @@ def same_rank(a: Any, b: Any) -> tuple[Any, Any]:
     return a, b
 
 
-def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def aligned(y_true: TensorLike, y_pred: TensorLike) -> tuple[Result, Result]:
     """Labels and predictions in the type of the predictions and of one rank.
 
     Raises: ShapeError if their ranks differ by more than a last axis of size 1:
@@ -71,8 +71,8 @@ def aligned(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
 
 
 def distributions(
-    y_true: Any, y_pred: Any, label_smoothing: float, axis: int
-) -> tuple[Any, Any]:
+    y_true: TensorLike, y_pred: TensorLike, label_smoothing: float, axis: int
+) -> tuple[Result, Result]:
     """Labels, smoothed, and predictions: numbers for all classes along an axis.
 
     Raises: ShapeError for class numbers and other labels of another shape.
@@ -85,43 +85,40 @@ def distributions(
             f"y_true {labels} must have the shape of y_pred {found}, a number for each "
             "class; class numbers go into the losses called sparse"
         )
-    y_true = coerce(y_true, y_pred.dtype)
-    return smoothed(y_true, label_smoothing, found.shape[axis]), y_pred
+    wanted = coerce(y_true, y_pred.dtype)
+    return smoothed(wanted, label_smoothing, found.shape[axis]), y_pred
 
 
-def smoothed(y_true: Any, label_smoothing: float, classes: Any) -> Any:
+def smoothed(y_true: Result, label_smoothing: float, classes: object) -> Result:
     """Labels with a part of them spread evenly over the classes.
 
     Raises: ArgumentError unless 0 <= label_smoothing <= 1; ShapeError if the number
         of classes is not known.
     """
-    if not 0 <= label_smoothing <= 1:
-        raise ArgumentError(
-            f"label_smoothing must be from 0 to 1, got {label_smoothing!r}"
-        )
-    if not label_smoothing:
+    if not number("label_smoothing", label_smoothing, least=0, most=1):
         return y_true
     if not isinstance(classes, int):
         raise ShapeError(f"label_smoothing needs a known number of classes: {classes}")
     return y_true * (1.0 - label_smoothing) + label_smoothing / classes
 
 
-def check_classes(y_pred: Any, axis: Any) -> None:
+def check_classes(y_pred: TensorLike, axis: int) -> None:
     """ShapeError if there is one class along the axis, whose probability is always 1.
 
     Raises: ArgumentError if the axis is no integer.
     """
-    if not isinstance(axis, int | np.integer) or isinstance(axis, bool):
-        raise ArgumentError(f"axis must be an integer, got {axis!r}")
     found = type_of_operand(y_pred)
-    if found.shape[shapes.normalize_axis(int(axis), found.rank)] == 1:
+    if found.shape[shapes.normalize_axis(integer("axis", axis), found.rank)] == 1:
         raise ShapeError(
             f"y_pred {found} has one class, whose probability is always 1: use "
             "binary_crossentropy, or predict a number for each class"
         )
 
 
-def whole(y_true: Any) -> Any:
+def whole(y_true: TensorLike) -> Result:
     """Class numbers in an integer type that they can be looked up by."""
     wide = type_of_operand(y_true).dtype == "int64"
     return coerce(y_true, "int64" if wide else "int32")
+
+
+__all__ = ["same_rank"]

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import ops
 from seqir.losses.base import LossFunctionWrapper
 from seqir.losses.labels import aligned
+from seqir.ops.tensor import Result, TensorLike
 
 
-def hinge(y_true: Any, y_pred: Any) -> Any:
+def hinge(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """mean(max(1 - y_true * y_pred, 0)) over the last axis, y_true -1 or 1.
 
     Labels that are all 0 or 1 are taken for -1 or 1.
@@ -19,7 +18,7 @@ def hinge(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(_shortfall(y_true, y_pred), axis=-1)
 
 
-def squared_hinge(y_true: Any, y_pred: Any) -> Any:
+def squared_hinge(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """mean(max(1 - y_true * y_pred, 0)²) over the last axis, labels as for `hinge`.
 
     Source: ``keras.losses.squared_hinge``.
@@ -27,7 +26,7 @@ def squared_hinge(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(ops.square(_shortfall(y_true, y_pred)), axis=-1)
 
 
-def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
+def categorical_hinge(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """max(neg - pos + 1, 0), the scores of the right class and the best wrong one.
 
     pos = sum(y_true * y_pred) and neg = max((1 - y_true) * y_pred) over the last axis.
@@ -40,7 +39,7 @@ def categorical_hinge(y_true: Any, y_pred: Any) -> Any:
     return ops.relu(wrong - right + 1.0)
 
 
-def _shortfall(y_true: Any, y_pred: Any) -> Any:
+def _shortfall(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """How much of a margin of 1 is missing."""
     y_true, y_pred = aligned(y_true, y_pred)
     # y * (y - 1) is 0 for 0 and 1 only; then y + (y - 1) is -1 or 1.
@@ -53,13 +52,8 @@ def _shortfall(y_true: Any, y_pred: Any) -> Any:
 class Hinge(LossFunctionWrapper):
     """What is missing of a margin of 1, averaged. Source: ``keras.losses.Hinge``."""
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(hinge, reduction, name, dtype)
+    fn = staticmethod(hinge)
+    name = "hinge"
 
 
 class SquaredHinge(LossFunctionWrapper):
@@ -68,13 +62,8 @@ class SquaredHinge(LossFunctionWrapper):
     Source: ``keras.losses.SquaredHinge``.
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "squared_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(squared_hinge, reduction, name, dtype)
+    fn = staticmethod(squared_hinge)
+    name = "squared_hinge"
 
 
 class CategoricalHinge(LossFunctionWrapper):
@@ -83,10 +72,15 @@ class CategoricalHinge(LossFunctionWrapper):
     Source: ``keras.losses.CategoricalHinge``.
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "categorical_hinge",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(categorical_hinge, reduction, name, dtype)
+    fn = staticmethod(categorical_hinge)
+    name = "categorical_hinge"
+
+
+__all__ = [
+    "CategoricalHinge",
+    "Hinge",
+    "SquaredHinge",
+    "categorical_hinge",
+    "hinge",
+    "squared_hinge",
+]

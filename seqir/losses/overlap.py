@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import config, ops
 from seqir.losses.base import LossFunctionWrapper
 from seqir.losses.labels import aligned
+from seqir.ops.tensor import Result, TensorLike
+from seqir.shapes import Axes
 
 
-def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
+def dice(y_true: TensorLike, y_pred: TensorLike, axis: Axes | None = None) -> Result:
     """1 - 2 * sum(y_true * y_pred) / (sum(y_true) + sum(y_pred) + ε).
 
     Sums are along `axis`: None is all axes, that of the samples too.
@@ -21,12 +21,12 @@ def dice(y_true: Any, y_pred: Any, axis: Any = None) -> Any:
 
 
 def tversky(
-    y_true: Any,
-    y_pred: Any,
+    y_true: TensorLike,
+    y_pred: TensorLike,
     alpha: float = 0.5,
     beta: float = 0.5,
-    axis: Any = None,
-) -> Any:
+    axis: Axes | None = None,
+) -> Result:
     """1 - both / (both + alpha * missed + beta * invented + ε).
 
     both = sum(y_true * y_pred), missed = sum(y_true) - both, invented = sum(y_pred) -
@@ -39,7 +39,9 @@ def tversky(
     return 1.0 - both / (both + missed + invented + config.epsilon())
 
 
-def _areas(y_true: Any, y_pred: Any, axis: Any) -> tuple[Any, Any, Any]:
+def _areas(
+    y_true: TensorLike, y_pred: TensorLike, axis: Axes | None
+) -> tuple[Result, Result, Result]:
     """Sums along an axis: of the product, of the labels, of the predictions."""
     y_true, y_pred = aligned(y_true, y_pred)
     product = ops.sum(y_true * y_pred, axis=axis)
@@ -49,28 +51,26 @@ def _areas(y_true: Any, y_pred: Any, axis: Any) -> tuple[Any, Any, Any]:
 class Dice(LossFunctionWrapper):
     """1 - the Dice coefficient of two masks. Source: ``keras.losses.Dice``."""
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "dice",
-        axis: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(dice, reduction, name, dtype, axis=axis)
+    fn = staticmethod(dice)
+    reduction: str | None = "sum_over_batch_size"
+    name: str = "dice"
+    axis: Axes | None = None
 
 
 class Tversky(LossFunctionWrapper):
     """1 - the Tversky index of two masks. Source: ``keras.losses.Tversky``."""
 
-    def __init__(
-        self,
-        alpha: float = 0.5,
-        beta: float = 0.5,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "tversky",
-        axis: Any = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(
-            tversky, reduction, name, dtype, alpha=alpha, beta=beta, axis=axis
-        )
+    fn = staticmethod(tversky)
+    alpha: float = 0.5
+    beta: float = 0.5
+    reduction: str | None = "sum_over_batch_size"
+    name: str = "tversky"
+    axis: Axes | None = None
+
+
+__all__ = [
+    "Dice",
+    "Tversky",
+    "dice",
+    "tversky",
+]

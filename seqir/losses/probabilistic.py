@@ -2,25 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import config, ops
 from seqir.losses.base import LossFunctionWrapper
 from seqir.losses.labels import aligned
+from seqir.ops.tensor import Result, TensorLike
 
 
-def kl_divergence(y_true: Any, y_pred: Any) -> Any:
+def kl_divergence(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """sum(y_true * log(y_true / y_pred)) over the last axis, both clipped to [ε, 1].
 
     Units: nats. Source: ``keras.losses.kl_divergence``.
     """
-    y_true, y_pred = aligned(y_true, y_pred)
-    y_true = ops.clip(y_true, config.epsilon(), 1.0)
-    y_pred = ops.clip(y_pred, config.epsilon(), 1.0)
-    return ops.sum(y_true * ops.log(y_true / y_pred), axis=-1)
+    p, q = (ops.clip(x, config.epsilon(), 1.0) for x in aligned(y_true, y_pred))
+    return ops.sum(p * ops.log(p / q), axis=-1)
 
 
-def poisson(y_true: Any, y_pred: Any) -> Any:
+def poisson(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """mean(y_pred - y_true * log(y_pred + ε)) over the last axis.
 
     Source: ``keras.losses.poisson``.
@@ -35,13 +32,8 @@ class KLDivergence(LossFunctionWrapper):
     Source: ``keras.losses.KLDivergence``.
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "kl_divergence",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(kl_divergence, reduction, name, dtype)
+    fn = staticmethod(kl_divergence)
+    name = "kl_divergence"
 
 
 class Poisson(LossFunctionWrapper):
@@ -50,10 +42,13 @@ class Poisson(LossFunctionWrapper):
     Source: ``keras.losses.Poisson``.
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "poisson",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(poisson, reduction, name, dtype)
+    fn = staticmethod(poisson)
+    name = "poisson"
+
+
+__all__ = [
+    "KLDivergence",
+    "Poisson",
+    "kl_divergence",
+    "poisson",
+]

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 import math
-from typing import Any
 
 from seqir import config, ops
 from seqir.losses.base import LossFunctionWrapper
 from seqir.losses.labels import aligned
+from seqir.ops.tensor import Result, TensorLike
 
 
-def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_error(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """mean((y_true - y_pred)²) over the last axis.
 
     Source: ``keras.losses.mean_squared_error``.
@@ -19,7 +19,7 @@ def mean_squared_error(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(ops.square(y_true - y_pred), axis=-1)
 
 
-def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_error(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """mean(|y_true - y_pred|) over the last axis.
 
     Source: ``keras.losses.mean_absolute_error``.
@@ -28,7 +28,7 @@ def mean_absolute_error(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(ops.absolute(y_true - y_pred), axis=-1)
 
 
-def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
+def mean_absolute_percentage_error(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """100 * mean(|y_true - y_pred| / max(|y_true|, ε)) over the last axis.
 
     Units: percent. Source: ``keras.losses.mean_absolute_percentage_error``.
@@ -38,7 +38,7 @@ def mean_absolute_percentage_error(y_true: Any, y_pred: Any) -> Any:
     return 100.0 * ops.mean(ops.absolute((y_true - y_pred) / size), axis=-1)
 
 
-def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
+def mean_squared_logarithmic_error(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """mean((log(1 + y_true) - log(1 + y_pred))²) over the last axis, both >= ε.
 
     Source: ``keras.losses.mean_squared_logarithmic_error``.
@@ -48,11 +48,11 @@ def mean_squared_logarithmic_error(y_true: Any, y_pred: Any) -> Any:
     return ops.mean(ops.square(distance), axis=-1)
 
 
-def _log_from_one(x: Any) -> Any:
+def _log_from_one(x: TensorLike) -> Result:
     return ops.log(ops.maximum(x, config.epsilon()) + 1.0)
 
 
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Result:
     """-y_true · y_pred / (|y_true| |y_pred|) along an axis: -1 is the same direction.
 
     Lengths are at least ε, so that a vector of zeros gives 0.
@@ -64,12 +64,12 @@ def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     return -ops.sum(y_true * y_pred, axis=axis) * lengths
 
 
-def _reciprocal_length(x: Any, axis: int) -> Any:
+def _reciprocal_length(x: TensorLike, axis: int) -> Result:
     square = ops.sum(ops.square(x), axis=axis)
     return ops.rsqrt(ops.maximum(square, config.epsilon() ** 2))
 
 
-def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
+def huber(y_true: TensorLike, y_pred: TensorLike, delta: float = 1.0) -> Result:
     """mean(e²/2 where |e| <= delta, else delta * (|e| - delta/2)), last axis.
 
     With c = e clipped to ±delta it is c * (e - c/2), and its gradient is c.
@@ -82,7 +82,7 @@ def huber(y_true: Any, y_pred: Any, delta: float = 1.0) -> Any:
     return ops.mean(near * (error - 0.5 * near), axis=-1)
 
 
-def log_cosh(y_true: Any, y_pred: Any) -> Any:
+def log_cosh(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """mean(log(cosh(y_pred - y_true))) over the last axis.
 
     Source: ``keras.losses.log_cosh``.
@@ -95,25 +95,15 @@ def log_cosh(y_true: Any, y_pred: Any) -> Any:
 class MeanSquaredError(LossFunctionWrapper):
     """(y_true - y_pred)², averaged. Source: ``keras.losses.MeanSquaredError``."""
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_squared_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_squared_error, reduction, name, dtype)
+    fn = staticmethod(mean_squared_error)
+    name = "mean_squared_error"
 
 
 class MeanAbsoluteError(LossFunctionWrapper):
     """|y_true - y_pred|, averaged. Source: ``keras.losses.MeanAbsoluteError``."""
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_absolute_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_absolute_error, reduction, name, dtype)
+    fn = staticmethod(mean_absolute_error)
+    name = "mean_absolute_error"
 
 
 class MeanAbsolutePercentageError(LossFunctionWrapper):
@@ -122,13 +112,8 @@ class MeanAbsolutePercentageError(LossFunctionWrapper):
     Source: ``keras.losses.MeanAbsolutePercentageError``.
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_absolute_percentage_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_absolute_percentage_error, reduction, name, dtype)
+    fn = staticmethod(mean_absolute_percentage_error)
+    name = "mean_absolute_percentage_error"
 
 
 class MeanSquaredLogarithmicError(LossFunctionWrapper):
@@ -137,13 +122,8 @@ class MeanSquaredLogarithmicError(LossFunctionWrapper):
     Source: ``keras.losses.MeanSquaredLogarithmicError``.
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "mean_squared_logarithmic_error",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(mean_squared_logarithmic_error, reduction, name, dtype)
+    fn = staticmethod(mean_squared_logarithmic_error)
+    name = "mean_squared_logarithmic_error"
 
 
 class CosineSimilarity(LossFunctionWrapper):
@@ -152,14 +132,9 @@ class CosineSimilarity(LossFunctionWrapper):
     Source: ``keras.losses.CosineSimilarity``.
     """
 
-    def __init__(
-        self,
-        axis: int = -1,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "cosine_similarity",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(cosine_similarity, reduction, name, dtype, axis=axis)
+    fn = staticmethod(cosine_similarity)
+    axis: int = -1
+    name = "cosine_similarity"
 
 
 class Huber(LossFunctionWrapper):
@@ -168,23 +143,31 @@ class Huber(LossFunctionWrapper):
     Source: ``keras.losses.Huber``.
     """
 
-    def __init__(
-        self,
-        delta: float = 1.0,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "huber_loss",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(huber, reduction, name, dtype, delta=delta)
+    fn = staticmethod(huber)
+    delta: float = 1.0
+    name = "huber_loss"
 
 
 class LogCosh(LossFunctionWrapper):
     """log(cosh(y_pred - y_true)), averaged. Source: ``keras.losses.LogCosh``."""
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "log_cosh",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(log_cosh, reduction, name, dtype)
+    fn = staticmethod(log_cosh)
+    name = "log_cosh"
+
+
+__all__ = [
+    "CosineSimilarity",
+    "Huber",
+    "LogCosh",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "cosine_similarity",
+    "huber",
+    "log_cosh",
+    "mean_absolute_error",
+    "mean_absolute_percentage_error",
+    "mean_squared_error",
+    "mean_squared_logarithmic_error",
+]

@@ -11,6 +11,7 @@ from seqir.errors import ShapeError
 from seqir.losses.base import LossFunctionWrapper
 from seqir.losses.labels import about_labels
 from seqir.ops.apply import coerce, common_dtype, type_of_operand
+from seqir.ops.tensor import Result, TensorLike
 
 NEVER: Final = -1e30
 """Log-probability of what cannot be."""
@@ -19,7 +20,7 @@ UNLIKELY: Final = -1e5
 
 
 @about_labels()
-def ctc(y_true: Any, y_pred: Any) -> Any:
+def ctc(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """-log of the probability of all paths that spell the labels.
 
     Class 0 is the blank, in y_true it fills up after the last label. The states are
@@ -57,21 +58,21 @@ def ctc(y_true: Any, y_pred: Any) -> Any:
     return -ops.logsumexp(alpha + (1.0 - ops.cast(ends, dtype)) * NEVER, axis=-1)
 
 
-def _with_blanks(labels: Any, count: int) -> Any:
+def _with_blanks(labels: TensorLike, count: int) -> Result:
     """Labels with a blank before each one and after the last. [batch, states]."""
     pairs = ops.pad(ops.expand_dims(labels, -1), ((0, 0), (0, 0), (1, 0)))
     flat = ops.reshape(pairs, (ops.shape(labels)[0], 2 * count))
     return ops.pad(flat, ((0, 0), (0, 1)))
 
 
-def _log_probabilities(y_pred: Any, states: Any, classes: int) -> Any:
+def _log_probabilities(y_pred: TensorLike, states: TensorLike, classes: int) -> Result:
     """Log-probability of each state's class at each time. [batch, time, states]."""
     logs = ops.log_softmax(y_pred)
     hot = ops.one_hot(states, classes, dtype=ops.dtype(logs))
     return ops.matmul(logs, ops.transpose(hot, (0, 2, 1)))
 
 
-def _skips(states: Any, dtype: str) -> Any:
+def _skips(states: TensorLike, dtype: str) -> Result:
     """Log-weight of the step by two states, to each state. [batch, states]."""
     before = ops.pad(states, ((0, 0), (2, 0)))[:, :-2]
     same = ops.cast(ops.equal(states, before), dtype)
@@ -79,7 +80,7 @@ def _skips(states: Any, dtype: str) -> Any:
     return same * np.where(blank, NEVER, UNLIKELY).astype(dtype)
 
 
-def _forward(logs: Any, skips: Any, times: int) -> Any:
+def _forward(logs: TensorLike, skips: TensorLike, times: int) -> Result:
     """Log-probability of all paths that end in each state. [batch, states]."""
     dtype = ops.dtype(logs)
     size = ops.shape(skips)[1]
@@ -98,10 +99,11 @@ class CTC(LossFunctionWrapper):
     Source: ``keras.losses.CTC``.
     """
 
-    def __init__(
-        self,
-        reduction: str | None = "sum_over_batch_size",
-        name: str | None = "ctc",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(ctc, reduction, name, dtype)
+    fn = staticmethod(ctc)
+    name = "ctc"
+
+
+__all__ = [
+    "CTC",
+    "ctc",
+]

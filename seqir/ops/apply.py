@@ -12,7 +12,7 @@ from seqir.errors import DTypeError, GraphError, SeqirError, ShapeError
 from seqir.ir import Array, Builder, Op, Region, Trace, Value, current_builder
 from seqir.ops.constant import Constant, FrozenArray
 from seqir.ops.size import Size
-from seqir.ops.tensor import KerasTensor, Tensor, Traced, Variable
+from seqir.ops.tensor import KerasTensor, Result, Tensor, Traced, Variable
 from seqir.tensortype import TensorType, type_of
 
 
@@ -146,7 +146,7 @@ def update(variable: Variable, value: Traced) -> Traced:
     b = builder_of((value,))
     assert b is not None
     stored = variable.stored_type
-    new: Traced = coerce(value, stored.dtype)
+    new: Any = coerce(value, stored.dtype)
     if new.type != stored:
         raise GraphError(
             f"variable {variable.path!r} is {stored}, its new value is {new.type}"
@@ -205,7 +205,7 @@ def numeric(x: Any) -> Any:
     return coerce(x, common_dtype(x))
 
 
-def floating(x: Any) -> Any:
+def floating(x: Any) -> Result:
     """The operand in the floating-point type that functions of it compute in."""
     return coerce(x, common_dtype(x, floating=True))
 
@@ -236,7 +236,7 @@ def products(equation: str, *arrays: Array) -> Array:
     return np.einsum(equation, *arrays, optimize=True)
 
 
-def coerce(x: Any, dtype: str) -> Any:
+def coerce(x: Any, dtype: str) -> Result:
     """The operand in that element type."""
     if isinstance(x, Tensor) and not (isinstance(x, Variable) and not _tracing()):
         if isinstance(x, Size):

@@ -16,7 +16,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeAlias
 
 import numpy as np
 
@@ -595,3 +595,9 @@ def check_name(name: Any) -> str:
             f"argument name must be a non-empty string without '/', got {name!r}"
         )
     return name
+
+
+Result: TypeAlias = Tensor | Array
+"""What functions compute: a symbolic tensor from symbolic ones, else an array."""
+TensorLike: TypeAlias = Result | np.generic | float | Sequence[Any]
+"""What functions compute with."""

@@ -1,0 +1,249 @@
+"""Classes whose arguments are declared as fields, each of them written once.
+
+A class that annotates attributes and has no ``__init__`` gets one. It takes the fields
+of the class and of those above it, up to the next ``__init__`` that somebody wrote, and
+passes on to that one what it takes itself::
+
+    class Huber(LossFunctionWrapper):
+        fn = staticmethod(huber)
+        delta: float = 1.0
+        name = "huber_loss"
+
+``Huber(delta, reduction, name, dtype)``: an annotation makes an argument, here
+``delta``, and an attribute without one another default, here of ``name``. What the
+``__init__`` above needs and nobody gives is an attribute of the class, here ``fn``.
+
+Layers say what is wrong with arguments in words of their own (`seqir.layers.fields`).
+"""
+
+from __future__ import annotations
+
+import inspect
+from collections.abc import Callable, Iterable, Iterator
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, dataclass_transform
+
+REQUIRED: Final = inspect.Parameter.empty
+Fields = dict[str, Any]
+"""Names of arguments, and their defaults or `REQUIRED`."""
+Init = Callable[..., None]
+
+_POSITIONAL: Final = (inspect.Parameter.POSITIONAL_OR_KEYWORD,)
+_NAMED: Final = (*_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
+
+
+class _Fixed:
+    """A field of a class above that is no argument any more."""
+
+    def __init__(self, value: Any) -> None:
+        self.value = value
+
+
+def fixed(value: Any, *, init: Literal[False] = False) -> Any:
+    """The value of a field that is no argument of this class, if it is of one above."""
+    del init  # which is for type checkers
+    return _Fixed(value)
+
+
+def keyword(*, default: Any = None, kw_only: Literal[True] = True) -> Any:
+    """A field that type checkers take for an argument by its name alone.
+
+    One that the ``__init__`` of a class above takes must be declared so there: its
+    place would be before all others.
+    """
+    del kw_only
+    return default
+
+
+def collect(cls: Any) -> Fields:
+    """Take the fields that a class declares itself, and leave their values."""
+    found: Fields = {}
+    for name, kind in inspect.get_annotations(cls).items():
+        if name.startswith("_") or "ClassVar" in str(kind):
+            continue
+        default = found[name] = cls.__dict__.get(name, REQUIRED)
+        if isinstance(default, _Fixed):
+            setattr(cls, name, default.value)
+        elif default is not REQUIRED and _is_property(cls.__mro__[1:], name):
+            delattr(cls, name)  # which would hide it
+    return found
+
+
+def _is_property(classes: Iterable[type], name: str) -> bool:
+    return any(isinstance(vars(cls).get(name), property) for cls in classes)
+
+
+def own(cls: type) -> Fields:
+    """What `collect` has found."""
+    return cls.__dict__.get("_own_fields", {})
+
+
+def taken(cls: type) -> Fields:
+    """Fields of a class and of those above it, up to an ``__init__`` in words."""
+    found: list[Fields] = []
+    for above in cls.__mro__:
+        made = above.__dict__.get("__init__")
+        if made is not None and not hasattr(made, "fields"):
+            break
+        found.append(own(above))
+    joined = {name: value for f in reversed(found) for name, value in f.items()}
+    return {n: value for n, value in joined.items() if not isinstance(value, _Fixed)}
+
+
+def initializers_after(kind: type, cls: type) -> Iterator[Init]:
+    """What is to be called once `cls` has taken its fields, in the order of `kind`."""
+    order = kind.__mro__
+    taken = True
+    for above in order[order.index(cls) + 1 :]:
+        init = above.__dict__.get("__init__")
+        if init is None:
+            continue
+        taken = taken and hasattr(init, "fields") and issubclass(cls, above)
+        if not taken:
+            yield init
+
+
+def positional(signature: inspect.Signature) -> list[str]:
+    """The arguments of an ``__init__`` that can be given by their places."""
+    return _names(signature, _POSITIONAL)
+
+
+def names(init: Init) -> list[str]:
+    """The arguments of an ``__init__``."""
+    return _names(inspect.signature(init), _NAMED)
+
+
+def _names(signature: inspect.Signature, kinds: Any) -> list[str]:
+    _, *parameters = signature.parameters.values()
+    return [p.name for p in parameters if p.kind in kinds]
+
+
+def signature(
+    cls: Any,
+    fields: Fields,
+    last: tuple[str, ...] = (),
+    keywords: tuple[str, ...] = (),
+) -> inspect.Signature:
+    """The signature that help() shows, with ``self``.
+
+    What the next ``__init__`` takes by its place comes first, then the fields, then
+    what is `last`; `keywords`, and what is last but not known here, are ``**kwargs``.
+    """
+    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
+    following = inspect.signature(next(initializers_after(cls, cls))).parameters
+    above = {p.name: p for p in following.values() if p.kind is kind}
+    hidden = {*fields, *last, *keywords, *_given_by(cls, above.values())}
+    found = [p for p in above.values() if p.name not in hidden]
+    for name, default in fields.items():
+        if default is REQUIRED and found[-1].default is not REQUIRED:
+            kind = inspect.Parameter.KEYWORD_ONLY
+        found.append(inspect.Parameter(name, kind, default=default))
+    for name in last:
+        if name in above and name not in fields:
+            default = _default(cls, above[name])
+            found.append(inspect.Parameter(name, kind, default=default))
+    if {*last, *keywords} - {p.name for p in found}:
+        found.append(inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD))
+    return inspect.Signature(found)
+
+
+def _given_by(cls: type, parameters: Iterable[inspect.Parameter]) -> list[str]:
+    """What an ``__init__`` needs that is an attribute of the class."""
+    return [
+        p.name
+        for p in parameters
+        if p.default is REQUIRED
+        and p.kind in _NAMED
+        and hasattr(cls, p.name)
+        and not _is_property(cls.__mro__, p.name)
+    ]
+
+
+def _default(cls: type, parameter: inspect.Parameter) -> Any:
+    """The default of an argument of the next ``__init__``, for this class."""
+    for above in cls.__mro__:
+        init = above.__dict__.get("__init__")
+        if init is not None and not hasattr(init, "fields"):
+            break
+        value = above.__dict__.get(parameter.name, parameter)
+        if value is not parameter and not hasattr(type(value), "__get__"):
+            return value
+    return parameter.default
+
+
+if TYPE_CHECKING:
+
+    @dataclass_transform(field_specifiers=(fixed, keyword))
+    class _Fields: ...
+
+else:
+    _Fields = object
+
+
+class Declared(_Fields):
+    """Base of what is configured: a class with fields gets its ``__init__``."""
+
+    arguments: ClassVar[tuple[str, ...]] = ()
+    """Attributes that the configuration has, besides those of every class."""
+    last: ClassVar[tuple[str, ...]] = ()
+    """Arguments of every class, which come last."""
+    keywords: ClassVar[tuple[str, ...]] = ()
+    """Arguments of every class that its own signature does not show."""
+    order: ClassVar[tuple[str, ...]] = ()
+    """Arguments that come first, where that is not the order of the fields."""
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        if "__init__" not in cls.__dict__:
+            _declare(cls)
+        super().__init_subclass__(**kwargs)
+
+    def _setup(self) -> None:
+        """Check the fields and make what follows from them; called once all are set."""
+
+
+def _declare(cls: Any) -> None:
+    mine = cls._own_fields = collect(cls)
+    following = inspect.signature(next(initializers_after(cls, cls))).parameters
+    if not mine and not vars(cls).keys() & following.keys():
+        return  # the ``__init__`` of the class above will do
+    found = taken(cls)
+    found = {name: found[name] for name in cls.order if name in found} | found
+    if mine and "arguments" not in vars(cls):
+        shared = {*cls.last, *cls.keywords, *following}
+        known = dict.fromkeys([*cls.arguments, *found])
+        gone = {name for name, value in mine.items() if isinstance(value, _Fixed)}
+        cls.arguments = tuple(name for name in known if name not in shared | gone)
+    cls.__init__ = _initializer(cls, found)
+
+
+def _initializer(cls: Any, fields: Fields) -> Init:
+    """The ``__init__`` of a class that takes these fields."""
+    shown = signature(cls, fields, cls.last, cls.keywords)
+
+    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+        try:
+            bound = shown.bind(self, *args, **kwargs)
+        except TypeError as error:
+            raise TypeError(f"{type(self).__name__}.__init__() {error}") from None
+        bound.apply_defaults()
+        values = dict(bound.arguments)
+        passed = values.pop("kwargs", {})
+        later = [*initializers_after(type(self), cls)]
+        above = inspect.signature(later[0]).parameters
+        del values["self"]
+        for name, value in values.items():
+            if name in fields and name not in above:
+                setattr(self, name, value)
+            else:
+                passed[name] = value
+        for name in _given_by(type(self), [*above.values()][1:]):
+            passed.setdefault(name, getattr(self, name))
+        later[0](self, **passed)
+        if not any(hasattr(init, "fields") for init in later):
+            self._setup()
+
+    made: Any = initialize
+    made.__name__ = "__init__"
+    made.__qualname__ = f"{cls.__qualname__}.__init__"
+    made.__signature__ = shown
+    made.fields = tuple(fields)
+    return made
