@@ -14,6 +14,7 @@ from seqir.config import (
     set_floatx,
     set_image_data_format,
 )
+from seqir.ops.masks import get_keras_mask, set_keras_mask
 from seqir.ops.tensor import KerasTensor
 from seqir.utils import clear_session
 
@@ -22,6 +23,7 @@ __all__ = [
     "clear_session",
     "epsilon",
     "floatx",
+    "get_keras_mask",
     "get_uid",
     "image_data_format",
     "is_float_dtype",
@@ -31,6 +33,7 @@ __all__ = [
     "set_epsilon",
     "set_floatx",
     "set_image_data_format",
+    "set_keras_mask",
     "standardize_dtype",
 ]
 

@@ -376,6 +376,9 @@ CONFIGS: list[Case] = [
     ("a mask that does not broadcast", lambda: k.Softmax(name="s")(
      ones(2, 3), mask=np.ones((2, 1, 3), bool)), ShapeError,
      r"the mask of layer 's' must broadcast to its inputs \(2, 3\), got a mask of "),
+    ("more masks than inputs", lambda: seqir.Sequential([k.Dense(2)], name="s")(
+     ones(2, 3), mask=[np.ones(2, bool)] * 2), ArgumentError,
+     "model 's' has 1 inputs, got 2 masks"),
     ("a weight after build", lambda: (lambda layer: (
      layer.build((2, 3)), layer.add_weight((2,), name="late")))(k.Dense(2, name="d")),
      GraphError, "layer 'd' is built, so it cannot get the weight 'late' any more"),

@@ -34,6 +34,7 @@ from seqir.layers import (
     declared,
     eager,
     fields,
+    masks,
     penalties,
     recorded,
     scope,
@@ -43,6 +44,7 @@ from seqir.layers.keeping import Keeping
 from seqir.layers.keywords import Keywords
 from seqir.layers.scope import Snapshot, name_scope, once, outer_names
 from seqir.ops import changes
+from seqir.ops.apply import traced
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.convert import cast
 from seqir.ops.roles import Role
@@ -56,7 +58,9 @@ class _State:
     """What a layer knows of itself; not its arguments."""
 
     name: str
-    supports_masking: bool
+    supports_masking: bool = False
+    """Whether `compute_mask` is asked for the masks of outputs; so it is where a
+    subclass defines it."""
     built: bool
     """Whether the weights exist."""
     calls: list[Call]
@@ -108,6 +112,8 @@ class Layer(_State, Keywords, Keeping):
     """Smallest rank of an input, for the error message."""
     ndim: ClassVar[int | None] = None
     """The one rank an input can have."""
+    destroys_masks: ClassVar[bool] = True
+    """Without `supports_masking`, what comes out has no mask, and a warning says so."""
     single_input: ClassVar[bool] = False
     """Takes one tensor and says so when it gets a list."""
     checks_rebuild: ClassVar[bool] = False
@@ -122,8 +128,11 @@ class Layer(_State, Keywords, Keeping):
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
-        if "build" in cls.__dict__:
+        own = cls.__dict__
+        if "build" in own:
             cls.build = once(cls.build)
+        if "compute_mask" in own and "supports_masking" not in own:
+            cls.supports_masking = True
         fields.declare(cls)
         recorded.declare(cls)
 
@@ -168,8 +177,6 @@ class Layer(_State, Keywords, Keeping):
         self.dtype_policy = dtype
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)
-        if "supports_masking" not in type(self).__dict__:
-            self.supports_masking = getattr(type(self), "supports_masking", False)
         self._input_shape_arg = arguments.legacy_input_shape(kwargs)
 
     # What a subclass fills in.
@@ -186,8 +193,11 @@ class Layer(_State, Keywords, Keeping):
         raise NotImplementedError(f"{type(self).__name__} has no call method")
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
-        """The mask of the outputs, given that of the inputs."""
-        return previous_mask if self.supports_masking else None
+        """The mask of the outputs, given that of the inputs.
+
+        For several outputs a list of masks in their order, None where there is none.
+        """
+        return previous_mask
 
     # Weights.
 
@@ -395,28 +405,21 @@ class Layer(_State, Keywords, Keeping):
             self._check_inputs(args)
             args, kwargs = nest.map_structure(self._autocast, (args, kwargs))
             self._ensure_built(args, kwargs)
-            masks = nest.map_structure(lambda x: getattr(x, "mask", None), args[:1])
-            mask = masks[0] if masks else None
             args, kwargs, training = arguments.with_training(
                 self, args, kwargs, b.training
             )
-            checks.check_call(self, args, kwargs)
-            if (
-                "mask" in self._call_arguments
-                and kwargs.get("mask") is None
-                and any(m is not None for m in nest.flatten(mask))
-            ):
-                kwargs = {**kwargs, "mask": mask}
+            given = masks.given(self, args, kwargs)
+            kwargs = given.kwargs
             with (
                 b.source(self.name, type(self).__name__),
                 b.mode(training=training, autocast=self._weights_dtype),
                 name_scope(self),
             ):
                 outputs = self.call(*args, **kwargs)
-                outputs = nest.map_structure(self._as_traced, outputs)
+                outputs = nest.map_structure(lambda y: traced(b, y), outputs)
                 if self.activity_regularizer is not None:
                     penalties.add_activity(self, outputs)
-                return self._with_mask(args, mask, outputs)
+                return masks.passed_on(self, given, outputs)
         except SeqirError as error:
             checks.add_note(error, self._note(args))
             raise
@@ -432,27 +435,12 @@ class Layer(_State, Keywords, Keeping):
         """What floating-point inputs are cast to."""
         return self.compute_dtype if self.autocast else None
 
-    def _as_traced(self, y: Any) -> Any:
-        b = current_builder()
-        assert b is not None
-        if isinstance(y, Traced):
-            return y
-        from seqir.ops.apply import value_of
-
-        return Traced(b, value_of(b, y))
-
-    def _with_mask(self, args: Any, mask: Any, outputs: Any) -> Any:
-        if not args or isinstance(outputs, list | tuple | dict):
-            return outputs
-        given = any(m is not None for m in nest.flatten(mask))
-        mask = self.compute_mask(args[0], mask) if given or self._makes_mask else None
-        assert isinstance(outputs, Traced)
-        if mask is not outputs.mask:
-            return Traced(outputs.builder, outputs.value, mask)
-        return outputs
-
-    _makes_mask = False
-    """Whether the outputs have a mask even if the inputs have none."""
+    def connect_masks(
+        self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any
+    ) -> None:
+        """Give the outputs of a call on tensors of a model their masks."""
+        args, kwargs, _ = arguments.with_training(self, args, kwargs, outer=False)
+        masks.connect(self, masks.given(self, args, kwargs), outputs)
 
     @cached_property
     def _call_arguments(self) -> tuple[str, ...]:

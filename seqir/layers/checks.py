@@ -114,11 +114,16 @@ def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
             )
 
 
-def check_call(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
-    """ArgumentError unless the arguments are those of the layer's `call`."""
+def bind_call(
+    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> inspect.BoundArguments:
+    """The arguments of the layer's `call` by name; the layer itself comes first.
+
+    Raises: ArgumentError unless they are those that it takes.
+    """
     signature = _signature(type(layer).call)
     try:
-        signature.bind(layer, *args, **kwargs)
+        return signature.bind(layer, *args, **kwargs)
     except TypeError as error:
         names = ", ".join([*signature.parameters][1:])
         raise ArgumentError(
@@ -145,8 +150,7 @@ def build_shapes(
     names = [*_signature(getattr(type(layer), method)).parameters][1:]
     if len(names) < 2:
         return None
-    check_call(layer, args, kwargs)
-    given = _signature(type(layer).call).bind(layer, *args, **kwargs).arguments
+    given = bind_call(layer, args, kwargs).arguments
     called = {f"{name}_shape": value for name, value in given.items()}
     if not all(name in called for name in names):
         return None

@@ -259,7 +259,7 @@ class Embedding(Layer):
         self.embeddings_regularizer = embeddings_regularizer
         self.embeddings_constraint = embeddings_constraint
         check_getters(self.__dict__)
-        self.mask_zero = self.supports_masking = self._makes_mask = mask_zero
+        self.mask_zero = self.supports_masking = mask_zero
         self.autocast = False
         if weights is not None:
             self.build(None)

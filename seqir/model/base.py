@@ -17,9 +17,9 @@ from seqir.errors import (
     did_you_mean,
 )
 from seqir.ir import Array, Graph, Trace, current_builder
-from seqir.layers import scope
+from seqir.layers import masks, scope
 from seqir.layers.base import Layer
-from seqir.layers.checks import check_arrays, check_call, required_inputs
+from seqir.layers.checks import bind_call, check_arrays, required_inputs
 from seqir.layers.core import InputLayer
 from seqir.model.inputs import Sizes, misfit, other_sizes, standardize
 from seqir.model.lifting import input_layers, register
@@ -55,6 +55,7 @@ class Model(Trainer):
     Source: Keras 3 ``keras.Model``.
     """
 
+    destroys_masks = False
     _runner: Runner
     _lists_layers: ClassVar[bool] = False
     """The model is what its list of layers and their connections say; others are what
@@ -187,8 +188,7 @@ class Model(Trainer):
         """Build a subclass whose ``call(x, y)`` needs several tensors, by name."""
         if "_built_by" in self.__dict__:
             return
-        check_call(self, args, kwargs)
-        given = dict(zip(self._call_arguments, args, strict=False)) | kwargs
+        given = bind_call(self, args, kwargs).arguments
         names = self._call_arguments[: required_inputs(self)]
         needed = {name: given[name] for name in names}
         if not all(isinstance(x, Traced) for x in nest.flatten(needed)):
@@ -327,9 +327,11 @@ class Model(Trainer):
         try:
             flags = self._flags(training)
             own = self.__dict__.get("_built_by")
-            if own is not None and not own.args:  # several tensors, by name
-                return nest.flatten(self.call(**inputs, **flags))
-            return nest.flatten(self.call(inputs, **flags))
+            by_name = own is not None and not own.args  # several tensors
+            args = () if by_name else (inputs,)
+            given = masks.given(self, args, inputs | flags if by_name else flags)
+            outputs = self.call(*args, **given.kwargs)
+            return nest.flatten(masks.passed_on(self, given, outputs))
         except SeqirError as error:
             if sizes is None:
                 raise

@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from seqir import dtypes, nest, ops
 from seqir.errors import ArgumentError, GraphError
-from seqir.layers import recorded
+from seqir.layers import masks, recorded
 from seqir.layers.base import Layer
 from seqir.layers.core import InputLayer
 from seqir.model.base import Model
@@ -16,7 +16,8 @@ from seqir.model.inputs import arrange, fitting_rank
 from seqir.model.lifting import input_layers, lift, register, walk
 from seqir.model.names import check_unique
 from seqir.ops.call import Call, repeat, substitute
-from seqir.ops.tensor import KerasTensor, Traced
+from seqir.ops.masks import get_keras_mask, masked
+from seqir.ops.tensor import KerasTensor
 
 _ARGS: Final = inspect.Parameter.VAR_POSITIONAL
 _KWARGS: Final = inspect.Parameter.VAR_KEYWORD
@@ -98,8 +99,8 @@ class Functional(Model):
         """The calls once more, on traced values or on tensors of another model."""
         if self._computes(inputs):
             return self.run(inputs, training=training, mask=mask)
-        given = arrange(self, inputs)
-        entering = map(_entering, given, self.inputs, self._masks(mask))
+        given = arrange(self, masks.put_on(inputs, mask, self.name))
+        entering = map(_entering, given, self.inputs)
         env: dict[KerasTensor, Any] = dict(zip(self.inputs, entering, strict=True))
         for call in self._calls:
             args, kwargs = substitute(
@@ -114,17 +115,6 @@ class Functional(Model):
             ):
                 env[tensor] = value
         return nest.map_structure(lambda t: env[t], self._output_structure)
-
-    def _masks(self, mask: Any) -> list[Any]:
-        """The mask for each input, None for those that bring their own."""
-        masks, count = nest.flatten(mask), len(self.inputs)
-        if all(m is None for m in masks):
-            return [None] * count
-        if len(masks) != count:
-            raise ArgumentError(
-                f"model {self.name!r} has {count} inputs, got {len(masks)} masks"
-            )
-        return masks
 
     def get_config(self) -> dict[str, Any]:
         """Layers and their calls, in the form of Keras.
@@ -143,9 +133,6 @@ class Functional(Model):
     def _input_dtype(self) -> str:
         """In mixed precision the layers inside cast, each as it needs."""
         return self.variable_dtype
-
-    def _with_mask(self, args: Any, mask: Any, outputs: Any) -> Any:
-        return outputs  # the layers inside have set it
 
     def _check_inputs(self, args: tuple[Any, ...]) -> None:
         """Nothing: `call` compares what it is given with each input."""
@@ -169,10 +156,9 @@ def takes_tensors(cls: type[Any]) -> bool:
     return given and names <= {"inputs", "outputs", "name", "trainable"}
 
 
-def _entering(x: Any, tensor: KerasTensor, mask: Any) -> Any:
+def _entering(x: Any, tensor: KerasTensor) -> Any:
     """A tensor with the rank and the kind of dtype of the input that it enters at."""
-    mask = getattr(x, "mask", None) if mask is None else mask
-    shape = x.shape
+    mask, shape = get_keras_mask(x), x.shape
     x = fitting_rank(x, tensor.shape)
     if x.ndim != tensor.ndim:
         raise GraphError(
@@ -181,7 +167,7 @@ def _entering(x: Any, tensor: KerasTensor, mask: Any) -> Any:
         )
     if dtypes.is_float(x.dtype) != dtypes.is_float(tensor.dtype):
         x = ops.cast(x, tensor.dtype)
-    return Traced(x.builder, x.value, mask) if isinstance(x, Traced) else x
+    return masked(x, mask)
 
 
 def _arguments(target: Any) -> frozenset[str]:

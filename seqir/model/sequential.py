@@ -14,6 +14,7 @@ from seqir.errors import (
     SeqirError,
     ShapeError,
 )
+from seqir.layers import masks
 from seqir.layers.base import Layer
 from seqir.layers.checks import required_inputs
 from seqir.layers.core import InputLayer
@@ -21,7 +22,7 @@ from seqir.layers.scope import Snapshot, name_scope
 from seqir.model.base import Model, input_tensors
 from seqir.model.lifting import register
 from seqir.ops.call import Call, repeat
-from seqir.ops.tensor import KerasTensor, Traced
+from seqir.ops.tensor import KerasTensor
 from seqir.shapes import format_shape
 
 _FUNCTIONAL = "use the functional API, Model(inputs, outputs), for that"
@@ -260,18 +261,13 @@ class Sequential(Model):
         """One layer after the other, on traced values or on tensors of a model."""
         if self._computes(inputs):
             return self.run(inputs, training=training, mask=mask)
-        x = inputs
-        if mask is not None and isinstance(x, Traced):
-            x = Traced(x.builder, x.value, mask)
+        x = masks.put_on(inputs, mask, self.name)
         for layer in self._layers:
             flags: dict[str, Any] = {}
             if training is not None and "training" in layer._call_arguments:
                 flags["training"] = training
             x = repeat(layer, (x,), flags)
         return x
-
-    def _with_mask(self, args: Any, mask: Any, outputs: Any) -> Any:
-        return outputs  # the layers inside have set it
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         shape = input_shape

@@ -98,6 +98,11 @@ def value_of(b: Builder, x: Any) -> Value:
     return b(Constant(FrozenArray(as_array(x))))
 
 
+def traced(b: Builder, x: Any) -> Traced:
+    """A weight, a size, an array or a number as a value of the graph."""
+    return x if isinstance(x, Traced) else Traced(b, value_of(b, x))
+
+
 def as_array(x: Any) -> Array:
     """The operand as an array; Python numbers become float32, int32 or bool.
 

@@ -9,6 +9,7 @@ from typing import Any, ParamSpec, TypeVar, cast
 from seqir import naming, nest, plain
 from seqir.errors import ArgumentError, SeqirError
 from seqir.ir import Trace, current_builder
+from seqir.ops.masks import get_keras_mask, masked
 from seqir.ops.size import Size, tensors_in, with_tensors
 from seqir.ops.tensor import KerasTensor, Traced
 
@@ -62,7 +63,8 @@ def record(target: Any, args: Any, kwargs: Any) -> Any:
         if not isinstance(leaf, KerasTensor):
             return leaf
         stand_ins += 1
-        return Traced(b, b.input(f"input_{stand_ins}", leaf.type))
+        x = Traced(b, b.input(f"input_{stand_ins}", leaf.type))
+        return masked(x, stand_in(get_keras_mask(leaf)))
 
     with b.active():
         traced_args, traced_kwargs = substitute(stand_in, (args, kwargs))
@@ -70,6 +72,7 @@ def record(target: Any, args: Any, kwargs: Any) -> Any:
     outputs = nest.map_structure(lambda y: KerasTensor(y.type), result)
     call = Call(target, args, kwargs, outputs)
     target.calls.append(call)
+    target.connect_masks(args, kwargs, outputs)
     return outputs
 
 
@@ -93,6 +96,9 @@ class FunctionCall:
 
                 return coerce(y, y.dtype)
             return y
+
+    def connect_masks(self, args: Any, kwargs: Any, outputs: Any) -> None:
+        """Nothing: what a function computes has no mask."""
 
 
 def repeat(target: Any, args: Any, kwargs: Any, *, name: str | None = None) -> Any:

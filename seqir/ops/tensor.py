@@ -34,9 +34,6 @@ from seqir.text import one_line
 if TYPE_CHECKING:
     from seqir.ops.call import Call
 
-
-if TYPE_CHECKING:
-
     class _Operators:
         """Python's operators, for type checkers; see `_install_operators`."""
 
@@ -211,17 +208,31 @@ _install_operators()
 class Traced(Tensor):
     """A value of the graph that is being built."""
 
-    __slots__ = ("builder", "mask", "value")
+    __slots__ = ("_keras_mask", "builder", "value")
 
-    def __init__(self, builder: Builder, value: Value, mask: Any = None) -> None:
+    def __init__(
+        self, builder: Builder, value: Value, mask: Traced | None = None
+    ) -> None:
         self.builder = builder
         self.value = value
-        self.mask = mask
-        """Which time steps count, for layers that propagate a mask."""
+        if mask is not None:
+            self._keras_mask = mask
 
     @property
     def type(self) -> TensorType:
         return self.value.type
+
+    @property
+    def mask(self) -> Traced | None:
+        """Which steps count; what functions compute has none. Keras's `_keras_mask`."""
+        from seqir.ops.apply import traced
+
+        found = getattr(self, "_keras_mask", None)
+        return None if found is None else traced(self.builder, found)
+
+    @mask.setter
+    def mask(self, mask: Traced | None) -> None:
+        self._keras_mask = mask
 
     def __repr__(self) -> str:
         return f"<Traced {self.value.type}>"
@@ -236,7 +247,7 @@ class KerasTensor(Tensor):
     Source: ``keras.KerasTensor``.
     """
 
-    __slots__ = ("_type", "call", "index", "name")
+    __slots__ = ("_keras_mask", "_type", "call", "index", "name")
     call: Call | None
     index: int
 
@@ -389,9 +400,9 @@ class Variable(Tensor):
         b = current_builder()
         if b is None:
             return self.array
-        from seqir.ops.apply import value_of
+        from seqir.ops.apply import traced
 
-        return Traced(b, value_of(b, self))
+        return traced(b, self)
 
     @property
     def overwrite_with_gradient(self) -> bool:

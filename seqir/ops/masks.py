@@ -1,0 +1,71 @@
+"""Masks: which steps of a tensor count, carried by the tensor itself."""
+
+from __future__ import annotations
+
+import weakref
+from typing import Any, Final
+
+import numpy as np
+
+from seqir.ir import Array
+from seqir.ops.apply import traced
+from seqir.ops.tensor import Traced
+
+
+class MaskedArray(np.ndarray[Any, Any]):
+    """An array that came out of a layer with a mask; what is computed of it has none.
+
+    Source: the attribute ``_keras_mask`` of Keras's tensors.
+    """
+
+    _keras_mask: Any
+
+
+_of_arrays: Final[dict[int, tuple[weakref.ref[Any], Any]]] = {}
+"""Masks of arrays that take no attributes, by identity."""
+
+
+def get_keras_mask(x: Any) -> Any:
+    """The mask of a tensor or an array, None if it has none.
+
+    Source: ``keras.src.backend.get_keras_mask``.
+    """
+    if isinstance(x, Traced):
+        return x.mask
+    mask = getattr(x, "_keras_mask", None)
+    if mask is None and _of_arrays and isinstance(x, np.ndarray):
+        owner, found = _of_arrays.get(id(x), (None, None))
+        return found if owner is not None and owner() is x else None
+    return mask
+
+
+def set_keras_mask(x: Any, mask: Any) -> None:
+    """Give a tensor or an array a mask; None takes it away.
+
+    Source: ``keras.src.backend.set_keras_mask``.
+    """
+    try:
+        x._keras_mask = mask
+    except AttributeError:
+        key = id(x)
+        if mask is None:
+            _of_arrays.pop(key, None)
+        else:
+            gone = weakref.ref(x, lambda _: _of_arrays.pop(key, None))
+            _of_arrays[key] = (gone, mask)
+
+
+def masked(x: Any, mask: Any) -> Any:
+    """A traced value with that mask in place of its own; None changes nothing."""
+    if mask is None or not isinstance(x, Traced):
+        return x
+    return Traced(x.builder, x.value, traced(x.builder, mask))
+
+
+def masked_array(array: Array, mask: Array | None) -> Array:
+    """The array with a mask; itself without one."""
+    if mask is None:
+        return array
+    masked = array.view(MaskedArray)
+    masked._keras_mask = mask
+    return masked
