@@ -33,6 +33,7 @@ FENCE = re.compile(
 CHECKED = (
     "README.md",
     "CHANGELOG.md",
+    "CONTRIBUTING.md",
     "SECURITY.md",
     "architecture.md",
     "errors.md",
