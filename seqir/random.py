@@ -24,7 +24,7 @@ from seqir.ops import random as numbers
 from seqir.ops.call import operation
 from seqir.ops.random import Key
 from seqir.ops.size import Size, dim_of
-from seqir.ops.tensor import Tensor, Traced
+from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
 
@@ -35,7 +35,7 @@ def key(seed: SeedGenerator | int | None) -> Key:
     b = current_trace()
     if b is None:
         return Key(*(seed or SeedGenerator()).next(), 0)
-    run_seed, step = (Traced(b, value) for value in b.key())
+    run_seed, step = numbers.run_key(b)
     if seed is None or seed.seed is None:
         return Key(run_seed, step, b.draw(None))
     return Key(int64(seed.seed), step, b.draw(seed))

@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from region_samples import REGIONS
 from samples import SAMPLES, Sample
 
 from seqir import autodiff, dtypes, ops, passes
@@ -17,8 +18,10 @@ from seqir.lower import lower, to_proto
 from seqir.ops.apply import apply
 from seqir.ops.arith import Pow
 from seqir.ops.barrier import StopGradient
+from seqir.ops.control import While
 from seqir.ops.tensor import Traced
 from seqir.ops.unary import Function
+from seqir.passes.widen import widened
 from seqir.tensortype import TensorType
 
 ort = pytest.importorskip("onnxruntime")
@@ -44,6 +47,7 @@ def doubled(op: Op, types: tuple[TensorType, ...]) -> tuple[Op, tuple[TensorType
         if getattr(op, f.name) == "float32"
     }
     op = dataclasses.replace(op, **changed)  # type: ignore[type-var]
+    op = op.with_bodies([widened(body) for body in op.bodies])
     wide = (t.with_dtype("float64") if t.dtype == "float32" else t for t in types)
     return op, tuple(wide)
 
@@ -55,7 +59,7 @@ def floats(types: tuple[TensorType, ...]) -> bool:
 def differentiable() -> Iterator[Sample]:
     """Samples of float32 operands that give float32 results."""
     kinds = {"float32", "int32", "int64", "bool"}
-    for s in SAMPLES:
+    for s in (*SAMPLES, *REGIONS):
         results = s.op.infer(*s.types)
         types = (*s.types, *results)
         plain = {t.dtype for t in types} <= kinds and all(t.size for t in types)
@@ -64,9 +68,13 @@ def differentiable() -> Iterator[Sample]:
 
 
 def has_slope(s: Sample) -> bool:
-    """Not so where gradients stop, or by the exponent of a negative number."""
+    """Not so where gradients stop, or by the exponent of a negative number.
+
+    Loops whose number of steps is not known have none either.
+    """
     negative_base = s.op == Pow() and bool(s.operands[0].values)
-    return s.op != StopGradient() and not negative_base
+    endless = isinstance(s.op, While) and s.op.limit is None
+    return s.op != StopGradient() and not negative_base and not endless
 
 
 each = pytest.mark.parametrize(

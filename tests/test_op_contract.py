@@ -20,7 +20,9 @@ import numpy as np
 import onnx
 import pytest
 from onnx.reference import ReferenceEvaluator
-from samples import BAD_SAMPLES, BATCH, SAMPLES, BadSample, Sample
+from region_samples import BAD_REGIONS, REGIONS
+from samples import BAD_SAMPLES, BATCH, BadSample, Sample
+from samples import SAMPLES as PLAIN
 from samples import x as operand
 
 from seqir import ops, shapes
@@ -28,6 +30,7 @@ from seqir.errors import SeqirError
 from seqir.ir import Graph, Op, Trace, Value
 from seqir.lower import lower, opsets, to_proto
 from seqir.ops.activation import Gelu, LeakyRelu
+from seqir.ops.control import Scan
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.ops.convert import ONNX_CODE, Cast
@@ -43,6 +46,8 @@ from seqir.tensortype import TensorType, type_of
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
 ort = pytest.importorskip("onnxruntime")
+
+SAMPLES = (*PLAIN, *REGIONS)
 
 OPSETS = sorted({17, 18, 20, 21, opsets.newest()})
 TOLERANCE = {"float16": 4e-3, "bfloat16": 2e-2, "float64": 1e-6}
@@ -86,11 +91,18 @@ REFERENCE_GAPS = {
         for s in SAMPLES
         if isinstance(s.op, ConvInputGrad) and s.op.conv.groups > 1
     },
+    **{
+        s.id: "Scan goes forwards only"
+        for s in REGIONS
+        if isinstance(s.op, Scan) and s.op.reverse
+    },
 }
 """Why a runtime cannot run a sample; the test insists that it still cannot."""
 
 each_sample = pytest.mark.parametrize("s", SAMPLES, ids=lambda s: s.id)
-each_bad_sample = pytest.mark.parametrize("s", BAD_SAMPLES, ids=lambda s: s.id)
+each_bad_sample = pytest.mark.parametrize(
+    "s", [*BAD_SAMPLES, *BAD_REGIONS], ids=lambda s: s.id
+)
 
 
 def graph_of(s: Sample, types: tuple[TensorType, ...] | None = None) -> Graph:
@@ -272,6 +284,14 @@ def test_operators_that_do_nothing_say_so() -> None:
         assert op.simplified(x) is x
 
 
+def inside(op: Op) -> Iterator[Op]:
+    """The operator, and all in its bodies."""
+    yield op
+    for body in op.bodies:
+        for node in body.nodes:
+            yield from inside(node.op)
+
+
 @each_sample
 def test_cost_counts_multiply_accumulates(s: Sample) -> None:
     graph = graph_of(s)
@@ -282,7 +302,7 @@ def test_cost_counts_multiply_accumulates(s: Sample) -> None:
         *(ConvKernelGrad, ConvInputGrad),
     )
     assert isinstance(cost, int)
-    assert (cost > 0) == isinstance(s.op, products)
+    assert (cost > 0) == any(isinstance(op, products) for op in inside(s.op))
     (node,) = graph_of(s, s.symbolic).nodes
     assert shapes.evaluate(s.op.cost(node), {"batch": BATCH}) == cost
 
@@ -402,7 +422,7 @@ def test_operator_names_are_unique() -> None:
 
 
 def test_sample_ids_are_unique() -> None:
-    for samples in (SAMPLES, BAD_SAMPLES):
+    for samples in (SAMPLES, BAD_SAMPLES, BAD_REGIONS):
         assert len({s.id for s in samples}) == len(samples)
 
 
@@ -410,7 +430,7 @@ def test_every_raise_of_an_operator_has_a_bad_sample() -> None:
     """The lines that raise in the operators' own methods, against those reached."""
     wanted = set(raises())
     reached: set[tuple[str, int]] = set()
-    for s in BAD_SAMPLES:
+    for s in (*BAD_SAMPLES, *BAD_REGIONS):
         try:
             s.op.infer(*s.types)
         except SeqirError as error:

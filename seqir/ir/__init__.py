@@ -3,8 +3,8 @@
 from seqir.ir.builder import Builder, current_builder, outside
 from seqir.ir.evaluate import evaluate
 from seqir.ir.graph import Graph, Node, Update, Value, constant_of
-from seqir.ir.op import Array, Emit, Op, Perm, Permuted
-from seqir.ir.replay import Visit, replay
+from seqir.ir.op import Array, Emit, Op, Perm, Permuted, Pruned
+from seqir.ir.replay import Visit, in_bodies, replay
 from seqir.ir.sizes import SizeCheck, unsure_sizes
 from seqir.ir.trace import SEED, STEP, Region, Trace, current_trace
 from seqir.ir.verify import verify
@@ -20,6 +20,7 @@ __all__ = [
     "Op",
     "Perm",
     "Permuted",
+    "Pruned",
     "Region",
     "SizeCheck",
     "Trace",
@@ -30,6 +31,7 @@ __all__ = [
     "current_builder",
     "current_trace",
     "evaluate",
+    "in_bodies",
     "outside",
     "replay",
     "unsure_sizes",

@@ -9,6 +9,7 @@ other room holds a list of operator names.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
+from collections.abc import Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
@@ -19,7 +20,7 @@ from seqir.shapes import Dim
 from seqir.tensortype import TensorType
 
 if TYPE_CHECKING:
-    from seqir.ir.graph import Node, Value
+    from seqir.ir.graph import Graph, Node, Value
 
 Array = np.ndarray[Any, Any]
 Perm = tuple[int, ...]
@@ -58,6 +59,19 @@ class Emit(Protocol):
         """The name of a rank-0 constant."""
         ...
 
+    def body(
+        self, graph: Graph, captured: Sequence[str], until: Graph | None = None
+    ) -> Any:
+        """A graph as the attribute of a node; its last inputs are what it captures.
+
+        With `until`, a condition on its results, it is the body of an ONNX ``Loop``.
+        """
+        ...
+
+    def inline(self, graph: Graph, inputs: Sequence[str]) -> tuple[str, ...]:
+        """Add the nodes of a graph; the names of its outputs."""
+        ...
+
 
 class Permuted(NamedTuple):
     """How an operator looks on transposed operands, and what is left of the transpose.
@@ -68,6 +82,14 @@ class Permuted(NamedTuple):
 
     op: Op
     perm: Perm
+
+
+class Pruned(NamedTuple):
+    """An operator without what nobody uses, and where the rest of it was."""
+
+    op: Op
+    operands: tuple[int, ...]
+    results: tuple[int, ...]
 
 
 class Op(ABC):
@@ -139,6 +161,23 @@ class Op(ABC):
 
         `operands` are the types before the transpose. See `Permuted`.
         """
+        return None
+
+    @property
+    def bodies(self) -> tuple[Graph, ...]:
+        """Graphs inside, which run as part of the operator.
+
+        The last inputs of each are the operands behind the first `own_operands`.
+        """
+        return ()
+
+    def with_bodies(self, bodies: Sequence[Graph]) -> Op:
+        """The operator with other graphs inside."""
+        assert not bodies
+        return self
+
+    def pruned(self, used: Sequence[bool]) -> Pruned | None:
+        """What is left where only some results are used; None if all is needed."""
         return None
 
     def must_equal(self, *operands: TensorType) -> tuple[tuple[Dim, Dim], ...]:

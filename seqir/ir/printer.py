@@ -20,6 +20,10 @@ UNKNOWN = "%?"
 
 def format_graph(graph: Graph, *, digests: bool = False) -> str:
     """The text of a graph; `digests` adds the hash of every constant."""
+    return "\n".join(_lines(graph, digests))
+
+
+def _lines(graph: Graph, digests: bool) -> list[str]:
     names: dict[Value, str] = {}
     names.update({v: one_line(name) for name, v in graph.inputs.items()})
     names.update({v: one_line(name) for name, v in graph.params.items()})
@@ -38,6 +42,8 @@ def format_graph(graph: Graph, *, digests: bool = False) -> str:
             words.append(node.op.array.digest())  # pyright: ignore[reportAttributeAccessIssue]
         comment = f"  # {one_line(node.source)}" if node.source else ""
         lines.append(f"  {results} = {' '.join(words)}{comment}")
+        for body in node.op.bodies:
+            lines += ["    " + line for line in _lines(body, digests)]
     for update in graph.updates:
         value = names.get(update.value, UNKNOWN)
         lines.append(f"  update {one_line(update.param)} = {value}")
@@ -45,4 +51,4 @@ def format_graph(graph: Graph, *, digests: bool = False) -> str:
         f"{one_line(n)} = {names.get(v, UNKNOWN)}" for n, v in graph.outputs.items()
     )
     lines.append(f"  return {returns}")
-    return "\n".join(lines)
+    return lines

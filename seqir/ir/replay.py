@@ -13,6 +13,23 @@ Visit: TypeAlias = Callable[
 ]
 
 
+def in_bodies(change: Callable[[Graph], Graph], graph: Graph) -> Graph:
+    """The graph with every body in it changed, the innermost first."""
+
+    def visit(
+        b: Builder, node: Node, operands: tuple[Value, ...]
+    ) -> Sequence[Value] | None:
+        bodies = node.op.bodies
+        changed = tuple(change(in_bodies(change, body)) for body in bodies)
+        if all(a is c for a, c in zip(bodies, changed, strict=True)):
+            return None
+        return b.emit(node.op.with_bodies(changed), *operands)
+
+    if not any(node.op.bodies for node in graph.nodes):
+        return graph
+    return replay(graph, visit)
+
+
 def replay(graph: Graph, visit: Visit) -> Graph:
     """Build the graph again, asking `visit` about every node.
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Mapping, Sequence
+from collections.abc import Collection, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -30,7 +30,8 @@ class Trace(Builder):
         """The variable behind each parameter, and the parameter's name."""
         self.reserved: Collection[str] = ()
         """Names that no variable's parameter gets: outputs will have them."""
-        self._draws: dict[Any, int] = {}
+        self.draws: dict[Any, int] = {}
+        """How many random tensors have come from each source."""
 
     def bind(self, variable: Any, name: str, type: TensorType) -> Value:
         """The parameter that stands for a variable, named `name` if that is free."""
@@ -69,8 +70,8 @@ class Trace(Builder):
         It is their place in the trace and not the name of a layer that tells them
         apart: automatic names differ between equal models of one process.
         """
-        count = self._draws.get(source, 0)
-        self._draws[source] = count + 1
+        count = self.draws.get(source, 0)
+        self.draws[source] = count + 1
         return count
 
     @contextmanager
@@ -97,7 +98,7 @@ class Region(Trace):
     def __init__(self, outer: Builder, *, loop: bool = False) -> None:
         mode = outer if isinstance(outer, Trace) else Trace()
         super().__init__("body", training=mode.training)
-        self.autocast = mode.autocast
+        self.autocast, self.draws = mode.autocast, mode.draws
         self.outer = self.around = outer
         self.depth = outer.depth + 1
         self.path, self.sources = outer.path, outer.sources
@@ -146,19 +147,20 @@ class Region(Trace):
         self.assigned[variable] = (name, value)
 
     def key(self) -> tuple[Value, Value]:
-        seed, step = map(self.capture, self.traced.key())
-        if self.loop and self.counter is None:
-            self.counter = Value(TensorType("int64", ()))
-        return seed, step
+        seed, step = self.traced.key()
+        return self.capture(seed), self.capture(step)
 
-    def draw(self, source: Any) -> int:
-        return self.traced.draw(source)
+    def count(self) -> Value:
+        """The input that says which iteration of a loop it is."""
+        if self.counter is None:
+            self.counter = Value(TensorType("int64", ()))
+        return self.counter
 
     def close(
         self,
         inputs: Sequence[Value],
         outputs: Iterable[Value],
-        captured: Sequence[Value],
+        captured: Iterable[Value],
     ) -> Graph:
         """The body, with inputs for these values of the outer graph behind its own."""
         self.closed = True
@@ -172,10 +174,3 @@ def current_trace() -> Trace | None:
     """The trace that is under way, if any."""
     b = current_builder()
     return b if isinstance(b, Trace) else None
-
-
-def draws(b: Builder) -> Mapping[Any, int]:
-    """How many random tensors have come from each source so far."""
-    while isinstance(b, Region):
-        b = b.traced
-    return dict(b._draws) if isinstance(b, Trace) else {}

@@ -36,6 +36,10 @@ def _verify(graph: Graph) -> None:
                 f"{node.op} of {node.source!r} has results of type "
                 f"{_types(found)}, its operands make {_types(types)}"
             )
+        for body in node.op.bodies:
+            if body.params or body.updates:
+                raise GraphError(f"a body of {node.op} has params or updates")
+            _verify(body)
         if not known.isdisjoint(node.results):
             raise GraphError(f"{node.op} of {node.source!r} defines a value again")
         known.update(node.results)

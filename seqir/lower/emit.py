@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array
+from seqir.ir import Array, Graph
 from seqir.ops.constant import FrozenArray
+from seqir.tensortype import TensorType
 
 
 @dataclass
@@ -21,6 +23,28 @@ class OnnxNode:
     outputs: list[str]
     attributes: dict[str, Any]
     source: str
+
+
+@dataclass
+class OnnxBody:
+    """A graph that is an attribute of a node; it sees the names around it."""
+
+    name: str
+    nodes: list[OnnxNode]
+    inputs: dict[str, TensorType]
+    outputs: dict[str, TensorType]
+    types: dict[str, TensorType]
+    """Types of the tensors between inputs and outputs, as far as they are known."""
+
+
+def rename(nodes: list[OnnxNode], names: Mapping[str, str]) -> None:
+    """Give tensors other names, also where bodies read them."""
+    for node in nodes:
+        node.inputs = [names.get(n, n) for n in node.inputs]
+        node.outputs = [names.get(n, n) for n in node.outputs]
+        for value in node.attributes.values():
+            if isinstance(value, OnnxBody):
+                rename(value.nodes, names)
 
 
 @dataclass
@@ -70,6 +94,55 @@ class Emitter:
 
     def scalar(self, value: float, dtype: str) -> str:
         return self.constant(np.array(value, dtypes.to_numpy(dtype)))
+
+    def inline(
+        self,
+        graph: Graph,
+        inputs: Sequence[str],
+        types: dict[str, TensorType] | None = None,
+    ) -> tuple[str, ...]:
+        names = dict(zip(graph.inputs.values(), inputs, strict=True))
+        source = self.source
+        for node in graph.nodes:
+            self.source = node.source
+            results = node.op.lower(self, node, *(names[v] for v in node.operands))
+            names.update(zip(node.results, results, strict=True))
+            if types is not None:
+                found = zip(results, node.results, strict=True)
+                types.update((name, value.type) for name, value in found)
+        self.source = source
+        return tuple(names[v] for v in graph.outputs.values())
+
+    def body(
+        self, graph: Graph, captured: Sequence[str], until: Graph | None = None
+    ) -> OnnxBody:
+        around, made = self.nodes, self._made
+        # What is made once inside is not there outside.
+        self.nodes, self._made = [], dict(made)
+        base = f"{self.source}/body" if self.source else "body"
+        types: dict[str, TensorType] = {}
+        inputs: dict[str, TensorType] = {}
+        if until is not None:  # ONNX passes the number of the step and the condition
+            inputs[self.fresh(f"{base}/step")] = TensorType("int64", ())
+            inputs[self.fresh(f"{base}/goes_on")] = TensorType("bool", ())
+        own = [*graph.inputs.values()][: len(graph.inputs) - len(captured)]
+        names = [self.fresh(f"{base}/input") for _ in own]
+        inputs.update((n, v.type) for n, v in zip(names, own, strict=True))
+        found = list(self.inline(graph, [*names, *captured], types))
+        kinds = [v.type for v in graph.outputs.values()]
+        if until is not None:
+            found = [*self.inline(until, [*found, *captured], types), *found]
+            kinds = [TensorType("bool", ()), *kinds]
+        # An output that is an input, a constant or another output needs a node.
+        own_names = {name for node in self.nodes for name in node.outputs}
+        for i, name in enumerate(found):
+            if name not in own_names or name in found[:i]:
+                found[i] = self("Identity", name)
+        outputs = dict(zip(found, kinds, strict=True))
+        inner = {n: t for n, t in types.items() if n in own_names and n not in outputs}
+        result = OnnxBody(base, self.nodes, inputs, outputs, inner)
+        self.nodes, self._made = around, made
+        return result
 
     def fresh(self, base: str) -> str:
         """A name that nothing has yet: ``base``, ``base_1``, ``base_2``, ..."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
-from seqir.ir import Builder, Graph, Node, Value, replay
+from seqir.ir import Builder, Graph, Node, Value, in_bodies, replay
 from seqir.lower.emit import Emitter
 from seqir.ops.convert import Cast
 from seqir.ops.tensor import Traced
@@ -32,6 +32,7 @@ def runnable(graph: Graph, opset: int) -> Graph:
     bfloat16, so that no number depends on which operators a runtime has. What only
     moves numbers stays as it is. Convolutions of float64 become products of matrices.
     """
+    graph = in_bodies(lambda body: runnable(body, opset), graph)
     if all(v.type.dtype not in ("bfloat16", "float64") for v in graph.values()):
         return graph
 
@@ -39,6 +40,8 @@ def runnable(graph: Graph, opset: int) -> Graph:
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
         types = {v.type.dtype for v in (*node.operands, *node.results)}
+        if node.op.bodies:  # which are runnable, and the rest moves what they compute
+            return None
         if node.operands and "bfloat16" in types:
             return (
                 None if _written(node, opset) <= BFLOAT16 else _wide(b, node, operands)

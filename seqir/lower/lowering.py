@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Array, Graph, Value
 from seqir.lower import opsets
-from seqir.lower.emit import Emitter, OnnxNode
+from seqir.lower.emit import Emitter, OnnxNode, rename
 from seqir.lower.kernels import runnable
 from seqir.tensortype import TensorType
 
@@ -116,9 +116,7 @@ def _layer_names(
     for source, old in last.items():
         if source and old not in renamed and old not in emit.initializers:
             renamed[old] = emit.fresh(source)
-    for node in emit.nodes:
-        node.inputs = [renamed.get(n, n) for n in node.inputs]
-        node.outputs = [renamed.get(n, n) for n in node.outputs]
+    rename(emit.nodes, renamed)
 
 
 def _metadata(graph: Graph, extra: Mapping[str, str] | None) -> dict[str, str]:

@@ -17,7 +17,7 @@ import numpy as np
 from seqir import dtypes, wire
 from seqir.ir import Array
 from seqir.lower import opsets
-from seqir.lower.emit import OnnxNode
+from seqir.lower.emit import OnnxBody, OnnxNode
 from seqir.lower.lowering import OnnxModel
 from seqir.ops.convert import ONNX_CODE
 from seqir.tensortype import TensorType, type_of
@@ -153,6 +153,19 @@ def _graph(model: OnnxModel) -> bytes:
     )
 
 
+def _body(body: OnnxBody, sources: Mapping[str, str]) -> bytes:
+    """A GraphProto inside of a node."""
+    return b"".join(
+        [
+            *(wire.message(1, _node(node, sources)) for node in body.nodes),
+            wire.text(2, body.name),
+            *(wire.message(11, _value(n, t)) for n, t in body.inputs.items()),
+            *(wire.message(12, _value(n, t)) for n, t in body.outputs.items()),
+            *(wire.message(_VALUE_INFO, _value(n, t)) for n, t in body.types.items()),
+        ]
+    )
+
+
 def _types_inside(model: OnnxModel, graph: bytes) -> bytes:
     """The types of tensors inside operators that lower to several nodes.
 
@@ -195,14 +208,20 @@ def _node(node: OnnxNode, sources: Mapping[str, str]) -> bytes:
             *(wire.text(2, name) for name in node.outputs),
             wire.text(3, node.outputs[0]),
             wire.text(4, node.op_type),
-            *(wire.message(5, _attribute(*item)) for item in node.attributes.items()),
+            *(
+                wire.message(5, _attribute(name, value, sources))
+                for name, value in node.attributes.items()
+            ),
             wire.text(6, about) if about else b"",
         ]
     )
 
 
-def _attribute(name: str, value: Any) -> bytes:
-    """An AttributeProto: a number, a text, several of them, or an array."""
+def _attribute(name: str, value: Any, sources: Mapping[str, str]) -> bytes:
+    """An AttributeProto: a graph, a number, a text, several of them, or an array."""
+    if isinstance(value, OnnxBody):
+        body = wire.message(6, _body(value, sources))
+        return wire.text(1, name) + body + wire.integer(20, 5)
     several = isinstance(value, list | tuple)
     values: Sequence[Any] = value if several else (value,)
     if all(isinstance(v, int) for v in values):

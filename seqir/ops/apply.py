@@ -146,7 +146,7 @@ def dtypes_known(array: Array) -> bool:
     return array.dtype.name in dtypes.ALL
 
 
-def update(variable: Variable, value: Traced) -> Traced:
+def assign(variable: Variable, value: Traced) -> Traced:
     """Give a variable a new value after the traced graph has run."""
     b = builder_of((value,))
     assert b is not None

@@ -39,6 +39,7 @@ from seqir.ops.arith import (
 from seqir.ops.barrier import StopGradient
 from seqir.ops.bits import Bitwise
 from seqir.ops.constant import Constant
+from seqir.ops.control import Cond, Scan, While
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.ops.convert import Cast, FillLike
@@ -165,6 +166,9 @@ ALL: tuple[type[Op], ...] = (
     Upsample,
     Resize,
     TopK,
+    Scan,
+    Cond,
+    While,
     Function,
     IsNaN,
     IsInf,

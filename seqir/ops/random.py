@@ -15,10 +15,11 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError
-from seqir.ir import Array, Emit, Node, Op
+from seqir.ir import Array, Emit, Node, Op, Region, Trace
 from seqir.ops.apply import apply
 from seqir.ops.arith import minimum
 from seqir.ops.convert import ONNX_CODE, cast, known_shape
+from seqir.ops.tensor import Traced
 from seqir.ops.unary import cos, log, sqrt
 from seqir.tensortype import TensorType
 
@@ -186,6 +187,21 @@ class Key(NamedTuple):
     def partner(self) -> Key:
         """A key of other numbers."""
         return self._replace(stream=self.stream + _PARTNER)
+
+
+_ITERATION: Final = np.int64(0x632BE59BD9B4E019)
+"""An odd number with many changes of bits: multiples of it are far from each other."""
+
+
+def run_key(b: Trace) -> tuple[Any, Any]:
+    """Seed and step of the run; in a loop, others for each iteration."""
+    if not isinstance(b, Region):
+        seed, step = b.key()
+        return Traced(b, seed), Traced(b, step)
+    seed, step = (Traced(b, b.capture(k.value)) for k in run_key(b.traced))
+    if b.loop:
+        step = step + (Traced(b, b.count()) + 1) * _ITERATION
+    return seed, step
 
 
 def bits(key: Key, like: Any) -> Any:

@@ -472,9 +472,9 @@ class Variable(Tensor):
         Raises: ShapeError if the shape differs, DTypeError for arrays of objects.
         """
         if isinstance(value, Traced):
-            from seqir.ops.apply import update
+            from seqir.ops.apply import assign
 
-            return update(self, value)
+            return assign(self, value)
         array = value.array if isinstance(value, Variable) else np.asarray(value)
         if array.dtype.name not in dtypes.ALL:
             found = "Python objects" if array.dtype == object else f"{value!r}"

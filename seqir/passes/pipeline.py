@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import TypeAlias
 
 from seqir.errors import SeqirError
-from seqir.ir import Builder, Graph, Value, verify
+from seqir.ir import Builder, Graph, Value, in_bodies, verify
 
 Pass: TypeAlias = Callable[[Graph], Graph]
 """A pass takes a valid graph and returns a valid graph that computes the same."""
@@ -28,7 +28,7 @@ def run(graph: Graph, passes: Iterable[Pass], *, check: bool = False) -> Graph:
             continue
         name = getattr(step, "__name__", type(step).__name__)
         try:
-            changed = step(graph)
+            changed = step(in_bodies(step, graph))
             if check:
                 verify(changed)
         except SeqirError as error:

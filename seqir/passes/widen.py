@@ -28,6 +28,7 @@ def widened(graph: Graph) -> Graph:
         array, op = constant_of(node), retyped(node.op, _WIDE)
         if array is not None and dtypes.is_float(dtypes.canonical(array.dtype)):
             op = Constant(FrozenArray(array.astype(np.float64)))
+        op = op.with_bodies([widened(body) for body in op.bodies])
         results = b.emit(op, *(new[v] for v in node.operands))
         new.update(zip(node.results, results, strict=True))
     return b.finish({name: new[v] for name, v in graph.outputs.items()})

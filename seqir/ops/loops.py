@@ -1,0 +1,233 @@
+"""Gradients of what holds graphs, by walks backwards through their bodies.
+
+Scan. Let one step be ``(c', y) = f(c, x, w)`` with carry c, slice x and captured w. The
+gradient runs the steps in the other direction and carries the cotangent of c::
+
+    (dc, dx, dw) = fᵀ(dc', dy; c, x, w),    the sum of all dw on the way
+
+fᵀ reads values that the forward step has computed. What it reads is stacked: the loop
+is given more results (`Builder.extend`), and the loop backwards scans them. Constants,
+and what only moves what is at hand anyway, it computes again.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from typing import Any
+
+import numpy as np
+
+from seqir import dtypes
+from seqir.errors import UnsupportedError
+from seqir.ir import Builder, Graph, Node, Region, Value
+from seqir.ops.apply import apply, value_of
+from seqir.ops.backward import Backward
+from seqir.ops.control import Cond, Scan, While
+from seqir.ops.convert import zeros_like
+from seqir.ops.tensor import Traced
+from seqir.tensortype import TensorType
+
+
+def _is_float(value: Value) -> bool:
+    return dtypes.is_float(value.type.dtype)
+
+
+def _tuple(y: Any) -> tuple[Any, ...]:
+    return y if isinstance(y, tuple) else (y,)
+
+
+def inline(b: Builder, body: Graph, inputs: Sequence[Value]) -> dict[Value, Value]:
+    """Append the nodes of a body; what each of its values has become."""
+    env = dict(zip(body.inputs.values(), inputs, strict=True))
+    for node in body.nodes:
+        with b.at(node.source):
+            results = b.emit(node.op, *(env[v] for v in node.operands))
+        env.update(zip(node.results, results, strict=True))
+    return env
+
+
+class _Pullback(Region):
+    """A body, and behind its nodes the walk backwards from its outputs."""
+
+    def __init__(self, around: Builder, body: Graph, outputs: Sequence[int]) -> None:
+        super().__init__(around)
+        self.given = [*body.inputs.values()]
+        for node in body.nodes:
+            self.keep(node)
+        self.steps = self.nodes
+        self.forward = len(self.nodes)
+        ends = [*body.outputs.values()]
+        self.seeds = {i: Value(ends[i].type) for i in outputs}
+        with self.active():
+            walk = Backward(self, filter(_is_float, self.given))
+            for i, seed in self.seeds.items():
+                walk.add(ends[i], Traced(self, seed))
+            walk.run()
+            self.totals = {
+                v: total.value
+                for v in self.given
+                if _is_float(v) and (total := walk.total(v)) is not None
+            }
+
+    def zero(self, like: Value) -> Value:
+        with self.active():
+            return zeros_like(Traced(self, like)).value
+
+    def sum(self, a: Value, b: Value) -> Value:
+        with self.active():
+            return (Traced(self, a) + Traced(self, b)).value
+
+    def part_forward(self, at_hand: Iterable[Value]) -> list[Value]:
+        """Forget the forward nodes; the values of theirs that are missing then.
+
+        What is at hand is not missed, and what is cheap to compute from it is kept.
+        """
+        known = {*at_hand, *self.captured.values()}
+        before, after = self.nodes[: self.forward], self.nodes[self.forward :]
+        cheap: list[Node] = []
+        for node in before:
+            if known.issuperset(node.operands) and (not node.operands or node.op.moves):
+                cheap.append(node)
+                known.update(node.results)
+        made = {v for node in before for v in node.results} - known
+        read = dict.fromkeys(v for node in after for v in node.operands)
+        read.update(dict.fromkeys(self.totals.values()))
+        self.steps, self.nodes = before, [*cheap, *after]
+        return [v for v in read if v in made]
+
+
+def scan_gradient(
+    op: Scan, g: Any, y: Any, operands: Sequence[Traced]
+) -> tuple[Any, ...]:
+    """Cotangents of what is carried, scanned and captured by a `Scan`."""
+    gs, ys = _tuple(g), _tuple(y)
+    b = ys[0].builder
+    n, end = op.carries, op.own_operands
+    node = b.producer[ys[0].value]
+    assert isinstance(node.op, Scan)
+    body = node.op.body  # it may have more results by now than the walk has seen
+    outputs = [*body.outputs.values()]
+    carried = [i for i in range(n) if _is_float(outputs[i])]
+    stacked = [i for i in range(n, len(gs)) if gs[i] is not None]
+    walk = _Pullback(b, body, [*carried, *stacked])
+    given = walk.given
+    if not walk.totals:
+        return (None,) * len(operands)
+    summed = [v for v in given[end:] if v in walk.totals]
+    sums = {v: Value(v.type) for v in summed}
+    missing = walk.part_forward(given[n:])
+    stacks = _stacks(b, node, [*missing, *given[:n]], walk)
+    scanned = {**{walk.seeds[i]: gs[i] for i in stacked}}
+    scanned |= {v: x for v, x in zip(given[n:end], operands[n:end], strict=True)}
+    scanned |= stacks
+    found = [walk.totals.get(given[i]) or walk.zero(walk.seeds[i]) for i in carried]
+    found += [walk.sum(sums[v], walk.totals[v]) for v in summed]
+    slices = [v for v in given[n:end] if v in walk.totals]
+    graph = walk.close(
+        [*(walk.seeds[i] for i in carried), *sums.values(), *scanned, *given[end:]],
+        [*found, *(walk.totals[v] for v in slices)],
+        walk.captured,
+    )
+    backward = Scan(graph, len(carried) + len(summed), len(scanned), not op.reverse)
+    by_value = {v: x for v, x in zip(given, operands, strict=True)}
+    starts = [zeros_like(ys[i]) if gs[i] is None else gs[i] for i in carried]
+    starts += [zeros_like(by_value[v]) for v in summed]
+    around = (*operands[end:], *(Traced(b, v) for v in walk.captured))
+    results = _tuple(apply(backward, *starts, *scanned.values(), *around))
+    totals = dict(
+        zip([*(given[i] for i in carried), *summed, *slices], results, strict=True)
+    )
+    return tuple(totals.get(v) for v in given)
+
+
+def _stacks(
+    b: Builder, node: Node, values: Sequence[Value], walk: _Pullback
+) -> dict[Value, Traced]:
+    """The values of each step of a loop, stacked; it is given results for them."""
+    op = node.op
+    assert isinstance(op, Scan)
+    read = {v for each in walk.nodes for v in each.operands}
+    read.update(walk.totals.values())
+    outputs = [*op.body.outputs.values()]
+    results = dict(zip(outputs[op.carries :], node.results[op.carries :], strict=True))
+    wanted = [v for v in values if v in read and v not in results]
+    if wanted:
+        named = {f"saved_{len(outputs) + i}": v for i, v in enumerate(wanted)}
+        # Operators inside may have been given more results as well.
+        nodes = (*walk.steps,)
+        graph = Graph(
+            op.body.name, op.body.inputs, {}, nodes, {**op.body.outputs, **named}
+        )
+        more = b.extend(node, Scan(graph, op.carries, op.scanned, op.reverse))
+        results.update(zip(wanted, more, strict=True))
+    return {v: Traced(b, results[v]) for v in values if v in read}
+
+
+def cond_gradient(
+    op: Cond, g: Any, y: Any, operands: Sequence[Traced]
+) -> tuple[Any, ...]:
+    """Cotangents of what a `Cond` captures: its branches run again, and backwards."""
+    gs, ys = _tuple(g), _tuple(y)
+    b = ys[0].builder
+    condition, *taken = operands
+    outputs = [i for i in range(len(gs)) if gs[i] is not None]
+    walks = [_Pullback(b, body, outputs) for body in op.bodies]
+    wanted = [
+        i for i in range(len(taken)) if any(w.given[i] in w.totals for w in walks)
+    ]
+    if not wanted:
+        return (None,) * len(operands)
+    found = [
+        [w.totals.get(w.given[i]) or w.zero(w.given[i]) for i in wanted] for w in walks
+    ]
+    around = list(dict.fromkeys(v for w in walks for v in w.captured))
+    bodies = (
+        w.close([*w.given, *w.seeds.values()], totals, around)
+        for w, totals in zip(walks, found, strict=True)
+    )
+    seeds = (gs[i] for i in outputs)
+    others = (Traced(b, v) for v in around)
+    results = _tuple(apply(Cond(*bodies), condition, *taken, *seeds, *others))
+    totals = dict(zip(wanted, results, strict=True))
+    return (None, *(totals.get(i) for i in range(len(taken))))
+
+
+def while_gradient(
+    op: While, g: Any, y: Any, operands: Sequence[Traced]
+) -> tuple[Any, ...]:
+    """Cotangents of what a `While` carries and captures, if its steps have a limit.
+
+    Raises: UnsupportedError if they have none.
+    """
+    if op.limit is None:
+        raise UnsupportedError(
+            "the number of steps of a while loop is not known, so it has no gradient: "
+            "pass maximum_iterations, or use ops.scan or ops.fori_loop"
+        )
+    gs, ys = _tuple(g), _tuple(y)
+    b, n = ys[0].builder, op.carries
+    step = Region(b)
+    inputs = [Value(x.type) for x in operands]
+    count = Value(TensorType("int32", ()))
+    goes_on = inline(step, op.condition, inputs)[
+        next(iter(op.condition.outputs.values()))
+    ]
+    same = [Value(v.type) for v in inputs]
+    stays = Graph(
+        "body",
+        {f"input_{i}": v for i, v in enumerate(same)},
+        {},
+        (),
+        {f"output_{i}": v for i, v in enumerate(same[:n])},
+    )
+    results = step.emit(Cond(op.body, stays), goes_on, *inputs)
+    scan = Scan(step.close([*inputs[:n], count, *inputs[n:]], results, ()), n, 1)
+    steps = as_tensor(b, np.arange(op.limit, dtype=np.int32))
+    given = (*operands[:n], steps, *operands[n:])
+    found = scan_gradient(scan, gs, apply(scan, *given), given)
+    return (*found[:n], *found[n + 1 :])
+
+
+def as_tensor(b: Builder, array: Any) -> Traced:
+    """A constant of a graph."""
+    return Traced(b, value_of(b, array))
