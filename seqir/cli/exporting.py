@@ -24,6 +24,13 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="Run the file and compare it with the model [default: on].",
         ),
         click.option(
+            "--state",
+            type=click.Choice(["inputs", "constant"]),
+            default="inputs",
+            help="What a run changes: inputs of the file, with the new values as "
+            "outputs, or constants [default: inputs].",
+        ),
+        click.option(
             "--metadata",
             multiple=True,
             metavar="KEY=VALUE",
@@ -85,6 +92,7 @@ def arguments(
     output_names: Sequence[str],
     external_data: bool | None,
     metadata: Sequence[str],
+    state: str,
     verify: bool,
     verify_reference: bool,
 ) -> dict[str, Any]:
@@ -106,6 +114,7 @@ def arguments(
         "output_names": list(output_names) or None,
         "external_data": external_data,
         "metadata": _pairs(metadata),
+        "state": state,
         "verify": "reference" if verify_reference else verify,
     }
 

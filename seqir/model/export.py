@@ -7,11 +7,12 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal
+from typing import TYPE_CHECKING, Any, Literal, get_args
 
 from seqir import lower, passes, shapes
 from seqir.errors import ArgumentError, ExportError
 from seqir.files import staged
+from seqir.initializers.base import check_choice
 from seqir.ir import Builder, Graph
 from seqir.lower import opsets
 from seqir.lower.lowering import check_names
@@ -19,8 +20,11 @@ from seqir.lower.write import drop_other_data, write
 from seqir.model.base import arrays_of
 from seqir.model.names import keyed
 from seqir.model.preprocess import entering, entry, preprocessing
+from seqir.model.states import State, opened, predicting
+from seqir.model.states import entry as state_entry
 from seqir.model.verify import OutputError, verify_file
 from seqir.ops.movement import Transpose, inverse
+from seqir.tensortype import type_of
 from seqir.text import harmless
 
 if TYPE_CHECKING:
@@ -45,6 +49,10 @@ class ExportReport:
     parameters: int
     verified: str
     """What the file was compared with: "unoptimized", "reference" or "no"."""
+    states: dict[str, str] = field(default_factory=dict[str, str])
+    """Types of what a run changes, by name."""
+    state: State = "inputs"
+    """What the states are in the file."""
     errors: list[OutputError] = field(default_factory=list[OutputError])
     passes: dict[str, tuple[int, int]] = field(default_factory=dict[str, Any])
     """How many of each operator the graph had before the passes, and has after them;
@@ -69,6 +77,9 @@ class ExportReport:
             f"  nodes    {self.node_count} ({nodes})",
             f"  weights  {self.parameters:,}",
         ]
+        how = "constant" if self.state == "constant" else "in, <name>:new out"
+        if self.states:
+            lines.append(f"  state    {_types(self.states)} ({how})")
         if self.verified == "no":
             lines.append("  verified no")
         for error in self.errors:
@@ -96,6 +107,7 @@ def export(
     preprocess: Any = None,
     external_data: bool | None = None,
     metadata: Mapping[str, str] | None = None,
+    state: State = "inputs",
     verify: Verify = True,
 ) -> ExportReport:
     """Write a model as ONNX: standard operators, names of layers, verified.
@@ -120,6 +132,9 @@ def export(
         external_data: True puts weights into a file beside the model; None only where
             one file would be too large.
         metadata: text entries for the file.
+        state: what becomes of the variables that a run changes, such as a counter:
+            "inputs" of the file, after the others, with their new values as outputs
+            ``<name>:new``; or "constant", as they are now, and nothing changes.
         verify: compare the file, as ONNX Runtime runs it, with the unoptimized graph
             on random inputs; "reference" compares with the NumPy reference (slow).
 
@@ -132,6 +147,7 @@ def export(
         raise ArgumentError(
             f"verify must be True, False or 'reference', got {verify!r}"
         )
+    check_choice("state", state, get_args(State))
     target = Path(path)
     if target.suffix != ".onnx":
         raise ArgumentError(f"the file must end in .onnx, got {str(path)!r}")
@@ -140,6 +156,7 @@ def export(
     chains = preprocessing(model, preprocess)
     enter = entering(chains, model)
     naive, variables = model.trace_graph(batch=batch, enter=enter)
+    naive = predicting(model, naive, variables)
     raw = [name in chains for name in naive.inputs]
     inputs = input_names or keyed(model.input_structure, list(naive.inputs))
     outputs = output_names or keyed(
@@ -148,15 +165,21 @@ def export(
     naive = _renamed(naive, inputs, outputs)
     pixels = {n for n, is_raw in zip(naive.inputs, raw, strict=True) if is_raw}
     naive = _with_layout(naive, model, layout)
-    naive = passes.bind(naive, arrays_of(variables))
-    entries = {**entry(chains), **(metadata or {})}
+    arrays = arrays_of(variables)
+    states = {u.param: arrays[u.param] for u in naive.updates}
+    naive = replace(naive, updates=()) if state == "constant" else opened(naive)
+    fed = {name: a for name, a in states.items() if name in naive.inputs}
+    naive = passes.bind(naive, {n: a for n, a in arrays.items() if n not in fed})
+    entries = {**entry(chains), **state_entry(fed), **(metadata or {})}
     errors: list[OutputError] = []
     with staged(target) as draft:
         # What is wrong must not take the place of what is right: verify first.
         written, facts = _optimized(naive, draft, opset, entries, external_data)
         if verify:
             exact = verify == "reference"
-            errors = verify_file(draft, naive, reference=exact, pixels=pixels)
+            errors = verify_file(
+                draft, naive, reference=exact, pixels=pixels, state=fed
+            )
     files = [target.with_name(f.name) for f in written]
     drop_other_data(target, files)
     return ExportReport(
@@ -172,6 +195,8 @@ def export(
         if verify
         else "no",
         errors=errors,
+        states={name: str(type_of(a)) for name, a in states.items()},
+        state=state,
         **facts,
     )
 
@@ -277,4 +302,6 @@ def _with_layout(graph: Graph, model: Model, layout: str | None) -> Graph:
         else:
             operands = tuple(new.get(v, v) for v in node.operands)
             b.keep(replace(node, operands=operands))
+    for update in graph.updates:
+        b.update(update.param, new.get(update.value, update.value))
     return b.finish({n: new.get(v, v) for n, v in graph.outputs.items()})

@@ -22,6 +22,7 @@ from seqir.ir import (
     replay,
 )
 from seqir.model.draws import Draws, trial_sizes
+from seqir.model.states import new
 from seqir.ops.constant import Constant, FrozenArray
 from seqir.passes.widen import widened
 
@@ -63,31 +64,44 @@ class Case:
 
 
 def verify_file(
-    path: Path, naive: Graph, *, reference: bool, pixels: Collection[str] = ()
+    path: Path,
+    naive: Graph,
+    *,
+    reference: bool,
+    pixels: Collection[str] = (),
+    state: Mapping[str, Array] | None = None,
 ) -> list[OutputError]:
     """Compare a written file with the graph before any pass, on random inputs.
 
-    Bytes for the inputs in `pixels` have all values that there are.
+    Bytes for the inputs in `pixels` have all values that there are. `state` are inputs
+    that are no random ones: they begin so, and go on as the outputs say.
 
     Raises: VerificationError naming the first output that differs, or a weight that
         makes the outputs meaningless.
     """
     # One program after the other: the weights of both may be more than there is room.
-    cases = list(_cases(naive, _model(naive, reference=reference), pixels))
+    state = state or {}
+    model = _model(naive, reference=reference)
+    cases = list(_cases(naive, model, pixels, state))
+    del model
     for name in naive.outputs:
         _check_finite(name, cases[0].wanted[name], naive)
     session = runtime.Session.from_file(path, device="cpu")
     judge = _Judge(naive, cases)
     for case in cases:
         judge.compare(case, _outputs(session, case.feeds))
-    if not _telling(naive, cases):
+    if not _telling(naive, cases, state):
         del session
-        _verify_quiet(path, naive, reference=reference, pixels=pixels)
+        _verify_quiet(path, naive, reference, pixels, state)
     return list(judge.errors.values())
 
 
 def _verify_quiet(
-    path: Path, naive: Graph, *, reference: bool, pixels: Collection[str]
+    path: Path,
+    naive: Graph,
+    reference: bool,
+    pixels: Collection[str],
+    state: Mapping[str, Array],
 ) -> None:
     """Verify a file whose outputs do not depend on the inputs, which tells nothing.
 
@@ -104,8 +118,8 @@ def _verify_quiet(
     for gain in GAINS:
         loud = _louder(naive, gain)
         model = _model(loud, reference=reference)
-        cases = [c for c in _cases(loud, model, pixels) if _all_finite(c)]
-        if not cases or not _telling(loud, cases):
+        cases = [c for c in _cases(loud, model, pixels, state) if _all_finite(c)]
+        if not cases or not _telling(loud, cases, state):
             continue
         optimized = passes.run(loud, passes.INFERENCE)
         parts = lower.split(lower.lower(optimized, opset=opset))
@@ -144,7 +158,9 @@ def _model(naive: Graph, *, reference: bool) -> Run:
     return lambda feeds: _outputs(session, feeds)
 
 
-def _cases(graph: Graph, run: Run, pixels: Collection[str]) -> Iterator[Case]:
+def _cases(
+    graph: Graph, run: Run, pixels: Collection[str], state: Mapping[str, Array]
+) -> Iterator[Case]:
     """Inputs that tell a right file from a wrong one.
 
     First of a usual size, drawn anew until the outputs depend on them; then of the
@@ -155,34 +171,40 @@ def _cases(graph: Graph, run: Run, pixels: Collection[str]) -> Iterator[Case]:
     draws = Draws(graph, usual, pixels)
     tried: list[Case] = []
     reach = REACHES[0]
-    for reach in REACHES:
-        feeds = draws(usual, reach)
+    # One run more where there are states, for they may begin with zeros.
+    for reach in (REACHES[0], *REACHES) if state else REACHES:
+        feeds = {**draws(usual, reach), **state}
         try:
             case = Case(feeds, run(feeds))
         except (RunError, IndexError):
             if not draws.limits:
                 raise
             draws.limits.clear()  # what looked like row numbers was something else
-            feeds = draws(usual, reach)
+            feeds = {**draws(usual, reach), **state}
             case = Case(feeds, run(feeds))
         if tried and not _all_finite(case):
             break
         tried.append(case)
-        if _telling(graph, tried):
+        if _telling(graph, tried, state) and (len(tried) > 1 or not state):
             break
+        state = {name: case.wanted[new(name)] for name in state}
     yield from tried
     # Where a runtime could have another rule than the operator; NumPy is slow.
     constants = (constant_of(node) for node in graph.nodes)
     small = sum(a.nbytes for a in constants if a is not None) <= _SMALL
     for sizes in edges:
-        feeds = draws(sizes, reach)
+        feeds = {**draws(sizes, reach), **state}
         yield Case(feeds, evaluate(graph, feeds) if small else run(feeds))
 
 
-def _telling(graph: Graph, cases: Sequence[Case]) -> bool:
-    """Whether every output depends on the inputs by more than what is allowed."""
+def _telling(graph: Graph, cases: Sequence[Case], state: Collection[str] = ()) -> bool:
+    """Whether every output depends on the inputs by more than what is allowed.
+
+    What a state becomes need not: it may count.
+    """
     allowed = tolerances_of(graph)
-    return all(_differs(name, cases, allowed[name]) for name in graph.outputs)
+    names = graph.outputs.keys() - map(new, state)
+    return all(_differs(name, cases, allowed[name]) for name in names)
 
 
 def _differs(name: str, cases: Sequence[Case], tolerance: float) -> bool:
