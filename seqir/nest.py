@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
 def flatten(structure: Any) -> list[Any]:
     """Leaves of a structure, in order."""
-    return list(_leaves(structure))
+    leaves: list[Any] = []
+    _collect((structure,), leaves)
+    return leaves
 
 
 def map_structure(fn: Callable[[Any], Any], structure: Any) -> Any:
@@ -38,12 +40,12 @@ def _like(structure: Any, items: list[Any]) -> Any:
     return kind(*items) if hasattr(structure, "_fields") else kind(items)
 
 
-def _leaves(structure: Any) -> Iterator[Any]:
-    if isinstance(structure, dict):
-        for key in sorted(structure):
-            yield from _leaves(structure[key])
-    elif isinstance(structure, list | tuple):
-        for item in structure:
-            yield from _leaves(item)
-    else:
-        yield structure
+def _collect(items: Iterable[Any], leaves: list[Any]) -> None:
+    """Append the leaves of the items, in order."""
+    for item in items:
+        if isinstance(item, dict):
+            _collect([item[key] for key in sorted(item)], leaves)
+        elif isinstance(item, list | tuple):
+            _collect(item, leaves)
+        else:
+            leaves.append(item)

@@ -175,6 +175,8 @@ def broadcast(*shapes: Shape) -> Shape:
 
     Raises: ShapeError if two known sizes differ and neither is 1.
     """
+    if shapes and all(s == shapes[0] for s in shapes):
+        return shapes[0]
     rank = max(map(len, shapes), default=0)
     padded = [(1,) * (rank - len(s)) + s for s in shapes]
     result: list[Dim] = []

@@ -25,7 +25,8 @@ def float32(number: int, value: float) -> bytes:
 
 def text(number: int, value: str) -> bytes:
     """A field that is a text."""
-    return message(number, value.encode())
+    data = value.encode()
+    return head(number, len(data)) + data
 
 
 def message(number: int, value: bytes) -> bytes:
@@ -35,6 +36,8 @@ def message(number: int, value: bytes) -> bytes:
 
 def head(number: int, size: int) -> bytes:
     """What stands in front of that many bytes, which are written elsewhere."""
+    if number < 0x10 and size < 0x80:  # nearly always
+        return bytes((number << 3 | _BYTES, size))
     return _varint(number << 3 | _BYTES) + _varint(size)
 
 

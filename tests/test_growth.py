@@ -10,8 +10,9 @@ import numpy as np
 import pytest
 
 import seqir
-from seqir import layers, ops, passes
-from seqir.ir import Builder, Graph
+from seqir import layers, ops, passes, runtime
+from seqir.ir import Builder, Graph, Node, replay, verify
+from seqir.ops.movement import Expand
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
 
@@ -87,3 +88,48 @@ def test_binding_weights_makes_no_node_but_their_own() -> None:
     bound = passes.bind(graph, {"w": np.ones((2, 2), np.float32)})
     assert bound.nodes[1:] == graph.nodes
     assert bound.nodes[0].results == (w,)
+
+
+def test_what_follows_on_a_change_is_written_again_only_as_far_as_it_reads_it() -> None:
+    b = Builder("g")
+    x = Traced(b, b.input("x", TensorType("float32", ("n",))))
+    graph = b.finish({"y": ops.sigmoid(ops.exp(ops.relu(ops.relu(x)))).value})
+
+    def drop_first(b: Builder, node: Node, operands: Any) -> Any:
+        return operands if node is graph.nodes[0] else None
+
+    after = replay(graph, drop_first)
+    assert len(after.nodes) == 3
+    assert after.nodes[0].results == graph.nodes[1].results
+    assert after.nodes[1:] == graph.nodes[2:]
+    verify(after)
+
+
+def test_results_of_another_type_are_new() -> None:
+    b = Builder("g")
+    x = Traced(b, b.input("x", TensorType("float32", ("n",))))
+    graph = b.finish({"y": ops.exp(ops.relu(x)).value})
+
+    def repeat_rows(b: Builder, node: Node, operands: Any) -> Any:
+        if node is not graph.nodes[0]:
+            return None
+        return [b(Expand((3, 1)), *b.emit(node.op, *operands))]
+
+    after = verify(replay(graph, repeat_rows))
+    assert after.outputs["y"].type.shape == (3, "n")
+    assert after.outputs["y"] is not graph.outputs["y"]
+
+
+def test_the_shape_of_a_weight_copies_no_numbers(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    """While a training holds the weights on its device, looking at numbers would."""
+    model = stack(2)
+    model.compile("sgd", "mse")
+    model.train_on_batch(np.zeros((2, 4)), np.zeros((2, 4)))
+
+    def refuse(self: Any) -> None:
+        raise AssertionError("numbers were read")
+
+    monkeypatch.setattr(runtime.DeviceSlot, "read", refuse)
+    model.graph(training=True)

@@ -92,13 +92,20 @@ class Builder:
 
     def emit(self, op: Op, *operands: Value) -> tuple[Value, ...]:
         """Append a node and return its results."""
-        try:
-            types = op.infer(*(v.type for v in operands))
-        except SeqirError as error:
-            error.add_note(f"in {op}({', '.join(str(v.type) for v in operands)})")
-            raise
-        results = tuple(map(Value, types))
+        results = tuple(map(Value, _infer(op, operands)))
         self.keep(Node(op, operands, results, self.path))
+        return results
+
+    def repeat(self, node: Node, operands: tuple[Value, ...]) -> tuple[Value, ...]:
+        """Append a node of another graph, with other operands, and return its results.
+
+        They are those that it had, as long as they have the same types: what reads
+        them can stay as it is.
+        """
+        types, results = _infer(node.op, operands), node.results
+        if types != tuple([v.type for v in results]):
+            results = tuple(map(Value, types))
+        self.keep(Node(node.op, operands, results, self.path))
         return results
 
     def extend(self, node: Node, op: Op) -> tuple[Value, ...]:
@@ -165,6 +172,14 @@ class Builder:
             tuple(self.updates.values()),
             dict(self.sources),
         )
+
+
+def _infer(op: Op, operands: tuple[Value, ...]) -> tuple[TensorType, ...]:
+    try:
+        return op.infer(*[v.type for v in operands])
+    except SeqirError as error:
+        error.add_note(f"in {op}({', '.join(str(v.type) for v in operands)})")
+        raise
 
 
 @contextmanager

@@ -34,7 +34,9 @@ def replay(graph: Graph, visit: Visit) -> Graph:
     """Build the graph again, asking `visit` about every node.
 
     `visit` gets the new builder, the old node and its operands in the new graph. It
-    returns the values that stand for the node's results, or None to keep the node.
+    returns the values that stand for the node's results, or None to keep the node. A
+    kept node keeps its results too, unless other operands give them another type: so
+    what follows on a change is written again only as far as it reads new values.
     A graph in which every node was kept is returned as it was, so ``is not`` tells
     whether anything changed.
 
@@ -45,6 +47,7 @@ def replay(graph: Graph, visit: Visit) -> Graph:
     b.params.update(graph.params)
     b.sources.update(graph.sources)
     new: dict[Value, Value] = {}
+    changed = False
     for node in graph.nodes:
         operands = tuple([new.get(v, v) for v in node.operands])
         b.path = node.source
@@ -53,9 +56,11 @@ def replay(graph: Graph, visit: Visit) -> Graph:
             if operands == node.operands:
                 b.keep(node)
                 continue
-            results = b.emit(node.op, *operands)
-        new.update(zip(node.results, results, strict=True))
-    if not new:
+            results = b.repeat(node, operands)
+        changed = True
+        if results is not node.results:
+            new.update(zip(node.results, results, strict=True))
+    if not changed:
         return graph
     for update in graph.updates:
         b.update(update.param, new.get(update.value, update.value))

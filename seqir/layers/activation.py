@@ -104,7 +104,7 @@ class PReLU(Layer):
 
     def call(self, x: Any) -> Any:
         x = as_float(x, self.compute_dtype)
-        for axis, size in enumerate(self.alpha.array.shape, 1):
+        for axis, size in enumerate(self.alpha.shape, 1):
             if size != 1 or x.shape[axis] is None:
                 self.check_axis(x.shape, axis, size)
         return apply(PRelu(), x, ops.cast(self.alpha, x.dtype))

@@ -2,9 +2,7 @@
 
 from __future__ import annotations
 
-import inspect
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from functools import cached_property
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -442,9 +440,9 @@ class Layer(_State, Keywords, Keeping):
         args, kwargs, _ = arguments.with_training(self, args, kwargs, outer=False)
         masks.connect(self, masks.given(self, args, kwargs), outputs)
 
-    @cached_property
+    @property
     def _call_arguments(self) -> tuple[str, ...]:
-        return tuple(inspect.signature(self.call).parameters)
+        return checks.call_arguments(self)
 
     def _autocast(self, x: Any) -> Any:
         wanted = self._input_dtype
@@ -457,7 +455,9 @@ class Layer(_State, Keywords, Keeping):
     def _check_inputs(self, args: tuple[Any, ...]) -> None:
         checks.check_inputs(self, args)
 
-    def check_axis(self, shape: Sequence[int | None], axis: int, wanted: int) -> None:
+    def check_axis(
+        self, shape: Sequence[int | None], axis: int, wanted: int | None
+    ) -> None:
         """ShapeError unless the input has the size there that the weights need."""
         if shape[axis] is not None and shape[axis] != wanted:
             raise ShapeError(

@@ -106,7 +106,7 @@ def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
     """ArgumentError if a setting of a call is given by its place."""
     for place, arg in enumerate(args[1:], 1):
         if isinstance(arg, bool | int | float | str | np.bool_):
-            names = [*_signature(type(layer).call).parameters][1:]
+            names = call_arguments(layer)
             name = names[place] if place < len(names) else "training"
             raise ArgumentError(
                 f"only tensors are given to layer {layer.name!r} by their place, got "
@@ -135,6 +135,11 @@ def bind_call(
 @functools.lru_cache(maxsize=1024)
 def _signature(call: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(call)
+
+
+def call_arguments(layer: Layer) -> tuple[str, ...]:
+    """Names of what the layer's `call` takes."""
+    return tuple(_signature(type(layer).call).parameters)[1:]
 
 
 def build_shapes(

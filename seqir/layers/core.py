@@ -220,7 +220,7 @@ class Dense(Layer):
             )
 
     def call(self, x: Any) -> Any:
-        self.check_axis(x.shape, -1, self.kernel.array.shape[0])
+        self.check_axis(x.shape, -1, self.kernel.shape[0])
         y = ops.matmul(x, self.kernel)
         if self.use_bias:
             y = y + self.bias

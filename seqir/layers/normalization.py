@@ -322,7 +322,7 @@ class RMSNormalization(Layer):
     def call(self, x: Any) -> Any:
         x = as_float(x, self.compute_dtype)
         axes = _axes(self.axis, x.ndim)
-        for axis, size in zip(axes, self.scale.array.shape, strict=True):
+        for axis, size in zip(axes, self.scale.shape, strict=True):
             self.check_axis(x.shape, axis, size)
         return ops.rms_normalization(x, self.scale, axes, self.epsilon)
 

@@ -129,8 +129,9 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
         )
 
     def call(*args: Any, **kwargs: Any) -> R:
-        leaves = nest.flatten((args, kwargs))
-        if current_builder() is None and any(map(is_symbolic, leaves)):
+        if current_builder() is None and any(
+            map(is_symbolic, nest.flatten((args, kwargs)))
+        ):
             return cast(R, record(FunctionCall(wrapper), args, kwargs))
         try:
             return function(*args, **kwargs)

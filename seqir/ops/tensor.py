@@ -28,7 +28,7 @@ from seqir.ops import changes
 from seqir.ops.changes import Slot
 from seqir.ops.initial import made
 from seqir.ops.roles import Role
-from seqir.tensortype import TensorType
+from seqir.tensortype import TensorType, type_of
 from seqir.text import one_line
 
 if TYPE_CHECKING:
@@ -359,8 +359,7 @@ class Variable(Tensor):
         array, slot = self._array, self._slot
         if array is None and slot is not None:
             return slot.type
-        array = self.array
-        return TensorType(dtypes.canonical(array.dtype), array.shape)
+        return type_of(self.array if array is None else array)
 
     @property
     def trainable(self) -> bool:

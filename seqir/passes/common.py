@@ -20,7 +20,7 @@ def eliminate_common(graph: Graph) -> Graph:
         if operands == node.operands:
             seen[key] = node.results
             return None
-        seen[key] = b.emit(node.op, *operands)
+        seen[key] = b.repeat(node, operands)
         return seen[key]
 
     return replay(graph, visit)

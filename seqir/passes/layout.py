@@ -66,7 +66,7 @@ class _Walk:
                 self.b.keep(node)
                 results = node.results
             else:
-                results = self.b.emit(node.op, *values)
+                results = self.b.repeat(node, tuple(values))
             for old, new in zip(node.results, results, strict=True):
                 self.env[old] = _Owed(new, None)
         if constant_of(node) is not None or (
