@@ -22,6 +22,8 @@ import inspect
 from collections.abc import Callable, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, dataclass_transform
 
+from seqir.errors import SeqirError
+
 REQUIRED: Final = inspect.Parameter.empty
 Fields = dict[str, Any]
 """Names of arguments, and their defaults or `REQUIRED`."""
@@ -85,7 +87,11 @@ def taken(cls: type) -> Fields:
         if made is not None and not hasattr(made, "fields"):
             break
         found.append(own(above))
-    joined = {name: value for f in reversed(found) for name, value in f.items()}
+    joined: Fields = {}
+    for name, value in (item for f in reversed(found) for item in f.items()):
+        if isinstance(joined.get(name), _Fixed):
+            del joined[name]  # an argument again, it has a place of its own
+        joined[name] = value
     return {n: value for n, value in joined.items() if not isinstance(value, _Fixed)}
 
 
@@ -122,18 +128,21 @@ def signature(
     fields: Fields,
     last: tuple[str, ...] = (),
     keywords: tuple[str, ...] = (),
+    order: tuple[str, ...] = (),
 ) -> inspect.Signature:
     """The signature that help() shows, with ``self``.
 
     What the next ``__init__`` takes by its place comes first, then the fields, then
     what is `last`; `keywords`, and what is last but not known here, are ``**kwargs``.
+    What `order` names comes before all others.
     """
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     following = inspect.signature(next(initializers_after(cls, cls))).parameters
     above = {p.name: p for p in following.values() if p.kind is kind}
     hidden = {*fields, *last, *keywords, *_given_by(cls, above.values())}
     found = [p for p in above.values() if p.name not in hidden]
-    for name, default in fields.items():
+    ordered = {name: fields[name] for name in order if name in fields} | fields
+    for name, default in ordered.items():
         if default is REQUIRED and found[-1].default is not REQUIRED:
             kind = inspect.Parameter.KEYWORD_ONLY
         found.append(inspect.Parameter(name, kind, default=default))
@@ -141,6 +150,8 @@ def signature(
         if name in above and name not in fields:
             default = _default(cls, above[name])
             found.append(inspect.Parameter(name, kind, default=default))
+    places = {name: place for place, name in enumerate(("self", *order))}
+    found.sort(key=lambda p: places.get(p.name, len(places)))
     if {*last, *keywords} - {p.name for p in found}:
         found.append(inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD))
     return inspect.Signature(found)
@@ -189,7 +200,7 @@ class Declared(_Fields):
     keywords: ClassVar[tuple[str, ...]] = ()
     """Arguments of every class that its own signature does not show."""
     order: ClassVar[tuple[str, ...]] = ()
-    """Arguments that come first, where that is not the order of the fields."""
+    """Arguments that come first, where fields and `last` have another order."""
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         if "__init__" not in cls.__dict__:
@@ -206,7 +217,6 @@ def _declare(cls: Any) -> None:
     if not mine and not vars(cls).keys() & following.keys():
         return  # the ``__init__`` of the class above will do
     found = taken(cls)
-    found = {name: found[name] for name in cls.order if name in found} | found
     if mine and "arguments" not in vars(cls):
         shared = {*cls.last, *cls.keywords, *following}
         known = dict.fromkeys([*cls.arguments, *found])
@@ -217,7 +227,7 @@ def _declare(cls: Any) -> None:
 
 def _initializer(cls: Any, fields: Fields) -> Init:
     """The ``__init__`` of a class that takes these fields."""
-    shown = signature(cls, fields, cls.last, cls.keywords)
+    shown = signature(cls, fields, cls.last, cls.keywords, cls.order)
 
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
         try:
@@ -239,7 +249,11 @@ def _initializer(cls: Any, fields: Fields) -> Init:
             passed.setdefault(name, getattr(self, name))
         later[0](self, **passed)
         if not any(hasattr(init, "fields") for init in later):
-            self._setup()
+            try:
+                self._setup()
+            except SeqirError as error:
+                error.add_note(f"in the arguments of {type(self).__name__}")
+                raise
 
     made: Any = initialize
     made.__name__ = "__init__"

@@ -154,9 +154,9 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     fn = staticmethod(sparse_categorical_crossentropy)
     from_logits: bool = False
     ignore_class: int | None = None
-    reduction: str | None = "sum_over_batch_size"
     axis: int = -1
     name = "sparse_categorical_crossentropy"
+    order = ("from_logits", "ignore_class", "reduction")
 
 
 class CategoricalGeneralizedCrossEntropy(LossFunctionWrapper):

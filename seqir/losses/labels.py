@@ -30,7 +30,7 @@ def about_labels(
     return mark
 
 
-def same_rank(a: Result, b: Result) -> tuple[Result, Result]:
+def same_rank(a: Any, b: Any) -> tuple[Result, Result]:
     """Two tensors with the last axis, of size 1, that only one has made equal.
 
     ``(N,)`` becomes ``(N, 1)``; of higher ranks, the one with the axis loses it.

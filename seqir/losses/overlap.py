@@ -52,9 +52,9 @@ class Dice(LossFunctionWrapper):
     """1 - the Dice coefficient of two masks. Source: ``keras.losses.Dice``."""
 
     fn = staticmethod(dice)
-    reduction: str | None = "sum_over_batch_size"
-    name: str = "dice"
     axis: Axes | None = None
+    name = "dice"
+    order = ("reduction", "name")
 
 
 class Tversky(LossFunctionWrapper):
@@ -63,9 +63,9 @@ class Tversky(LossFunctionWrapper):
     fn = staticmethod(tversky)
     alpha: float = 0.5
     beta: float = 0.5
-    reduction: str | None = "sum_over_batch_size"
-    name: str = "tversky"
     axis: Axes | None = None
+    name = "tversky"
+    order = ("alpha", "beta", "reduction", "name")
 
 
 __all__ = [

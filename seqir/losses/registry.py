@@ -46,4 +46,4 @@ get = REGISTRY.get
 serialize = REGISTRY.serialize
 deserialize = REGISTRY.deserialize
 
-__all__ = ["deserialize", "get", "serialize"]
+__all__ = ["REGISTRY", "deserialize", "get", "serialize"]

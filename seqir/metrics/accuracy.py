@@ -2,22 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import config, losses, ops
 from seqir.metrics.reduction import MeanMetricWrapper
+from seqir.ops.tensor import Result, TensorLike
 
 
-def accuracy(y_true: Any, y_pred: Any) -> Any:
+def accuracy(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """1 where y_true == y_pred, else 0.
 
     Shapes: [...], [...] -> [...]. Source: ``keras.metrics.Accuracy``.
     """
-    y_true, y_pred = losses.same_rank(ops.cast(y_true, ops.dtype(y_pred)), y_pred)
-    return _matches(y_true, y_pred)
+    return _matches(*losses.same_rank(ops.cast(y_true, ops.dtype(y_pred)), y_pred))
 
 
-def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
+def binary_accuracy(
+    y_true: TensorLike, y_pred: TensorLike, threshold: float = 0.5
+) -> Result:
     """1 where (y_pred > threshold) == y_true, else 0.
 
     Shapes: [...], [...] -> [...]. Source: ``keras.metrics.binary_accuracy``.
@@ -26,7 +26,7 @@ def binary_accuracy(y_true: Any, y_pred: Any, threshold: float = 0.5) -> Any:
     return _matches(y_true, ops.cast(ops.greater(y_pred, threshold), ops.dtype(y_true)))
 
 
-def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """1 where argmax(y_true) == argmax(y_pred), else 0.
 
     Shapes: [..., classes], [..., classes] -> [...].
@@ -35,7 +35,7 @@ def categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     return _matches(ops.argmax(y_true, -1), ops.argmax(y_pred, -1))
 
 
-def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
+def sparse_categorical_accuracy(y_true: TensorLike, y_pred: TensorLike) -> Result:
     """1 where y_true == argmax(y_pred), else 0.
 
     Shapes: [...] or [..., 1], [..., classes] -> [...].
@@ -44,7 +44,9 @@ def sparse_categorical_accuracy(y_true: Any, y_pred: Any) -> Any:
     return _matches(_class_ids(y_true, y_pred), ops.argmax(y_pred, -1))
 
 
-def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
+def top_k_categorical_accuracy(
+    y_true: TensorLike, y_pred: TensorLike, k: int = 5
+) -> Result:
     """1 where argmax(y_true) is among the k largest of y_pred, else 0.
 
     Shapes: [..., classes], [..., classes] -> [...].
@@ -54,8 +56,8 @@ def top_k_categorical_accuracy(y_true: Any, y_pred: Any, k: int = 5) -> Any:
 
 
 def sparse_top_k_categorical_accuracy(
-    y_true: Any, y_pred: Any, k: int = 5, from_sorted_ids: bool = False
-) -> Any:
+    y_true: TensorLike, y_pred: TensorLike, k: int = 5, from_sorted_ids: bool = False
+) -> Result:
     """1 where y_true is among the k largest of y_pred, else 0.
 
     With `from_sorted_ids` y_pred holds class numbers, the best one first.
@@ -75,8 +77,8 @@ class Accuracy(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(self, name: str | None = "accuracy", dtype: Any = None) -> None:
-        super().__init__(accuracy, name, dtype)
+    fn = staticmethod(accuracy)
+    name = "accuracy"
 
 
 class BinaryAccuracy(MeanMetricWrapper):
@@ -84,13 +86,10 @@ class BinaryAccuracy(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(
-        self,
-        name: str | None = "binary_accuracy",
-        dtype: Any = None,
-        threshold: float = 0.5,
-    ) -> None:
-        super().__init__(binary_accuracy, name, dtype, threshold=threshold)
+    fn = staticmethod(binary_accuracy)
+    threshold: float = 0.5
+    name = "binary_accuracy"
+    order = ("name", "dtype")
 
 
 class CategoricalAccuracy(MeanMetricWrapper):
@@ -98,10 +97,8 @@ class CategoricalAccuracy(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(
-        self, name: str | None = "categorical_accuracy", dtype: Any = None
-    ) -> None:
-        super().__init__(categorical_accuracy, name, dtype)
+    fn = staticmethod(categorical_accuracy)
+    name = "categorical_accuracy"
 
 
 class SparseCategoricalAccuracy(MeanMetricWrapper):
@@ -112,10 +109,8 @@ class SparseCategoricalAccuracy(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(
-        self, name: str | None = "sparse_categorical_accuracy", dtype: Any = None
-    ) -> None:
-        super().__init__(sparse_categorical_accuracy, name, dtype)
+    fn = staticmethod(sparse_categorical_accuracy)
+    name = "sparse_categorical_accuracy"
 
 
 class TopKCategoricalAccuracy(MeanMetricWrapper):
@@ -126,13 +121,9 @@ class TopKCategoricalAccuracy(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(
-        self,
-        k: int = 5,
-        name: str | None = "top_k_categorical_accuracy",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(top_k_categorical_accuracy, name, dtype, k=k)
+    fn = staticmethod(top_k_categorical_accuracy)
+    k: int = 5
+    name = "top_k_categorical_accuracy"
 
 
 class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
@@ -143,32 +134,38 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(
-        self,
-        k: int = 5,
-        name: str | None = "sparse_top_k_categorical_accuracy",
-        dtype: Any = None,
-        from_sorted_ids: bool = False,
-    ) -> None:
-        super().__init__(
-            sparse_top_k_categorical_accuracy,
-            name,
-            dtype,
-            k=k,
-            from_sorted_ids=from_sorted_ids,
-        )
+    fn = staticmethod(sparse_top_k_categorical_accuracy)
+    k: int = 5
+    from_sorted_ids: bool = False
+    name = "sparse_top_k_categorical_accuracy"
+    order = ("k", "name", "dtype")
 
 
-def _class_ids(y_true: Any, y_pred: Any) -> Any:
+def _class_ids(y_true: TensorLike, y_pred: TensorLike) -> TensorLike:
     """Labels without the axis of size 1 that stands for the classes."""
     sizes = ops.shape(y_true)
     same = len(sizes) == ops.ndim(y_pred) and sizes[-1] == 1
     return ops.squeeze(y_true, -1) if same else y_true
 
 
-def _matches(a: Any, b: Any) -> Any:
+def _matches(a: TensorLike, b: TensorLike) -> Result:
     return _truth(ops.equal(a, b))
 
 
-def _truth(condition: Any) -> Any:
+def _truth(condition: Result) -> Result:
     return ops.cast(condition, config.floatx())
+
+
+__all__ = [
+    "Accuracy",
+    "BinaryAccuracy",
+    "CategoricalAccuracy",
+    "SparseCategoricalAccuracy",
+    "SparseTopKCategoricalAccuracy",
+    "TopKCategoricalAccuracy",
+    "binary_accuracy",
+    "categorical_accuracy",
+    "sparse_categorical_accuracy",
+    "sparse_top_k_categorical_accuracy",
+    "top_k_categorical_accuracy",
+]

@@ -6,17 +6,20 @@ from collections.abc import Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from seqir import absent, config, dtype_policies, dtypes, initializers, naming
+from seqir.dtype_policies import PolicyLike
+from seqir.dtypes import DTypeLike
 from seqir.errors import NotBuiltError
+from seqir.fields import Declared, keyword
 from seqir.ir import Array, current_builder
 from seqir.ops.apply import value_of
-from seqir.ops.tensor import Traced, Variable, assign_all
+from seqir.ops.tensor import Result, Traced, Variable, assign_all
 from seqir.plain import PlainArguments
 from seqir.stored import from_arguments
 
 Direction: TypeAlias = Literal["up", "down"]
 
 
-class Metric(PlainArguments):
+class Metric(Declared, PlainArguments):
     """Base of all metrics; a subclass has `update_state` and `result`.
 
     Its state lies in variables that `__init__` makes with `add_variable`. What
@@ -38,23 +41,29 @@ class Metric(PlainArguments):
     Source: ``keras.metrics.Metric``.
     """
 
-    direction: Direction | None = None
+    direction: Direction | None = keyword()
     """Whether more is better, less is, or neither is known."""
+    usual_dtype: ClassVar[str | None] = None
+    """What it computes in if nothing is said; None is the default type."""
+    last = ("name", "dtype")
 
-    arguments: ClassVar[tuple[str, ...]] = ()
-    """Attributes that the configuration has besides name and dtype."""
+    name: str = keyword()
+    dtype: str = keyword()
 
-    def __init__(self, dtype: Any = None, name: str | None = None) -> None:
+    def __init__(
+        self, dtype: PolicyLike | None = None, name: str | None = None
+    ) -> None:
         self.name = name or naming.auto_name(type(self).__name__)
         # A policy of mixed precision says what it computes in.
-        self.dtype = dtype_policies.get(dtype or config.floatx()).compute_dtype
+        policy = dtype_policies.get(dtype or self.usual_dtype or config.floatx())
+        self.dtype = policy.compute_dtype
         self._initial: dict[Variable, Array] = {}
 
     def add_variable(
         self,
         shape: Iterable[int],
         initializer: Any,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         aggregation: str | None = "sum",
         name: str | None = None,
     ) -> Variable:
@@ -85,7 +94,7 @@ class Metric(PlainArguments):
         self,
         shape: Iterable[int] = (),
         initializer: Any = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         name: str | None = None,
     ) -> Variable:
         """A new variable of the state: `add_variable`, zeros by default."""
@@ -95,7 +104,7 @@ class Metric(PlainArguments):
         """Take one batch into account."""
         raise NotImplementedError(f"{type(self).__name__} has no update_state")
 
-    def result(self) -> Any:
+    def result(self) -> Result:
         """The number so far, or a dictionary of numbers."""
         raise NotImplementedError(f"{type(self).__name__} has no result")
 
@@ -187,7 +196,7 @@ def _found(values: list[Any]) -> Iterator[Variable | Metric]:
             todo.extend(reversed(list(inside)))
 
 
-def _dtype(dtype: Any) -> str:
+def _dtype(dtype: DTypeLike | None) -> str:
     return config.floatx() if dtype is None else dtypes.canonical(dtype)
 
 
@@ -197,3 +206,6 @@ def read(value: Any) -> Any:
         return value
     b = current_builder()
     return value.array if b is None else Traced(b, value_of(b, value))
+
+
+__all__ = ["Metric", "held"]

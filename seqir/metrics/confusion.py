@@ -3,18 +3,21 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, NamedTuple
+from typing import Any, ClassVar, NamedTuple, TypeAlias
 
 import numpy as np
 
 from seqir import config, dtypes, losses, ops, shapes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.metrics.base import Direction, Metric, read
+from seqir.fields import fixed
+from seqir.metrics.base import Metric, read
 from seqir.metrics.reduction import spread
 from seqir.ops.apply import apply, type_of_operand
 from seqir.ops.reduce import CumSum
-from seqir.ops.tensor import Variable
+from seqir.ops.tensor import Result, TensorLike, Variable
 from seqir.plain import listed
+
+Thresholds: TypeAlias = float | Sequence[float] | None
 
 LOWEST = -1e10
 """The score of what is not among the top k: below every threshold."""
@@ -38,14 +41,21 @@ class ConfusionMetric(Metric):
     What it counts are attributes with the names of the `Counts`.
     """
 
-    top_k: int | None = None
-    class_id: int | None = None
-    multi_label = False
+    top_k: int | None = fixed(None)
+    class_id: int | None = fixed(None)
+    multi_label: bool = fixed(False)
 
-    def __init__(self, thresholds: Sequence[float], name: Any, dtype: Any) -> None:
-        super().__init__(dtype, name)
-        self.thresholds = list(thresholds)
-        self._count = _in_buckets if _evenly_spaced(thresholds) else _one_by_one
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal metric."""
+        config = super().get_config()
+        if "thresholds" in config:
+            config["thresholds"] = self.init_thresholds
+        return config
+
+    def _decide(self, levels: Sequence[float]) -> None:
+        """Count decisions at these thresholds."""
+        self.thresholds = self._levels = list(levels)
+        self._count = _in_buckets if _evenly_spaced(levels) else _one_by_one
         self._counters: dict[str, Variable] = {}
 
     def add_counter(self, kind: str, *labels: int, name: str | None = None) -> Variable:
@@ -53,7 +63,7 @@ class ConfusionMetric(Metric):
 
         Shapes: [thresholds, *labels].
         """
-        shape = (len(self.thresholds), *labels)
+        shape = (len(self._levels), *labels)
         variable = self.add_variable(shape, "zeros", name=name or kind)
         self._counters[kind] = variable
         return variable
@@ -64,60 +74,72 @@ class ConfusionMetric(Metric):
             return counters[name]
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        sample_weight: TensorLike | None = None,
+    ) -> None:
         """Count the decisions on one batch.
 
         Raises: ShapeError unless there is a label for each score, and weights broadcast
             to them.
         """
-        y_true, y_pred, weight = self._operands(y_true, y_pred, sample_weight)
-        positive, negative = y_true, 1.0 - y_true
+        positive, scores, weight = self._operands(y_true, y_pred, sample_weight)
+        negative = 1.0 - positive
         if weight is not None:
-            weight = ops.expand_like(weight, y_pred)
+            weight = ops.expand_like(weight, scores)
             positive, negative = positive * weight, negative * weight
         if not self.multi_label:
-            y_pred, positive, negative = (
-                ops.reshape(x, (-1, 1)) for x in (y_pred, positive, negative)
+            scores, positive, negative = (
+                ops.reshape(x, (-1, 1)) for x in (scores, positive, negative)
             )
-        counts = self._count(y_pred, positive, negative, self.thresholds)._asdict()
+        counts = self._count(scores, positive, negative, self._levels)._asdict()
         for kind, variable in self._counters.items():
             variable.assign(variable + ops.reshape(counts[kind], variable.shape))
 
-    def weights_of(self, y_true: Any, sample_weight: Any) -> Any:
+    def weights_of(
+        self, y_true: Result, sample_weight: TensorLike | None
+    ) -> Result | None:
         """What each decision counts, so that it broadcasts to the labels."""
         if sample_weight is None:
             return None
         return spread(ops.cast(sample_weight, y_true.dtype), y_true)
 
-    def _operands(self, y_true: Any, y_pred: Any, sample_weight: Any) -> Any:
+    def _operands(
+        self,
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        sample_weight: TensorLike | None,
+    ) -> tuple[Result, Result, Result | None]:
         """Labels, scores and weights of the decisions that count."""
         dtype = config.floatx()
-        y_pred, y_true = losses.same_rank(
+        scores, labels = losses.same_rank(
             ops.cast(y_pred, dtype), ops.cast(y_true, dtype)
         )
-        y_true = ops.cast(ops.cast(y_true, "bool"), dtype)
-        labels, scores = type_of_operand(y_true), type_of_operand(y_pred)
-        if not shapes.agree(labels.shape, scores.shape):
+        labels = ops.cast(ops.cast(labels, "bool"), dtype)
+        wanted, found = type_of_operand(labels), type_of_operand(scores)
+        if not shapes.agree(wanted.shape, found.shape):
             raise ShapeError(
-                f"{self.name!r} needs a label for each score, got labels {labels} and "
-                f"scores {scores}"
+                f"{self.name!r} needs a label for each score, got labels {wanted} and "
+                f"scores {found}"
             )
-        weight = self.weights_of(y_true, sample_weight)
+        weight = self.weights_of(labels, sample_weight)
         if self.top_k is not None:
-            y_pred = _only_top(y_pred, self.top_k)
+            scores = _only_top(scores, self.top_k)
         if self.class_id is not None:
-            if ops.ndim(y_pred) < 2:
+            if ops.ndim(scores) < 2:
                 raise ShapeError(
                     "class_id needs scores of shape (samples, classes), got shape "
-                    f"{y_pred.shape}"
+                    f"{scores.shape}"
                 )
             only = np.array([self.class_id])
-            y_true, y_pred = ops.take(y_true, only, -1), ops.take(y_pred, only, -1)
-        return y_true, y_pred, weight
+            labels, scores = ops.take(labels, only, -1), ops.take(scores, only, -1)
+        return labels, scores, weight
 
 
 def _in_buckets(
-    y_pred: Any, positive: Any, negative: Any, thresholds: Sequence[float]
+    y_pred: Any, positive: Result, negative: Result, thresholds: Sequence[float]
 ) -> Counts:
     """Counts for thresholds 0, 1/n, ..., 1: each score is looked at once.
 
@@ -131,7 +153,7 @@ def _in_buckets(
     bucket = ops.clip(bucket, lowest, last)  # a NaN would be no bucket at all
     place = ops.reshape(bucket * labels + np.arange(labels, dtype=np.int32), (-1, 1))
 
-    def above(weights: Any) -> Any:
+    def above(weights: Any) -> Result:
         flat = ops.scatter(place, ops.reshape(weights, (-1,)), ((last + 1) * labels,))
         filled = ops.reshape(flat, (last + 1, labels))
         return apply(CumSum(axis=0, exclusive=True, reverse=True), filled)
@@ -141,7 +163,7 @@ def _in_buckets(
 
 
 def _one_by_one(
-    y_pred: Any, positive: Any, negative: Any, thresholds: Sequence[float]
+    y_pred: Any, positive: Result, negative: Result, thresholds: Sequence[float]
 ) -> Counts:
     """Counts for any thresholds: each score is compared with each of them."""
     levels = np.reshape(thresholds, (-1, 1, 1)).astype(dtypes.to_numpy(y_pred.dtype))
@@ -160,7 +182,7 @@ def _one_by_one(
     )
 
 
-def _only_top(y_pred: Any, k: int) -> Any:
+def _only_top(y_pred: Any, k: int) -> Result:
     """The k largest scores of the last axis, `LOWEST` in the other places."""
     classes = y_pred.shape[-1]
     chosen = ops.sum(ops.one_hot(ops.top_k(y_pred, k)[1], classes), -2)
@@ -176,7 +198,7 @@ def _evenly_spaced(thresholds: Sequence[float]) -> bool:
     return np.allclose(np.clip(thresholds, 0, 1), even, atol=config.epsilon())
 
 
-def parse_thresholds(thresholds: Any, default: float = 0.5) -> list[float]:
+def parse_thresholds(thresholds: Thresholds, default: float = 0.5) -> list[float]:
     """The thresholds as a list; one number is a list of one.
 
     Raises: ArgumentError unless all are in [0, 1].
@@ -194,21 +216,16 @@ class _Count(ConfusionMetric):
     """One of the `Counts`."""
 
     kind: ClassVar[str]
+    thresholds: Thresholds = None
 
-    def __init__(
-        self, thresholds: Any = None, name: str | None = None, dtype: Any = None
-    ) -> None:
-        super().__init__(parse_thresholds(thresholds), name, dtype)
-        self.init_thresholds = listed(thresholds)
+    def _setup(self) -> None:
+        self.init_thresholds = listed(self.thresholds)
+        self._decide(parse_thresholds(self.thresholds))
         self.accumulator = self.add_counter(self.kind, name="accumulator")
 
-    def result(self) -> Any:
+    def result(self) -> Result:
         """The number, for each threshold if there are several."""
         return per_threshold(self.accumulator)
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
-        return {**super().get_config(), "thresholds": self.init_thresholds}
 
 
 class TruePositives(_Count):
@@ -250,33 +267,22 @@ class FalseNegatives(_Count):
 class _Share(ConfusionMetric):
     """true positives / (true positives + another count), 0 where there are none."""
 
-    direction: Direction | None = "up"
+    direction = "up"
     rest: ClassVar[str]
-    arguments = ("top_k", "class_id")
+    thresholds: Thresholds = None
+    top_k: int | None = None
+    class_id: int | None = None
 
-    def __init__(
-        self,
-        thresholds: Any = None,
-        top_k: int | None = None,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        default = 0.5 if top_k is None else LOWEST
-        super().__init__(parse_thresholds(thresholds, default), name, dtype)
-        self.init_thresholds = listed(thresholds)
-        self.top_k = top_k
-        self.class_id = class_id
+    def _setup(self) -> None:
+        default = 0.5 if self.top_k is None else LOWEST
+        self.init_thresholds = listed(self.thresholds)
+        self._decide(parse_thresholds(self.thresholds, default))
         for kind in ("true_positives", self.rest):
             self.add_counter(kind)
 
-    def result(self) -> Any:
+    def result(self) -> Result:
         """The share, for each threshold if there are several."""
         return per_threshold(share(self.true_positives, self._counters[self.rest]))
-
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
-        return {**super().get_config(), "thresholds": self.init_thresholds}
 
 
 class Precision(_Share):
@@ -303,11 +309,21 @@ class Recall(_Share):
     rest = "false_negatives"
 
 
-def share(part: Any, rest: Any) -> Any:
+def share(part: Result, rest: Result) -> Result:
     """part / (part + rest), 0 where both are 0."""
     return ops.divide_no_nan(part, part + rest)
 
 
-def per_threshold(values: Any) -> Any:
+def per_threshold(values: Result) -> Result:
     """A number if there is one threshold, else the vector."""
     return values[0] if values.shape[0] == 1 else read(values)
+
+
+__all__ = [
+    "FalseNegatives",
+    "FalsePositives",
+    "Precision",
+    "Recall",
+    "TrueNegatives",
+    "TruePositives",
+]

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import config, losses, ops
 from seqir.metrics.reduction import MeanMetricWrapper
+from seqir.ops.tensor import Result, TensorLike
 
 
-def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def pearson_correlation(
+    y_true: TensorLike, y_pred: TensorLike, axis: int = -1
+) -> Result:
     """mean(standardized y_true * standardized y_pred) along the axis.
 
     Shapes: [..., n, ...], [..., n, ...] -> without the axis.
@@ -21,7 +22,9 @@ def pearson_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
     return ops.mean(a * b, axis)
 
 
-def concordance_correlation(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def concordance_correlation(
+    y_true: TensorLike, y_pred: TensorLike, axis: int = -1
+) -> Result:
     """2 cov(a, b) / (var(a) + var(b) + (mean(a) - mean(b))²) along the axis.
 
     Shapes: [..., n, ...], [..., n, ...] -> without the axis.
@@ -39,13 +42,10 @@ class PearsonCorrelation(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(
-        self,
-        name: str | None = "pearson_correlation",
-        dtype: Any = None,
-        axis: int = -1,
-    ) -> None:
-        super().__init__(pearson_correlation, name, dtype, axis=axis)
+    fn = staticmethod(pearson_correlation)
+    axis: int = -1
+    name = "pearson_correlation"
+    order = ("name", "dtype")
 
 
 class ConcordanceCorrelation(MeanMetricWrapper):
@@ -56,16 +56,21 @@ class ConcordanceCorrelation(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(
-        self,
-        name: str | None = "concordance_correlation",
-        dtype: Any = None,
-        axis: int = -1,
-    ) -> None:
-        super().__init__(concordance_correlation, name, dtype, axis=axis)
+    fn = staticmethod(concordance_correlation)
+    axis: int = -1
+    name = "concordance_correlation"
+    order = ("name", "dtype")
 
 
-def _pair(y_true: Any, y_pred: Any) -> tuple[Any, Any]:
+def _pair(y_true: TensorLike, y_pred: TensorLike) -> tuple[Result, Result]:
     """Both in the predictions' type and rank."""
-    y_pred = ops.convert_to_tensor(y_pred)
-    return losses.same_rank(ops.cast(y_true, y_pred.dtype), y_pred)
+    found = ops.convert_to_tensor(y_pred)
+    return losses.same_rank(ops.cast(y_true, found.dtype), found)
+
+
+__all__ = [
+    "ConcordanceCorrelation",
+    "PearsonCorrelation",
+    "concordance_correlation",
+    "pearson_correlation",
+]

@@ -2,14 +2,22 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from collections.abc import Sequence
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import activations, config, dtypes, ops
-from seqir.errors import ArgumentError, NotBuiltError, ShapeError, did_you_mean
-from seqir.metrics.base import Direction
-from seqir.metrics.confusion import ConfusionMetric, Counts, parse_thresholds, share
+from seqir.arguments import integer, number, one_of
+from seqir.errors import ArgumentError, NotBuiltError, ShapeError
+from seqir.metrics.confusion import (
+    ConfusionMetric,
+    Counts,
+    Thresholds,
+    parse_thresholds,
+    share,
+)
+from seqir.ops.tensor import Result, TensorLike
 from seqir.plain import listed
 
 CURVES = ("ROC", "PR", "PRGAIN")
@@ -31,47 +39,41 @@ class AUC(ConfusionMetric):
     Source: ``keras.metrics.AUC``.
     """
 
-    direction: Direction | None = "up"
-    arguments = (
-        "num_thresholds", "curve", "summation_method", "multi_label", "num_labels",
-        "label_weights", "from_logits",
-    )  # fmt: skip
+    direction = "up"
+    num_thresholds: int = 200
+    curve: str = "ROC"
+    summation_method: str = "interpolation"
+    thresholds: Thresholds = None
+    multi_label: bool = False
+    num_labels: int | None = None
+    label_weights: Sequence[float] | None = None
+    from_logits: bool = False
+    order = ("num_thresholds", "curve", "summation_method", "name", "dtype")
 
-    def __init__(
-        self,
-        num_thresholds: int = 200,
-        curve: str = "ROC",
-        summation_method: str = "interpolation",
-        name: str | None = None,
-        dtype: Any = None,
-        thresholds: Any = None,
-        multi_label: bool = False,
-        num_labels: int | None = None,
-        label_weights: Any = None,
-        from_logits: bool = False,
-    ) -> None:
-        self.init_thresholds = listed(thresholds)
-        if thresholds is None:
-            inner = np.linspace(0, 1, _at_least(num_thresholds, 2)).tolist()[1:-1]
+    def _setup(self) -> None:
+        self.init_thresholds = listed(self.thresholds)
+        if self.thresholds is None:
+            count = integer("num_thresholds", self.num_thresholds, least=2)
+            inner = np.linspace(0, 1, count).tolist()[1:-1]
         else:
-            inner = sorted(parse_thresholds(thresholds))
-        low, high = -config.epsilon(), 1.0 + config.epsilon()
-        super().__init__([low, *inner, high], name, dtype)
-        self.num_thresholds = len(self.thresholds)
-        self.curve = _choice("curve", str(curve).upper(), CURVES)
-        self.summation_method = _choice(
-            "summation_method", str(summation_method).lower(), SUMMATIONS
+            inner = sorted(parse_thresholds(self.thresholds))
+        self._decide([-config.epsilon(), *inner, 1.0 + config.epsilon()])
+        self.num_thresholds = len(inner) + 2
+        self.curve = one_of("curve", str(self.curve).upper(), CURVES)
+        self.summation_method = one_of(
+            "summation_method", str(self.summation_method).lower(), SUMMATIONS
         )
-        self.multi_label = multi_label
-        self.num_labels = num_labels
-        self.label_weights = label_weights
-        self.from_logits = from_logits
-        if num_labels and not multi_label:
+        if self.num_labels and not self.multi_label:
             raise ArgumentError("num_labels is for multi_label=True only")
-        if num_labels or not multi_label:
-            self._build(*[num_labels] if num_labels else [])
+        if self.num_labels or not self.multi_label:
+            self._build(*[self.num_labels] if self.num_labels else [])
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        sample_weight: TensorLike | None = None,
+    ) -> None:
         """Count the decisions on one batch.
 
         Raises: ShapeError if labels or weights do not fit the scores.
@@ -88,7 +90,9 @@ class AUC(ConfusionMetric):
             self._build(shape[1])
         super().update_state(y_true, y_pred, sample_weight)
 
-    def weights_of(self, y_true: Any, sample_weight: Any) -> Any:
+    def weights_of(
+        self, y_true: Result, sample_weight: TensorLike | None
+    ) -> Result | None:
         """What each decision counts, so that it broadcasts to the labels."""
         weight = super().weights_of(y_true, sample_weight)
         if self.multi_label or self.label_weights is None:
@@ -96,7 +100,7 @@ class AUC(ConfusionMetric):
         by_label = self._label_weights(y_true.dtype)
         return by_label if weight is None else weight * by_label
 
-    def result(self) -> Any:
+    def result(self) -> Result:
         """The area so far.
 
         Raises: NotBuiltError before the first batch, if the labels were not counted.
@@ -112,21 +116,17 @@ class AUC(ConfusionMetric):
         weights = self._label_weights(by_label.dtype)
         return ops.divide_no_nan(ops.sum(by_label * weights), ops.sum(weights))
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
-        return {**super().get_config(), "thresholds": self.init_thresholds}
-
     def _build(self, *labels: int) -> None:
         for kind in Counts._fields:
             self.add_counter(kind, *labels)
 
-    def _label_weights(self, dtype: str) -> Any:
+    def _label_weights(self, dtype: str) -> Result:
         return np.asarray(self.label_weights, dtypes.to_numpy(dtype))
 
     def _interpolates_precision(self) -> bool:
         return self.curve == "PR" and self.summation_method == "interpolation"
 
-    def _points(self) -> tuple[Any, Any]:
+    def _points(self) -> tuple[Result, Result]:
         """Where the curve is at each threshold: x and y."""
         tp, fp = self.true_positives, self.false_positives
         tn, fn = self.true_negatives, self.false_negatives
@@ -141,7 +141,7 @@ class AUC(ConfusionMetric):
         recall = ops.maximum(ops.where(nothing, 0.0, recall), 0.0)
         return recall, ops.where(nothing, 1.0, precision)
 
-    def _area(self) -> Any:
+    def _area(self) -> Result:
         """Areas of the rectangles between neighbouring thresholds."""
         x, y = self._points()
         high, low = y[:-1], y[1:]
@@ -152,7 +152,7 @@ class AUC(ConfusionMetric):
         }[self.summation_method]()
         return (x[:-1] - x[1:]) * height
 
-    def _pr_area(self) -> Any:
+    def _pr_area(self) -> Result:
         """Areas below interpolated precision between neighbouring thresholds.
 
         Source: Davis and Goadrich, The Relationship Between Precision-Recall and ROC
@@ -175,7 +175,7 @@ class _BestAt(ConfusionMetric):
     Thresholds are evenly spaced from 0 to 1, 0.5 if there is one.
     """
 
-    direction: Direction | None = "up"
+    direction = "up"
     maximized: ClassVar[str]
     bounded: ClassVar[str]
 
@@ -186,41 +186,19 @@ class _BestAt(ConfusionMetric):
         "specificity": ("true_negatives", "false_positives"),
     }
 
-    def __init__(
-        self,
-        bound: float,
-        num_thresholds: int,
-        class_id: int | None,
-        name: str | None,
-        dtype: Any,
-    ) -> None:
-        if not isinstance(bound, int | float) or not 0 <= bound <= 1:
-            raise ArgumentError(f"{self.bounded} must be in [0, 1], got {bound!r}")
-        count = _at_least(num_thresholds, 1)
-        even = np.linspace(0, 1, count).tolist() if count > 1 else [0.5]
-        super().__init__(even, name, dtype)
-        self.bound = bound
-        setattr(self, self.bounded, bound)
-        self.num_thresholds = num_thresholds
-        self.class_id = class_id
+    def _setup(self) -> None:
+        self.bound = number(self.bounded, getattr(self, self.bounded), least=0, most=1)
+        count = integer("num_thresholds", self.num_thresholds, least=1)
+        self._decide(np.linspace(0, 1, count).tolist() if count > 1 else [0.5])
         for kind in Counts._fields:
             self.add_counter(kind)
 
-    def result(self) -> Any:
+    def result(self) -> Result:
         """The largest value so far, 0 if no threshold will do."""
         good = ops.greater_equal(self._rate(self.bounded), self.bound)
         return ops.max(ops.where(good, self._rate(self.maximized), 0.0))
 
-    def get_config(self) -> dict[str, Any]:
-        """The arguments that make an equal metric."""
-        own = {
-            "num_thresholds": self.num_thresholds,
-            "class_id": self.class_id,
-            self.bounded: self.bound,
-        }
-        return {**super().get_config(), **own}
-
-    def _rate(self, name: str) -> Any:
+    def _rate(self, name: str) -> Result:
         part, rest = self.RATES[name]
         return share(self._counters[part], self._counters[rest])
 
@@ -233,15 +211,9 @@ class SensitivityAtSpecificity(_BestAt):
 
     maximized, bounded = "sensitivity", "specificity"
 
-    def __init__(
-        self,
-        specificity: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(specificity, num_thresholds, class_id, name, dtype)
+    specificity: float
+    num_thresholds: int = 200
+    class_id: int | None = None
 
 
 class SpecificityAtSensitivity(_BestAt):
@@ -252,15 +224,9 @@ class SpecificityAtSensitivity(_BestAt):
 
     maximized, bounded = "specificity", "sensitivity"
 
-    def __init__(
-        self,
-        sensitivity: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(sensitivity, num_thresholds, class_id, name, dtype)
+    sensitivity: float
+    num_thresholds: int = 200
+    class_id: int | None = None
 
 
 class PrecisionAtRecall(_BestAt):
@@ -271,15 +237,9 @@ class PrecisionAtRecall(_BestAt):
 
     maximized, bounded = "precision", "recall"
 
-    def __init__(
-        self,
-        recall: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(recall, num_thresholds, class_id, name, dtype)
+    recall: float
+    num_thresholds: int = 200
+    class_id: int | None = None
 
 
 class RecallAtPrecision(_BestAt):
@@ -290,29 +250,15 @@ class RecallAtPrecision(_BestAt):
 
     maximized, bounded = "recall", "precision"
 
-    def __init__(
-        self,
-        precision: float,
-        num_thresholds: int = 200,
-        class_id: int | None = None,
-        name: str | None = None,
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(precision, num_thresholds, class_id, name, dtype)
+    precision: float
+    num_thresholds: int = 200
+    class_id: int | None = None
 
 
-def _at_least(count: Any, least: int) -> int:
-    if not isinstance(count, int) or count < least:
-        raise ArgumentError(
-            f"num_thresholds must be an integer >= {least}, got {count!r}"
-        )
-    return count
-
-
-def _choice(name: str, value: str, known: tuple[str, ...]) -> str:
-    if value not in known:
-        raise ArgumentError(
-            f"{name} must be one of {', '.join(known)}, got {value!r}."
-            f"{did_you_mean(value, known)}"
-        )
-    return value
+__all__ = [
+    "AUC",
+    "PrecisionAtRecall",
+    "RecallAtPrecision",
+    "SensitivityAtSpecificity",
+    "SpecificityAtSensitivity",
+]

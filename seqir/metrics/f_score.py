@@ -5,10 +5,13 @@ from __future__ import annotations
 from typing import Any
 
 from seqir import config, ops
+from seqir.arguments import one_of
 from seqir.errors import ArgumentError, NotBuiltError, ShapeError
-from seqir.metrics.base import Direction, Metric
+from seqir.fields import fixed
+from seqir.metrics.base import Metric
+from seqir.ops.tensor import Result, TensorLike, Variable
 
-AVERAGES = (None, "micro", "macro", "weighted")
+AVERAGES = ("micro", "macro", "weighted", None)
 COUNTS = (
     "true_positives", "false_positives", "false_negatives", "intermediate_weights",
 )  # fmt: skip
@@ -26,56 +29,51 @@ class FBetaScore(Metric):
     Source: ``keras.metrics.FBetaScore``.
     """
 
-    direction: Direction | None = "up"
-    arguments = ("average", "beta", "threshold")
+    direction = "up"
+    average: str | None = None
+    beta: float = 1.0
+    threshold: float | None = None
+    name = "fbeta_score"
 
-    def __init__(
-        self,
-        average: str | None = None,
-        beta: float = 1.0,
-        threshold: float | None = None,
-        name: str | None = "fbeta_score",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(dtype, name)
-        if average not in AVERAGES:
-            raise ArgumentError(
-                f"average must be None, 'micro', 'macro' or 'weighted', got {average!r}"
-            )
+    def _setup(self) -> None:
+        one_of("average", self.average, AVERAGES)
+        beta, threshold = self.beta, self.threshold
         if not isinstance(beta, float) or beta <= 0:
             raise ArgumentError(f"beta must be a float > 0, got {beta!r}")
         if threshold is not None and not (
             isinstance(threshold, float) and 0 < threshold <= 1
         ):
             raise ArgumentError(f"threshold must be a float in (0, 1], got {threshold}")
-        self.average = average
-        self.beta = beta
-        self.threshold = threshold
-        self._counters: tuple[Any, ...] = ()
+        self._counters: tuple[Variable, ...] = ()
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        sample_weight: TensorLike | None = None,
+    ) -> None:
         """Count the decisions on one batch.
 
         Raises: ShapeError unless labels and scores are [samples, classes].
         """
-        y_true, y_pred = ops.cast(y_true, self.dtype), ops.cast(y_pred, self.dtype)
+        labels, scores = ops.cast(y_true, self.dtype), ops.cast(y_pred, self.dtype)
         if not self._counters:
-            self._build(ops.shape(y_true), ops.shape(y_pred))
-        chosen = ops.cast(self._decided(y_pred), self.dtype)
+            self._build(ops.shape(labels), ops.shape(scores))
+        chosen = ops.cast(self._decided(scores), self.dtype)
         weight = 1.0
         if sample_weight is not None:
             weight = ops.expand_dims(ops.cast(sample_weight, self.dtype), 1)
         counted = (
-            chosen * y_true,
-            chosen * (1.0 - y_true),
-            (1.0 - chosen) * y_true,
-            y_true,
+            chosen * labels,
+            chosen * (1.0 - labels),
+            (1.0 - chosen) * labels,
+            labels,
         )
         axis = None if self.average == "micro" else 0
         for counter, values in zip(self._counters, counted, strict=True):
             counter.assign(counter + ops.sum(values * weight, axis))
 
-    def result(self) -> Any:
+    def result(self) -> Result:
         """The score so far.
 
         Raises: NotBuiltError before the first batch.
@@ -103,7 +101,7 @@ class FBetaScore(Metric):
             self.add_variable(shape, "zeros", self.dtype, name=name) for name in COUNTS
         )
 
-    def _decided(self, y_pred: Any) -> Any:
+    def _decided(self, y_pred: Any) -> Result:
         """Which classes are predicted."""
         if self.threshold is not None:
             return y_pred > self.threshold
@@ -117,13 +115,8 @@ class F1Score(FBetaScore):
     Source: ``keras.metrics.F1Score``.
     """
 
-    arguments = ("average", "threshold")
+    beta: float = fixed(1.0)
+    name = "f1_score"
 
-    def __init__(
-        self,
-        average: str | None = None,
-        threshold: float | None = None,
-        name: str | None = "f1_score",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(average, 1.0, threshold, name, dtype)
+
+__all__ = ["F1Score", "FBetaScore"]

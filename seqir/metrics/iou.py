@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
 from seqir import config, ops
 from seqir.errors import ArgumentError
-from seqir.metrics.base import Direction, Metric
+from seqir.fields import fixed
+from seqir.metrics.base import Metric
+from seqir.ops.tensor import Result, TensorLike
 
 
 class IoU(Metric):
@@ -24,43 +25,34 @@ class IoU(Metric):
     Source: ``keras.metrics.IoU``.
     """
 
-    direction: Direction | None = "up"
-    arguments = (
-        "num_classes", "target_class_ids", "ignore_class", "sparse_y_true",
-        "sparse_y_pred", "axis",
-    )  # fmt: skip
+    direction = "up"
+    usual_dtype = "int32"
+    num_classes: int
+    target_class_ids: Sequence[int]
+    ignore_class: int | None = None
+    sparse_y_true: bool = True
+    sparse_y_pred: bool = True
+    axis: int = -1
+    order = ("num_classes", "target_class_ids", "name", "dtype")
 
-    def __init__(
-        self,
-        num_classes: int,
-        target_class_ids: Sequence[int],
-        name: str | None = None,
-        dtype: Any = None,
-        ignore_class: int | None = None,
-        sparse_y_true: bool = True,
-        sparse_y_pred: bool = True,
-        axis: int = -1,
-    ) -> None:
-        super().__init__(dtype or "int32", name)
-        for target in target_class_ids:
-            if not 0 <= target < num_classes:
+    def _setup(self) -> None:
+        count = self.num_classes
+        self.target_class_ids = list(self.target_class_ids)
+        for target in self.target_class_ids:
+            if not 0 <= target < count:
                 raise ArgumentError(
-                    f"target_class_ids must be in [0, {num_classes}), got {target}"
+                    f"target_class_ids must be in [0, {count}), got {target}"
                 )
-        self.num_classes = num_classes
-        self.target_class_ids = list(target_class_ids)
-        self.ignore_class = ignore_class
-        self.sparse_y_true = sparse_y_true
-        self.sparse_y_pred = sparse_y_pred
-        self.axis = axis
         self.total_cm = self.add_variable(
-            (num_classes, num_classes),
-            "zeros",
-            self.dtype,
-            name="total_confusion_matrix",
+            (count, count), "zeros", self.dtype, name="total_confusion_matrix"
         )
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        sample_weight: TensorLike | None = None,
+    ) -> None:
         """Add the pairs of one batch to the matrix, labels in rows."""
         y_true = self._class_ids(y_true, self.sparse_y_true)
         y_pred = self._class_ids(y_pred, self.sparse_y_pred)
@@ -78,7 +70,7 @@ class IoU(Metric):
         pairs = ops.scatter(ops.expand_dims(place, -1), weight, (count * count,))
         self.total_cm.assign(self.total_cm + ops.reshape(pairs, (count, count)))
 
-    def result(self) -> Any:
+    def result(self) -> Result:
         """The mean so far, 0 if no target class was seen."""
         right = ops.diag(self.total_cm)
         union = ops.sum(self.total_cm, 0) + ops.sum(self.total_cm, 1) - right
@@ -90,12 +82,12 @@ class IoU(Metric):
         each = seen * right / (union + config.epsilon())
         return ops.sum(each) / (ops.sum(seen) + config.epsilon())
 
-    def _class_ids(self, y: Any, sparse: bool) -> Any:
+    def _class_ids(self, y: TensorLike, sparse: bool) -> Result:
         """Class numbers as one vector."""
         ids = y if sparse else ops.argmax(y, self.axis)
         return ops.reshape(ops.cast(ids, "int32"), (-1,))
 
-    def _in_range(self, ids: Any) -> Any:
+    def _in_range(self, ids: Result) -> Result:
         return ops.logical_and(
             ops.greater_equal(ids, 0), ops.less(ids, self.num_classes)
         )
@@ -107,19 +99,21 @@ class BinaryIoU(IoU):
     Source: ``keras.metrics.BinaryIoU``.
     """
 
-    arguments = ("target_class_ids", "threshold")
+    num_classes: int = fixed(2)
+    target_class_ids: Sequence[int] = (0, 1)
+    ignore_class: int | None = fixed(None)
+    sparse_y_true: bool = fixed(True)
+    sparse_y_pred: bool = fixed(True)
+    axis: int = fixed(-1)
+    threshold: float = 0.5
+    order = ("target_class_ids", "threshold")
 
-    def __init__(
+    def update_state(
         self,
-        target_class_ids: Sequence[int] = (0, 1),
-        threshold: float = 0.5,
-        name: str | None = None,
-        dtype: Any = None,
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        sample_weight: TensorLike | None = None,
     ) -> None:
-        super().__init__(2, target_class_ids, name, dtype)
-        self.threshold = threshold
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Add the pairs of one batch to the matrix, labels in rows."""
         score = ops.cast(y_pred, "float32")
         decided = ops.cast(ops.greater_equal(score, self.threshold), "int32")
@@ -129,59 +123,18 @@ class BinaryIoU(IoU):
 class MeanIoU(IoU):
     """`IoU` of all classes. Source: ``keras.metrics.MeanIoU``."""
 
-    arguments = (
-        "num_classes", "ignore_class", "sparse_y_true", "sparse_y_pred", "axis",
-    )  # fmt: skip
+    target_class_ids: Sequence[int] = fixed(())
 
-    def __init__(
-        self,
-        num_classes: int,
-        name: str | None = None,
-        dtype: Any = None,
-        ignore_class: int | None = None,
-        sparse_y_true: bool = True,
-        sparse_y_pred: bool = True,
-        axis: int = -1,
-    ) -> None:
-        super().__init__(
-            num_classes,
-            range(num_classes),
-            name,
-            dtype,
-            ignore_class,
-            sparse_y_true,
-            sparse_y_pred,
-            axis,
-        )
+    def _setup(self) -> None:
+        self.target_class_ids = range(self.num_classes)
+        super()._setup()
 
 
 class OneHotIoU(IoU):
     """`IoU` of one-hot labels and scores. Source: ``keras.metrics.OneHotIoU``."""
 
-    arguments = (
-        "num_classes", "target_class_ids", "ignore_class", "sparse_y_pred", "axis",
-    )  # fmt: skip
-
-    def __init__(
-        self,
-        num_classes: int,
-        target_class_ids: Sequence[int],
-        name: str | None = None,
-        dtype: Any = None,
-        ignore_class: int | None = None,
-        sparse_y_pred: bool = False,
-        axis: int = -1,
-    ) -> None:
-        super().__init__(
-            num_classes,
-            target_class_ids,
-            name,
-            dtype,
-            ignore_class,
-            sparse_y_true=False,
-            sparse_y_pred=sparse_y_pred,
-            axis=axis,
-        )
+    sparse_y_true: bool = fixed(False)
+    sparse_y_pred: bool = False
 
 
 class OneHotMeanIoU(MeanIoU):
@@ -190,23 +143,8 @@ class OneHotMeanIoU(MeanIoU):
     Shapes: y_true and y_pred [..., classes].
     """
 
-    arguments = ("num_classes", "ignore_class", "sparse_y_pred", "axis")
+    sparse_y_true: bool = fixed(False)
+    sparse_y_pred: bool = False
 
-    def __init__(
-        self,
-        num_classes: int,
-        name: str | None = None,
-        dtype: Any = None,
-        ignore_class: int | None = None,
-        sparse_y_pred: bool = False,
-        axis: int = -1,
-    ) -> None:
-        super().__init__(
-            num_classes,
-            name,
-            dtype,
-            ignore_class,
-            sparse_y_true=False,
-            sparse_y_pred=sparse_y_pred,
-            axis=axis,
-        )
+
+__all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import losses
 from seqir.metrics.reduction import MeanMetricWrapper
 
@@ -11,15 +9,15 @@ from seqir.metrics.reduction import MeanMetricWrapper
 class KLDivergence(MeanMetricWrapper):
     """Mean of `seqir.losses.kl_divergence`. Source: ``keras.metrics.KLDivergence``."""
 
-    def __init__(self, name: str | None = "kl_divergence", dtype: Any = None) -> None:
-        super().__init__(losses.kl_divergence, name, dtype)
+    fn = staticmethod(losses.kl_divergence)
+    name = "kl_divergence"
 
 
 class Poisson(MeanMetricWrapper):
     """Mean of `seqir.losses.poisson`. Source: ``keras.metrics.Poisson``."""
 
-    def __init__(self, name: str | None = "poisson", dtype: Any = None) -> None:
-        super().__init__(losses.poisson, name, dtype)
+    fn = staticmethod(losses.poisson)
+    name = "poisson"
 
 
 class BinaryCrossentropy(MeanMetricWrapper):
@@ -28,20 +26,11 @@ class BinaryCrossentropy(MeanMetricWrapper):
     Source: ``keras.metrics.BinaryCrossentropy``.
     """
 
-    def __init__(
-        self,
-        name: str | None = "binary_crossentropy",
-        dtype: Any = None,
-        from_logits: bool = False,
-        label_smoothing: float = 0,
-    ) -> None:
-        super().__init__(
-            losses.binary_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-        )
+    fn = staticmethod(losses.binary_crossentropy)
+    from_logits: bool = False
+    label_smoothing: float = 0
+    name = "binary_crossentropy"
+    order = ("name", "dtype")
 
 
 class CategoricalCrossentropy(MeanMetricWrapper):
@@ -50,22 +39,12 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     Source: ``keras.metrics.CategoricalCrossentropy``.
     """
 
-    def __init__(
-        self,
-        name: str | None = "categorical_crossentropy",
-        dtype: Any = None,
-        from_logits: bool = False,
-        label_smoothing: float = 0,
-        axis: int = -1,
-    ) -> None:
-        super().__init__(
-            losses.categorical_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            label_smoothing=label_smoothing,
-            axis=axis,
-        )
+    fn = staticmethod(losses.categorical_crossentropy)
+    from_logits: bool = False
+    label_smoothing: float = 0
+    axis: int = -1
+    name = "categorical_crossentropy"
+    order = ("name", "dtype")
 
 
 class SparseCategoricalCrossentropy(MeanMetricWrapper):
@@ -74,36 +53,26 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     Source: ``keras.metrics.SparseCategoricalCrossentropy``.
     """
 
-    def __init__(
-        self,
-        name: str | None = "sparse_categorical_crossentropy",
-        dtype: Any = None,
-        from_logits: bool = False,
-        ignore_class: int | None = None,
-        axis: int = -1,
-    ) -> None:
-        super().__init__(
-            losses.sparse_categorical_crossentropy,
-            name,
-            dtype,
-            from_logits=from_logits,
-            ignore_class=ignore_class,
-            axis=axis,
-        )
+    fn = staticmethod(losses.sparse_categorical_crossentropy)
+    from_logits: bool = False
+    ignore_class: int | None = None
+    axis: int = -1
+    name = "sparse_categorical_crossentropy"
+    order = ("name", "dtype")
 
 
 class Hinge(MeanMetricWrapper):
     """Mean of `seqir.losses.hinge`. Source: ``keras.metrics.Hinge``."""
 
-    def __init__(self, name: str | None = "hinge", dtype: Any = None) -> None:
-        super().__init__(losses.hinge, name, dtype)
+    fn = staticmethod(losses.hinge)
+    name = "hinge"
 
 
 class SquaredHinge(MeanMetricWrapper):
     """Mean of `seqir.losses.squared_hinge`. Source: ``keras.metrics.SquaredHinge``."""
 
-    def __init__(self, name: str | None = "squared_hinge", dtype: Any = None) -> None:
-        super().__init__(losses.squared_hinge, name, dtype)
+    fn = staticmethod(losses.squared_hinge)
+    name = "squared_hinge"
 
 
 class CategoricalHinge(MeanMetricWrapper):
@@ -112,7 +81,17 @@ class CategoricalHinge(MeanMetricWrapper):
     Source: ``keras.metrics.CategoricalHinge``.
     """
 
-    def __init__(
-        self, name: str | None = "categorical_hinge", dtype: Any = None
-    ) -> None:
-        super().__init__(losses.categorical_hinge, name, dtype)
+    fn = staticmethod(losses.categorical_hinge)
+    name = "categorical_hinge"
+
+
+__all__ = [
+    "BinaryCrossentropy",
+    "CategoricalCrossentropy",
+    "CategoricalHinge",
+    "Hinge",
+    "KLDivergence",
+    "Poisson",
+    "SparseCategoricalCrossentropy",
+    "SquaredHinge",
+]

@@ -6,7 +6,9 @@ from collections.abc import Callable
 from typing import Any
 
 from seqir import losses, ops
+from seqir.dtype_policies import PolicyLike
 from seqir.metrics.base import Metric
+from seqir.ops.tensor import Result, TensorLike
 
 
 class Sum(Metric):
@@ -15,16 +17,19 @@ class Sum(Metric):
     Source: ``keras.metrics.Sum``.
     """
 
-    def __init__(self, name: str | None = "sum", dtype: Any = None) -> None:
-        super().__init__(dtype, name)
+    name = "sum"
+
+    def _setup(self) -> None:
         self.total = self.add_variable((), "zeros", self.dtype, name="total")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, values: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Add the values of one batch."""
         values, _ = _per_sample(values, sample_weight, ops.sum, self.dtype)
         self.total.assign(self.total + ops.sum(values))
 
-    def result(self) -> Any:
+    def result(self) -> Result:
         """The sum so far."""
         return ops.cast(self.total, self.dtype)
 
@@ -37,19 +42,23 @@ class Mean(Metric):
     Source: ``keras.metrics.Mean``.
     """
 
-    def __init__(self, name: str | None = "mean", dtype: Any = None) -> None:
+    def __init__(
+        self, name: str | None = "mean", dtype: PolicyLike | None = None
+    ) -> None:
         super().__init__(dtype, name)
         self.total = self.add_variable((), "zeros", self.dtype, name="total")
         self.count = self.add_variable((), "zeros", self.dtype, name="count")
 
-    def update_state(self, values: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self, values: TensorLike, sample_weight: TensorLike | None = None
+    ) -> None:
         """Take the values of one batch into account."""
         values, weight = _per_sample(values, sample_weight, ops.mean, self.dtype)
         count = ops.ones_like(values) if weight is None else weight
         self.total.assign(self.total + ops.sum(values))
         self.count.assign(self.count + ops.sum(count))
 
-    def result(self) -> Any:
+    def result(self) -> Result:
         """The mean so far."""
         return ops.divide_no_nan(self.total, self.count)
 
@@ -65,18 +74,23 @@ class MeanMetricWrapper(Mean):
 
     def __init__(
         self,
-        fn: Callable[..., Any],
+        fn: Callable[..., TensorLike],
         name: str | None = None,
-        dtype: Any = None,
+        dtype: PolicyLike | None = None,
         **kwargs: Any,
     ) -> None:
         super().__init__(name, dtype)
         self.fn = fn
-        self.kwargs = kwargs
+        self.kwargs = {n: getattr(self, n) for n in self.arguments} | kwargs
         if self.direction is None and _is_loss(fn):
             self.direction = "down"
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        sample_weight: TensorLike | None = None,
+    ) -> None:
         """Take the function's values on one batch into account."""
         values = self.fn(y_true, y_pred, **self.kwargs)
         masks = [getattr(y_pred, "mask", None)]
@@ -108,7 +122,7 @@ def _is_loss(fn: Any) -> bool:
     return getattr(losses, name, None) in (fn, type(fn))
 
 
-def _masked(sample_weight: Any, mask: Any) -> Any:
+def _masked(sample_weight: TensorLike | None, mask: Result) -> Result:
     """The weights where the mask holds, else 0."""
     if sample_weight is None:
         return mask
@@ -116,31 +130,36 @@ def _masked(sample_weight: Any, mask: Any) -> Any:
     return spread(weight, mask) * mask
 
 
-def spread(weight: Any, values: Any) -> Any:
+def spread(weight: Result, values: Result) -> Result:
     """The weights with axes of size 1 at the end for what else the values have."""
     missing = ops.ndim(values) - ops.ndim(weight)
     return ops.expand_dims(weight, tuple(range(-missing, 0))) if missing > 0 else weight
 
 
 def _per_sample(
-    values: Any, sample_weight: Any, reduce: Any, dtype: str
-) -> tuple[Any, Any]:
+    values: TensorLike,
+    sample_weight: TensorLike | None,
+    reduce: Callable[..., Result],
+    dtype: str,
+) -> tuple[Result, Result | None]:
     """Weighted values and weights with all axes but the first reduced.
 
     Axes of the values that the weights do not have are reduced before weighting.
     """
-    values, weight = ops.cast(values, dtype), None
+    found, weight = ops.cast(values, dtype), None
     if sample_weight is not None:
-        values, weight = losses.same_rank(values, ops.cast(sample_weight, dtype))
-        rank = ops.ndim(weight)
-        values = _reduced(values, reduce, rank)
-        weight = ops.expand_like(weight, values)
-        values = values * weight
+        found, weight = losses.same_rank(found, ops.cast(sample_weight, dtype))
+        found = _reduced(found, reduce, ops.ndim(weight))
+        weight = ops.expand_like(weight, found)
+        found = found * weight
         weight = _reduced(weight, reduce, 1)
-    return _reduced(values, reduce, 1), weight
+    return _reduced(found, reduce, 1), weight
 
 
-def _reduced(x: Any, reduce: Any, rank: int) -> Any:
+def _reduced(x: Result, reduce: Callable[..., Result], rank: int) -> Result:
     """A tensor with all axes from `rank` on reduced."""
     axes = tuple(range(rank, ops.ndim(x)))
     return reduce(x, axis=axes) if axes else x
+
+
+__all__ = ["Mean", "MeanMetricWrapper", "Sum"]

@@ -5,29 +5,27 @@ from __future__ import annotations
 from typing import Any
 
 from seqir import losses, ops
-from seqir.errors import ArgumentError, NotBuiltError, ShapeError
-from seqir.metrics.base import Direction, Metric
+from seqir.arguments import integer, one_of
+from seqir.errors import NotBuiltError, ShapeError
+from seqir.metrics.base import Metric
 from seqir.metrics.reduction import Mean, MeanMetricWrapper
+from seqir.ops.tensor import Result, TensorLike, Variable
 
-AGGREGATIONS = (None, "uniform_average", "variance_weighted_average")
+AGGREGATIONS = ("uniform_average", "variance_weighted_average", None)
 
 
 class MeanSquaredError(MeanMetricWrapper):
     """mean((y_true - y_pred)²). Source: ``keras.metrics.MeanSquaredError``."""
 
-    def __init__(
-        self, name: str | None = "mean_squared_error", dtype: Any = None
-    ) -> None:
-        super().__init__(losses.mean_squared_error, name, dtype)
+    fn = staticmethod(losses.mean_squared_error)
+    name = "mean_squared_error"
 
 
 class MeanAbsoluteError(MeanMetricWrapper):
     """mean(|y_true - y_pred|). Source: ``keras.metrics.MeanAbsoluteError``."""
 
-    def __init__(
-        self, name: str | None = "mean_absolute_error", dtype: Any = None
-    ) -> None:
-        super().__init__(losses.mean_absolute_error, name, dtype)
+    fn = staticmethod(losses.mean_absolute_error)
+    name = "mean_absolute_error"
 
 
 class MeanAbsolutePercentageError(MeanMetricWrapper):
@@ -36,10 +34,8 @@ class MeanAbsolutePercentageError(MeanMetricWrapper):
     Source: ``keras.metrics.MeanAbsolutePercentageError``.
     """
 
-    def __init__(
-        self, name: str | None = "mean_absolute_percentage_error", dtype: Any = None
-    ) -> None:
-        super().__init__(losses.mean_absolute_percentage_error, name, dtype)
+    fn = staticmethod(losses.mean_absolute_percentage_error)
+    name = "mean_absolute_percentage_error"
 
 
 class MeanSquaredLogarithmicError(MeanMetricWrapper):
@@ -48,17 +44,15 @@ class MeanSquaredLogarithmicError(MeanMetricWrapper):
     Source: ``keras.metrics.MeanSquaredLogarithmicError``.
     """
 
-    def __init__(
-        self, name: str | None = "mean_squared_logarithmic_error", dtype: Any = None
-    ) -> None:
-        super().__init__(losses.mean_squared_logarithmic_error, name, dtype)
+    fn = staticmethod(losses.mean_squared_logarithmic_error)
+    name = "mean_squared_logarithmic_error"
 
 
 class LogCoshError(MeanMetricWrapper):
     """mean(log(cosh(y_pred - y_true))). Source: ``keras.metrics.LogCoshError``."""
 
-    def __init__(self, name: str | None = "logcosh", dtype: Any = None) -> None:
-        super().__init__(losses.log_cosh, name, dtype)
+    fn = staticmethod(losses.log_cosh)
+    name = "logcosh"
 
 
 class RootMeanSquaredError(Mean):
@@ -67,34 +61,35 @@ class RootMeanSquaredError(Mean):
     Source: ``keras.metrics.RootMeanSquaredError``.
     """
 
-    direction: Direction | None = "down"
+    direction = "down"
+    name = "root_mean_squared_error"
 
-    def __init__(
-        self, name: str | None = "root_mean_squared_error", dtype: Any = None
+    def update_state(
+        self,
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        sample_weight: TensorLike | None = None,
     ) -> None:
-        super().__init__(name, dtype)
-
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         """Take the errors of one batch into account."""
         y_true, y_pred = losses.same_rank(
             ops.cast(y_true, self.dtype), ops.cast(y_pred, self.dtype)
         )
         super().update_state(ops.square(y_pred - y_true), sample_weight)
 
-    def result(self) -> Any:
+    def result(self) -> Result:
         """The root of the mean so far."""
         return ops.sqrt(super().result())
 
 
-def cosine_similarity(y_true: Any, y_pred: Any, axis: int = -1) -> Any:
+def cosine_similarity(y_true: TensorLike, y_pred: TensorLike, axis: int = -1) -> Result:
     """sum(y_true * y_pred) / (|y_true| * |y_pred|): 1 where directions are the same.
 
     Shapes: [..., n, ...], [..., n, ...] -> without the axis.
     Source: ``keras.metrics.CosineSimilarity``.
     """
-    y_pred = ops.convert_to_tensor(y_pred)
-    y_true, y_pred = losses.same_rank(ops.cast(y_true, y_pred.dtype), y_pred)
-    return ops.sum(ops.normalize(y_true, axis) * ops.normalize(y_pred, axis), axis)
+    found = ops.convert_to_tensor(y_pred)
+    both = losses.same_rank(ops.cast(y_true, found.dtype), found)
+    return ops.sum(ops.multiply(*(ops.normalize(x, axis) for x in both)), axis)
 
 
 class CosineSimilarity(MeanMetricWrapper):
@@ -102,10 +97,10 @@ class CosineSimilarity(MeanMetricWrapper):
 
     direction = "up"
 
-    def __init__(
-        self, name: str | None = "cosine_similarity", dtype: Any = None, axis: int = -1
-    ) -> None:
-        super().__init__(cosine_similarity, name, dtype, axis=axis)
+    fn = staticmethod(cosine_similarity)
+    axis: int = -1
+    name = "cosine_similarity"
+    order = ("name", "dtype")
 
 
 class R2Score(Metric):
@@ -119,30 +114,23 @@ class R2Score(Metric):
     Source: ``keras.metrics.R2Score``.
     """
 
-    direction: Direction | None = "up"
-    arguments = ("class_aggregation", "num_regressors")
+    direction = "up"
+    class_aggregation: str | None = "uniform_average"
+    num_regressors: int = 0
+    name = "r2_score"
 
-    def __init__(
-        self,
-        class_aggregation: str | None = "uniform_average",
-        num_regressors: int = 0,
-        name: str | None = "r2_score",
-        dtype: Any = None,
-    ) -> None:
-        super().__init__(dtype, name)
-        if class_aggregation not in AGGREGATIONS:
-            raise ArgumentError(
-                "class_aggregation must be None, 'uniform_average' or "
-                f"'variance_weighted_average', got {class_aggregation!r}"
-            )
-        if num_regressors < 0:
-            raise ArgumentError(f"num_regressors must be >= 0, got {num_regressors}")
-        self.class_aggregation = class_aggregation
-        self.num_regressors = num_regressors
+    def _setup(self) -> None:
+        one_of("class_aggregation", self.class_aggregation, AGGREGATIONS)
+        integer("num_regressors", self.num_regressors, least=0)
         self.num_samples = self.add_variable((), "zeros", name="num_samples")
-        self._sums: tuple[Any, ...] = ()
+        self._sums: tuple[Variable, ...] = ()
 
-    def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
+    def update_state(
+        self,
+        y_true: TensorLike,
+        y_pred: TensorLike,
+        sample_weight: TensorLike | None = None,
+    ) -> None:
         """Take one batch into account.
 
         Raises: ShapeError unless labels and predictions are [samples, outputs].
@@ -167,7 +155,7 @@ class R2Score(Metric):
             total.assign(total + ops.sum(term, 0))
         self.num_samples.assign(self.num_samples + ops.sum(ops.ones_like(y_true)))
 
-    def result(self) -> Any:
+    def result(self) -> Result:
         """The score so far.
 
         Raises: NotBuiltError before the first batch.
@@ -195,8 +183,20 @@ class R2Score(Metric):
             for name in ("squared_sum", "sum", "residual", "count")
         )
 
-    def _adjusted(self, score: Any) -> Any:
+    def _adjusted(self, score: Any) -> Result:
         freedom = self.num_samples - float(self.num_regressors) - 1.0
         enough = freedom > 0
         worse = (1.0 - score) * (self.num_samples - 1.0)
         return ops.where(enough, 1.0 - worse / ops.where(enough, freedom, 1.0), score)
+
+
+__all__ = [
+    "CosineSimilarity",
+    "LogCoshError",
+    "MeanAbsoluteError",
+    "MeanAbsolutePercentageError",
+    "MeanSquaredError",
+    "MeanSquaredLogarithmicError",
+    "R2Score",
+    "RootMeanSquaredError",
+]

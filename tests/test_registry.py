@@ -1,0 +1,46 @@
+"""What packages know by name, and the objects of users among it."""
+
+from typing import Any
+
+import pytest
+
+from seqir import constraints, losses, metrics, registered
+from seqir.errors import ArgumentError
+
+
+class Offset(losses.LossFunctionWrapper):
+    fn = staticmethod(losses.huber)
+    delta: float = 2.0
+
+
+class Total(metrics.Sum):
+    scale: float = 1.0
+
+
+@pytest.mark.parametrize(
+    ("room", "thing"), [(losses, Offset(3.0, name="o")), (metrics, Total(3.0, "o"))]
+)
+def test_classes_of_users_are_made_again(room: Any, thing: Any) -> None:
+    kind = type(thing)
+    stored = room.serialize(thing)
+    with pytest.raises(ArgumentError, match="pass the object itself"):
+        room.deserialize(stored)
+    again = room.deserialize(stored, custom_objects={kind.__name__: kind})
+    assert type(again) is kind
+    assert again.get_config() == thing.get_config()
+
+
+def test_names_of_a_scope_are_known_inside_of_it() -> None:
+    with registered.CustomObjectScope({"Offset": Offset, "Clamp": constraints.NonNeg}):
+        assert isinstance(losses.get("Offset"), Offset)
+        with pytest.raises(ArgumentError, match="'Clamp' is no loss"):
+            losses.get("Clamp")
+    with pytest.raises(ArgumentError, match="'Offset' is no loss"):
+        losses.get("Offset")
+
+
+def test_a_function_is_no_class() -> None:
+    with pytest.raises(ArgumentError, match="'huber' is no loss"):
+        losses.get({"class_name": "huber", "config": {}})
+    with pytest.raises(ArgumentError, match="has no config, so it cannot be stored"):
+        metrics.serialize(losses.huber)
