@@ -15,10 +15,10 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import ArgumentError, GraphError, ShapeError, did_you_mean
-from seqir.ir import Builder, Graph, Region, Trace, Value
+from seqir.ir import Builder, FrozenArray, Graph, Region, Trace, Value
 from seqir.ops.apply import value_of
 from seqir.ops.backward import Backward
-from seqir.ops.constant import Constant, FrozenArray
+from seqir.ops.constant import Constant
 from seqir.ops.tensor import Traced, Variable
 
 

@@ -9,10 +9,10 @@ import numpy as np
 from samples import BATCH, BadSample, Sample, x
 
 from seqir.errors import DTypeError, GraphError, ShapeError
-from seqir.ir import Builder, Graph, Value
+from seqir.ir import Builder, FrozenArray, Graph, Value
 from seqir.ops.activation import Sigmoid
 from seqir.ops.arith import Add, Less, Mul, Sub
-from seqir.ops.constant import Constant, FrozenArray
+from seqir.ops.constant import Constant
 from seqir.ops.control import Cond, Scan, While
 from seqir.ops.linalg import MatMul
 from seqir.ops.reduce import Reduce

@@ -16,7 +16,7 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import DTypeError, ShapeError
-from seqir.ir import Op
+from seqir.ir import FrozenArray, Op
 from seqir.ops.activation import (
     Clip,
     Elu,
@@ -54,7 +54,7 @@ from seqir.ops.arith import (
 )
 from seqir.ops.barrier import StopGradient
 from seqir.ops.bits import Bitwise
-from seqir.ops.constant import Constant, FrozenArray
+from seqir.ops.constant import Constant
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.ops.convert import Cast, FillLike

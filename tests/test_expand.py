@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
@@ -12,6 +13,8 @@ from seqir import autodiff, ops, passes, shapes
 from seqir.errors import ArgumentError
 from seqir.ir import Graph, Op, Trace, evaluate
 from seqir.lower import lower, to_proto
+from seqir.ops.apply import apply
+from seqir.ops.bodies import scan
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.ops.movement import Expand
@@ -337,6 +340,42 @@ def test_batch_normalization_takes_few_passes_over_the_image() -> None:
     assert len(axes) == 8
     feed = numbers(whole, batch=3)
     assert_equal(run_ort(graph, feed), evaluate(whole, feed))
+
+
+@dataclass(frozen=True)
+class Signs(Op):
+    """An operator of two results that is fast in plainer operators."""
+
+    name: ClassVar[str] = "signs"
+
+    def infer(self, x: TensorType) -> tuple[TensorType, TensorType]:
+        return x, x
+
+    def evaluate(self, x: Any) -> tuple[Any, Any]:
+        return x, -x
+
+    def lower(self, emit: Any, node: Any, x: str) -> tuple[str, str]:
+        return x, emit("Neg", x)
+
+    def expanded(self, target: str, *operands: Any, shared: bool) -> Any:
+        return operands[0] * 1.0, -operands[0]
+
+
+def test_operators_of_several_results_are_spelled_also_in_bodies() -> None:
+    b = Trace("g")
+    x = Traced(b, b.input("x", TensorType("float32", ("n", 2))))
+    _, once = apply(Signs(), x)
+    last, each = scan(
+        lambda h, row: [h + apply(Signs(), row)[1], apply(Signs(), row)[0]],
+        [once[0] * 0.0],
+        [x],
+    )
+    whole = b.finish({"once": once.value, "last": last.value, "each": each.value})
+    graph = passes.run(whole, passes.training("cpu"))
+    assert "neg" in str(graph)
+    assert "signs" not in str(graph)
+    feed = numbers(whole, n=3)
+    assert_equal(evaluate(graph, feed), evaluate(whole, feed))
 
 
 def test_unknown_target() -> None:

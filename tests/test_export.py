@@ -265,7 +265,8 @@ def test_a_wrong_file_is_an_error_and_leaves_the_old_one(
 
         assert isinstance(node.op, Gemm)
         constant = next(n for n in graph.nodes if n.results[0] is node.operands[1])
-        from seqir.ops.constant import Constant, FrozenArray
+        from seqir.ir import FrozenArray
+        from seqir.ops.constant import Constant
 
         wrong = FrozenArray(constant.op.array.array * 1.01, "d/kernel")
         nodes = [replace(n, op=Constant(wrong)) if n is constant else n

@@ -22,12 +22,12 @@ from seqir.errors import (
     explain,
 )
 from seqir.ir import (
+    FrozenArray,
     Graph,
     Node,
     Trace,
     Update,
     Value,
-    constant_of,
     current_builder,
     evaluate,
     replay,
@@ -36,7 +36,7 @@ from seqir.ir import (
 from seqir.ir.analysis import dominating, ordered, to_networkx
 from seqir.ops.activation import Relu
 from seqir.ops.arith import Add, Mul
-from seqir.ops.constant import Constant, FrozenArray
+from seqir.ops.constant import Constant
 from seqir.ops.linalg import MatMul
 from seqir.ops.movement import Reshape
 from seqir.ops.sort import TopK
@@ -101,9 +101,8 @@ def test_a_graph_knows_its_values_users_and_sources() -> None:
     assert len(users[g.nodes[2].result]) == 2
     assert g.output_of("dense") is g.nodes[3].result
     assert g.sources == {"flatten": "Flatten", "dense": "Dense"}
-    assert constant_of(g.nodes[2]) == 1
-    assert constant_of(g.nodes[0]) is None
-    assert constant_of(None) is None
+    assert g.nodes[2].op.constant == FrozenArray(np.float32(1))
+    assert g.nodes[0].op.constant is None
     with pytest.raises(GraphError, match=r"comes from 'dence'\. Did you mean 'dense'"):
         g.output_of("dence")
 
@@ -395,7 +394,8 @@ def test_fingerprints_are_the_same_in_every_process() -> None:
     code = (
         "import numpy as np; from seqir.ir import Trace;"
         "from seqir.ops.arith import Mul; from seqir.tensortype import type_of;"
-        "from seqir.ops.constant import Constant, FrozenArray;"
+        "from seqir.ir import FrozenArray;"
+        "from seqir.ops.constant import Constant;"
         "a = np.float32([1, 2]); b = Trace('g'); x = b.input('x', type_of(a));"
         "y = b(Mul(), x, b(Constant(FrozenArray(a))));"
         "print(b.finish({'y': y}).fingerprint())"

@@ -1,16 +1,19 @@
 """Passes: printed graph in, printed graph out."""
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Iterator
+from dataclasses import dataclass
+from typing import Any, ClassVar
 
 import numpy as np
 import pytest
 
 from seqir import ops, passes
 from seqir.errors import GraphError
-from seqir.ir import Graph, Trace, evaluate
+from seqir.ir import Graph, Node, Op, Trace, evaluate
 from seqir.ops.apply import apply
+from seqir.ops.bodies import branch
 from seqir.ops.conv import Conv
+from seqir.ops.elementwise import Unary
 from seqir.ops.norm import BatchNorm
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
@@ -73,10 +76,78 @@ def test_equal_nodes_merge_and_so_do_their_users() -> None:
     )
 
 
+@dataclass(frozen=True)
+class Noisy(Unary):
+    """An operator that gives another number each time it is asked."""
+
+    name: ClassVar[str] = "noisy"
+    pure: ClassVar[bool] = False
+
+    def compute(self, x: Any) -> Any:
+        raise AssertionError("computed before the model runs")
+
+
+@dataclass(frozen=True)
+class Foreign(Unary):
+    """An operator that NumPy knows nothing of."""
+
+    name: ClassVar[str] = "foreign"
+    folds: ClassVar[bool] = False
+
+    def compute(self, x: Any) -> Any:
+        raise AssertionError("computed before the model runs")
+
+
+def test_what_is_not_pure_is_neither_merged_nor_folded() -> None:
+    def twice(op: Op) -> Callable[[Any], Any]:
+        return lambda x: x * apply(op, ones(2)) + apply(op, ones(2))
+
+    def count(op: Op, f: Callable[[Any], Any]) -> int:
+        after = passes.run(trace(("n", 2), f), passes.INFERENCE)
+        return sum(op in (n.op, *inside(n)) for n in after.nodes)
+
+    def inside(node: Node) -> Iterator[Op]:
+        return (n.op for body in node.op.bodies for n in body.nodes)
+
+    def branches(x: Any) -> Any:
+        (y,) = branch(np.True_, lambda: [apply(Noisy(), x)], lambda: [x])
+        (z,) = branch(np.True_, lambda: [apply(Noisy(), x)], lambda: [x])
+        return y + z
+
+    assert count(Noisy(), twice(Noisy())) == 2
+    assert count(Foreign(), twice(Foreign())) == 1
+    assert count(Noisy(), branches) == 2
+
+
+@dataclass(frozen=True)
+class Named(Op):
+    """An operator with an attribute of the name that constants have theirs under."""
+
+    name: ClassVar[str] = "named"
+    array: str = "a word"
+
+    def infer(self) -> tuple[TensorType]:
+        return (TensorType("float32", ()),)
+
+    def evaluate(self) -> tuple[Any]:
+        return (np.float32(1),)
+
+    def lower(self, emit: Any, node: Any) -> tuple[str]:
+        return (emit.scalar(1, "float32"),)
+
+
+def test_a_constant_is_what_an_operator_says_it_is() -> None:
+    graph = trace((2,), lambda x: x * apply(Named()))
+    after = passes.run(graph, passes.INFERENCE)
+    assert [n.op.name for n in after.nodes] == ["named", "mul"]
+    assert after.fingerprint() == graph.fingerprint()
+
+
 def test_constants_fold_but_not_into_something_larger() -> None:
     def body(x: Any) -> Any:
         b = x.builder
-        from seqir.ops.constant import Constant, FrozenArray
+        from seqir.ir import FrozenArray
+        from seqir.ops.constant import Constant
         from seqir.ops.movement import Expand
 
         c = Traced(b, b(Constant(FrozenArray(ones(4, 1)))))

@@ -150,15 +150,15 @@ def test_a_wrong_pass_over_a_model_that_says_nothing_yet_is_seen(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     def silenced(graph: Any) -> Any:
-        from seqir.ir import constant_of, replay
-        from seqir.ops.constant import Constant, FrozenArray
+        from seqir.ir import FrozenArray, replay
+        from seqir.ops.constant import Constant
 
         def visit(b: Any, node: Any, operands: Any) -> Any:
-            array = constant_of(node)
-            label = "" if array is None else node.op.array.label
-            if label != "Conv1/kernel":
+            frozen = node.op.constant
+            if frozen is None or frozen.label != "Conv1/kernel":
                 return None
-            return [b(Constant(FrozenArray(np.zeros_like(array), label)))]
+            zeros = np.zeros_like(frozen.array)
+            return [b(Constant(FrozenArray(zeros, frozen.label)))]
 
         return replay(graph, visit)
 

@@ -2,7 +2,8 @@
 
 from seqir.ir.builder import Builder, current_builder, outside
 from seqir.ir.evaluate import evaluate
-from seqir.ir.graph import Graph, Node, Update, Value, constant_of
+from seqir.ir.frozen import FrozenArray
+from seqir.ir.graph import Graph, Node, Update, Value
 from seqir.ir.op import Array, Emit, Op, Perm, Permuted, Pruned
 from seqir.ir.replay import Visit, in_bodies, replay
 from seqir.ir.sizes import SizeCheck, unsure_sizes
@@ -15,6 +16,7 @@ __all__ = [
     "Array",
     "Builder",
     "Emit",
+    "FrozenArray",
     "Graph",
     "Node",
     "Op",
@@ -27,7 +29,6 @@ __all__ = [
     "Update",
     "Value",
     "Visit",
-    "constant_of",
     "current_builder",
     "current_trace",
     "evaluate",

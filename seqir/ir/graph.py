@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 from seqir.errors import GraphError, did_you_mean
 from seqir.tensortype import TensorType
@@ -121,13 +121,3 @@ class Graph:
         import html
 
         return f"<pre>{html.escape(str(self))}</pre>"
-
-
-def constant_of(node: Node | None) -> Any:
-    """The array of a node that holds a constant, or None."""
-    return _array_of(node.op) if node and not node.operands else None
-
-
-def _array_of(op: Op) -> Any:
-    frozen = getattr(op, "array", None)
-    return frozen.array if frozen is not None else None

@@ -20,6 +20,7 @@ from seqir.shapes import Dim
 from seqir.tensortype import TensorType
 
 if TYPE_CHECKING:
+    from seqir.ir.frozen import FrozenArray
     from seqir.ir.graph import Graph, Node, Value
 
 Array = np.ndarray[Any, Any]
@@ -125,6 +126,17 @@ class Op(ABC):
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
         """ONNX names of the results, emitting ONNX nodes through `emit`."""
 
+    pure: ClassVar[bool] = True
+    """Equal operands give equal results, and nothing else happens: nodes that apply it
+    to the same operands may be merged, and computed before the model runs."""
+    folds: ClassVar[bool] = True
+    """Pure, and worth computing before the model runs where operands are constants."""
+
+    @property
+    def constant(self) -> FrozenArray | None:
+        """The array that the only result is, whatever happens."""
+        return None
+
     def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
         """Cotangents of the operands, given the cotangent `g` of the result `y`.
 
@@ -150,9 +162,10 @@ class Op(ABC):
     def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
         """The result in plainer operators, where a target computes those faster.
 
-        Written like `vjp`. `shared` says that a gradient of this operator (see
-        `forward`) reads the same first operand. None leaves the operator whole. The
-        target "plain" asks for products of matrices, sums and what moves numbers.
+        Written like `vjp`: a tuple for an operator of several results. `shared` says
+        that a gradient of this operator (see `forward`) reads the same first operand.
+        None leaves the operator whole. The target "plain" asks for products of
+        matrices, sums and what moves numbers.
         """
         return None
 

@@ -11,7 +11,7 @@
 
 from __future__ import annotations
 
-from seqir.ir.graph import Graph, Value, constant_of
+from seqir.ir.graph import Graph, Value
 from seqir.text import one_line
 
 UNKNOWN = "%?"
@@ -38,8 +38,8 @@ def _lines(graph: Graph, digests: bool) -> list[str]:
             names[value] = f"%{len(names) - len(graph.inputs) - len(graph.params)}"
         results = ", ".join(f"{names[v]}: {v.type}" for v in node.results)
         words = [str(node.op), *(names.get(v, UNKNOWN) for v in node.operands)]
-        if digests and constant_of(node) is not None:
-            words.append(node.op.array.digest())  # pyright: ignore[reportAttributeAccessIssue]
+        if digests and node.op.constant is not None:
+            words.append(node.op.constant.digest())
         comment = f"  # {one_line(node.source)}" if node.source else ""
         lines.append(f"  {results} = {' '.join(words)}{comment}")
         for body in node.op.bodies:

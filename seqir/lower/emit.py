@@ -9,8 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array, Graph
-from seqir.ops.constant import FrozenArray
+from seqir.ir import Array, FrozenArray, Graph
 from seqir.tensortype import TensorType
 
 

@@ -11,7 +11,8 @@ import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import VerificationError
-from seqir.ir import Array, Graph, Node, Value, constant_of, unsure_sizes
+from seqir.ir import Array, Graph, Node, Value, unsure_sizes
+from seqir.passes.facts import is_pure
 from seqir.tensortype import TensorType
 
 _USUAL: Final = 8
@@ -154,10 +155,11 @@ def _constants(graph: Graph) -> dict[Value, Array]:
     """What does not depend on the inputs, as far as it is small."""
     known: dict[Value, Array] = {}
     for node in graph.nodes:
-        array = constant_of(node)
-        if array is not None:
-            known[node.result] = array
-        elif all(v in known and known[v].nbytes <= _SMALL for v in node.operands):
+        if node.op.constant is not None:
+            known[node.result] = node.op.constant.array
+        elif is_pure(node.op) and all(
+            v in known and known[v].nbytes <= _SMALL for v in node.operands
+        ):
             found = node.op.evaluate(*(known[v] for v in node.operands))
             known.update(zip(node.results, found, strict=True))
     return known

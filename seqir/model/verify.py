@@ -14,16 +14,16 @@ from seqir.errors import RunError, VerificationError
 from seqir.ir import (
     Array,
     Builder,
+    FrozenArray,
     Graph,
     Node,
     Value,
-    constant_of,
     evaluate,
     replay,
 )
 from seqir.model.draws import Draws, trial_sizes
 from seqir.model.states import new
-from seqir.ops.constant import Constant, FrozenArray
+from seqir.ops.constant import Constant
 from seqir.passes.widen import widened
 
 TOLERANCE = {"float64": 1e-9, "float32": 2e-4, "float16": 2e-2, "bfloat16": 1e-1}
@@ -136,10 +136,11 @@ def _louder(graph: Graph, gain: float) -> Graph:
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
-        array = constant_of(node)
-        if array is None or array.ndim < 2 or not dtypes.is_float(array.dtype.name):
+        frozen = node.op.constant
+        if frozen is None or frozen.array.ndim < 2 or not dtypes.is_float(frozen.dtype):
             return None
-        kernel = FrozenArray((array * gain).astype(array.dtype), node.op.array.label)  # pyright: ignore[reportAttributeAccessIssue]
+        array = frozen.array
+        kernel = FrozenArray((array * gain).astype(array.dtype), frozen.label)
         return [b(Constant(kernel))]
 
     return replay(graph, visit)
@@ -190,8 +191,8 @@ def _cases(
         state = {name: case.wanted[new(name)] for name in state}
     yield from tried
     # Where a runtime could have another rule than the operator; NumPy is slow.
-    constants = (constant_of(node) for node in graph.nodes)
-    small = sum(a.nbytes for a in constants if a is not None) <= _SMALL
+    constants = (node.op.constant for node in graph.nodes)
+    small = sum(c.array.nbytes for c in constants if c is not None) <= _SMALL
     for sizes in edges:
         feeds = {**draws(sizes, reach), **state}
         yield Case(feeds, evaluate(graph, feeds) if small else run(feeds))
@@ -323,11 +324,11 @@ def _check_finite(name: str, y: Array, graph: Graph) -> None:
     if _finite(y):
         return
     for node in graph.nodes:
-        array = constant_of(node)
-        if array is None or not dtypes.is_float(dtypes.canonical(array.dtype)):
+        frozen = node.op.constant
+        if frozen is None or not dtypes.is_float(frozen.dtype):
             continue
-        if not np.isfinite(array.astype(np.float32)).all():
-            label = node.op.array.label or "a constant"  # pyright: ignore[reportAttributeAccessIssue]
+        if not np.isfinite(frozen.array.astype(np.float32)).all():
+            label = frozen.label or "a constant"
             raise VerificationError(
                 f"output {name!r} is not finite because weight {label!r} holds NaN or "
                 "infinite values; fix the weight, or export with verify=False"

@@ -9,8 +9,17 @@ import numpy as np
 
 from seqir import dtypes, nest
 from seqir.errors import DTypeError, GraphError, SeqirError, ShapeError
-from seqir.ir import Array, Builder, Op, Region, Trace, Value, current_builder
-from seqir.ops.constant import Constant, FrozenArray
+from seqir.ir import (
+    Array,
+    Builder,
+    FrozenArray,
+    Op,
+    Region,
+    Trace,
+    Value,
+    current_builder,
+)
+from seqir.ops.constant import Constant
 from seqir.ops.size import Size
 from seqir.ops.tensor import KerasTensor, Result, Tensor, Traced, Variable
 from seqir.tensortype import TensorType, type_of
@@ -40,6 +49,11 @@ def apply(op: Op, *operands: Any) -> Any:
         values = b.emit(op, *(value_of(b, x) for x in operands))
         results = tuple(Traced(b, v) for v in values)
     return results[0] if len(results) == 1 else results
+
+
+def as_tuple(y: Any) -> tuple[Any, ...]:
+    """What `apply` gives, of an operator with any number of results."""
+    return y if isinstance(y, tuple) else (y,)
 
 
 def builder_of(operands: tuple[Any, ...]) -> Builder | None:

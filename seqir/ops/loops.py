@@ -20,7 +20,7 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import UnsupportedError
 from seqir.ir import Builder, Graph, Node, Region, Value
-from seqir.ops.apply import apply, value_of
+from seqir.ops.apply import apply, as_tuple, value_of
 from seqir.ops.backward import Backward
 from seqir.ops.control import Cond, Scan, While
 from seqir.ops.convert import zeros_like
@@ -30,10 +30,6 @@ from seqir.tensortype import TensorType
 
 def _is_float(value: Value) -> bool:
     return dtypes.is_float(value.type.dtype)
-
-
-def _tuple(y: Any) -> tuple[Any, ...]:
-    return y if isinstance(y, tuple) else (y,)
 
 
 def inline(b: Builder, body: Graph, inputs: Sequence[Value]) -> dict[Value, Value]:
@@ -100,7 +96,7 @@ def scan_gradient(
     op: Scan, g: Any, y: Any, operands: Sequence[Traced]
 ) -> tuple[Any, ...]:
     """Cotangents of what is carried, scanned and captured by a `Scan`."""
-    gs, ys = _tuple(g), _tuple(y)
+    gs, ys = as_tuple(g), as_tuple(y)
     b = ys[0].builder
     n, end = op.carries, op.own_operands
     node = b.producer[ys[0].value]
@@ -133,7 +129,7 @@ def scan_gradient(
     starts = [zeros_like(ys[i]) if gs[i] is None else gs[i] for i in carried]
     starts += [zeros_like(by_value[v]) for v in summed]
     around = (*operands[end:], *(Traced(b, v) for v in walk.captured))
-    results = _tuple(apply(backward, *starts, *scanned.values(), *around))
+    results = as_tuple(apply(backward, *starts, *scanned.values(), *around))
     totals = dict(
         zip([*(given[i] for i in carried), *summed, *slices], results, strict=True)
     )
@@ -167,7 +163,7 @@ def cond_gradient(
     op: Cond, g: Any, y: Any, operands: Sequence[Traced]
 ) -> tuple[Any, ...]:
     """Cotangents of what a `Cond` captures: its branches run again, and backwards."""
-    gs, ys = _tuple(g), _tuple(y)
+    gs, ys = as_tuple(g), as_tuple(y)
     b = ys[0].builder
     condition, *taken = operands
     outputs = [i for i in range(len(gs)) if gs[i] is not None]
@@ -187,7 +183,7 @@ def cond_gradient(
     )
     seeds = (gs[i] for i in outputs)
     others = (Traced(b, v) for v in around)
-    results = _tuple(apply(Cond(*bodies), condition, *taken, *seeds, *others))
+    results = as_tuple(apply(Cond(*bodies), condition, *taken, *seeds, *others))
     totals = dict(zip(wanted, results, strict=True))
     return (None, *(totals.get(i) for i in range(len(taken))))
 
@@ -204,7 +200,7 @@ def while_gradient(
             "the number of steps of a while loop is not known, so it has no gradient: "
             "pass maximum_iterations, or use ops.scan or ops.fori_loop"
         )
-    gs, ys = _tuple(g), _tuple(y)
+    gs, ys = as_tuple(g), as_tuple(y)
     b, n = ys[0].builder, op.carries
     step = Region(b)
     inputs = [Value(x.type) for x in operands]

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqir.ir import Builder, Graph, Node, Op, Value, replay
+from seqir.passes.facts import is_pure
 
 
 def eliminate_common(graph: Graph) -> Graph:
@@ -14,6 +15,8 @@ def eliminate_common(graph: Graph) -> Graph:
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
+        if not is_pure(node.op):
+            return None
         key = (node.op, operands)
         if key in seen:
             return seen[key]

@@ -4,17 +4,21 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 
-from seqir.ir import Graph, Value, constant_of
-from seqir.ops.constant import FrozenArray
+from seqir.ir import FrozenArray, Graph, Op, Value
 
 
 def constants(graph: Graph) -> dict[Value, FrozenArray]:
     """The values that are constants, with what they hold."""
     return {
-        node.result: node.op.array  # pyright: ignore[reportAttributeAccessIssue]
+        node.result: node.op.constant
         for node in graph.nodes
-        if constant_of(node) is not None
+        if node.op.constant is not None
     }
+
+
+def is_pure(op: Op) -> bool:
+    """Whether an operator and what is in its bodies depend on operands alone."""
+    return op.pure and all(is_pure(n.op) for body in op.bodies for n in body.nodes)
 
 
 def reader_counts(graph: Graph) -> dict[Value, int]:

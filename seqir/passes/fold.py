@@ -7,9 +7,9 @@ from dataclasses import replace
 
 import numpy as np
 
-from seqir.ir import Array, Builder, Graph, Node, Value, replay
-from seqir.ops.constant import Constant, FrozenArray
-from seqir.passes.facts import constants
+from seqir.ir import Array, Builder, FrozenArray, Graph, Node, Value, replay
+from seqir.ops.constant import Constant
+from seqir.passes.facts import constants, is_pure
 from seqir.tensortype import type_of
 
 _SLACK = 4096
@@ -27,7 +27,7 @@ def fold_constants(graph: Graph) -> Graph:
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
-        if not operands:
+        if not operands or not node.op.folds or not is_pure(node.op):
             return None
         frozen = [known.get(v) for v in operands]
         if any(f is None for f in frozen):

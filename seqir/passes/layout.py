@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import NamedTuple
 
-from seqir.ir import Builder, Graph, Node, Perm, Value, constant_of
+from seqir.ir import Builder, Graph, Node, Perm, Value
 from seqir.ops.movement import ExpandDims, Reshape, Transpose, compose, inverse
 
 
@@ -69,7 +69,7 @@ class _Walk:
                 results = self.b.repeat(node, tuple(values))
             for old, new in zip(node.results, results, strict=True):
                 self.env[old] = _Owed(new, None)
-        if constant_of(node) is not None or (
+        if node.op.constant is not None or (
             operands and all(o.value in self.constant for o in operands)
         ):
             self.constant.update(self.env[v].value for v in node.results)

@@ -9,8 +9,8 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Builder, Graph, Op, Value, constant_of
-from seqir.ops.constant import Constant, FrozenArray
+from seqir.ir import Builder, FrozenArray, Graph, Op, Value
+from seqir.ops.constant import Constant
 
 _WIDE: dict[str, str] = {d: "float64" for d in dtypes.FLOATS}
 
@@ -25,9 +25,9 @@ def widened(graph: Graph) -> Graph:
             new[value] = make(name, value.type.with_dtype(_WIDE.get(dtype, dtype)))
     for node in graph.nodes:
         b.path = node.source
-        array, op = constant_of(node), retyped(node.op, _WIDE)
-        if array is not None and dtypes.is_float(dtypes.canonical(array.dtype)):
-            op = Constant(FrozenArray(array.astype(np.float64)))
+        frozen, op = node.op.constant, retyped(node.op, _WIDE)
+        if frozen is not None and dtypes.is_float(frozen.dtype):
+            op = Constant(FrozenArray(frozen.array.astype(np.float64)))
         op = op.with_bodies([widened(body) for body in op.bodies])
         results = b.emit(op, *(new[v] for v in node.operands))
         new.update(zip(node.results, results, strict=True))

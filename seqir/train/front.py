@@ -17,8 +17,9 @@ from typing import Final
 
 from seqir import lower, passes, runtime, shapes
 from seqir.errors import UnsupportedError
-from seqir.ir import Array, Graph, Node, Value, constant_of
+from seqir.ir import Array, Graph, Node, Value
 from seqir.lower import opsets
+from seqir.passes.facts import is_pure
 
 FEATURE: Final = "feature"
 BATCH: Final = "batch"
@@ -118,11 +119,11 @@ def _front(
     labels: dict[Value, set[str]] = {}
     used: set[str] = set()
     for node in graph.nodes:
-        if not known.issuperset(node.operands):
+        if not known.issuperset(node.operands) or not is_pure(node.op):
             continue
         read = {label for v in node.operands for label in labels.get(v, ())}
-        if constant_of(node) is not None:
-            read = {node.op.array.label}  # pyright: ignore[reportAttributeAccessIssue]
+        if node.op.constant is not None:
+            read = {node.op.constant.label}
         if varying.keys().isdisjoint(node.operands):
             labels.update(dict.fromkeys(node.results, read))
         else:

@@ -14,7 +14,7 @@ from collections.abc import Collection
 from dataclasses import dataclass, replace
 from typing import Final
 
-from seqir.ir import Graph, Node, Update, Value, constant_of
+from seqir.ir import Graph, Node, Update, Value
 from seqir.passes import eliminate_dead
 
 GRADIENT: Final = "gradient"
@@ -101,7 +101,7 @@ def _late(graph: Graph, optimizer: Collection[str]) -> set[Value]:
 
 def _is_constant(value: Value, producers: dict[Value, Node]) -> bool:
     node = producers.get(value)
-    return node is not None and constant_of(node) is not None
+    return node is not None and node.op.constant is not None
 
 
 def _second(graph: Graph, late: set[Value], updates: tuple[Update, ...]) -> Graph:
@@ -109,7 +109,7 @@ def _second(graph: Graph, late: set[Value], updates: tuple[Update, ...]) -> Grap
     nodes = tuple(
         node
         for node in graph.nodes
-        if not late.isdisjoint(node.results) or constant_of(node) is not None
+        if not late.isdisjoint(node.results) or node.op.constant is not None
     )
     return eliminate_dead(
         replace(graph, nodes=nodes, outputs={}, updates=updates, inputs={})
