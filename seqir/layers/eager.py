@@ -9,9 +9,11 @@ import numpy as np
 from seqir import dtypes, nest
 from seqir.errors import DTypeError
 from seqir.ir import SEED, STEP, Array, Trace
+from seqir.layers import masks
 from seqir.layers.checks import check_arrays
 from seqir.ops import changes
 from seqir.ops.apply import as_array
+from seqir.ops.masks import with_masks
 from seqir.ops.tensor import Traced, Variable
 from seqir.tensortype import type_of
 
@@ -29,37 +31,42 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
     from seqir import runtime
 
     check_arrays(layer, args, kwargs)
+    given = nest.flatten(masks.of((args, kwargs)))
+    given = [None if mask is None else as_array(mask) for mask in given]
     args = nest.map_structure(lambda x: _array(x, layer), args)
     kwargs = {
         k: _array(v, layer) if isinstance(v, np.ndarray) else v
         for k, v in kwargs.items()
     }
-    leaves = [x for x in nest.flatten((args, kwargs)) if isinstance(x, np.ndarray)]
+    every = (args, kwargs, given)
+    leaves = [x for x in nest.flatten(every) if isinstance(x, np.ndarray)]
     types = nest.map_structure(
-        lambda x: str(type_of(x)) if isinstance(x, np.ndarray) else x, (args, kwargs)
+        lambda x: str(type_of(x)) if isinstance(x, np.ndarray) else x, every
     )
     sessions = layer._sessions
     key = str((types, revisions(layer)))
     if key not in sessions or not sessions[key][0].usable:
         if len(sessions) >= _KEEP:
             sessions.pop(next(iter(sessions)), None)  # or another thread did
-        prepared = _prepare(layer, args, kwargs)
+        prepared = _prepare(layer, *every)
         key = str((types, revisions(layer)))  # tracing may have built layers
         sessions[key] = prepared
-    session, fed, structure = sessions[key]
+    session, fed, structure, carriers = sessions[key]
     feeds = {f"input_{i}": x for i, x in enumerate(leaves)}
     held = runtime.Held(fed)
     if STEP in session.input_names:
         feeds[SEED], feeds[STEP] = layer.next_key()
     try:
-        given = [name for name in session.input_names if name not in fed]
-        results = session.run({name: feeds[name] for name in given}, held.values)
+        read = [name for name in session.input_names if name not in fed]
+        results = session.run({name: feeds[name] for name in read}, held.values)
     finally:
         held.release()
     if isinstance(session, runtime.StatefulSession):
         changes.tick()
-    layer.__dict__["_losses"] = results[len(nest.flatten(structure)) :]
-    return nest.pack(structure, results)
+    count = len(nest.flatten(structure))
+    end = count + len(carriers)
+    layer.__dict__["_losses"] = results[end:]
+    return nest.pack(structure, with_masks(results[:end], carriers))
 
 
 def revisions(layer: Layer) -> tuple[Any, ...]:
@@ -73,7 +80,10 @@ def revisions(layer: Layer) -> tuple[Any, ...]:
     return tuple(inner.revision for inner in inside), trained
 
 
-def _prepare(layer: Layer, args: Any, kwargs: Any) -> Any:
+def _prepare(layer: Layer, args: Any, kwargs: Any, given: list[Any]) -> Any:
+    """What runs the layer: session, weights that it is fed, structure of the outputs,
+    and the places of those that have masks, which follow them.
+    """
     from seqir import passes, runtime
 
     b = Trace(layer.name)
@@ -87,16 +97,19 @@ def _prepare(layer: Layer, args: Any, kwargs: Any) -> Any:
         return Traced(b, b.input(f"input_{count - 1}", type_of(x)))
 
     with b.active():
-        args, kwargs = nest.map_structure(traced, (args, kwargs))
+        args, kwargs, given = nest.map_structure(traced, (args, kwargs, given))
+        args, kwargs = masks.put_on((args, kwargs), given, layer.name)
         result = layer.trace(*args, **kwargs)
-    outputs = nest.flatten(result)
+    outputs: list[Traced] = nest.flatten(result)
     named = {f"output_{i}": y.value for i, y in enumerate(outputs)}
+    carried = {i: y.mask for i, y in enumerate(outputs) if y.mask is not None}
+    named |= {f"mask_{i}": mask.value for i, mask in carried.items()}
     graph = b.finish(named | {f"loss_{i}": v for i, v in enumerate(b.losses)})
     graph = passes.run(graph, passes.STRUCTURE)
     variables: dict[str, Variable] = {name: v for v, name in b.bindings.items()}
     session = runtime.session_of(graph, variables, device="cpu")
     fed = {name: v for name, v in variables.items() if name in session.input_names}
-    return session, fed, result
+    return session, fed, result, list(carried)
 
 
 def _array(x: Any, layer: Layer) -> Any:

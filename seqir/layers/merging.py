@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +12,7 @@ from seqir import ops, shapes
 from seqir.errors import ArgumentError, ShapeError
 from seqir.layers.base import Layer
 from seqir.layers.checks import integers
+from seqir.ops.masks import get_keras_mask
 from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
@@ -93,19 +95,17 @@ class Multiply(_Merge):
     """
 
     def combine(self, xs: list[Any]) -> Any:
-        masks = [getattr(x, "mask", None) for x in xs]
-        wide = [
-            None if m is None else ops.expand_dims(m, tuple(range(m.ndim, x.ndim)))
-            for x, m in zip(xs, masks, strict=True)
-        ]
+        counted = list(map(_counted, xs))
         factors = [
-            x if m is None else ops.where(m, x, ops.ones_like(x))
-            for x, m in zip(xs, wide, strict=True)
+            x if c is None else ops.where(c, x, ops.ones((), x.dtype))
+            for x, c in zip(xs, counted, strict=True)
         ]
         y = functools.reduce(ops.multiply, factors)
-        if any(m is None for m in wide):
+        if any(c is None for c in counted):
             return y
-        return ops.where(functools.reduce(ops.logical_or, wide), y, ops.zeros_like(y))
+        return ops.where(
+            functools.reduce(ops.logical_or, counted), y, ops.zeros_like(y)
+        )
 
 
 class Average(_Merge):
@@ -116,17 +116,42 @@ class Average(_Merge):
 
 
 class Maximum(_Merge):
-    """Largest of all inputs. Source: Keras 3 ``layers.Maximum``."""
+    """Largest of all inputs that count. Source: Keras 3 ``layers.Maximum``."""
 
     def combine(self, xs: list[Any]) -> Any:
-        return functools.reduce(ops.maximum, xs)
+        return _chosen(ops.maximum, xs)
 
 
 class Minimum(_Merge):
-    """Smallest of all inputs. Source: Keras 3 ``layers.Minimum``."""
+    """Smallest of all inputs that count. Source: Keras 3 ``layers.Minimum``."""
 
     def combine(self, xs: list[Any]) -> Any:
-        return functools.reduce(ops.minimum, xs)
+        return _chosen(ops.minimum, xs)
+
+
+def _counted(x: Any) -> Any:
+    """Where a tensor counts, with its rank; None if it has no mask."""
+    mask = get_keras_mask(x)
+    if mask is None:
+        return None
+    return ops.expand_dims(ops.cast(mask, "bool"), tuple(range(mask.ndim, x.ndim)))
+
+
+def _chosen(choose: Callable[[Any, Any], Any], xs: list[Any]) -> Any:
+    """``choose`` between all tensors; where one does not count it is the other one."""
+    y, *others = xs
+    counted = _counted(y)
+    for x in others:
+        here = _counted(x)
+        if here is not None:
+            x = ops.where(here, x, y)
+        if counted is not None:
+            y = ops.where(counted, y, x)
+        # Whoever has no mask counts everywhere, so what was chosen does.
+        both = here is not None and counted is not None
+        counted = ops.logical_or(counted, here) if both else None
+        y = choose(y, x)
+    return y
 
 
 class Concatenate(_Merge):
@@ -155,16 +180,22 @@ class Concatenate(_Merge):
             return None
         rank = inputs[0].ndim
         axis = shapes.normalize_axis(self.axis, rank)
-        if axis == rank - 1:
-            return super().compute_mask(inputs, previous_mask)
-        full: list[Any] = []
-        for x, mask in zip(inputs, previous_mask, strict=True):
-            every = ops.ones_like(x[..., 0], "bool")
-            if mask is not None:
-                mask = ops.expand_dims(mask, tuple(range(mask.ndim, rank - 1)))
-                every = ops.logical_and(every, mask)
-            full.append(every)
-        return ops.concatenate(full, axis)
+        every = list(map(_every_step, inputs, previous_mask))
+        if axis == rank - 1:  # a step counts if one of its features does
+            return functools.reduce(ops.logical_or, every)
+        return ops.concatenate(every, axis)
+
+
+def _every_step(x: Any, mask: Any) -> Any:
+    """The mask of a tensor with all of its axes but the last."""
+    every = ops.ones_like(x[..., 0], "bool")
+    if mask is None:
+        return every
+    mask = ops.cast(mask, "bool")
+    if mask.ndim == x.ndim:
+        return ops.any(mask, axis=-1)
+    mask = ops.expand_dims(mask, tuple(range(mask.ndim, x.ndim - 1)))
+    return ops.logical_and(every, mask)
 
 
 class Dot(_Merge):

@@ -191,9 +191,11 @@ class GlobalAveragePooling1D(_GlobalPooling):
         if mask is None:
             return super().call(x)
         axis = spatial_axes(3, self.data_format)[0]
-        weights = ops.cast(mask, x.dtype)
-        weights = ops.expand_dims(weights, 2 if axis == 1 else 1)
-        total = ops.sum(x * weights, axis, keepdims=self.keepdims)
+        counted = ops.expand_dims(ops.cast(mask, "bool"), 2 if axis == 1 else 1)
+        # Chosen, not multiplied: what does not count may be infinite.
+        kept = ops.where(counted, x, ops.zeros((), x.dtype))
+        weights = ops.cast(counted, x.dtype)
+        total = ops.sum(kept, axis, keepdims=self.keepdims)
         return total / ops.sum(weights, axis, keepdims=self.keepdims)
 
     def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:

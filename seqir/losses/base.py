@@ -12,6 +12,7 @@ from seqir.errors import ShapeError
 from seqir.fields import Declared, keyword
 from seqir.losses.labels import same_rank
 from seqir.ops.apply import coerce, type_of_operand
+from seqir.ops.masks import get_keras_mask
 from seqir.ops.tensor import Result, TensorLike
 from seqir.plain import PlainArguments
 from seqir.stored import from_arguments
@@ -68,12 +69,12 @@ class Loss(Declared, PlainArguments):
         sample_weight: TensorLike | None = None,
     ) -> Any:
         """The loss of a batch, reduced."""
-        mask = getattr(y_pred, "mask", None)
+        mask = get_keras_mask(y_pred)
         given = type_of_operand(y_true).dtype
         kept = self.class_numbers and dtypes.is_integer(given)
         labels = coerce(y_true, given if kept else self.dtype)
         values = coerce(self.call(labels, coerce(y_pred, self.dtype)), self.dtype)
-        for found in (self.counted(labels, values), getattr(values, "mask", None)):
+        for found in (self.counted(labels, values), get_keras_mask(values)):
             if found is not None:
                 mask = found if mask is None else ops.logical_and(mask, found)
         return reduce_weighted(values, sample_weight, mask, self.reduction)
@@ -156,14 +157,15 @@ def check_reduction(reduction: str | None) -> str | None:
 def mask_weights(mask: TensorLike, reduction: str | None, dtype: str) -> Result:
     """A mask as weights: their mean is 1 if means are taken, so that these are right.
 
-    weight = mask / mean(mask), or the mask itself for the other reductions; all are
-    0 if the mask lets nothing through.
+    weight = 1 / mean(mask) where the mask holds and 0 elsewhere, or the mask itself for
+    the other reductions; all are 0 if the mask lets nothing through.
     """
     weight = ops.cast(mask, dtype)
     if reduction not in ("sum_over_batch_size", "mean"):
         return weight
     tiny = float(dtypes.finfo(dtype).tiny)
-    return weight / ops.maximum(ops.mean(weight), tiny)
+    holds = ops.cast(ops.cast(mask, "bool"), dtype)
+    return holds / ops.maximum(ops.mean(weight), tiny)
 
 
 def reduce_weighted(

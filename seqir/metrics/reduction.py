@@ -8,6 +8,7 @@ from typing import Any
 from seqir import losses, ops
 from seqir.dtype_policies import PolicyLike
 from seqir.metrics.base import Metric
+from seqir.ops.masks import get_keras_mask
 from seqir.ops.tensor import Result, TensorLike
 
 
@@ -93,12 +94,12 @@ class MeanMetricWrapper(Mean):
     ) -> None:
         """Take the function's values on one batch into account."""
         values = self.fn(y_true, y_pred, **self.kwargs)
-        masks = [getattr(y_pred, "mask", None)]
+        masks = [get_keras_mask(y_pred)]
         if sample_weight is not None:  # without weights all values count, as in Keras
             counted = getattr(self.fn, "counted", None)
             if counted is not None:
                 masks.append(counted(y_true, values, **self.kwargs))
-            masks.append(getattr(values, "mask", None))
+            masks.append(get_keras_mask(values))
         for mask in masks:
             if mask is not None:
                 sample_weight = _masked(sample_weight, ops.cast(mask, self.dtype))

@@ -283,10 +283,12 @@ class Model(Trainer):
         batch: int | str | None = None,
         enter: Enter | None = None,
         sizes: Sizes | None = None,
+        with_masks: bool = False,
     ) -> tuple[Graph, dict[str, Variable]]:
         """The graph and the variable behind each param; see `trace_outputs`.
 
-        Its updates are all that the code of the layers assigns to; see `states`.
+        Its updates are all that the code of the layers assigns to; see `states`. Masks
+        are further outputs, if they are wanted; see `states.mask_of`.
         """
         self.require_built("graph")
         b = Trace(self.name, training=training)
@@ -296,6 +298,11 @@ class Model(Trainer):
                 b, training=training, batch=batch, enter=enter or _enter, sizes=sizes
             )
         outputs = dict(zip(names, (y.value for y in results), strict=True))
+        if with_masks:
+            found = {n: y.mask for n, y in zip(names, results, strict=True)}
+            outputs |= {
+                f"{n}/_keras_mask": m.value for n, m in found.items() if m is not None
+            }
         variables = {name: v for v, name in b.bindings.items()}
         return b.finish(outputs), variables
 
@@ -355,12 +362,13 @@ class Model(Trainer):
         if not args:
             raise ArgumentError(f"model {self.name!r} was called without an input")
         x = args[0]
+        masked = any(mask is not None for mask in nest.flatten(masks.of(args)))
         if kwargs.pop("training", None):
-            if self.connected:
+            if self.connected and not masked:
                 fitted = list(standardize(self, x).values())
                 args = (nest.pack(self.input_structure, fitted), *args[1:])
             return super().run(*args, training=True, **kwargs)
-        if len(args) > 1 or any(v is not None for v in kwargs.values()):
+        if len(args) > 1 or masked or any(v is not None for v in kwargs.values()):
             return super().run(*args, **kwargs)
         if not self.connected:
             self.build_from_arrays(x)

@@ -16,8 +16,9 @@ from seqir import nest
 from seqir.ir import SEED, STEP, Array, SizeCheck
 from seqir.layers.eager import revisions
 from seqir.model.inputs import Sizes, other_sizes
-from seqir.model.states import predicting
+from seqir.model.states import mask_of, predicting
 from seqir.ops import changes
+from seqir.ops.masks import with_masks
 from seqir.ops.tensor import Variable
 from seqir.weak import Owner
 
@@ -48,6 +49,8 @@ class Form:
     """Runs until the weights that are inputs count as resting."""
     has_state: bool
     """Whether a run changes variables."""
+    carriers: list[int]
+    """Places of the outputs that have masks; these follow all outputs."""
     runs: int = 0
     clock: int = -1
     """Where the clock of changes stood when all of this was looked at."""
@@ -157,10 +160,14 @@ class Runner:
         from seqir import passes, runtime
         from seqir.model.base import arrays_of
 
-        graph, variables = self.model.trace_graph(batch="batch", sizes=self._sizes)
+        graph, variables = self.model.trace_graph(
+            batch="batch", sizes=self._sizes, with_masks=True
+        )
         kept = predicting(self.model, graph, variables)
-        self._differ = kept.updates != graph.updates
+        self._differ = (kept.outputs, kept.updates) != (graph.outputs, graph.updates)
         graph = graph if called else kept
+        masked = [mask_of(name) in graph.outputs for name in kept.outputs]
+        carriers = [i for i, is_masked in enumerate(masked) if is_masked]
         state = {update.param for update in graph.updates}
         moving = {} if fold else self._moving
         rest = {name: v for name, v in variables.items() if name not in state}
@@ -175,7 +182,7 @@ class Runner:
         session = runtime.session_of(graph, variables, device=device, threads=threads)
         fed = {name: v for name, v in fed.items() if name in session.input_names}
         left = self._rest if fed else math.inf
-        return Form(session, check, fed, taken, versions, left, bool(state))
+        return Form(session, check, fed, taken, versions, left, bool(state), carriers)
 
     def __getstate__(self) -> dict[str, Any]:
         return {"model": self.model}
@@ -216,7 +223,7 @@ class Prediction:
         results = session.run(feeds, self._held and self._held.values)
         if form.has_state:
             form.advanced()
-        return results
+        return with_masks(results, form.carriers)
 
     def _begin(self) -> Form:
         """Take the form that is right now, and hold the weights that it reads."""

@@ -27,14 +27,22 @@ _SHOWN: Final = 4096
 
 
 def predicting(model: Model, graph: Graph, variables: Mapping[str, Variable]) -> Graph:
-    """The graph with those updates alone that a prediction keeps.
+    """The graph with those outputs and updates alone that a prediction keeps.
 
-    These are of weights that are not trained. What `call` assigns to a trained weight,
-    or to a metric, is meant for those who train and evaluate, or call the model.
+    Outputs are without masks. Updates are of weights that are not trained: what `call`
+    assigns to a trained weight, or to a metric, is meant for those who train and
+    evaluate, or call the model.
     """
     kept = set(model.non_trainable_weights)
     updates = tuple(u for u in graph.updates if variables[u.param] in kept)
-    return replace(graph, updates=updates)
+    masks = {mask_of(name) for name in graph.outputs}
+    outputs = {name: v for name, v in graph.outputs.items() if name not in masks}
+    return replace(graph, outputs=outputs, updates=updates)
+
+
+def mask_of(name: str) -> str:
+    """The output that is the mask of an output; no layer has such a name."""
+    return f"{name}/_keras_mask"
 
 
 def new(name: str) -> str:

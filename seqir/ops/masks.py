@@ -12,7 +12,7 @@ from seqir.ops.apply import traced
 from seqir.ops.tensor import Traced
 
 
-class MaskedArray(np.ndarray[Any, Any]):
+class Masked(np.ndarray[Any, Any]):
     """An array that came out of a layer with a mask; what is computed of it has none.
 
     Source: the attribute ``_keras_mask`` of Keras's tensors.
@@ -62,10 +62,12 @@ def masked(x: Any, mask: Any) -> Any:
     return Traced(x.builder, x.value, traced(x.builder, mask))
 
 
-def masked_array(array: Array, mask: Array | None) -> Array:
-    """The array with a mask; itself without one."""
-    if mask is None:
-        return array
-    masked = array.view(MaskedArray)
-    masked._keras_mask = mask
-    return masked
+def with_masks(results: list[Array], carriers: list[int]) -> list[Array]:
+    """The arrays before the last ones, which are masks of those at these places."""
+    if not carriers:
+        return results
+    arrays = results[: -len(carriers)]
+    for place, mask in zip(carriers, results[-len(carriers) :], strict=True):
+        arrays[place] = arrays[place].view(Masked)
+        set_keras_mask(arrays[place], mask)
+    return arrays
