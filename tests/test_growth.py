@@ -12,6 +12,7 @@ import pytest
 import seqir
 from seqir import layers, ops, passes, runtime
 from seqir.ir import Builder, Graph, Node, replay, verify
+from seqir.lower.emit import Emitter
 from seqir.ops.movement import Expand
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
@@ -133,3 +134,33 @@ def test_the_shape_of_a_weight_copies_no_numbers(
 
     monkeypatch.setattr(runtime.DeviceSlot, "read", refuse)
     model.graph(training=True)
+
+
+def test_a_batch_more_costs_predict_few_calls() -> None:
+    """Sizes behind the batch are looked at once, not for each slice of one array."""
+    model = stack(1)
+    x = np.zeros((160, 4), np.float32)
+
+    def predict(batches: int) -> int:
+        return calls(lambda: model.predict(x[:batches], batch_size=1, verbose=0))
+
+    predict(2)
+    assert predict(160) - predict(80) <= 20 * 80
+
+
+def test_free_names_are_found_at_once() -> None:
+    """The hundredth node of one name in a layer does not try ninety-nine others."""
+    emit = Emitter(17)
+    tried: list[object] = []
+
+    class Taken(set[str]):
+        def __contains__(self, name: object) -> bool:
+            tried.append(name)
+            return super().__contains__(name)
+
+    emit._taken = Taken()
+    names = [emit.fresh("Add") for _ in range(100)]
+    assert names[:3] == ["Add", "Add_1", "Add_2"]
+    assert len(set(names)) == 100
+    assert len(tried) <= 300
+    assert [emit.fresh("Add_1"), emit.fresh("Add_1")] == ["Add_1_1", "Add_1_2"]

@@ -55,6 +55,8 @@ class Emitter:
     initializers: dict[str, Array] = field(default_factory=dict[str, Array])
     source: str = ""
     _taken: set[str] = field(default_factory=set[str])
+    _counts: dict[str, int] = field(default_factory=dict[str, int])
+    """The last number that each name was given with."""
     _constants: dict[FrozenArray, str] = field(default_factory=dict[FrozenArray, str])
     _made: dict[Any, str] = field(default_factory=dict[Any, str])
 
@@ -145,9 +147,10 @@ class Emitter:
 
     def fresh(self, base: str) -> str:
         """A name that nothing has yet: ``base``, ``base_1``, ``base_2``, ..."""
-        name, count = base, 0
+        name, count = base, self._counts.get(base, 0)
         while name in self._taken:
             count += 1
             name = f"{base}_{count}"
         self._taken.add(name)
+        self._counts[base] = count
         return name

@@ -52,6 +52,8 @@ def element_types(model: Model) -> dict[str, Any]:
 
 def converted(feeds: dict[str, Array], types: dict[str, Any]) -> dict[str, Array]:
     """The arrays with these element types; what has them already is not copied."""
+    if all([array.dtype == types[name] for name, array in feeds.items()]):
+        return feeds
     with np.errstate(over="ignore"):  # float16 has infinity for what is too large
         return {name: np.asarray(a, types[name]) for name, a in feeds.items()}
 

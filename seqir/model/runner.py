@@ -204,14 +204,19 @@ class Prediction:
         self._device = device
         self._called = called
         self._form: Form | None = None
+        self._sizes: Sizes | None = None
+        """Of the last run, which the form is right for."""
         self._held: Held | None = None
 
     def run(self, feeds: dict[str, Array]) -> list[Array]:
         """Outputs for a batch as a flat list."""
-        runner = self._runner.for_sizes(feeds)
-        if runner is not self._runner:
-            with Prediction(runner, self._device, called=self._called) as other:
-                return other.run(feeds)
+        sizes = tuple([array.shape[1:] for array in feeds.values()])
+        if sizes != self._sizes:
+            runner = self._runner.for_sizes(feeds)
+            if runner is not self._runner:
+                with Prediction(runner, self._device, called=self._called) as other:
+                    return other.run(feeds)
+            self._sizes = sizes
         form = self._form or self._begin()
         form.runs += 1
         form.left -= 1
