@@ -5,6 +5,7 @@
 
 from __future__ import annotations
 
+import copy
 import io
 import shutil
 import zipfile
@@ -17,6 +18,7 @@ import pytest
 import seqir
 from seqir import layers
 from seqir.formats import paths
+from seqir.formats.tree import places
 from seqir.models import load_model
 
 h5py = pytest.importorskip("h5py")
@@ -162,3 +164,44 @@ def test_paths_are_counted_anew() -> None:
         "layers/p_re_lu/vars",
     ]
     assert paths.present(there) == dict(zip(wanted, there, strict=True))
+
+
+def test_what_a_layer_keeps_for_itself_is_not_in_files() -> None:
+    """Whatever its name is: only what is set as an attribute counts."""
+
+    class Holds(layers.Layer):
+        def __init__(self) -> None:
+            self.early = [layers.Dense(1)]
+            super().__init__()
+            self.inner = {"a": layers.Dense(2)}
+            self.later: Any = None
+            self.later = (layers.Dense(3), [layers.Dense(4)])
+            self.gone = layers.Dense(5)
+            del self.gone
+
+        def call(self, x: Any) -> Any:
+            inside = [*self.early, *self.inner.values(), self.later[0]]
+            for layer in (*inside, *self.later[1]):
+                x = layer(x)
+            return x
+
+    holds = Holds()
+    model = seqir.Sequential([layers.Input((2,)), holds])
+    model.extra = [layers.Dense(6)]
+    wanted = [place.path for place in places(model)]
+    assert wanted == [
+        "",
+        "layers/holds",
+        "layers/holds/early/dense",
+        "layers/holds/inner/dense",
+        "layers/holds/later/dense",
+        "layers/holds/later/container/dense",
+        "extra/dense",
+    ]
+    for thing in (model, holds):
+        thing.__dict__["_another_private_list"] = [layers.Dense(7)]
+        thing.__dict__["another"] = {"b": layers.Dense(8)}
+    for again in (model, copy.deepcopy(model)):
+        assert [place.path for place in places(again)] == wanted
+    model.compute_output_shape((3, 2))
+    assert [place.path for place in places(model)] == wanted

@@ -532,3 +532,17 @@ def test_cut_points_of_a_stack() -> None:
     np.testing.assert_allclose(tail(head(x)), model(x), rtol=1e-5, atol=1e-6)
     two = model.slice("a|c")
     assert [y.shape for y in two(x)] == [(2, 3), (2, 3)]
+
+
+def test_a_layer_in_an_attribute_is_no_part_of_the_stack() -> None:
+    class WithMore(seqir.Sequential):
+        def __init__(self, **options: Any) -> None:
+            super().__init__(**options)
+            self.more = Dense(6)
+            self.add(Dense(2))
+
+    for model in (WithMore(), seqir.Sequential([Input((3,)), Dense(2)])):
+        model.extra = [Dense(6), {"a": Dense(7)}]
+        assert [type(layer).__name__ for layer in model.layers] == ["Dense"]
+        assert model(np.ones((1, 3))).shape == (1, 2)
+        assert len(model.weights) == 2

@@ -22,14 +22,6 @@ OPTIMIZER: Final = "optimizer"
 VARIABLES: Final = "vars"
 """The group of an object, in which there are its variables by their numbers."""
 
-_INTERNAL_TEXT: Final = """
-    _own_variables _layers _sessions _losses _keys _runner _tensors _start
-    _names _input_structure _output_structure _calls _operations _compiled _history
-    _built_by _build_shapes _starts _trainable_variables _variables calls
-"""
-_INTERNAL: Final = frozenset(_INTERNAL_TEXT.split())
-"""What layers and models keep for themselves."""
-
 
 @dataclass(frozen=True)
 class Place:
@@ -106,14 +98,19 @@ def _contained(
 
 
 def _children(thing: Any) -> Iterator[tuple[str, Any]]:
-    """Attributes that may hold layers, in Keras's order: private ones last."""
+    """Attributes that may hold layers, in Keras's order: private ones last.
+
+    Those of a layer are the ones that were set as attributes; what seqir keeps in it
+    besides is not.
+    """
     if getattr(thing, "_lists_layers", False):
         layers = [x for x in thing.layers if not isinstance(x, FunctionCall)]
         yield "layers", layers
-    names: list[str] = sorted(vars(thing))
-    for name in sorted(names, key=_is_private):
-        child = vars(thing)[name]
-        if name not in _INTERNAL and _may_hold(child):
+    attributes: dict[str, Any] = vars(thing)
+    names = thing._holding if isinstance(thing, Layer) else attributes
+    for name in sorted(sorted(names), key=_is_private):
+        child = attributes.get(name)
+        if _may_hold(child):
             yield name, child
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar
 
 import numpy as np
@@ -73,6 +74,8 @@ class _State:
     """What `build` was called with; there once it is done."""
     _own_variables: list[Variable]
     _layers: list[Layer]
+    _holding: dict[str, None]
+    """Names of attributes that were set to what may hold layers, for files."""
     _sessions: dict[str, Any]
     _losses: list[np.ndarray[Any, Any]]
     """What the last call on arrays has added to the loss."""
@@ -140,6 +143,7 @@ class Layer(_State, Keywords, Keeping):
         layer.__dict__.update(
             _own_variables=[],
             _layers=[],
+            _holding={},
             _sessions={},
             _losses=[],
             _keys=random.SeedGenerator(),
@@ -508,6 +512,8 @@ class Layer(_State, Keywords, Keeping):
             return
         self._track(value)
         object.__setattr__(self, name, value)
+        if not isinstance(value, _PLAIN):
+            self._holding[name] = None
         if self.built:
             self._has_changed()
 
@@ -521,12 +527,16 @@ class Layer(_State, Keywords, Keeping):
             if value not in self._own_variables:
                 self._own_variables.append(value)
         elif isinstance(value, Layer):
-            if not any(value is layer for layer in self._layers):
-                self._layers.append(value)
+            self._hold(value)
         elif isinstance(value, list | tuple | dict):
             for item in value.values() if isinstance(value, dict) else value:
                 if isinstance(item, Variable | Layer | list | tuple):
                     self._track(item)
+
+    def _hold(self, layer: Layer) -> None:
+        """Take a layer of an attribute for one inside."""
+        if not any(layer is inner for inner in self._layers):
+            self._layers.append(layer)
 
     def _walk(self) -> Iterator[Layer]:
         """This layer and all layers inside, each once, outer before inner."""
@@ -600,6 +610,9 @@ class Layer(_State, Keywords, Keeping):
         kind, name = type(self).__name__, one_line(self.name)
         return f"<{kind} name={name}, built={self.built}>"
 
+
+_PLAIN = (str, int, float, NoneType, Variable)
+"""Types of attributes in which there is no layer."""
 
 _SET_BY_INIT = ("name", "variable_dtype", "compute_dtype", "autocast", "_trainable")
 

@@ -243,6 +243,9 @@ class Sequential(Model):
             )
         return self._tensors[-1]
 
+    def _hold(self, layer: Layer) -> None:
+        """Nothing: a layer of an attribute is no part of the stack."""
+
     @property
     def connections(self) -> list[Call]:
         """The calls that make up the model, in order."""
