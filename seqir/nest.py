@@ -34,6 +34,19 @@ def pack(structure: Any, leaves: Iterator[Any] | list[Any]) -> Any:
     return next(it)
 
 
+def same(a: Any, b: Any) -> bool:
+    """Whether two structures have one form; lists and tuples are alike."""
+    return _form(a) == _form(b)
+
+
+def _form(structure: Any) -> Any:
+    if isinstance(structure, dict):
+        return {key: _form(value) for key, value in structure.items()}
+    if isinstance(structure, list | tuple):
+        return tuple(_form(item) for item in structure)
+    return None
+
+
 def _like(structure: Any, items: list[Any]) -> Any:
     """The items as a list, tuple or named tuple."""
     kind = type(structure)

@@ -14,6 +14,7 @@ from seqir.ops.activation import Sigmoid
 from seqir.ops.arith import Add, Less, Mul, Sub
 from seqir.ops.constant import Constant
 from seqir.ops.control import Cond, Scan, While
+from seqir.ops.custom import CustomGradient
 from seqir.ops.linalg import MatMul
 from seqir.ops.reduce import Reduce
 from seqir.ops.unary import Function
@@ -108,6 +109,14 @@ def regions() -> Iterator[Sample]:
         yield Sample(While(BELOW, GROWN, 1, limit), (x(2, 3, low=0.5), weight))
 
 
+def custom() -> Iterator[Sample]:
+    """Results with gradients of their own: here not the slopes of any values."""
+    one = body((F, F), lambda b, g, p: [b(Mul(), g, p), b(Add(), g, p)], 1)
+    yield Sample(CustomGradient(one, 1, 2), (x(2, 3), x(2, 3), x(2, 3), x(2, 3)))
+    two = body((F, ROW), lambda b, g, h: [b(Add(), g, h)])
+    yield Sample(CustomGradient(two, 2, 1), (x(2, 3), x(3), x(2, 3)))
+
+
 def bad_regions() -> Iterator[BadSample]:
     loop: Any = {"error": ShapeError}
     kind: Any = {"error": DTypeError}
@@ -126,5 +135,5 @@ def bad_regions() -> Iterator[BadSample]:
     yield BadSample(While(GROWN, GROWN, 1), (F, W), "one truth value", **kind)
 
 
-REGIONS = tuple(regions())
+REGIONS = (*regions(), *custom())
 BAD_REGIONS = tuple(bad_regions())

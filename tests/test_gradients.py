@@ -19,6 +19,7 @@ from seqir.ops.apply import apply
 from seqir.ops.arith import Pow
 from seqir.ops.barrier import StopGradient
 from seqir.ops.control import While
+from seqir.ops.custom import CustomGradient
 from seqir.ops.tensor import Traced
 from seqir.ops.unary import Function
 from seqir.passes.widen import widened
@@ -74,7 +75,8 @@ def has_slope(s: Sample) -> bool:
     """
     negative_base = s.op == Pow() and bool(s.operands[0].values)
     endless = isinstance(s.op, While) and s.op.limit is None
-    return s.op != StopGradient() and not negative_base and not endless
+    own = isinstance(s.op, StopGradient | CustomGradient)
+    return not (own or negative_base or endless)
 
 
 each = pytest.mark.parametrize(

@@ -200,8 +200,15 @@ class Op(ABC):
         """
         return ()
 
-    def simplified(self, *operands: Value) -> Value | None:
-        """An operand that the result always equals, if the operator does nothing."""
+    def never_zero(self, *operands: TensorType) -> tuple[Dim, ...]:
+        """Sizes that no runtime can take if they turn out to be 0."""
+        return ()
+
+    def simplified(self, *operands: Value) -> Value | tuple[Value, ...] | None:
+        """An operand that the result always equals, if the operator does nothing.
+
+        Of an operator of several results, one for each.
+        """
         return None
 
     def channelwise(

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 
 from seqir import shapes
 from seqir.errors import ShapeError
@@ -19,7 +19,7 @@ class SizeCheck:
 
     def __init__(self, graph: Graph) -> None:
         self.inputs = {name: v.type.shape for name, v in graph.inputs.items()}
-        self.nodes = [node for node in graph.nodes if _depends(node)]
+        self.nodes = [node for node in _inside(graph) if _depends(node)]
         self._passed: dict[str, int] = {}
 
     def __call__(self, feeds: Mapping[str, Array]) -> None:
@@ -40,9 +40,17 @@ class SizeCheck:
         self._passed = sizes
 
 
+def _inside(graph: Graph) -> Iterator[Node]:
+    """The nodes of a graph, and of the bodies in it."""
+    for node in graph.nodes:
+        yield node
+        for body in node.op.bodies:
+            yield from _inside(body)
+
+
 def _depends(node: Node) -> bool:
     """Whether what a node needs is known to the run only."""
-    return bool(unsure_sizes(node)) or (
+    return bool(unsure_sizes(node) or _unsure_whether_zero(node)) or (
         node.op.needs_room
         and any(isinstance(d, str) for d in node.operands[0].type.shape[1:])
     )
@@ -54,10 +62,22 @@ def unsure_sizes(node: Node) -> list[tuple[shapes.Dim, shapes.Dim]]:
     return [(a, b) for a, b in pairs if a != b]
 
 
+def _unsure_whether_zero(node: Node) -> list[str]:
+    """Sizes that must not be 0 and that the run knows."""
+    sizes = node.op.never_zero(*(v.type for v in node.operands))
+    return [d for d in sizes if isinstance(d, str)]
+
+
 def _check(node: Node, sizes: Mapping[str, int]) -> None:
     label = f"layer {node.source!r}" if node.source else f"{node.op}"
     if node.op.needs_room:
         _check_room(node, label, sizes)
+    for d in _unsure_whether_zero(node):
+        if shapes.symbols(d) <= sizes.keys() and not shapes.evaluate(d, sizes):
+            raise ShapeError(
+                f"inputs of these sizes do not fit {label}: {node.op} goes along "
+                f"{d}, which is 0; give at least one step"
+            )
     for pair in unsure_sizes(node):
         if all(shapes.symbols(d) <= sizes.keys() for d in pair):
             a, b = (shapes.evaluate(d, sizes) for d in pair)

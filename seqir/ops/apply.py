@@ -62,6 +62,7 @@ def builder_of(operands: tuple[Any, ...]) -> Builder | None:
     found: Builder | None = None
     for x in operands:
         if isinstance(x, Traced):
+            _check_open(x)
             found = _inner(found, x.builder)
         elif isinstance(x, Size):
             found = _inner(found, builder_of(tuple(x.tensors)))
@@ -73,6 +74,15 @@ def builder_of(operands: tuple[Any, ...]) -> Builder | None:
     if found is None or (current is not None and _holds(found, current)):
         return current  # inside a body, also what is made of tensors around it
     return found
+
+
+def _check_open(x: Traced) -> None:
+    """Refuse a tensor of a body that is complete."""
+    if isinstance(x.builder, Region) and x.builder.closed:
+        raise GraphError(
+            f"{x!r} was computed inside a loop or a branch, which is over: return it "
+            "from the function that computes it"
+        )
 
 
 def _inner(a: Builder | None, b: Builder | None) -> Builder | None:
@@ -94,11 +104,7 @@ def value_of(b: Builder, x: Any) -> Value:
             return x.value
         if isinstance(b, Region) and _holds(x.builder, b.around):
             return b.capture(value_of(b.around, x))
-        if isinstance(x.builder, Region) and x.builder.closed:
-            raise GraphError(
-                f"{x!r} was computed inside a loop or a branch, which is over: "
-                "return it from the function that computes it"
-            )
+        _check_open(x)
         raise GraphError(f"{x!r} belongs to another graph than the one being built")
     if isinstance(x, Variable):
         value = _trace(b, x).read(x, _name(b, x), x.stored_type)

@@ -8,9 +8,9 @@ from typing import Any, ParamSpec, TypeVar, cast
 
 from seqir import naming, nest, plain
 from seqir.errors import ArgumentError, SeqirError
-from seqir.ir import Trace, current_builder
+from seqir.ir import Trace, current_builder, current_trace
 from seqir.ops.masks import get_keras_mask, masked
-from seqir.ops.size import Size, tensors_in, with_tensors
+from seqir.ops.size import tensors_in, with_tensors
 from seqir.ops.tensor import KerasTensor, Traced
 
 P = ParamSpec("P")
@@ -33,7 +33,8 @@ class Call:
         self.inputs = tensors_in(nest.flatten((args, kwargs)))
         self.outputs = outputs
         for i, tensor in enumerate(nest.flatten(outputs)):
-            tensor.call, tensor.index = self, i
+            if tensor is not None:
+                tensor.call, tensor.index = self, i
 
     def __repr__(self) -> str:
         return f"<Call of {self.target.name}>"
@@ -69,11 +70,23 @@ def record(target: Any, args: Any, kwargs: Any) -> Any:
     with b.active():
         traced_args, traced_kwargs = substitute(stand_in, (args, kwargs))
         result = target.trace(*traced_args, **traced_kwargs)
-    outputs = nest.map_structure(lambda y: KerasTensor(y.type), result)
+    outputs = nest.map_structure(_symbol, result)
     call = Call(target, args, kwargs, outputs)
     target.calls.append(call)
     target.connect_masks(args, kwargs, outputs)
     return outputs
+
+
+def _computed(b: Trace, y: Any) -> Any:
+    """A result as a value of the graph, also where it is a size or a known array."""
+    from seqir.ops.apply import value_of
+
+    return y if y is None or isinstance(y, Traced) else Traced(b, value_of(b, y))
+
+
+def _symbol(y: Any) -> KerasTensor | None:
+    """A tensor of the model for a result; None stays, as ops.scan may give it."""
+    return None if y is None else KerasTensor(y.type)
 
 
 class FunctionCall:
@@ -87,15 +100,11 @@ class FunctionCall:
 
     def trace(self, *args: Any, **kwargs: Any) -> Any:
         """Apply the function to traced values."""
-        b = current_builder()
-        assert b is not None, "a trace runs inside Builder.active()"
+        b = current_trace()
+        assert b is not None, "a function is traced inside Trace.active()"
         with b.source(self.name, self.class_name):
             y = self.function(*args, **kwargs)
-            if isinstance(y, Size):  # the record of a call is a tensor
-                from seqir.ops.apply import coerce
-
-                return coerce(y, y.dtype)
-            return y
+            return nest.map_structure(lambda leaf: _computed(b, leaf), y)
 
     def connect_masks(self, args: Any, kwargs: Any, outputs: Any) -> None:
         """Nothing: what a function computes has no mask."""

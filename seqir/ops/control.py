@@ -73,6 +73,9 @@ class Scan(Op):
         first, *rest = (t.shape[0] for t in operands[self.carries : self.own_operands])
         return tuple((first, d) for d in rest)
 
+    def never_zero(self, *operands: TensorType) -> tuple[Dim, ...]:
+        return (operands[self.carries].shape[0],)
+
     def evaluate(self, *operands: Array) -> tuple[Array, ...]:
         n, end = self.carries, self.own_operands
         carried, along, taken = [*operands[:n]], operands[n:end], operands[end:]

@@ -43,6 +43,7 @@ from seqir.ops.control import Cond, Scan, While
 from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.ops.convert import Cast, FillLike
+from seqir.ops.custom import CustomGradient
 from seqir.ops.gather import (
     Gather,
     GatherElements,
@@ -169,6 +170,7 @@ ALL: tuple[type[Op], ...] = (
     Scan,
     Cond,
     While,
+    CustomGradient,
     Function,
     IsNaN,
     IsInf,

@@ -189,8 +189,9 @@ class Key(NamedTuple):
         return self._replace(stream=self.stream + _PARTNER)
 
 
-_ITERATION: Final = np.int64(0x632BE59BD9B4E019)
-"""An odd number with many changes of bits: multiples of it are far from each other."""
+_ITERATION: Final = 0x632BE59BD9B4E019
+"""An odd number with many changes of bits: multiples of it are far from each other,
+and those of its powers, one for each loop inside of a loop."""
 
 
 def run_key(b: Trace) -> tuple[Any, Any]:
@@ -198,9 +199,12 @@ def run_key(b: Trace) -> tuple[Any, Any]:
     if not isinstance(b, Region):
         seed, step = b.key()
         return Traced(b, seed), Traced(b, step)
-    seed, step = (Traced(b, b.capture(k.value)) for k in run_key(b.traced))
+    with b.traced.active():
+        around = run_key(b.traced)
+    seed, step = (Traced(b, b.capture(k.value)) for k in around)
     if b.loop:
-        step = step + (Traced(b, b.count()) + 1) * _ITERATION
+        factor = np.uint64(pow(_ITERATION, b.depth, 1 << 64)).astype(np.int64)
+        step = step + (Traced(b, b.count()) + 1) * factor
     return seed, step
 
 

@@ -17,14 +17,6 @@ _DECOMPOSED = (
     "ONNX has no such decomposition, and how many steps it takes depends on the "
     "numbers; use ops.solve, ops.qr or ops.cholesky, or numpy.linalg on arrays"
 )
-_BRANCHES = (
-    "a graph runs every node and has no branches; compute both and choose with "
-    "ops.where(condition, a, b)"
-)
-_LOOPS = (
-    "a graph has no loops; write a Python loop over a known number of steps, or use a "
-    "recurrent layer"
-)
 _GRADIENTS = (
     "gradients come from each operator's own rule; ops.stop_gradient cuts one, and "
     "compile and fit compute them"
@@ -36,12 +28,11 @@ REFUSED: Final[dict[str, str]] = {
     **dict.fromkeys(("angle", "polar", "view_as_complex", "view_as_real"), _COMPLEX),
     **dict.fromkeys(("eig", "eigh", "svd", "pinv", "matrix_rank"), _DECOMPOSED),
     **dict.fromkeys(("lstsq", "lu_factor"), _DECOMPOSED),
-    **dict.fromkeys(("cond", "switch"), _BRANCHES),
-    **dict.fromkeys(("while_loop", "fori_loop", "scan", "associative_scan"), _LOOPS),
-    **dict.fromkeys(("map", "vectorized_map", "vectorize"), (
-        "functions here take whole batches; call the function on the whole tensor"
+    **dict.fromkeys(("vectorize",), (
+        "functions here take whole batches; call the function on the whole tensor, or "
+        "run it along an axis with ops.map"
     )),
-    **dict.fromkeys(("custom_gradient", "jvp"), _GRADIENTS),
+    **dict.fromkeys(("jvp",), _GRADIENTS),
     **dict.fromkeys(("numpy",), _ROOMS),
     "image.elastic_transform": (
         "what it draws cannot be given to it; blur keras.random.normal with "

@@ -135,12 +135,16 @@ class Tensor(_Operators):
 
     def __bool__(self) -> bool:
         raise DTypeError(
-            f"the truth of {self!r} is not known while a model is built; "
-            "use ops.where to choose between values"
+            f"the truth of {self!r} is not known while a model is built; use ops.where "
+            "to choose between values, ops.cond to run one of two functions, or "
+            "ops.while_loop"
         )
 
     def __iter__(self) -> Any:
-        raise TypeError(f"{self!r} cannot be iterated over; index it or use ops.split")
+        raise TypeError(
+            f"{self!r} cannot be iterated over; use ops.unstack where the size is "
+            "known, ops.map or ops.scan to run a function along an axis, or index it"
+        )
 
     def __array__(self, *_: Any, **__: Any) -> Any:
         raise DTypeError(

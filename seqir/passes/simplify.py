@@ -16,12 +16,13 @@ def simplify(graph: Graph) -> Graph:
     ) -> Sequence[Value] | None:
         same = node.op.simplified(*operands)
         if same is not None:
-            return [same]
+            return same if isinstance(same, tuple) else [same]
         merged = _merged(node, operands, b.producer)
         if merged is None:
             return None
         op, x = merged
         same = op.simplified(x)
+        assert not isinstance(same, tuple)
         return [same if same is not None else b(op, x)]
 
     return replay(graph, visit)
