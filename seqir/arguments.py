@@ -37,8 +37,8 @@ class _Bounds(NamedTuple):
         """`` >= 1``, `` > 0 and < 1``, `` from 0 to 1``."""
         if self.least is not None and self.most is not None:
             return f" from {self.least} to {self.most}"
-        signs = zip((">=", "<=", ">", "<"), self, strict=True)
-        said = [f"{sign} {bound}" for sign, bound in signs if bound is not None]
+        signs = {">=": self.least, ">": self.above, "<=": self.most, "<": self.below}
+        said = [f"{sign} {bound}" for sign, bound in signs.items() if bound is not None]
         return " " + " and ".join(said) if said else ""
 
 

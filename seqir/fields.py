@@ -137,10 +137,12 @@ def signature(
     What `order` names comes before all others.
     """
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    following = inspect.signature(next(initializers_after(cls, cls))).parameters
-    above = {p.name: p for p in following.values() if p.kind is kind}
+    following = inspect.signature(next(initializers_after(cls, cls)))
+    _, *taken = following.parameters.values()
+    above = {p.name: p for p in taken if p.kind is kind}
     hidden = {*fields, *last, *keywords, *_given_by(cls, above.values())}
-    found = [p for p in above.values() if p.name not in hidden]
+    found = [inspect.Parameter("self", kind)]
+    found += [p for p in above.values() if p.name not in hidden]
     ordered = {name: fields[name] for name in order if name in fields} | fields
     for name, default in ordered.items():
         if default is REQUIRED and found[-1].default is not REQUIRED:

@@ -114,7 +114,7 @@ class Registry(Generic[T]):
         elif isinstance(identifier, Mapping):
             return self.restore(identifier)
         made = identifier() if inspect.isclass(identifier) else identifier
-        if made is None or callable(made):
+        if made is None or callable(made) or isinstance(made, self.base):
             return made
         raise self._no_such(made, self._hint)
 

@@ -1,44 +1,30 @@
 """Optimizers and learning-rate schedules, with Keras 3's names and numbers."""
 
-from seqir.optimizers import legacy, schedules
-from seqir.optimizers.adafactor import Adafactor
-from seqir.optimizers.adam import (
-    Adam,
-    Adamax,
-    AdamW,
-    Lamb,
-    Nadam,
-    ScheduleFreeAdamW,
+from seqir.optimizers import (
+    adafactor,
+    adam,
+    descent,
+    legacy,
+    loss_scale,
+    multi,
+    muon,
+    registry,
+    schedules,
 )
+from seqir.optimizers.adafactor import *
+from seqir.optimizers.adam import *
 from seqir.optimizers.base import Optimizer
-from seqir.optimizers.descent import SGD, Adadelta, Adagrad, Ftrl, Lion, RMSprop
-from seqir.optimizers.loss_scale import LossScaleOptimizer
-from seqir.optimizers.multi import MultiOptimizer, OptimizerMap
-from seqir.optimizers.muon import Muon
-from seqir.optimizers.registry import deserialize, get, serialize
+from seqir.optimizers.descent import *
+from seqir.optimizers.loss_scale import *
+from seqir.optimizers.multi import *
+from seqir.optimizers.muon import *
+from seqir.optimizers.registry import *
 
-__all__ = [
-    "SGD",
-    "Adadelta",
-    "Adafactor",
-    "Adagrad",
-    "Adam",
-    "AdamW",
-    "Adamax",
-    "Ftrl",
-    "Lamb",
-    "Lion",
-    "LossScaleOptimizer",
-    "MultiOptimizer",
-    "Muon",
-    "Nadam",
-    "Optimizer",
-    "OptimizerMap",
-    "RMSprop",
-    "ScheduleFreeAdamW",
-    "deserialize",
-    "get",
-    "legacy",
-    "schedules",
-    "serialize",
-]
+__all__ = ["Optimizer", "legacy", "schedules"]
+__all__ += adafactor.__all__
+__all__ += adam.__all__
+__all__ += descent.__all__
+__all__ += loss_scale.__all__
+__all__ += multi.__all__
+__all__ += muon.__all__
+__all__ += registry.__all__

@@ -3,12 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Unpack
+from typing import Any
 
 from seqir import ops
 from seqir.ops.tensor import Variable
 from seqir.optimizers.base import Optimizer
-from seqir.optimizers.options import Options
 
 
 class Adafactor(Optimizer):
@@ -20,30 +19,14 @@ class Adafactor(Optimizer):
     Source: ``keras.optimizers.Adafactor``; arXiv:1804.04235.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (
-        "beta_2_decay",
-        "epsilon_1",
-        "epsilon_2",
-        "clip_threshold",
-        "relative_step",
-    )
+    learning_rate: Any = 0.001
+    beta_2_decay: float = -0.8
+    epsilon_1: float = 1e-30
+    epsilon_2: float = 1e-3
+    clip_threshold: float = 1.0
+    relative_step: bool = True
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_2_decay: float = -0.8,
-        epsilon_1: float = 1e-30,
-        epsilon_2: float = 1e-3,
-        clip_threshold: float = 1.0,
-        relative_step: bool = True,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, **options)
-        self.beta_2_decay = beta_2_decay
-        self.epsilon_1 = epsilon_1
-        self.epsilon_2 = epsilon_2
-        self.clip_threshold = clip_threshold
-        self.relative_step = relative_step
+    def _setup(self) -> None:
         self._rows: list[Variable] = []
         self._columns: list[Variable] = []
         self._velocities: list[Variable] = []
@@ -90,3 +73,8 @@ class Adafactor(Optimizer):
 
 def _rms(x: Any) -> Any:
     return ops.sqrt(ops.mean(ops.multiply(x, x)))
+
+
+__all__ = [
+    "Adafactor",
+]

@@ -3,34 +3,26 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Unpack
+from typing import Any, ClassVar
 
 from seqir import ops
 from seqir.errors import ArgumentError
 from seqir.ops.tensor import Variable
 from seqir.optimizers.base import Optimizer
-from seqir.optimizers.options import Options, OtherOptions
 from seqir.optimizers.state import moved
 
 
 class Moments(Optimizer):
     """What optimizers with two moving averages, of rates beta_1 and beta_2, share."""
 
-    arguments: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2", "epsilon")
     names: ClassVar[tuple[str, str]] = ("momentum", "velocity")
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, **options)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
-        self.epsilon = epsilon
+    learning_rate: Any = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.999
+    epsilon: float = 1e-7
+
+    def _setup(self) -> None:
         self._slots: tuple[list[Variable], ...] = ([], [])
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
@@ -63,19 +55,7 @@ class Adam(Moments):
     Source: ``keras.optimizers.Adam``; arXiv:1412.6980, before section 2.1.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (*Moments.arguments, "amsgrad")
-
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        amsgrad: bool = False,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
-        self.amsgrad = amsgrad
+    amsgrad: bool = False
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
         super().add_slots(variables)
@@ -109,22 +89,15 @@ class AdamW(Adam):
     Source: ``keras.optimizers.AdamW``; arXiv:1711.05101.
     """
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        weight_decay: float | None = 0.004,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-7,
-        amsgrad: bool = False,
-        **options: Unpack[OtherOptions],
-    ) -> None:
-        if weight_decay is None:
+    weight_decay: float | None = 0.004
+    order = ("learning_rate", "weight_decay")
+
+    def _setup(self) -> None:
+        super()._setup()
+        if self.weight_decay is None:
             raise ArgumentError(
                 "weight_decay of AdamW must be a float, got None: Adam has none"
             )
-        decay = Options(weight_decay=weight_decay, **options)
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, amsgrad, **decay)
 
 
 class Adamax(Moments):
@@ -223,19 +196,9 @@ class ScheduleFreeAdamW(Moments):
     Source: ``keras.optimizers.ScheduleFreeAdamW``; arXiv:2405.15682.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (*Moments.arguments, "warmup_steps")
-
-    def __init__(
-        self,
-        learning_rate: Any = 0.0025,
-        beta_1: float = 0.9,
-        beta_2: float = 0.999,
-        epsilon: float = 1e-8,
-        warmup_steps: int = 0,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, beta_1, beta_2, epsilon, **options)
-        self.warmup_steps = warmup_steps
+    learning_rate: Any = 0.0025
+    epsilon: float = 1e-8
+    warmup_steps: int = 0
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
         super().add_slots(variables)
@@ -263,3 +226,13 @@ class ScheduleFreeAdamW(Moments):
             grown = ops.minimum(step / float(self.warmup_steps), 1.0)
             learning_rate = learning_rate * grown
         return learning_rate, 1.0 / step
+
+
+__all__ = [
+    "Adam",
+    "AdamW",
+    "Adamax",
+    "Lamb",
+    "Nadam",
+    "ScheduleFreeAdamW",
+]

@@ -5,19 +5,21 @@ from __future__ import annotations
 import re
 import warnings
 from collections.abc import Callable, Hashable, Iterable, Mapping, Sequence
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, Final, Self
 
 from seqir import absent, initializers, naming, ops
 from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
+from seqir.fields import Declared, keyword
 from seqir.ops.tensor import Variable
 from seqir.optimizers import schedules
 from seqir.optimizers.clipping import clip_by_global_norm, clip_by_norm
-from seqir.optimizers.options import Options, check_options, refuse_unknown
+from seqir.optimizers.options import OPTIONS, check_options, refuse_unknown
 from seqir.optimizers.state import Stateful, only_if
 from seqir.plain import PlainArguments
+from seqir.registry import Registry
 
 
-class Optimizer(Stateful, PlainArguments):
+class Optimizer(Stateful, Declared, PlainArguments):
     """Turns gradients into new weights; a subclass has `update_step`.
 
     A step is written with `seqir.ops` and assignments to variables. Traced, it
@@ -49,10 +51,20 @@ class Optimizer(Stateful, PlainArguments):
     Source: ``keras.optimizers.Optimizer``.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = ()
-    """Attributes that the configuration has besides those of every optimizer."""
+    keywords = OPTIONS
 
-    built: bool = False
+    weight_decay: float | None = keyword()
+    clipnorm: float | None = keyword()
+    clipvalue: float | None = keyword()
+    global_clipnorm: float | None = keyword()
+    use_ema: bool = keyword(default=False)
+    ema_momentum: float = keyword(default=0.99)
+    ema_overwrite_frequency: int | None = keyword()
+    loss_scale_factor: float | None = keyword()
+    gradient_accumulation_steps: int | None = keyword()
+    name: str = keyword()
+
+    built = False
     """Whether the variables are known and the slots made."""
 
     def __init__(
@@ -86,7 +98,7 @@ class Optimizer(Stateful, PlainArguments):
                 "learning_rate, or weight_decay",
                 stacklevel=2,
             )
-        known = [*self.arguments, "learning_rate", *Options.__annotations__]
+        known = [*self.arguments, "learning_rate", *OPTIONS]
         refuse_unknown(unknown, known)
         check_options(vars(self))
         self._trainable_variables: list[Variable] = []
@@ -149,19 +161,31 @@ class Optimizer(Stateful, PlainArguments):
             return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
         return self._iterations
 
-    @property
-    def learning_rate(self) -> Any:
-        """The present learning rate: a variable, or what the schedule gives.
+    if TYPE_CHECKING:
+        learning_rate: Any = 0.001
+    else:
 
-        Raises: DTypeError if a number is set while it is a schedule or a function.
-        """
+        @property
+        def learning_rate(self) -> Any:
+            """The present learning rate: a variable, or what the schedule gives.
+
+            Raises: DTypeError if a number is set while it is a schedule or a function.
+            """
+            return self.present_rate()
+
+        @learning_rate.setter
+        def learning_rate(self, value: Any) -> None:
+            self.set_rate(value)
+
+    def present_rate(self) -> Any:
+        """What `learning_rate` is when it is read."""
         rate = self._learning_rate
         if isinstance(rate, schedules.LearningRateSchedule):
             return rate(self._iterations)
         return rate if isinstance(rate, Variable) else rate()
 
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def set_rate(self, value: Any) -> None:
+        """What happens when `learning_rate` is set."""
         old = self._learning_rate
         if callable(value):
             self._learning_rate = value
@@ -467,7 +491,7 @@ class Optimizer(Stateful, PlainArguments):
                 f"the learning rate of {self.name!r} is a function, which has no "
                 "config: make it a LearningRateSchedule"
             )
-        options = {name: getattr(self, name) for name in Options.__annotations__}
+        options = {name: getattr(self, name) for name in OPTIONS}
         own = {name: getattr(self, name) for name in self.arguments}
         return {"learning_rate": stored, **options, **own}
 
@@ -487,3 +511,13 @@ def _differ(gradient: Any, variable: Variable) -> bool:
     return len(found) != len(wanted) or any(
         isinstance(n, int) and n != size for n, size in known
     )
+
+
+REGISTRY: Final[Registry[Optimizer]] = Registry(
+    "optimizers",
+    "optimizer",
+    Optimizer,
+    unknown="seqir has no {name!r} in optimizers.",
+    any_case=True,
+)
+"""Filled by `seqir.optimizers.registry`: optimizers made of others ask it before."""

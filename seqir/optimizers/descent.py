@@ -3,13 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar, Unpack
+from typing import Any
 
 from seqir import initializers, ops
-from seqir.errors import ArgumentError
+from seqir.arguments import number
 from seqir.ops.tensor import Variable
 from seqir.optimizers.base import Optimizer
-from seqir.optimizers.options import Options
 
 
 class SGD(Optimizer):
@@ -23,20 +22,12 @@ class SGD(Optimizer):
     Source: ``keras.optimizers.SGD``.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = ("momentum", "nesterov")
+    learning_rate: Any = 0.01
+    momentum: float = 0.0
+    nesterov: bool = False
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.01,
-        momentum: float = 0.0,
-        nesterov: bool = False,
-        **options: Unpack[Options],
-    ) -> None:
-        if not 0 <= momentum <= 1:
-            raise ArgumentError(f"momentum must be from 0 to 1, got {momentum!r}")
-        super().__init__(learning_rate, **options)
-        self.momentum = momentum
-        self.nesterov = nesterov
+    def _setup(self) -> None:
+        number("momentum", self.momentum, least=0, most=1)
         self._momentums: list[Variable] = []
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
@@ -64,22 +55,12 @@ class Lion(Optimizer):
     Source: ``keras.optimizers.Lion``; arXiv:2302.06675.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = ("beta_1", "beta_2")
+    learning_rate: Any = 0.001
+    beta_1: float = 0.9
+    beta_2: float = 0.99
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        beta_1: float = 0.9,
-        beta_2: float = 0.99,
-        **options: Unpack[Options],
-    ) -> None:
-        if not 0 < beta_1 <= 1:
-            raise ArgumentError(
-                f"beta_1 must be above 0 and at most 1 (0 is SignSGD), got {beta_1!r}"
-            )
-        super().__init__(learning_rate, **options)
-        self.beta_1 = beta_1
-        self.beta_2 = beta_2
+    def _setup(self) -> None:
+        number("beta_1", self.beta_1, above=0, most=1)
         self._momentums: list[Variable] = []
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
@@ -103,22 +84,13 @@ class RMSprop(Optimizer):
     Source: ``keras.optimizers.RMSprop``.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = ("rho", "momentum", "epsilon", "centered")
+    learning_rate: Any = 0.001
+    rho: float = 0.9
+    momentum: float = 0.0
+    epsilon: float = 1e-7
+    centered: bool = False
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        rho: float = 0.9,
-        momentum: float = 0.0,
-        epsilon: float = 1e-7,
-        centered: bool = False,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, **options)
-        self.rho = rho
-        self.momentum = momentum
-        self.epsilon = epsilon
-        self.centered = centered
+    def _setup(self) -> None:
         self._velocities: list[Variable] = []
         self._momentums: list[Variable] = []
         self._means: list[Variable] = []
@@ -157,18 +129,11 @@ class Adagrad(Optimizer):
     Source: ``keras.optimizers.Adagrad``; Duchi et al. 2011.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = ("initial_accumulator_value", "epsilon")
+    learning_rate: Any = 0.001
+    initial_accumulator_value: float = 0.1
+    epsilon: float = 1e-7
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        initial_accumulator_value: float = 0.1,
-        epsilon: float = 1e-7,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, **options)
-        self.initial_accumulator_value = initial_accumulator_value
-        self.epsilon = epsilon
+    def _setup(self) -> None:
         self._sums: list[Variable] = []
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
@@ -193,18 +158,11 @@ class Adadelta(Optimizer):
     Source: ``keras.optimizers.Adadelta``; arXiv:1212.5701.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = ("rho", "epsilon")
+    learning_rate: Any = 0.001
+    rho: float = 0.95
+    epsilon: float = 1e-7
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        rho: float = 0.95,
-        epsilon: float = 1e-7,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, **options)
-        self.rho = rho
-        self.epsilon = epsilon
+    def _setup(self) -> None:
         self._slots: tuple[list[Variable], list[Variable]] = ([], [])
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
@@ -234,42 +192,18 @@ class Ftrl(Optimizer):
     Source: ``keras.optimizers.Ftrl``; McMahan et al. 2013.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (
-        "learning_rate_power",
-        "initial_accumulator_value",
-        "l1_regularization_strength",
-        "l2_regularization_strength",
-        "l2_shrinkage_regularization_strength",
-        "beta",
-    )
+    learning_rate: Any = 0.001
+    learning_rate_power: float = -0.5
+    initial_accumulator_value: float = 0.1
+    l1_regularization_strength: float = 0.0
+    l2_regularization_strength: float = 0.0
+    l2_shrinkage_regularization_strength: float = 0.0
+    beta: float = 0.0
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        learning_rate_power: float = -0.5,
-        initial_accumulator_value: float = 0.1,
-        l1_regularization_strength: float = 0.0,
-        l2_regularization_strength: float = 0.0,
-        l2_shrinkage_regularization_strength: float = 0.0,
-        beta: float = 0.0,
-        **options: Unpack[Options],
-    ) -> None:
-        super().__init__(learning_rate, **options)
-        self.learning_rate_power = learning_rate_power
-        self.initial_accumulator_value = initial_accumulator_value
-        self.l1_regularization_strength = l1_regularization_strength
-        self.l2_regularization_strength = l2_regularization_strength
-        self.l2_shrinkage_regularization_strength = l2_shrinkage_regularization_strength
-        self.beta = beta
-        if learning_rate_power > 0:
-            raise ArgumentError(
-                f"learning_rate_power must be at most 0, got {learning_rate_power!r}"
-            )
+    def _setup(self) -> None:
+        number("learning_rate_power", self.learning_rate_power, most=0)
         for name in self.arguments[1:5]:
-            if getattr(self, name) < 0:
-                raise ArgumentError(
-                    f"{name} must not be negative, got {getattr(self, name)!r}"
-                )
+            number(name, getattr(self, name), least=0)
         self._slots: tuple[list[Variable], list[Variable]] = ([], [])
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
@@ -301,3 +235,13 @@ class Ftrl(Optimizer):
 def _raised(x: Any, power: float) -> Any:
     """``x ** power``; ONNX Runtime takes ten times as long for that as for a root."""
     return ops.sqrt(x) if power == 0.5 else ops.power(x, power)
+
+
+__all__ = [
+    "SGD",
+    "Adadelta",
+    "Adagrad",
+    "Ftrl",
+    "Lion",
+    "RMSprop",
+]

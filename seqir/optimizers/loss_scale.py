@@ -8,7 +8,7 @@ from typing import Any, Self
 from seqir import initializers, ops
 from seqir.errors import ArgumentError
 from seqir.ops.tensor import Variable
-from seqir.optimizers.base import Optimizer
+from seqir.optimizers.base import REGISTRY, Optimizer
 from seqir.optimizers.state import only_if
 
 
@@ -60,13 +60,12 @@ class LossScaleOptimizer(Optimizer):
         """Updates that were not skipped."""
         return self.inner_optimizer.iterations
 
-    @property
-    def learning_rate(self) -> Any:
+    def present_rate(self) -> Any:
         """That of the inner optimizer."""
         return self.inner_optimizer.learning_rate
 
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
+    def set_rate(self, value: Any) -> None:
+        """Set that of the inner optimizer."""
         self.inner_optimizer.learning_rate = value
 
     @property
@@ -110,11 +109,9 @@ class LossScaleOptimizer(Optimizer):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal optimizer, without its state."""
-        from seqir.optimizers.registry import serialize
-
         return {
             "name": self.name,
-            "inner_optimizer": serialize(self.inner_optimizer),
+            "inner_optimizer": REGISTRY.serialize(self.inner_optimizer),
             "initial_scale": self.initial_scale,
             "dynamic_growth_steps": self.dynamic_growth_steps,
         }
@@ -122,13 +119,14 @@ class LossScaleOptimizer(Optimizer):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The optimizer that `get_config` describes."""
-        from seqir.optimizers.registry import deserialize
-
         found = dict(config)
-        return cls(deserialize(found.pop("inner_optimizer")), **found)
+        return cls(REGISTRY.deserialize(found.pop("inner_optimizer")), **found)
 
 
 def all_finite(gradients: Sequence[Any]) -> Any:
     """Whether no number in them is NaN or infinite: ``sum(g - g)`` is 0 then."""
     rests = [ops.cast(ops.sum(ops.subtract(g, g)), "float32") for g in gradients]
     return ops.equal(ops.sum(ops.stack(rests)), 0.0)
+
+
+__all__ = ["LossScaleOptimizer"]

@@ -4,15 +4,13 @@ from __future__ import annotations
 
 import re
 from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMapping
-from typing import Any, Self
+from typing import Any, Final, Self
 
 from seqir.errors import ArgumentError, UnsupportedError
 from seqir.ops.tensor import Variable
-from seqir.optimizers.base import Optimizer
+from seqir.optimizers.base import REGISTRY, Optimizer
 from seqir.optimizers.loss_scale import LossScaleOptimizer
-from seqir.optimizers.serialization import restore, store
-
-_ROOM = "optimizers"
+from seqir.registry import Registry
 
 
 class OptimizerMap(MutableMapping[str, Optimizer]):
@@ -62,8 +60,7 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal map."""
-        from seqir.optimizers.registry import serialize
-
+        serialize = REGISTRY.serialize
         return {
             "default_optimizer": serialize(self.default_optimizer),
             "optimizer_map": {key: serialize(o) for key, o in self._by_key.items()},
@@ -72,13 +69,22 @@ class OptimizerMap(MutableMapping[str, Optimizer]):
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The map that `get_config` describes."""
-        from seqir.optimizers.registry import deserialize
-
+        restore = REGISTRY.restore
         stored = config["optimizer_map"]
         return cls(
-            deserialize(config["default_optimizer"]),
-            {key: deserialize(each) for key, each in stored.items()},
+            restore(config["default_optimizer"]),
+            {key: restore(each) for key, each in stored.items()},
         )
+
+
+MAPS: Final[Registry[Any]] = Registry(
+    "optimizers",
+    "optimizer map",
+    object,
+    unknown="seqir has no {name!r} in optimizers.",
+    any_case=True,
+)
+MAPS.add([OptimizerMap])
 
 
 class MultiOptimizer(Optimizer):
@@ -117,8 +123,7 @@ class MultiOptimizer(Optimizer):
         """Its own, then those of the optimizers inside."""
         return [*self._variables, *(v for o in self._groups for v in o.variables)]
 
-    @property
-    def learning_rate(self) -> Any:
+    def present_rate(self) -> Any:
         """There is none.
 
         Raises: UnsupportedError always.
@@ -128,9 +133,12 @@ class MultiOptimizer(Optimizer):
             "optimizers"
         )
 
-    @learning_rate.setter
-    def learning_rate(self, value: Any) -> None:
-        _ = self.learning_rate
+    def set_rate(self, value: Any) -> None:
+        """There is none.
+
+        Raises: UnsupportedError always.
+        """
+        self.present_rate()
 
     @property
     def revision(self) -> int:
@@ -182,7 +190,7 @@ class MultiOptimizer(Optimizer):
                 "no config: use an OptimizerMap"
             )
         return {
-            "optimizer_map": store(self._optimizer_of, _ROOM, _MAPS),
+            "optimizer_map": MAPS.serialize(self._optimizer_of),
             "loss_scale_factor": self.loss_scale_factor,
             "name": self.name,
         }
@@ -191,10 +199,7 @@ class MultiOptimizer(Optimizer):
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The optimizer that `get_config` describes."""
         found = dict(config)
-        return cls(restore(found.pop("optimizer_map"), _ROOM, _MAPS), **found)
-
-
-_MAPS = {"optimizermap": OptimizerMap}
+        return cls(MAPS.deserialize(found.pop("optimizer_map")), **found)
 
 
 def _single(optimizer: Any) -> Optimizer:
@@ -206,3 +211,6 @@ def _single(optimizer: Any) -> Optimizer:
             f"{type(optimizer).__name__} cannot be for some of the variables only"
         )
     return optimizer
+
+
+__all__ = ["MultiOptimizer", "OptimizerMap"]

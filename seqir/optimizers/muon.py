@@ -5,12 +5,12 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any, ClassVar, Unpack
+from typing import Any
 
 from seqir import ops
+from seqir.fields import fixed
 from seqir.ops.tensor import Variable
 from seqir.optimizers.adam import Adam
-from seqir.optimizers.options import Options, OtherOptions
 
 
 class Muon(Adam):
@@ -24,58 +24,28 @@ class Muon(Adam):
     Source: ``keras.optimizers.Muon``; arXiv:2502.16982.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = (
-        "adam_beta_1",
-        "adam_beta_2",
-        "adam_weight_decay",
-        "epsilon",
-        "exclude_layers",
-        "exclude_embeddings",
-        "muon_a",
-        "muon_b",
-        "muon_c",
-        "adam_lr_ratio",
-        "momentum",
-        "ns_steps",
-        "nesterov",
-        "rms_rate",
-    )
+    beta_1: float = fixed(0.9)
+    beta_2: float = fixed(0.999)
+    amsgrad: bool = fixed(False)
+    adam_beta_1: float = 0.9
+    adam_beta_2: float = 0.999
+    adam_weight_decay: float | None = 0.004
+    weight_decay: float | None = 0.004
+    exclude_layers: Sequence[str] | None = None
+    exclude_embeddings: bool = True
+    muon_a: float = 3.4445
+    muon_b: float = -4.7750
+    muon_c: float = 2.0315
+    adam_lr_ratio: float = 1
+    momentum: float = 0.95
+    ns_steps: int = 5
+    nesterov: bool = True
+    rms_rate: float | None = 0.2
+    order = ("learning_rate", "adam_beta_1", "adam_beta_2", "adam_weight_decay")
 
-    def __init__(
-        self,
-        learning_rate: Any = 0.001,
-        adam_beta_1: float = 0.9,
-        adam_beta_2: float = 0.999,
-        adam_weight_decay: float | None = 0.004,
-        epsilon: float = 1e-7,
-        weight_decay: float | None = 0.004,
-        exclude_layers: Sequence[str] | None = None,
-        exclude_embeddings: bool = True,
-        muon_a: float = 3.4445,
-        muon_b: float = -4.7750,
-        muon_c: float = 2.0315,
-        adam_lr_ratio: float = 1,
-        momentum: float = 0.95,
-        ns_steps: int = 5,
-        nesterov: bool = True,
-        rms_rate: float | None = 0.2,
-        **options: Unpack[OtherOptions],
-    ) -> None:
-        decay = Options(weight_decay=weight_decay, **options)
-        super().__init__(learning_rate, adam_beta_1, adam_beta_2, epsilon, **decay)
-        self.adam_beta_1 = adam_beta_1
-        self.adam_beta_2 = adam_beta_2
-        self.adam_weight_decay = adam_weight_decay
-        self.exclude_layers = list(exclude_layers or ())
-        self.exclude_embeddings = exclude_embeddings
-        self.muon_a = muon_a
-        self.muon_b = muon_b
-        self.muon_c = muon_c
-        self.adam_lr_ratio = adam_lr_ratio
-        self.momentum = momentum
-        self.ns_steps = ns_steps
-        self.nesterov = nesterov
-        self.rms_rate = rms_rate
+    def _setup(self) -> None:
+        self.beta_1, self.beta_2 = self.adam_beta_1, self.adam_beta_2
+        self.exclude_layers = list(self.exclude_layers or ())
         self._momentums: list[Variable] = []
         self._velocities: dict[Variable, Variable] = {}
 
@@ -85,7 +55,7 @@ class Muon(Adam):
         return (
             variable.ndim != 2
             or (self.exclude_embeddings and "embedding" in path.lower())
-            or any(re.search(pattern, path) for pattern in self.exclude_layers)
+            or any(re.search(pattern, path) for pattern in self.exclude_layers or ())
         )
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
@@ -132,3 +102,8 @@ class Muon(Adam):
             mixed = square * self.muon_b + (square * self.muon_c) @ square
             x = x * self.muon_a + mixed @ x
         return ops.transpose(x) if tall else x
+
+
+__all__ = [
+    "Muon",
+]

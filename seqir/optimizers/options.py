@@ -3,31 +3,17 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final, TypedDict
+from typing import Any, Final
 
+from seqir.arguments import integer, number
 from seqir.errors import ArgumentError, did_you_mean
 
-
-class OtherOptions(TypedDict, total=False):
-    """Options of every optimizer but weight decay, which some have as an argument."""
-
-    clipnorm: float | None
-    clipvalue: float | None
-    global_clipnorm: float | None
-    use_ema: bool
-    ema_momentum: float
-    ema_overwrite_frequency: int | None
-    loss_scale_factor: float | None
-    gradient_accumulation_steps: int | None
-    name: str | None
-
-
-class Options(OtherOptions, total=False):
-    """Options of every optimizer; `seqir.optimizers.Optimizer` says what they do."""
-
-    weight_decay: float | None
-
-
+OPTIONS: Final = (
+    "weight_decay", "clipnorm", "clipvalue", "global_clipnorm", "use_ema",
+    "ema_momentum", "ema_overwrite_frequency", "loss_scale_factor",
+    "gradient_accumulation_steps", "name",
+)  # fmt: skip
+"""Options of every optimizer; `seqir.optimizers.Optimizer` says what they do."""
 CLIPPING: Final = ("clipnorm", "clipvalue", "global_clipnorm")
 
 
@@ -40,24 +26,16 @@ def check_options(given: Mapping[str, Any]) -> None:
             f"only one of {', '.join(CLIPPING)} can be set, got {found}"
         )
     for name, value in clipping.items():
-        if value < 0:
-            raise ArgumentError(f"{name} must not be negative, got {value!r}")
+        number(name, value, least=0)
     _check_count("gradient_accumulation_steps", given, 2)
-    if not given["use_ema"]:
-        return
-    if not 0 <= given["ema_momentum"] <= 1:
-        raise ArgumentError(
-            f"ema_momentum must be from 0 to 1, got {given['ema_momentum']!r}"
-        )
-    _check_count("ema_overwrite_frequency", given, 1)
+    if given["use_ema"]:
+        number("ema_momentum", given["ema_momentum"], least=0, most=1)
+        _check_count("ema_overwrite_frequency", given, 1)
 
 
 def _check_count(name: str, given: Mapping[str, Any], least: int) -> None:
-    value = given[name]
-    if value and not (isinstance(value, int) and value >= least):
-        raise ArgumentError(
-            f"{name} must be an integer >= {least} or None, got {value!r}"
-        )
+    if given[name]:  # as in Keras, 0 is nothing
+        integer(name, given[name], least=least)
 
 
 def refuse_unknown(unknown: Mapping[str, Any], known: list[str]) -> None:

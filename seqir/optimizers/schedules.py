@@ -4,28 +4,28 @@ from __future__ import annotations
 
 import math
 from collections.abc import Mapping, Sequence
-from typing import Any, ClassVar, Final, Self
+from typing import Any, Final, Self
 
 import numpy as np
 
 from seqir import ops
+from seqir.arguments import number
 from seqir.errors import ArgumentError
-from seqir.optimizers.serialization import restore, store
+from seqir.fields import Declared
+from seqir.ops.tensor import Result
 from seqir.plain import PlainArguments, listed
+from seqir.registry import Registry
 from seqir.stored import from_arguments
 
 
-class LearningRateSchedule(PlainArguments):
+class LearningRateSchedule(Declared, PlainArguments):
     """The learning rate at a step: subclass it and return it from ``__call__``.
 
     Units: steps are batches, counted from 0; the learning rate is a float32.
     Source: ``keras.optimizers.schedules.LearningRateSchedule``.
     """
 
-    arguments: ClassVar[tuple[str, ...]] = ()
-    """Attributes that the configuration has."""
-
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any) -> Result:
         """The learning rate at this step."""
         raise NotImplementedError(f"{type(self).__name__} has no __call__")
 
@@ -49,25 +49,16 @@ class ExponentialDecay(LearningRateSchedule):
     ``decay_steps > 0``. Source: ``keras.optimizers.schedules.ExponentialDecay``.
     """
 
-    arguments = (
-        "initial_learning_rate", "decay_steps", "decay_rate", "staircase", "name",
-    )  # fmt: skip
+    initial_learning_rate: float
+    decay_steps: float
+    decay_rate: float
+    staircase: bool = False
+    name: str = "ExponentialDecay"
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: float,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "ExponentialDecay",
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive("decay_steps", decay_steps)
-        self.decay_rate = decay_rate
-        self.staircase = staircase
-        self.name = name
+    def _setup(self) -> None:
+        number("decay_steps", self.decay_steps, above=0)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any) -> Result:
         """The learning rate at this step."""
         periods = _periods(step, self.decay_steps, self.staircase)
         decay = ops.power(float(self.decay_rate), periods)
@@ -81,23 +72,16 @@ class InverseTimeDecay(LearningRateSchedule):
     ``decay_steps > 0``. Source: ``keras.optimizers.schedules.InverseTimeDecay``.
     """
 
-    arguments = ExponentialDecay.arguments
+    initial_learning_rate: float
+    decay_steps: float
+    decay_rate: float
+    staircase: bool = False
+    name: str = "InverseTimeDecay"
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: float,
-        decay_rate: float,
-        staircase: bool = False,
-        name: str = "InverseTimeDecay",
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive("decay_steps", decay_steps)
-        self.decay_rate = decay_rate
-        self.staircase = staircase
-        self.name = name
+    def _setup(self) -> None:
+        number("decay_steps", self.decay_steps, above=0)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any) -> Result:
         """The learning rate at this step."""
         periods = _periods(step, self.decay_steps, self.staircase)
         divisor = periods * float(self.decay_rate) + 1.0
@@ -111,24 +95,20 @@ class PiecewiseConstantDecay(LearningRateSchedule):
     Source: ``keras.optimizers.schedules.PiecewiseConstantDecay``.
     """
 
-    arguments = ("boundaries", "values", "name")
+    boundaries: Sequence[float]
+    values: Sequence[float]
+    name: str = "PiecewiseConstant"
 
-    def __init__(
-        self,
-        boundaries: Sequence[float],
-        values: Sequence[float],
-        name: str = "PiecewiseConstant",
-    ) -> None:
-        if len(boundaries) != len(values) - 1:
+    def _setup(self) -> None:
+        if len(self.boundaries) != len(self.values) - 1:
             raise ArgumentError(
-                f"there must be one value more than boundaries, got {len(values)} "
-                f"values for {len(boundaries)} boundaries"
+                f"there must be one value more than boundaries, got {len(self.values)} "
+                f"values for {len(self.boundaries)} boundaries"
             )
-        self.boundaries = listed(boundaries)
-        self.values = listed(values)
-        self.name = name
+        self.boundaries = listed(self.boundaries)
+        self.values = listed(self.values)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any) -> Result:
         """The learning rate at this step."""
         rate: Any = np.float32(self.values[-1])
         pieces = zip(self.boundaries, self.values[:-1], strict=True)
@@ -145,28 +125,17 @@ class PolynomialDecay(LearningRateSchedule):
     ``decay_steps > 0``. Source: ``keras.optimizers.schedules.PolynomialDecay``.
     """
 
-    arguments = (
-        "initial_learning_rate", "decay_steps", "end_learning_rate", "power", "cycle",
-        "name",
-    )  # fmt: skip
+    initial_learning_rate: float
+    decay_steps: float
+    end_learning_rate: float = 0.0001
+    power: float = 1.0
+    cycle: bool = False
+    name: str = "PolynomialDecay"
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: float,
-        end_learning_rate: float = 0.0001,
-        power: float = 1.0,
-        cycle: bool = False,
-        name: str = "PolynomialDecay",
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive("decay_steps", decay_steps)
-        self.end_learning_rate = end_learning_rate
-        self.power = power
-        self.cycle = cycle
-        self.name = name
+    def _setup(self) -> None:
+        number("decay_steps", self.decay_steps, above=0)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any) -> Result:
         """The learning rate at this step."""
         step, steps = _number(step), np.float32(self.decay_steps)
         if self.cycle:
@@ -186,28 +155,17 @@ class CosineDecay(LearningRateSchedule):
     ``decay_steps > 0``. Source: ``keras.optimizers.schedules.CosineDecay``.
     """
 
-    arguments = (
-        "initial_learning_rate", "decay_steps", "alpha", "name", "warmup_target",
-        "warmup_steps",
-    )  # fmt: skip
+    initial_learning_rate: float
+    decay_steps: float
+    alpha: float = 0.0
+    name: str = "CosineDecay"
+    warmup_target: float | None = None
+    warmup_steps: float = 0
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        decay_steps: float,
-        alpha: float = 0.0,
-        name: str = "CosineDecay",
-        warmup_target: float | None = None,
-        warmup_steps: float = 0,
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.decay_steps = _positive("decay_steps", decay_steps)
-        self.alpha = alpha
-        self.name = name
-        self.warmup_target = warmup_target
-        self.warmup_steps = warmup_steps
+    def _setup(self) -> None:
+        number("decay_steps", self.decay_steps, above=0)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any) -> Result:
         """The learning rate at this step."""
         step, target = _number(step), self.warmup_target
         if target is None:
@@ -220,7 +178,7 @@ class CosineDecay(LearningRateSchedule):
         warming = done * growth + float(self.initial_learning_rate)
         return ops.where(ops.less(step, float(self.warmup_steps)), warming, decayed)
 
-    def _decayed(self, step: Any) -> Any:
+    def _decayed(self, step: Any) -> Result:
         """The factor at a step of the decay, from 1 down to alpha."""
         steps = float(self.decay_steps)
         return _cosine(ops.divide(ops.minimum(step, steps), steps), 1.0, self.alpha)
@@ -237,27 +195,17 @@ class CosineDecayRestarts(LearningRateSchedule):
     2016, arXiv 1608.03983.
     """
 
-    arguments = (
-        "initial_learning_rate", "first_decay_steps", "t_mul", "m_mul", "alpha", "name",
-    )  # fmt: skip
+    initial_learning_rate: float
+    first_decay_steps: float
+    t_mul: float = 2.0
+    m_mul: float = 1.0
+    alpha: float = 0.0
+    name: str = "SGDRDecay"
 
-    def __init__(
-        self,
-        initial_learning_rate: float,
-        first_decay_steps: float,
-        t_mul: float = 2.0,
-        m_mul: float = 1.0,
-        alpha: float = 0.0,
-        name: str = "SGDRDecay",
-    ) -> None:
-        self.initial_learning_rate = initial_learning_rate
-        self.first_decay_steps = _positive("first_decay_steps", first_decay_steps)
-        self.t_mul = t_mul
-        self.m_mul = m_mul
-        self.alpha = alpha
-        self.name = name
+    def _setup(self) -> None:
+        number("first_decay_steps", self.first_decay_steps, above=0)
 
-    def __call__(self, step: Any) -> Any:
+    def __call__(self, step: Any) -> Result:
         """The learning rate at this step."""
         done = ops.divide(_number(step), float(self.first_decay_steps))
         restarts, fraction = self._period(done)
@@ -265,7 +213,7 @@ class CosineDecayRestarts(LearningRateSchedule):
         factor = _cosine(fraction, height, self.alpha)
         return factor * float(self.initial_learning_rate)
 
-    def _period(self, done: Any) -> tuple[Any, Any]:
+    def _period(self, done: Result) -> tuple[Result, Result]:
         """Restarts so far, and how much of the present period is done.
 
         `done` counts in first periods. Restarts are a logarithm rounded down; it is
@@ -281,54 +229,43 @@ class CosineDecayRestarts(LearningRateSchedule):
         restarts = nearest - ops.cast(ahead, "float32")
         return restarts, self._done_in(restarts, done)
 
-    def _done_in(self, restarts: Any, done: Any) -> Any:
+    def _done_in(self, restarts: Result, done: Result) -> Result:
         """How much of the period after so many restarts is done."""
         length = ops.power(float(self.t_mul), restarts)
         start = (1.0 - length) / (1.0 - self.t_mul)
         return ops.divide(done - start, length)
 
 
-def _cosine(fraction: Any, height: Any, alpha: float) -> Any:
+def _cosine(fraction: Result, height: Result | float, alpha: float) -> Result:
     """From `height` down to 0 as the fraction goes from 0 to 1, then to alpha."""
     cosine = (ops.cos(fraction * math.pi) + 1.0) * (height * 0.5)
     return cosine * (1.0 - alpha) + float(alpha)
 
 
-def _periods(step: Any, length: float, whole: bool) -> Any:
+def _periods(step: Any, length: float, whole: bool) -> Result:
     """Periods until this step, only whole ones if asked."""
     periods = ops.divide(_number(step), float(length))
     return ops.floor(periods) if whole else periods
 
 
-def _number(step: Any) -> Any:
+def _number(step: Any) -> Result:
     """The step as a float32."""
     return ops.cast(step, "float32")
 
 
-def _positive(name: str, value: float) -> float:
-    if not value > 0:
-        raise ArgumentError(f"{name} must be greater than 0, got {value!r}")
-    return value
-
-
-_ROOM: Final = "optimizers.schedules"
-_KNOWN: Final[dict[str, type[LearningRateSchedule]]] = {
-    cls.__name__.lower(): cls
-    for cls in (
+REGISTRY: Final = Registry(
+    "optimizers.schedules",
+    "schedule",
+    LearningRateSchedule,
+    unknown="seqir has no {name!r} in optimizers.schedules.",
+    any_case=True,
+)
+REGISTRY.add(
+    (
         CosineDecay, CosineDecayRestarts, ExponentialDecay, InverseTimeDecay,
         PiecewiseConstantDecay, PolynomialDecay,
     )
-}  # fmt: skip
+)  # fmt: skip
 
-
-def serialize(learning_rate_schedule: LearningRateSchedule) -> dict[str, Any]:
-    """The dictionary that `deserialize` (and Keras) turns back into the schedule."""
-    return store(learning_rate_schedule, _ROOM, _KNOWN)
-
-
-def deserialize(config: Mapping[str, Any]) -> LearningRateSchedule:
-    """The schedule that `serialize` described.
-
-    Raises: ArgumentError for another form, and for classes that are not seqir's.
-    """
-    return restore(config, _ROOM, _KNOWN)
+serialize = REGISTRY.serialize
+deserialize = REGISTRY.deserialize
