@@ -206,7 +206,7 @@ def test_golden_graph_of_a_small_net() -> None:
 @pytest.mark.parametrize("target", passes.TARGETS)
 def test_net_computes_the_same_for_each_target(target: str) -> None:
     whole = convnet()
-    feed = numbers(whole, batch=3)
+    feed = numbers(whole, seed=3, batch=3)  # no two sums of a window are nearly equal
     wanted = evaluate(whole, feed)
     graph = passes.run(whole, passes.training(target), check=True)
     assert_equal(evaluate(graph, feed), wanted)
