@@ -33,7 +33,7 @@ def gradient(
 
     Raises: UnsupportedError naming the operator and the layer, if an operator between
         y and an x has no gradient; GraphError if y is made of integers; ShapeError if
-        the seed is not of y's type; ArgumentError for an x that is no tensor.
+        the seed is not of y's type; ArgumentError for an x that is not a tensor.
     """
     b = y.builder
     if not dtypes.is_float(y.dtype):

@@ -28,7 +28,7 @@ class Constraint(PlainArguments):
     def from_config(cls, config: dict[str, Any]) -> Constraint:
         """The constraint that `get_config` describes.
 
-        Raises: ArgumentError if a name in `config` is no argument of the class.
+        Raises: ArgumentError if a name in `config` is not an argument of the class.
         """
         return from_arguments(cls, config)
 

@@ -81,8 +81,8 @@ def _type_named(name: str) -> str:
         return dtypes.canonical(name)
     except DTypeError as error:
         raise DTypeError(
-            f"{name!r} is no dtype policy: it is the name of an element type, or one "
-            f"of {', '.join(_MIXED)}.{did_you_mean(name, (*dtypes.ALL, *_MIXED))}"
+            f"{name!r} is not a dtype policy: it is the name of an element type, or "
+            f"one of {', '.join(_MIXED)}.{did_you_mean(name, (*dtypes.ALL, *_MIXED))}"
         ) from error
 
 

@@ -61,7 +61,7 @@ class NotBuiltError(SeqirError, AttributeError):
 
 
 class GraphError(SeqirError):
-    """Layers or values are connected in a way that is no graph."""
+    """Layers or values are connected in a way that is not a graph."""
 
 
 class UnsupportedError(SeqirError):

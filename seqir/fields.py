@@ -34,14 +34,14 @@ _NAMED: Final = (*_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
 
 
 class _Fixed:
-    """A field of a class above that is no argument any more."""
+    """A field of a class above that is not an argument any more."""
 
     def __init__(self, value: Any) -> None:
         self.value = value
 
 
 def fixed(value: Any, *, init: Literal[False] = False) -> Any:
-    """The value of a field that is no argument of this class, if it is of one above."""
+    """The value of a field that is an argument of a class above only."""
     del init  # which is for type checkers
     return _Fixed(value)
 

@@ -34,7 +34,7 @@ def open_file(path: str | os.PathLike[str]) -> BinaryIO:
     What it is is asked before it is opened: a pipe would wait for a writer for ever,
     a device has no end.
 
-    Raises: LoadError if there is none, it cannot be read, or it is no regular file.
+    Raises: LoadError if there is none, it cannot be read, or it is not a regular file.
     """
     try:
         mode = os.stat(path).st_mode

@@ -40,7 +40,7 @@ class Registry(Generic[T]):
         kind: str,
         base: type[T],
         *,
-        unknown: str = "{name!r} is no {kind}.",
+        unknown: str = "{name!r} is not a {kind}.",
         hint: str = "",
         spellings: Callable[[str], Iterable[str]] = lambda name: (name,),
         any_case: bool = False,
@@ -53,7 +53,7 @@ class Registry(Generic[T]):
             kind: what one of them is (``"loss"``).
             base: the class that all classes extend.
             unknown: what is said of a name (or another identifier) that is none.
-            hint: what is said besides of an identifier that is no name.
+            hint: what is said besides of an identifier that is not a name.
             spellings: the names that stand for a class, given its own.
             any_case: names in upper and lower case are the same.
             wraps: where the functions are known that are an argument ``fn``.

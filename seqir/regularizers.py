@@ -27,7 +27,7 @@ class Regularizer(PlainArguments):
     def from_config(cls, config: dict[str, Any]) -> Regularizer:
         """The regularizer that `get_config` describes.
 
-        Raises: ArgumentError if a name in `config` is no argument of the class.
+        Raises: ArgumentError if a name in `config` is not an argument of the class.
         """
         return from_arguments(cls, config)
 

@@ -257,7 +257,8 @@ def same_pads(
 def normalize_axis(axis: Any, rank: int) -> int:
     """The axis counted from the front.
 
-    Raises: ShapeError if the rank has no such axis, ArgumentError if it is no integer.
+    Raises: ShapeError if the rank has no such axis, ArgumentError if it is not an
+        integer.
     """
     try:
         axis = index(axis)

@@ -60,7 +60,7 @@ def unstore(stored: Mapping[str, Any], room: str) -> tuple[str, dict[str, Any]]:
 def from_arguments(cls: type[_T], config: Mapping[str, Any]) -> _T:
     """An object of the class, from the arguments in its configuration.
 
-    Raises: ArgumentError if a name in `config` is no argument of the class, or one
+    Raises: ArgumentError if a name in `config` is not an argument of the class, or one
         that it needs is not there.
     """
     try:

@@ -70,7 +70,7 @@ def read(path: str | os.PathLike[str]) -> tuple[dict[str, Array], dict[str, Any]
     except (SafetensorError, OSError, ValueError, TypeError, AttributeError) as error:
         # an AttributeError is an element type that NumPy does not have
         raise CorruptFileError(
-            f"{target} is no safetensors file that seqir reads: {error}"
+            f"{target} is not a safetensors file that seqir reads: {error}"
         ) from error
     if NOTE not in metadata:
         raise LoadError(
@@ -93,7 +93,7 @@ def _note(text: str, target: Path) -> dict[str, Any]:
     except (ValueError, RecursionError) as error:
         raise CorruptFileError(f"{target} is damaged: its note is not JSON") from error
     if not isinstance(note, dict):
-        raise CorruptFileError(f"{target} is damaged: its note is no dictionary")
+        raise CorruptFileError(f"{target} is damaged: its note is not a dictionary")
     return note
 
 

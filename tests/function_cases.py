@@ -800,7 +800,7 @@ ORACLES: dict[str, Callable[..., Any]] = {
 """What functions that Keras lacks, or has in a narrower form, should give."""
 
 UNTRACED = {"convert_to_numpy", "array", "dtype", "is_tensor", "ndim", "shape", "size"}
-"""Functions whose result is no tensor."""
+"""Functions whose result is not a tensor."""
 
 COUNTED_BY_THE_RUN = {"nonzero", "unique"}
 """Functions whose results have a size that depends on numbers."""

@@ -234,7 +234,7 @@ def test_configurations_that_are_no_json(tmp_path: Path, name: str) -> None:
     refused(lambda: load_model(path), CorruptFileError, words, folder=tmp_path)
 
 
-# What is no archive, or no file.
+# What is not an archive, or not a file.
 
 
 def content(data: bytes) -> Craft:

@@ -375,7 +375,7 @@ COMPILED: dict[str, tuple[Edit, str]] = {
         compiled(loss={"class_name": "__lambda__", "config": {}}),
         "lambda, Python code",
     ),
-    "no mapping": (lambda c: c.update(compile_config=[7]), "compile settings are no"),
+    "no mapping": (lambda c: c.update(compile_config=[7]), "compile settings are not"),
 }
 
 

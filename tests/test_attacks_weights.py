@@ -210,7 +210,11 @@ OTHERS: dict[str, tuple[Edit, type[SeqirError], str]] = {
     "float64": (change("f8"), ShapeError, "'hidden' .*holds float64, expected float32"),
     "int32": (change("i4"), ShapeError, "'hidden' .*holds int32, expected float32"),
     "bool": (change("?"), ShapeError, "'hidden' .*holds bool, expected float32"),
-    "complex": (change("c8"), ShapeError, "'hidden' .*holds complex64, which is no"),
+    "complex": (
+        change("c8"),
+        ShapeError,
+        "'hidden' .*holds complex64, which is not an",
+    ),
     "text": (
         replace(data=np.full((3, 4), b"x")),
         ShapeError,
@@ -297,17 +301,17 @@ LEGACY: dict[str, tuple[Edit, type[SeqirError], str]] = {
     "names are numbers": (
         attribute(MODEL, "layer_names", [1, 2]),
         CorruptFileError,
-        "layer_names in m.h5 is no list of names",
+        "layer_names in m.h5 is not a list of names",
     ),
     "names are one text": (
         attribute(MODEL, "layer_names", "hidden"),
         CorruptFileError,
-        "layer_names in m.h5 is no list of names",
+        "layer_names in m.h5 is not a list of names",
     ),
     "parts are numbers": (
         in_parts([7, 8]),
         CorruptFileError,
-        "layer_names in m.h5 is no list of names",
+        "layer_names in m.h5 is not a list of names",
     ),
     "no names": (in_parts([]), CorruptFileError, "in m.h5 has no layer_names"),
     "a name twice": (
@@ -340,7 +344,7 @@ def test_legacy_weights(tmp_path: Path, name: str) -> None:
 @pytest.mark.parametrize(
     ("name", "value", "words"),
     [
-        ("model_config", 7, "model_config in m.h5 is no text"),
+        ("model_config", 7, "model_config in m.h5 is not text"),
         ("model_config", "[" * 1000, "model_config in m.h5 is nested more than 128"),
         ("model_config", "{", "model_config in m.h5 is not JSON"),
         ("training_config", '{"loss": NaN}', "training_config in m.h5 holds NaN"),
@@ -361,7 +365,7 @@ SHARDS: dict[str, tuple[Edit, type[SeqirError], str]] = {
     "a path": (
         lambda table: table["weight_map"].update({"/layers/dense/vars": "../x.h5"}),
         UnsafeFileError,
-        r"says that weights are in '\.\./x\.h5', which is no \.h5 file beside it",
+        r"says that weights are in '\.\./x\.h5', which is not an \.h5 file beside it",
     ),
     "an absolute path": (
         lambda table: table["weight_map"].update({"/vars": ["/etc/passwd"]}),
@@ -497,7 +501,7 @@ NOTES: dict[str, tuple[Edit, type[SeqirError], str]] = {
         CorruptFileError,
         "it does not have its digest",
     ),
-    "note is no JSON": (
+    "note is not JSON": (
         lambda h: h["__metadata__"].update(seqir="{"),
         CorruptFileError,
         "its note is not JSON",
@@ -507,7 +511,7 @@ NOTES: dict[str, tuple[Edit, type[SeqirError], str]] = {
         CorruptFileError,
         "its note is not JSON",
     ),
-    "note is a list": (noted(lambda n: [n]), CorruptFileError, "no dictionary"),
+    "note is a list": (noted(lambda n: [n]), CorruptFileError, "not a dictionary"),
     "no order": (
         noted(lambda n: n.pop("order") and None),
         CorruptFileError,

@@ -37,7 +37,7 @@ class NoLength(data.PyDataset):
 Case = tuple[Callable[[], Any], type[Exception], str]
 
 CASES: list[Case] = [
-    # What is no array.
+    # What is not an array.
     (lambda: data.adapt(None), ArgumentError, "x holds no array, got None"),
     (lambda: data.adapt([]), ArgumentError, r"x holds no array, got \[\]"),
     (lambda: data.adapt([rows(2), None]), ArgumentError, "a part of x is None"),
@@ -64,7 +64,7 @@ CASES: list[Case] = [
     (lambda: data.adapt(np.ma.masked_array([1.0], [True])), DTypeError,
      "x is a masked array with holes; fill them"),
     (lambda: data.adapt(NoArray()), DTypeError,
-     "x is no array of numbers: it is on another device"),
+     "x is not an array of numbers: it is on another device"),
     (lambda: data.adapt(seqir.Input((2,), name="a")), DTypeError, "has no numbers yet"),
     # Shapes.
     (lambda: data.adapt(np.float32(1)), ShapeError,

@@ -163,7 +163,7 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
     ("slice of nothing", lambda: image_model().slice("dense"), ArgumentError,
      "no layer of model 'm' matches outputs='dense'"),
     ("slice by a bad pattern", lambda: image_model().slice("conv["), ArgumentError,
-     "is no regular expression"),
+     "is not a regular expression"),
     ("input size", lambda: seqir.Input((-1,)), ArgumentError, "must not be negative"),
     ("input of nothing", lambda: seqir.Input(), ArgumentError, "needs shape="),
     ("input size as float", lambda: seqir.Input((2.5,)), ArgumentError,

@@ -91,7 +91,7 @@ ARGUMENTS: list[Case] = [
     ("units as true", lambda: k.Dense(True), ArgumentError, "got True"),
     ("units as fraction", lambda: k.Dense(3.0), ArgumentError, "got 3.0"),
     ("initializer", lambda: k.Dense(3, kernel_initializer="zeross"), ArgumentError,
-     "'zeross' is no initializer. Did you mean 'zeros'"),
+     "'zeross' is not an initializer. Did you mean 'zeros'"),
     ("regularizer", lambda: k.Dense(3, kernel_regularizer="l3"), ArgumentError,
      "unknown regularizer 'l3'"),
     ("constraint", lambda: k.Dense(3, bias_constraint="noneg"), ArgumentError,
@@ -106,7 +106,7 @@ ARGUMENTS: list[Case] = [
     ("weights of an embedding", lambda: k.Embedding(3, 2, weights=ones(2, 2)),
      ShapeError, r"of shape \(3, 2\) is not compatible .* shape \(2, 2\)"),
     ("mixed type", lambda: k.Dense(3, dtype="mixed_foo"), DTypeError,
-     "'mixed_foo' is no dtype policy"),
+     "'mixed_foo' is not a dtype policy"),
     ("input shape of a first layer", lambda: k.Dense(3, input_shape={4}),
      ArgumentError, "input_shape must be a tuple of sizes"),
     ("causal channels first",
@@ -327,9 +327,9 @@ INPUTS: list[Case] = [
     ("weights: other shape", set_weights([ones(3, 2), ones(3)]), ShapeError,
      r"'d/bias' of shape \(2,\) is not compatible"),
     ("weights: ragged", set_weights([[[1, 2], [3]], [1, 2]]), DTypeError,
-     "the value for 'd/kernel' is no numeric array"),
+     "the value for 'd/kernel' is not a numeric array"),
     ("weights: texts", set_weights([np.full((3, 2), "a"), ones(2)]), DTypeError,
-     "the value for 'd/kernel' is no numeric array"),
+     "the value for 'd/kernel' is not a numeric array"),
     ("a merging layer", lambda: k.Concatenate.__base__().combine([]),
      NotImplementedError, "_Merge has no combine method"),
 ]  # fmt: skip
@@ -368,10 +368,10 @@ CONFIGS: list[Case] = [
     ("a branch without its trunk", lambda: CustomScaleLayer(0.1, name="s")(
      ones(1, 3)), ArgumentError,
      "'s' takes a list of two inputs, a tensor and its branch"),
-    ("an activation that is no layer", lambda: k.Dense(
+    ("an activation that is not a layer", lambda: k.Dense(
      2, activation={"class_name": "Nope", "config": {}}), ArgumentError,
-     "activation 'Nope' is no layer of seqir"),
-    ("an argument that is no plain data", lambda: Holding(k.Dense(1)).get_config(),
+     "activation 'Nope' is not a layer of seqir"),
+    ("an argument that is not plain data", lambda: Holding(k.Dense(1)).get_config(),
      UnsupportedError, "argument inner of layer 'holding.*' is .* no plain data"),
     ("a mask that does not broadcast", lambda: k.Softmax(name="s")(
      ones(2, 3), mask=np.ones((2, 1, 3), bool)), ShapeError,
@@ -386,7 +386,7 @@ CONFIGS: list[Case] = [
      "make it in build, or in Growing.__init__"),
     ("two batch sizes", lambda: k.Input(batch_size=2, batch_shape=(2, 3)),
      ArgumentError, r"batch_shape= has the size of the batch itself, got batch_size=2"),
-    ("arrays that are no weights", lambda: k.Dense(2, name="d").load_own_variables(
+    ("arrays that are not weights", lambda: k.Dense(2, name="d").load_own_variables(
      {"0": ones(2)}), ShapeError,
      "layer 'd' has 0 weights of its own, and the file 1 arrays, 0: take those that "),
     ("low rank", lambda: k.Dense(2, lora_rank=4), UnsupportedError,

@@ -367,7 +367,7 @@ class Centred(layers.Layer):
 
 def test_samples_that_see_each_other_are_refused() -> None:
     model = network(lambda: [*cnn(), Centred(0.5)])
-    # A mean of the batch is no row of a sample: it is the head's to compute.
+    # A mean of the batch is not a row of a sample: it is the head's to compute.
     same(train(model, "memory"), train(network(lambda: [*cnn(), Centred(0.5)]), None))
     model = network(lambda: [*cnn(), Reversed()])
     with pytest.raises(

@@ -197,7 +197,7 @@ def test_a_file_may_import_its_neighbour(folder: Path) -> None:
         ("model.py:unbuilt", "model 'unbuilt' is not built yet and has no summary: "
          "call it on an array"),
         ("net.onnx", "net.onnx is an ONNX file; only `seqir run` takes one"),
-        ("data.bin:net", "data.bin is no Python file"),
+        ("data.bin:net", "data.bin is not a Python file"),
     ],
 )  # fmt: skip
 def test_bad_targets(folder: Path, target: str, message: str) -> None:

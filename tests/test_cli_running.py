@@ -104,7 +104,7 @@ def test_run_says_what_is_not_finite(folder: Path) -> None:
         (("net", "--input", "x.txt"), 2, "cannot read x.txt: an input is .npy, .npz"),
         (("net", "--input", "bad.npy"), 2, "cannot read bad.npy: "),
         (("net", "--input", "bad.npz"), 2, "cannot read bad.npz: "),
-        (("net", "--input", "bad.png"), 2, "cannot read bad.png: it is no picture"),
+        (("net", "--input", "bad.png"), 2, "cannot read bad.png: it is not a picture"),
         (("net", "--input", "object.npy"), 2, "cannot read object.npy: Object arrays"),
         (("net", "--input", "wrong.npy"), 2, "Invalid input shape for input 'image'"),
         (("net", "--input", "imgae=x.npy"), 2, "the model has no input 'imgae', its "
@@ -202,7 +202,7 @@ def test_features_of_an_input(folder: Path) -> None:
     [
         (("--layers", "cnv", "-o", "f.onnx"), "no layer of model 'net' matches "
          "outputs='cnv'. Did you mean 'conv'? Layers: image, scale, conv"),
-        (("--layers", "(", "-o", "f.onnx"), "outputs='(' is no regular expression"),
+        (("--layers", "(", "-o", "f.onnx"), "outputs='(' is not a regular expression"),
         (("--layers", "conv", "-o", "f.txt"), "arrays are written to .npz or .npy"),
         (("--layers", "conv", "-o", "f.npz"), "no --input for image"),
         (("--layers", "conv", "-o", "f.onnx", "--random"), "--input and --random are "

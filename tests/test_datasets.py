@@ -318,7 +318,7 @@ def test_idx_files_of_another_size(tmp_path: Path) -> None:
         with pytest.raises(CorruptFileError, match=r"does not have the 5 bytes of"):
             readers.read_idx(path)
     path.write_bytes(gzip.compress(b"\0\0\x0d" + good[3:]))
-    with pytest.raises(CorruptFileError, match="file is no idx file of bytes"):
+    with pytest.raises(CorruptFileError, match="file is not an idx file of bytes"):
         readers.read_idx(path)
 
 

@@ -114,7 +114,7 @@ def test_models_under_a_mixed_policy_are_those_of_keras() -> None:
 def test_what_is_no_policy() -> None:
     for wrong in ("foo", "mixed_float32"):
         with pytest.raises(
-            DTypeError, match=f"'{wrong}' is no dtype policy: it is the"
+            DTypeError, match=f"'{wrong}' is not a dtype policy: it is the"
         ):
             seqir.DTypePolicy(wrong)
     with pytest.raises(DTypeError, match="the name of a dtype policy is a text, got 3"):

@@ -419,7 +419,7 @@ def test_slices_that_make_no_sense() -> None:
     model = branching()
     with pytest.raises(ArgumentError, match=r"matches outputs='heed'\. Did you mean"):
         model.slice("heed")
-    with pytest.raises(ArgumentError, match="no regular expression"):
+    with pytest.raises(ArgumentError, match="not a regular expression"):
         model.slice("(")
     with pytest.raises(GraphError, match="also need 'image'"):
         model.slice("head", inputs="block_left")

@@ -219,7 +219,7 @@ def test_what_is_harmless_stays() -> None:
 
 
 def test_half_characters_can_be_printed(capsys: pytest.CaptureFixture[str]) -> None:
-    """A path that is no UTF-8 comes as such, and no encoding can write it."""
+    """A path that is not UTF-8 comes as such, and no encoding can write it."""
     name = os.fsdecode(b"caf\xe9")
     model = keras.Sequential([keras.Input((4,)), layers.Dense(1, name=name)])
     model.summary()

@@ -254,7 +254,9 @@ def test_a_model_is_trained_on_a_folder(tmp_path: Path) -> None:
 def test_a_picture_that_cannot_be_read_is_named(tmp_path: Path) -> None:
     (tmp_path / "a").mkdir()
     (tmp_path / "a" / "bad.png").write_text("hello")
-    with pytest.raises(CorruptFileError, match=r"a/bad\.png is no picture that Pillow"):
+    with pytest.raises(
+        CorruptFileError, match=r"a/bad\.png is not a picture that Pillow"
+    ):
         load(tmp_path)[0]
 
 

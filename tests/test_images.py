@@ -134,7 +134,7 @@ def test_saving_to_a_file_object_and_without_transparency(tmp_path: Path) -> Non
         assert picture.mode == "RGB"
 
 
-# What is no picture.
+# What is not a picture.
 
 
 def test_files_that_are_no_pictures(tmp_path: Path, photo: Path) -> None:
@@ -143,7 +143,7 @@ def test_files_that_are_no_pictures(tmp_path: Path, photo: Path) -> None:
         images.load_img(path)
     path.write_text("hello")
     with pytest.raises(
-        CorruptFileError, match=r"x\.png is no picture that Pillow knows"
+        CorruptFileError, match=r"x\.png is not a picture that Pillow knows"
     ):
         images.load_img(path)
     path.write_bytes(photo.read_bytes()[:5000])
@@ -151,7 +151,9 @@ def test_files_that_are_no_pictures(tmp_path: Path, photo: Path) -> None:
         images.load_img(path)
     with pytest.raises(LoadError, match="there is no file"):
         images.load_img(tmp_path)
-    with pytest.raises(CorruptFileError, match="the picture is no picture that Pillow"):
+    with pytest.raises(
+        CorruptFileError, match="the picture is not a picture that Pillow"
+    ):
         images.load_img(io.BytesIO(b"hello"))
     with pytest.raises(
         ArgumentError, match=r"a picture is a path or an io.BytesIO, got "

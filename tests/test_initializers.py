@@ -614,11 +614,11 @@ def test_own_initializer():
 @pytest.mark.parametrize(
     ("identifier", "text"),
     [
-        ("glorot_unifrom", "no initializer. Did you mean 'glorot_uniform'"),
+        ("glorot_unifrom", "not an initializer. Did you mean 'glorot_uniform'"),
         ("HeNorml", "Did you mean 'HeNormal'"),
-        ("", "'' is no initializer"),
-        (3, "3 is no initializer"),
-        (int, "<class 'int'> is no initializer"),
+        ("", "'' is not an initializer"),
+        (3, "3 is not an initializer"),
+        (int, "<class 'int'> is not an initializer"),
         ([1, 2], r"pass Constant\(array\)"),
         ({}, "what is stored for initializers is"),
         ({"class_name": 3}, "what is stored for initializers is"),

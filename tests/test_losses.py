@@ -750,13 +750,17 @@ UNKNOWN = TensorType("float32", ("batch", "classes"))
         (
             lambda: losses.get("mean_square_error"),
             ArgumentError,
-            "no loss. Did you mean 'mean_squared_error'",
+            "not a loss. Did you mean 'mean_squared_error'",
         ),
-        (lambda: losses.get(3), ArgumentError, "3 is no loss: pass a name, a Loss or"),
+        (
+            lambda: losses.get(3),
+            ArgumentError,
+            "3 is not a loss: pass a name, a Loss or",
+        ),
         (
             lambda: losses.get({"class_name": "Hubert", "config": {}}),
             ArgumentError,
-            "'Hubert' is no loss. Did you mean 'Huber'",
+            "'Hubert' is not a loss. Did you mean 'Huber'",
         ),
         (
             lambda: losses.deserialize({"config": {}}),

@@ -676,12 +676,12 @@ def test_names_of_traced_shapes_are_resolved() -> None:
 ONE = np.ones((2, 3), np.float32)
 WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: metrics.get("acuracy"), ArgumentError,
-     "'acuracy' is no metric. Did you mean 'accuracy'"),
+     "'acuracy' is not a metric. Did you mean 'accuracy'"),
     (lambda: metrics.get(3), ArgumentError,
-     "3 is no metric: pass a name, a Metric or a function"),
+     "3 is not a metric: pass a name, a Metric or a function"),
     (lambda: metrics.get("mean_io_u"), ArgumentError,
      "MeanIoU cannot be made by its name alone"),
-    (lambda: metrics.resolve(None, ONE, ONE), ArgumentError, "None is no metric"),
+    (lambda: metrics.resolve(None, ONE, ONE), ArgumentError, "None is not a metric"),
     (lambda: metrics.deserialize({"name": "AUC"}), ArgumentError,
      "what is stored for metrics is {'class_name'"),
     (lambda: metrics.deserialize({"class_name": "X", "module": "mine"}), ArgumentError,

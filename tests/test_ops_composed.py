@@ -88,7 +88,7 @@ BAD_CALLS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     ("rearrange", (x(3, 2), "a b -> a c"), "must have the same names, each of them"),
     ("rearrange", (x(3, 2), "a (b) c -> a b c"), "is for 3 axes, got 2"),
     ("rearrange", (x(6), "(a b) -> a b"), "the lengths of all but one of a, b"),
-    ("rearrange", (x(3, 2), "a b& -> b& a"), "'&' in 'a b& -> b& a' is no name"),
+    ("rearrange", (x(3, 2), "a b& -> b& a"), "'&' in 'a b& -> b& a' is not a name"),
     (
         "adaptive_max_pool",
         (x(1, 4, 3), (2, 2)),

@@ -896,7 +896,7 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
     "several": (
         lambda: optimizers.OptimizerMap("adam"),  # type: ignore[arg-type]
         ArgumentError,
-        "'adam' is no optimizer",
+        "'adam' is not an optimizer",
     ),
     "several of several": (
         lambda: optimizers.OptimizerMap(

@@ -88,7 +88,7 @@ def test_calls(tmp_path: Path, function: Any, wrap: Any, protocol: int) -> None:
     canary = tmp_path / "canary"
     attack = Call(function, f"open({str(canary)!r}, 'w')")
     data = pickle.dumps(wrap(attack), protocol)
-    with pytest.raises(UnsafeFileError, match=r"which is no data|has no opcode"):
+    with pytest.raises(UnsafeFileError, match=r"which is not data|has no opcode"):
         read(data)
     assert not canary.exists()
 
@@ -109,7 +109,7 @@ U1 = DTYPE + b"(C\2u1K\0K\1tR(K\3C\1|NNNK\0K\0K\0tb"
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (b"(cos\nsystem\no.", "it asks for os.system, which is no data"),
+        (b"(cos\nsystem\no.", "it asks for os.system, which is not data"),
         (b"(S'true'\nios\nsystem\n.", "a pickle of data has no opcode STRING"),
         (b"(ios\nsystem\n.", "a pickle of data has no opcode INST"),
         (b"(" + NDARRAY + b"o.", "a pickle of data has no opcode OBJ"),
@@ -121,8 +121,11 @@ U1 = DTYPE + b"(C\2u1K\0K\1tR(K\3C\1|NNNK\0K\0K\0tb"
         (b"\x97.", "a pickle of data has no opcode NEXT_BUFFER"),
         (b"G\0\0\0\0\0\0\0\0.", "a pickle of data has no opcode BINFLOAT"),
         (b"\xff.", "a pickle of data has no opcode 0xff"),
-        (b"X\2\0\0\0osX\6\0\0\0system\x93.", "it asks for os.system, which is no data"),
-        (b"cnumpy\nload\n.", "it asks for numpy.load, which is no data"),
+        (
+            b"X\2\0\0\0osX\6\0\0\0system\x93.",
+            "it asks for os.system, which is not data",
+        ),
+        (b"cnumpy\nload\n.", "it asks for numpy.load, which is not data"),
         (NDARRAY + b")R.", "it asks to call ndarray, which no data needs"),
         (NDARRAY + b"(K\1tR.", "it asks to call ndarray, which no data needs"),
         (RECONSTRUCT + b"(K\1tR.", "it asks to call reconstruct, which no data needs"),
@@ -143,7 +146,7 @@ U1 = DTYPE + b"(C\2u1K\0K\1tR(K\3C\1|NNNK\0K\0K\0tb"
         ),
         (
             ARRAY + b"(K\1K\1\x85" + DTYPE + b"(C\1OK\0K\1tR\x89](K\1etb.",
-            "it has an array of objects that are no lists",
+            "it has an array of objects that are not lists",
         ),
     ],
 )
@@ -169,15 +172,15 @@ def test_an_array_cannot_grow_out_of_a_small_file() -> None:
 @pytest.mark.parametrize(
     ("data", "text"),
     [
-        (b"", "file is damaged: it is no pickle"),
-        (b".", "file is damaged: it is no pickle"),
-        (b"K", "file is damaged: it is no pickle"),
+        (b"", "file is damaged: it is not a pickle"),
+        (b".", "file is damaged: it is not a pickle"),
+        (b"K", "file is damaged: it is not a pickle"),
         (b"C\x09abc", "the file ends too early"),
-        (b"h\1.", "file is damaged: it is no pickle"),
-        (b"]e.", "file is damaged: it is no pickle"),
-        (b"}(K\1u.", "file is damaged: it is no pickle"),
-        (b"}]K\1s.", "file is damaged: it is no pickle"),
-        (b"cnumpy", "file is damaged: it is no pickle"),
+        (b"h\1.", "file is damaged: it is not a pickle"),
+        (b"]e.", "file is damaged: it is not a pickle"),
+        (b"}(K\1u.", "file is damaged: it is not a pickle"),
+        (b"}]K\1s.", "file is damaged: it is not a pickle"),
+        (b"cnumpy", "file is damaged: it is not a pickle"),
         (ARRAY + b".", "its array has no contents"),
         (ARRAY + b"(K\1K\2\x85" + U1 + b"\x89C\1\1tb.", "its array of shape"),
     ],

@@ -33,14 +33,14 @@ def test_classes_of_users_are_made_again(room: Any, thing: Any) -> None:
 def test_names_of_a_scope_are_known_inside_of_it() -> None:
     with registered.CustomObjectScope({"Offset": Offset, "Clamp": constraints.NonNeg}):
         assert isinstance(losses.get("Offset"), Offset)
-        with pytest.raises(ArgumentError, match="'Clamp' is no loss"):
+        with pytest.raises(ArgumentError, match="'Clamp' is not a loss"):
             losses.get("Clamp")
-    with pytest.raises(ArgumentError, match="'Offset' is no loss"):
+    with pytest.raises(ArgumentError, match="'Offset' is not a loss"):
         losses.get("Offset")
 
 
 def test_a_function_is_no_class() -> None:
-    with pytest.raises(ArgumentError, match="'huber' is no loss"):
+    with pytest.raises(ArgumentError, match="'huber' is not a loss"):
         losses.get({"class_name": "huber", "config": {}})
     with pytest.raises(ArgumentError, match="has no config, so it cannot be stored"):
         metrics.serialize(losses.huber)

@@ -344,7 +344,7 @@ def test_every_cut_and_every_flipped_byte_is_noticed(tmp_path: Path) -> None:
             assert set(found.values()) <= set(small.values())
 
 
-# What is no file.
+# What is not a file.
 
 
 def folder(path: Path) -> Path:

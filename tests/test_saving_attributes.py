@@ -61,12 +61,12 @@ ATTRIBUTES: dict[str, tuple[Callable[[h5py.File], None], type[SeqirError], str]]
     "a long text as a name": (
         attribute(["dense", "x" * 100_000]),
         CorruptFileError,
-        r"w.h5 is damaged or not HDF5: a name of 100,000 bytes is no name",
+        r"w.h5 is damaged or not HDF5: a name of 100,000 bytes is not a name",
     ),
     "a long text that is known already": (
         the_same_text,
         CorruptFileError,
-        r"w.h5 is damaged or not HDF5: a name of 10,000,000 bytes is no name",
+        r"w.h5 is damaged or not HDF5: a name of 10,000,000 bytes is not a name",
     ),
     "not UTF-8": (
         attribute(np.bytes_(b"\xff")),

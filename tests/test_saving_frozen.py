@@ -140,7 +140,7 @@ def test_layers_of_ones_own_with_layers_inside(tmp_path: Path) -> None:
 
 
 def test_other_names_are_found_by_their_place(tmp_path: Path) -> None:
-    """As Keras does; an order that nothing frozen explains is no reason to move."""
+    """As Keras does; an order that nothing frozen explains is not a reason to move."""
     rng = np.random.default_rng(3)
     kernels = rng.normal(size=(3, 4, 4)).astype(np.float32)
     for names in (("x", "y", "z"), ("c", "b", "a")):

@@ -360,7 +360,7 @@ DATASETS: dict[str, tuple[Callable[[h5py.File], object], type[SeqirError], str]]
     "complex": (
         dataset(data=ONE_TO_SIX.astype("c8")),
         DTypeError,
-        "'w' in w.h5 holds complex64, which is no element type of weights",
+        "'w' in w.h5 holds complex64, which is not an element type of weights",
     ),
     "extended": (dataset(data=ONE_TO_SIX.astype("g")), DTypeError, "float128, which"),
     "strings": (dataset(data=np.full((2, 3), b"a")), DTypeError, "holds bytes8, which"),
@@ -468,7 +468,7 @@ def test_a_checksum_that_does_not_fit(tmp_path: Path) -> None:
         h5.read("w", (2, 3), "float32")
 
 
-# What is no HDF5 file.
+# What is not an HDF5 file.
 
 
 @pytest.mark.parametrize("content", [b"", b"hello", b"\x89HDF\r\n\x1a\n", bytes(4096)])

@@ -18,7 +18,7 @@ X = np.ones((2, 3), np.float32)
 
 
 class Counted(layers.Layer):
-    """Keeps an array that is no weight, and how often it was loaded."""
+    """Keeps an array that is not a weight, and how often it was loaded."""
 
     loads = 0
     fails = False

@@ -94,7 +94,7 @@ BAD: list[tuple[Any, type[Exception], str]] = [
     (
         entry("Activation", activation=entry("Nope")),
         CorruptFileError,
-        "activation 'Nope' is no layer of seqir",
+        "activation 'Nope' is not a layer of seqir",
     ),
     (
         entry("Rescaling", scale={"class_name": "__tensor__", "config": 3}),
@@ -147,9 +147,9 @@ GRAPH = {
     ),
     "another form": (
         lambda c: c["config"].update(output_layers=["twice", "0"]),
-        "is no place",
+        "is not a place",
     ),
-    "a number": (lambda c: c["config"].update(output_layers=3), "3 is no place"),
+    "a number": (lambda c: c["config"].update(output_layers=3), "3 is not a place"),
     "a call": (
         lambda c: at(c, 2).update(inbound_nodes=["x"]),
         "a call of layer 'twice' is stored as 'x'",
@@ -220,7 +220,7 @@ def test_settings_that_cannot_be(tmp_path: Path) -> None:
         load_model(path)
     assert load_model(path, compile=False).count_params() == model.count_params()
     rewrite(path, lambda c: c.update(compile_config=[3]))
-    with pytest.raises(CorruptFileError, match=r"are no dictionary: \[3\]"):
+    with pytest.raises(CorruptFileError, match=r"are not a dictionary: \[3\]"):
         load_model(path)
 
 

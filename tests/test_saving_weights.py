@@ -121,9 +121,9 @@ def test_older_files_without_their_attributes(tmp_path: Path) -> None:
     with h5py.File(tmp_path / "m.h5", "a") as file:
         file["model_weights"].attrs["layer_names"] = np.arange(3)
         file.attrs["model_config"] = 3
-    with pytest.raises(CorruptFileError, match=r"layer_names in m.h5 is no list of"):
+    with pytest.raises(CorruptFileError, match=r"layer_names in m.h5 is not a list of"):
         model.load_weights(tmp_path / "m.h5")
-    with pytest.raises(CorruptFileError, match=r"model_config in m.h5 is no text"):
+    with pytest.raises(CorruptFileError, match=r"model_config in m.h5 is not text"):
         load_model(tmp_path / "m.h5")
 
 
@@ -176,7 +176,9 @@ def test_shards(tmp_path: Path) -> None:
     with pytest.raises(CorruptFileError, match="a weight_map that names no files: 3"):
         broken({"weight_map": {"/layers/dense/vars": 3}})
     for name in ("../m_00000.weights.h5", "/etc/hostname", "a\\b.h5", "m.txt"):
-        with pytest.raises(UnsafeFileError, match=r"which is no .h5 file beside it"):
+        with pytest.raises(
+            UnsafeFileError, match=r"which is not an .h5 file beside it"
+        ):
             broken({"weight_map": {"/layers/dense/vars": [name]}})
     with h5py.File(tmp_path / "m_00000.weights.h5", "a") as file:
         file.move("layers/dense/vars/1", "layers/dense/vars/x")

@@ -408,7 +408,7 @@ def test_set_weights_is_all_or_nothing() -> None:
     for attempt, words in (
         (bad, r"weight 'sequential/layer3/bias' of shape \(4,\)"),
         (new[:5], "list of length 5, but the layer has 6 weights"),
-        ([*new[:5], np.array([None] * 4)], "no numeric array"),
+        ([*new[:5], np.array([None] * 4)], "not a numeric array"),
     ):
         with pytest.raises(ValueError, match=words):
             model.set_weights(attempt)

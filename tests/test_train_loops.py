@@ -177,7 +177,7 @@ def test_weights_are_loaded_whole_or_not_at_all(tmp_path: Path) -> None:
     with pytest.raises(UnsupportedError, match=r"must end in .* or \.safetensors"):
         model.save_weights(tmp_path / "w.bin")
     path.write_bytes(b"not it")
-    with pytest.raises(LoadError, match="is no safetensors file"):
+    with pytest.raises(LoadError, match="is not a safetensors file"):
         model.load_weights(path)
     model.save_checkpoint(path)
     with pytest.raises(LoadError, match="holds a seqir checkpoint, not weights"):
@@ -284,10 +284,10 @@ def test_what_is_missing_is_said() -> None:
     with pytest.raises(ArgumentError, match="Did you mean"):
         model.compile("adan", "mse")
     for loss in ("msee", ["msee"], {"dense": "msee"}):
-        with pytest.raises(ArgumentError, match=r"'msee' is no loss\. Did you mean"):
+        with pytest.raises(ArgumentError, match=r"'msee' is not a loss\. Did you mean"):
             model.compile("adam", loss)
     for given in (["acuracy"], [["mae", "acuracy"]], {"dense": ["acuracy"]}):
-        with pytest.raises(ArgumentError, match=r"'acuracy' is no metric\. Did"):
+        with pytest.raises(ArgumentError, match=r"'acuracy' is not a metric\. Did"):
             model.compile("adam", "mse", metrics=given)
     with pytest.raises(ArgumentError, match=r"write metrics=\['mae'\]"):
         model.compile("adam", "mse", metrics="mae")

@@ -231,7 +231,11 @@ def test_variables_are_made_as_in_keras() -> None:
     ("make", "error", "match"),
     [
         (lambda: Variable("zeros"), ArgumentError, "needs a shape to be initialized"),
-        (lambda: Variable("zero_s", (2,)), ArgumentError, "'zero_s' is no initializer"),
+        (
+            lambda: Variable("zero_s", (2,)),
+            ArgumentError,
+            "'zero_s' is not an initializer",
+        ),
         (lambda: Variable("zeros", (None,)), ShapeError, "are integers, got shape"),
         (lambda: Variable(OTHER, (2,)), ShapeError, r"shape \(2,\), its initial value"),
         (

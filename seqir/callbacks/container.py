@@ -29,7 +29,7 @@ class CallbackList:
         model: the model that is trained.
         params: ``verbose``, ``epochs`` and ``steps``.
 
-    Raises: ArgumentError for something that is no callback.
+    Raises: ArgumentError for something that is not a callback.
     """
 
     def __init__(

@@ -99,7 +99,7 @@ class CSVLogger(Callback):
             head, *_ = csv.reader(io.StringIO(kept.decode()), delimiter=self.separator)
             if head[:1] != [FIRST]:
                 raise ArgumentError(
-                    f"{self.path} is no table of CSVLogger with separator "
+                    f"{self.path} is not a table of CSVLogger with separator "
                     f"{self.separator!r}: its columns are {', '.join(head)}, and the "
                     f"first must be {FIRST!r}"
                 )

@@ -18,7 +18,8 @@ class LambdaCallback(Callback):
     Args:
         hooks: functions by the names of the hooks of `Callback`.
 
-    Raises: ArgumentError for a name that is no hook, or a value that is no function.
+    Raises: ArgumentError for a name that is not a hook, or a value that is not a
+        function.
     Source: Keras 3 ``keras.callbacks.LambdaCallback``.
     """
 

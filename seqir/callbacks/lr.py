@@ -23,7 +23,7 @@ class LearningRateScheduler(Callback):
             of the epoch alone) that returns the new one.
         verbose: 1 to say what it sets.
 
-    Raises: ArgumentError, in training, if what it returns is no learning rate.
+    Raises: ArgumentError, in training, if what it returns is not a learning rate.
     Source: Keras 3 ``keras.callbacks.LearningRateScheduler``.
     """
 

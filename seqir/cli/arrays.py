@@ -236,7 +236,7 @@ def _picture(path: Path, wanted: Wanted) -> Array:
         with Image.open(path) as opened:
             picture = opened.convert(_MODES[channels])
     except Exception as error:  # as for arrays, each format has its own
-        why = "it is no picture, or a damaged one"
+        why = "it is not a picture, or a damaged one"
         raise ArgumentError(f"cannot read {path}: {why}") from error
     size = (width or picture.width, height or picture.height)
     if size != picture.size:

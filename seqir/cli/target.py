@@ -25,7 +25,7 @@ JSON: Final = ".json"
 
 
 class TargetError(SeqirError):
-    """The user's file stopped in a way that is no exception of its own."""
+    """The user's file stopped in a way that is not an exception of its own."""
 
 
 def load(target: str, state: State) -> Model:
@@ -33,7 +33,7 @@ def load(target: str, state: State) -> Model:
 
     What the user's file prints goes to stderr, so that stdout is ours.
 
-    Raises: ArgumentError if there is no such thing or it is no model; LoadError,
+    Raises: ArgumentError if there is no such thing or it is not a model; LoadError,
         UnsupportedError for Keras's files; whatever the user's code raises.
     """
     if target.lower().endswith(KERAS):
@@ -157,7 +157,7 @@ def _from_file(path: Path, shown: str, state: State) -> ModuleType:
     name = f"seqir_target_{path.stem}"
     spec = importlib.util.spec_from_file_location(name, state.target)
     if spec is None or spec.loader is None:
-        raise ArgumentError(f"{shown} is no Python file")
+        raise ArgumentError(f"{shown} is not a Python file")
     sys.path.insert(0, str(path.resolve().parent))
     sys.modules[name] = module = importlib.util.module_from_spec(spec)
     spec.loader.exec_module(module)

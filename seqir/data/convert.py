@@ -55,7 +55,7 @@ def numbers(value: Any, name: str) -> Array:
     name, pass a dict: ``dict(frame)``. float16 and bfloat16 are kept.
 
     Shapes: a table of n rows and k columns gives ``(n, k)``.
-    Raises: ArgumentError for what is no array, DTypeError for one that holds no
+    Raises: ArgumentError for what is not an array, DTypeError for one that holds no
         numbers, or has holes.
     """
     if value is None:
@@ -107,7 +107,7 @@ def _of_array(value: Any, name: str) -> Array:
     except SeqirError:
         raise
     except (ValueError, TypeError, RuntimeError, BufferError) as error:
-        raise DTypeError(f"{name} is no array of numbers: {error}") from error
+        raise DTypeError(f"{name} is not an array of numbers: {error}") from error
 
 
 def _is_table(value: Any) -> bool:

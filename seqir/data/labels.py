@@ -46,7 +46,7 @@ class ClassWeights:
     numbers whatever their shape, and every one has a weight of its own.
 
     Shapes: y[*batch], y[*batch, 1] or y[*batch, classes] to [*batch], float32.
-    Raises: ArgumentError if `given` is no dict from class numbers to numbers.
+    Raises: ArgumentError if `given` is not a dict from class numbers to numbers.
     Source: ``class_weight`` of ``keras.Model.fit``.
     """
 

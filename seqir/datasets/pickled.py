@@ -43,7 +43,7 @@ def read_pickled(data: bytes, what: str) -> Any:
         error.add_note(f"in {what}")
         raise
     except (IndexError, KeyError, TypeError, ValueError) as error:
-        raise CorruptFileError(f"{what} is damaged: it is no pickle") from error
+        raise CorruptFileError(f"{what} is damaged: it is not a pickle") from error
 
 
 class _Name:
@@ -161,7 +161,7 @@ class _Machine:
         """Put a name on the stack, if it is one of the few: as a word only."""
         word = _NAMES.get(f"{module} {name}")
         if word is None:
-            raise UnsafeFileError(f"it asks for {module}.{name}, which is no data")
+            raise UnsafeFileError(f"it asks for {module}.{name}, which is not data")
         self.push(_Name(word))
 
     def name_from_stack(self) -> None:
@@ -216,7 +216,7 @@ class _Machine:
         """Lists of integers, never more numbers than the file has bytes."""
         lists = type(content) is list and all(type(row) is list for row in content)
         if not lists or shape != (len(content),):
-            raise UnsafeFileError("it has an array of objects that are no lists")
+            raise UnsafeFileError("it has an array of objects that are not lists")
         if sum(map(len, content)) > len(self.data):
             raise UnsafeFileError("its lists hold one another many times over")
         if not all(set(map(type, row)) <= {int} for row in content):

@@ -45,7 +45,7 @@ def read_idx(path: Path) -> Any:
         zeros, kind, rank = struct.unpack(">HBB", file.read(4))
         shape = struct.unpack(f">{rank}I", file.read(4 * rank))
         if (zeros, kind) != (0, 8):
-            raise CorruptFileError(f"{path} is no idx file of bytes")
+            raise CorruptFileError(f"{path} is not an idx file of bytes")
         size = math.prod(shape)
         _check_size(size, path)
         content = file.read(size)

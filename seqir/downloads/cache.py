@@ -87,7 +87,7 @@ def download(url: str, path: Path, known_hash: str | None, force: bool = False) 
 def mirrored(url: str) -> str:
     """Where the file is taken from: the host becomes a folder of the mirror.
 
-    Raises: ArgumentError if SEQIR_DOWNLOADS is no http or https URL.
+    Raises: ArgumentError if SEQIR_DOWNLOADS is not an http or https URL.
     """
     mirror = os.environ.get(MIRROR)
     if not mirror:

@@ -14,7 +14,7 @@ _LENGTHS: Final = {32: "md5", 64: "sha256"}
 def parse_hash(known_hash: str | None) -> str | None:
     """``algorithm:hexadecimal``, the algorithm told by the length if it is not given.
 
-    Raises: ArgumentError if it is no MD5 and no SHA-256.
+    Raises: ArgumentError if it is neither MD5 nor SHA-256.
     """
     if known_hash is None:
         return None

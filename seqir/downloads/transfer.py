@@ -165,7 +165,7 @@ def origin_of(url: str, answer: Any) -> Origin:
     if "Content-Encoding" in headers:  # sizes and ranges are of other bytes
         return Origin(url, None, None)
     tag = headers.get("ETag")
-    if tag is None or tag.startswith("W/"):  # a weak one is no name of the bytes
+    if tag is None or tag.startswith("W/"):  # a weak one is not a name of the bytes
         tag = headers.get("Last-Modified")
     if answer.status_code == 206:
         size = headers.get("Content-Range", "").rpartition("/")[2]

@@ -129,8 +129,8 @@ class Archive:
 def open_archive(path: str | os.PathLike[str]) -> Generator[Archive]:
     """The archive in a file, for the duration of a block.
 
-    Raises: LoadError if there is no such file, CorruptFileError if it is no archive or
-        a damaged one, UnsafeFileError if its members would reach outside of it or
+    Raises: LoadError if there is no such file, CorruptFileError if it is not an archive
+        or a damaged one, UnsafeFileError if its members would reach outside of it or
         take far more memory than it has bytes, UnsupportedError if they are encrypted
         or compressed in an unusual way.
     """

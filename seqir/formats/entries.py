@@ -285,7 +285,7 @@ def older(found: Any) -> Any:
 
 
 def _is_operation(found: Mapping[str, Any]) -> bool:
-    """An entry without a module that says nothing of training is no layer."""
+    """An entry without a module that says nothing of training is not a layer."""
     known = functions.is_known(found.get("class_name"))
     config: Mapping[str, Any] = found["config"]
     silent = "trainable" not in config and "dtype" not in config

@@ -106,7 +106,7 @@ def _integer(where: str, digits: str) -> int:
 
 def _constant(where: str, word: str) -> float:
     if word == "NaN":
-        raise CorruptFileError(f"{where} holds NaN, which is no value of a setting")
+        raise CorruptFileError(f"{where} holds NaN, which is not a value of a setting")
     return float(word)
 
 

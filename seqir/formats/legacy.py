@@ -172,7 +172,7 @@ def _names(reader: H5Reader, group: str, attribute: str) -> list[str]:
         listed = hasattr(part, "__len__") and not isinstance(part, str)
         names += list(part) if listed else [None]
     if not all(isinstance(name, str) for name in names):
-        raise CorruptFileError(f"{attribute} in {reader.where} is no list of names")
+        raise CorruptFileError(f"{attribute} in {reader.where} is not a list of names")
     return names
 
 

@@ -384,7 +384,7 @@ def _functions_known(config: dict[str, Any]) -> dict[str, Any]:
 
 
 def _getter(key: Any) -> Callable[[str], Any] | None:
-    """What knows the functions that can be this argument; None if it is no function."""
+    """What knows the functions that can be this argument; None for others."""
     found = (get for end, get in _GETTERS.items() if str(key).endswith(end))
     return next(found, None)
 

@@ -25,7 +25,7 @@ _ASSETS: Final = "assets"
 def arrays_of(place: Place) -> Iterator[tuple[str, Array]]:
     """The arrays of a place by their names in its group.
 
-    Raises: UnsupportedError if a layer of the caller's keeps what is no array.
+    Raises: UnsupportedError if a layer of the caller's keeps what is not an array.
     """
     layer = place.thing
     usual = Keeping.save_own_variables

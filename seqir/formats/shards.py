@@ -179,7 +179,7 @@ def _names(found: Any, where: str) -> list[str]:
     for name in names:
         if name != Path(name).name or "\\" in name or not name.endswith(".h5"):
             raise UnsafeFileError(
-                f"{where} says that weights are in {name!r}, which is no .h5 file "
+                f"{where} says that weights are in {name!r}, which is not an .h5 file "
                 "beside it"
             )
     return names

@@ -42,7 +42,7 @@ def compile_arguments(config: Any, decoder: Decoder) -> dict[str, Any]:
     """
     if not isinstance(config, Mapping):
         raise CorruptFileError(
-            f"the compile settings are no dictionary: {config!r:.80}"
+            f"the compile settings are not a dictionary: {config!r:.80}"
         )
     optimizer = config.get("optimizer", config.get("optimizer_config"))
     given = {key: settings.modern(config.get(key)) for key in _LOSS_AND_METRICS}

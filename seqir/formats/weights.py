@@ -24,7 +24,7 @@ if TYPE_CHECKING:
 
 _STATE: Final = f"{OPTIMIZER}/{VARIABLES}"
 _TRAINING: Final = (f"{OPTIMIZER}/", "metrics/")
-"""What is no weight of the model; Keras 2 keeps what its metrics have counted, too."""
+"""What is not a weight: Keras 2 keeps what its metrics have counted, too."""
 
 
 # Writing.

@@ -36,7 +36,7 @@ def preprocess_input(
 
     Shapes: x of one image or a batch -> the same; arrays of integers become floatx.
     Raises: ArgumentError for an unknown mode or data format, ShapeError for what has
-        no axis of 3 colours, DTypeError for what is no array of numbers.
+        no axis of 3 colours, DTypeError for what is not an array of numbers.
     Source: Keras 3 ``applications.imagenet_utils.preprocess_input``.
     """
     if mode not in MODES:

@@ -42,8 +42,8 @@ def load_img(
     shape.
 
     Raises: ArgumentError for another mode or interpolation; LoadError if there is no
-        such file; CorruptFileError if it is no picture; UnsafeFileError for one of far
-        too many pixels; MissingPackageError without Pillow.
+        such file; CorruptFileError if it is not a picture; UnsafeFileError for one of
+        far too many pixels; MissingPackageError without Pillow.
     Source: ``keras.utils.load_img``.
     """
     check_color_mode(color_mode)
@@ -78,14 +78,14 @@ def open_picture(path: Any, color_mode: str) -> Any:
     except (image.DecompressionBombError, image.DecompressionBombWarning) as error:
         raise UnsafeFileError(f"{name} has far too many pixels: {error}") from error
     except (OSError, SyntaxError, ValueError, EOFError, struct.error) as error:
-        why = "no picture that Pillow knows"
+        why = "not a picture that Pillow knows"
         if not isinstance(error, image.UnidentifiedImageError):
             why = f"damaged ({error})"
         raise CorruptFileError(f"{name} is {why}") from error
 
 
 def check_color_mode(color_mode: Any) -> None:
-    """Refuse what is no color mode.
+    """Refuse what is not a color mode.
 
     Raises: ArgumentError.
     """

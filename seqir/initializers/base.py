@@ -35,7 +35,7 @@ class Initializer:
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The initializer that `get_config` describes.
 
-        Raises: ArgumentError if a name in `config` is no argument of the class.
+        Raises: ArgumentError if a name in `config` is not an argument of the class.
         """
         return from_arguments(cls, config)
 

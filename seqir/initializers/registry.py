@@ -70,7 +70,7 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     if callable(made):
         return made
     hint = "; pass Constant(array)" if isinstance(made, list) else ""
-    raise ArgumentError(f"{identifier!r} is no initializer{hint}")
+    raise ArgumentError(f"{identifier!r} is not an initializer{hint}")
 
 
 def serialize(initializer: Any) -> dict[str, Any] | None:
@@ -93,7 +93,7 @@ def serialize(initializer: Any) -> dict[str, Any] | None:
 def _find(name: str) -> type[Initializer]:
     if name not in NAMES:
         raise ArgumentError(
-            f"{name!r} is no initializer.{did_you_mean(name, sorted(NAMES))}"
+            f"{name!r} is not an initializer.{did_you_mean(name, sorted(NAMES))}"
         )
     return NAMES[name]
 

@@ -18,7 +18,7 @@ _seeds = np.random.default_rng()
 def set_random_seed(seed: int) -> None:
     """Make the seeds of all initializers made from now on repeatable.
 
-    Raises: ArgumentError if `seed` is no integer from 0 to 2**64 - 1.
+    Raises: ArgumentError if `seed` is not an integer from 0 to 2**64 - 1.
     """
     global _seeds
     _seeds = Generator(Philox(key=check_seed(seed)))

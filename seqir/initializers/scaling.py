@@ -64,7 +64,7 @@ class VarianceScaling(RandomInitializer):
     See `compute_fans` for what the fans are.
 
     Raises: ArgumentError for a scale that is not positive, an unknown mode or
-        distribution, axes that are no integers, or one kind of axes without the other.
+        distribution, axes that are not integers, or one kind of axes without the other.
     Source: He et al. 2015, arXiv:1502.01852; Glorot and Bengio 2010, PMLR 9:249.
     """
 

@@ -51,7 +51,7 @@ class SeedGenerator:
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The generator that `get_config` describes, before its first step.
 
-        Raises: ArgumentError if a name in `config` is no argument of the class.
+        Raises: ArgumentError if a name in `config` is not an argument of the class.
         """
         return from_arguments(cls, config)
 

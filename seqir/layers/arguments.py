@@ -35,7 +35,7 @@ def legacy_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
 def sizes(name: str, shape: Any) -> tuple[Any, ...]:
     """The shape as a tuple; one size stands for a shape of one axis.
 
-    Raises: ArgumentError if it is no list or tuple.
+    Raises: ArgumentError if it is not a list or tuple.
     """
     shape = python(shape)
     if isinstance(shape, int | str):
@@ -69,7 +69,7 @@ def _stored_activation(found: Mapping[str, Any]) -> Any:
     name, config = unstore(found, "layers")
     cls: Any = vars(layers)[name] if name in layers.__all__ else None
     if not isinstance(cls, type):
-        raise ArgumentError(f"activation {name!r} is no layer of seqir")
+        raise ArgumentError(f"activation {name!r} is not a layer of seqir")
     return cls.from_config(config)
 
 
@@ -130,21 +130,21 @@ def arrays_for(layer: Layer, weights: Any) -> list[Array]:
 def numeric_array(value: Any, path: str) -> Array:
     """The value for a weight as an array.
 
-    Raises: DTypeError if it is no array of numbers.
+    Raises: DTypeError if it is not an array of numbers.
     """
     try:
         array = value.array if isinstance(value, Variable) else np.asarray(value)
     except ValueError as error:
-        raise DTypeError(f"the value for {path!r} is no numeric array") from error
+        raise DTypeError(f"the value for {path!r} is not a numeric array") from error
     if array.dtype == object or array.dtype.kind in "USMmc":
-        raise DTypeError(f"the value for {path!r} is no numeric array")
+        raise DTypeError(f"the value for {path!r} is not a numeric array")
     return array
 
 
 def stand_ins(shape: Any, dtype: str) -> Any:
     """Symbolic tensors of a shape or of a structure of shapes.
 
-    Raises: ArgumentError if it is no shape.
+    Raises: ArgumentError if it is not a shape.
     """
     if not isinstance(shape, list | tuple | dict):
         raise ArgumentError(f"input_shape must be a tuple of sizes, got {shape!r}")

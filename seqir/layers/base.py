@@ -307,7 +307,7 @@ class Layer(_State, Keywords, Keeping):
         """Replace all weights; nothing changes if one of them does not fit.
 
         Raises: ShapeError for a wrong number of arrays or a wrong shape, DTypeError
-            for what is no array of numbers.
+            for what is not an array of numbers.
         """
         assign_all(self.weights, arguments.arrays_for(self, weights))
 
@@ -322,7 +322,7 @@ class Layer(_State, Keywords, Keeping):
     def add_loss(self, loss: Any) -> None:
         """Add a scalar (or a list of them) to the loss; call it in `call`.
 
-        Raises: GraphError outside of `call`, ShapeError for what is no scalar.
+        Raises: GraphError outside of `call`, ShapeError for what is not a scalar.
         """
         penalties.add(self, loss)
 

@@ -26,7 +26,7 @@ _KEEP = 16
 def run(layer: Layer, args: Any, kwargs: Any) -> Any:
     """Call the layer on arrays; weights are fed, so that changing them costs nothing.
 
-    Raises: DTypeError if an argument is no array of numbers.
+    Raises: DTypeError if an argument is not an array of numbers.
     """
     from seqir import runtime
 

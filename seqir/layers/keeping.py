@@ -39,7 +39,7 @@ class Keeping:
             raise ShapeError(
                 f"layer {self.name!r} has {len(variables)} weights of its own, and the "
                 f"file {len(store)} arrays, {', '.join(sorted(store)) or 'none'}: take "
-                "those that are no weights out of the store in load_own_variables"
+                "those that are not weights out of the store in load_own_variables"
             )
         for index, variable in enumerate(variables):
             variable.assign(store[str(index)])

@@ -40,8 +40,8 @@ def losses(layer: Layer, called: Sequence[Array]) -> list[Any]:
 def add(layer: Layer, loss: Any) -> None:
     """Add one scalar or several to the losses of the graph under construction.
 
-    Raises: GraphError outside of a trace, ShapeError for what is no scalar, DTypeError
-        for integers.
+    Raises: GraphError outside of a trace, ShapeError for what is not a scalar,
+        DTypeError for integers.
     """
     b = current_trace()
     if b is None:

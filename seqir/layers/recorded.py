@@ -83,7 +83,7 @@ def config(layer: Layer, described: dict[str, Any]) -> dict[str, Any]:
     An argument that was passed on to seqir's class as it is, and one that was left to
     its default, that class describes. The others are those of the ``__init__`` alone.
 
-    Raises: UnsupportedError if one is no plain data.
+    Raises: UnsupportedError if one is not plain data.
     """
     arguments, given = dict(layer._made_with), layer._handed_on
     unnamed = arguments.pop(_UNNAMED, None) is not None

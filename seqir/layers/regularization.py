@@ -226,7 +226,7 @@ class ActivityRegularization(Layer):
 def _noise_shape(value: Any) -> tuple[int | None, ...] | None:
     """The shape as a tuple.
 
-    Raises: ArgumentError for what is no size of an axis.
+    Raises: ArgumentError for what is not a size of an axis.
     """
     if value is None:
         return None

@@ -95,7 +95,7 @@ class Loss(Declared, PlainArguments):
     def from_config(cls, config: dict[str, Any]) -> Self:
         """The loss that `get_config` describes.
 
-        Raises: ArgumentError if a name in `config` is no argument of the class.
+        Raises: ArgumentError if a name in `config` is not an argument of the class.
         """
         return from_arguments(cls, config)
 

@@ -105,7 +105,7 @@ def smoothed(y_true: Result, label_smoothing: float, classes: object) -> Result:
 def check_classes(y_pred: TensorLike, axis: int) -> None:
     """ShapeError if there is one class along the axis, whose probability is always 1.
 
-    Raises: ArgumentError if the axis is no integer.
+    Raises: ArgumentError if the axis is not an integer.
     """
     found = type_of_operand(y_pred)
     if found.shape[shapes.normalize_axis(integer("axis", axis), found.rank)] == 1:

@@ -167,7 +167,7 @@ class Metric(Declared, PlainArguments):
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The metric that `get_config` describes.
 
-        Raises: ArgumentError if a name in `config` is no argument of the class.
+        Raises: ArgumentError if a name in `config` is not an argument of the class.
         """
         return from_arguments(cls, config)
 

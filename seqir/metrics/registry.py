@@ -91,7 +91,7 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
     "accuracy" (or "acc") and "crossentropy" (or "ce") are what fits the task, see
     `task_of`; everything else is what `get` gives.
 
-    Raises: ArgumentError for what is no metric.
+    Raises: ArgumentError for what is not a metric.
     """
     if isinstance(identifier, str):
         family = _FAMILIES.get(identifier.lower())
@@ -99,7 +99,7 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
         return _made(cls, name=identifier)
     metric = get(identifier)
     if metric is None:
-        raise ArgumentError("None is no metric: leave it out")
+        raise ArgumentError("None is not a metric: leave it out")
     return metric
 
 

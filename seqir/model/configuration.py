@@ -362,7 +362,7 @@ class _Graph:
         if isinstance(value, Mapping):
             return {k: self._leaves(v) for k, v in value.items()}
         if not isinstance(value, list | tuple):
-            raise CorruptFileError(f"{value!r} is no place [layer, call, output]")
+            raise CorruptFileError(f"{value!r} is not a place [layer, call, output]")
         if value and isinstance(value[0], str):
             name, number, index = _history(value)
             if isinstance(self.layers.get(name), Functional):  # see `_Encoder._end`
@@ -397,5 +397,5 @@ def _history(found: Any) -> tuple[str, int, int]:
         or not isinstance(found[0], str)
         or not all(type(i) is int and i >= 0 for i in found[1:])
     ):
-        raise CorruptFileError(f"{found!r} is no place [layer, call, output]")
+        raise CorruptFileError(f"{found!r} is not a place [layer, call, output]")
     return found[0], found[1], found[2]

@@ -273,5 +273,5 @@ def _json_attribute(reader: H5Reader, name: str, path: Path) -> Any:
     if text is None:
         return None
     if not isinstance(text, str):
-        raise CorruptFileError(f"{name} in {path.name} is no text")
+        raise CorruptFileError(f"{name} in {path.name} is not text")
     return jsontext.parse(text, f"{name} in {path.name}")

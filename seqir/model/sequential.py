@@ -36,7 +36,7 @@ class Sequential(Model):
     ``input_shape=``, or from the first array it is called on. `add` and `pop` cost one
     layer, however many there are.
 
-    Raises: ArgumentError for what is no layer, GraphError for double names or what a
+    Raises: ArgumentError for what is not a layer, GraphError for double names or what a
         stack cannot be.
     Source: Keras 3 ``keras.Sequential``.
     """

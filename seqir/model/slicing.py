@@ -100,7 +100,7 @@ def _find(
             matches = matches or [n for n in names if re.fullmatch(pattern, n)]
         except re.error as error:
             raise ArgumentError(
-                f"{what}={pattern!r} is no regular expression: {error}"
+                f"{what}={pattern!r} is not a regular expression: {error}"
             ) from error
         if not matches:
             known = ", ".join(tensors)

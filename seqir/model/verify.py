@@ -74,7 +74,7 @@ def verify_file(
     """Compare a written file with the graph before any pass, on random inputs.
 
     Bytes for the inputs in `pixels` have all values that there are. `state` are inputs
-    that are no random ones: they begin so, and go on as the outputs say.
+    that are not random ones: they begin so, and go on as the outputs say.
 
     Raises: VerificationError naming the first output that differs, or a weight that
         makes the outputs meaningless.

@@ -128,7 +128,7 @@ def as_array(x: Any) -> Array:
 
     Those in a list with NumPy's numbers follow them.
 
-    Raises: DTypeError if it is no array of numbers.
+    Raises: DTypeError if it is not an array of numbers.
     """
     try:
         array = x.array if isinstance(x, Variable) else np.asarray(x)

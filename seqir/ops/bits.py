@@ -147,7 +147,7 @@ def left_shift(x: Any, y: Any) -> Any:
 def bitwise_right_shift(x: Any, y: Any) -> Any:
     """floor(x / 2ʸ). Source: ``keras.ops.bitwise_right_shift``."""
     dtype, size = _shifted("bitwise_right_shift", x, y)
-    size -= dtype in dtypes.SIGNED  # the sign is no bit to shift
+    size -= dtype in dtypes.SIGNED  # the sign is not a bit to shift
     powers = np.ones(size, dtypes.to_numpy(dtype)) << np.arange(size, dtype=dtype)
     x = coerce(x, dtype)
     inside, places = _places(y, size)

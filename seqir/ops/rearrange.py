@@ -74,7 +74,7 @@ def _groups(pattern: str, side: str) -> _Groups:
     groups = [t.strip("()").split() for t in tokens]
     for name in (n for group in groups for n in group):
         if name != "..." and not re.fullmatch(r"\w+", name):
-            raise ArgumentError(f"{name!r} in {pattern!r} is no name of an axis")
+            raise ArgumentError(f"{name!r} in {pattern!r} is not a name of an axis")
     return groups
 
 

@@ -205,7 +205,7 @@ class MultiOptimizer(Optimizer):
 def _single(optimizer: Any) -> Optimizer:
     """The optimizer, if it is one for some of the variables."""
     if not isinstance(optimizer, Optimizer):
-        raise ArgumentError(f"{optimizer!r} is no optimizer")
+        raise ArgumentError(f"{optimizer!r} is not an optimizer")
     if isinstance(optimizer, LossScaleOptimizer | MultiOptimizer):
         raise ArgumentError(
             f"{type(optimizer).__name__} cannot be for some of the variables only"

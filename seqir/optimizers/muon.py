@@ -17,7 +17,7 @@ class Muon(Adam):
     """``w -= lr * rms_rate * √max(n, m) * o``, o the momentum, nearly orthogonal.
 
     The momentum ``m = momentum * m + g`` of a matrix is made so by `ns_steps` of
-    ``x = a x + (b x xᵀ + c (x xᵀ)²) x``. What is no matrix, embeddings (unless told
+    ``x = a x + (b x xᵀ + c (x xᵀ)²) x``. What is not a matrix, embeddings (unless told
     otherwise), and layers whose path one of `exclude_layers` matches get Adam's step,
     with `adam_lr_ratio` of the learning rate.
 

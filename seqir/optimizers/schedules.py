@@ -37,7 +37,7 @@ class LearningRateSchedule(Declared, PlainArguments):
     def from_config(cls, config: Mapping[str, Any]) -> Self:
         """The schedule that `get_config` describes.
 
-        Raises: ArgumentError if a name in `config` is no argument of the class.
+        Raises: ArgumentError if a name in `config` is not an argument of the class.
         """
         return from_arguments(cls, config)
 

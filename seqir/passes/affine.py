@@ -71,7 +71,7 @@ def fold_affine(graph: Graph) -> Graph:
 
 class _Match(NamedTuple):
     x: Value
-    """The operand that is no constant, in the old graph."""
+    """The operand that is not a constant, in the old graph."""
     before: Node
     """The node that computes it, in the new graph."""
     scale: Array

@@ -96,7 +96,7 @@ def resolve(device: str) -> Device:
 def parse(device: str) -> Device:
     """The device that a name means, whether it works or not.
 
-    Raises: ArgumentError if it is no device name.
+    Raises: ArgumentError if it is not a device name.
     """
     kind, colon, number = str(device).partition(":")
     if kind in PROVIDERS and not colon:

@@ -47,7 +47,7 @@ def clean(error: BaseException) -> str:
 
 
 def numpy_name(onnx_type: str) -> str:
-    """``tensor(double)`` becomes ``float64``; what is no tensor stays as it is."""
+    """``tensor(double)`` becomes ``float64``; what is not a tensor stays as it is."""
     name = onnx_type.removeprefix("tensor(").removesuffix(")")
     return {"float": "float32", "double": "float64"}.get(name, name)
 

@@ -68,7 +68,7 @@ class FrozenFeeder(Feeder):
         """Put features in the place of x, from now on.
 
         They are computed, or read from the folder `where` if a training before has
-        left them there; "memory" is no folder.
+        left them there; "memory" is not a folder.
 
         Raises: UnsupportedError if samples of a batch take part in each other's
             features.

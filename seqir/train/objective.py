@@ -132,7 +132,7 @@ class Objective:
     def class_weights(self, given: Any) -> ClassWeights | None:
         """The `class_weight` that `fit` was given, for targets of these losses.
 
-        Raises: ArgumentError if it is no dict from class numbers to numbers.
+        Raises: ArgumentError if it is not a dict from class numbers to numbers.
         """
         if given is None:
             return None

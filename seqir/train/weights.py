@@ -54,7 +54,7 @@ def stored(path: str | os.PathLike[str]) -> dict[str, Array]:
 def in_order(source: str, arrays: Mapping[str, Array], order: Any) -> list[Array]:
     """The arrays in the order that a file says.
 
-    Raises: CorruptFileError if that is no list of their names.
+    Raises: CorruptFileError if that is not a list of their names.
     """
     names: list[Any] = order if isinstance(order, list) else [None]
     if not all(isinstance(name, str) and name in arrays for name in names):

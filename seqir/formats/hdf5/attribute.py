@@ -109,7 +109,7 @@ class Texts:
         """The text that the next 16 bytes say length and place of."""
         length, address, number = block.numbers(4, 8, 4)
         if length > longest:
-            raise DamageError(f"a name of {length:,} bytes is no name")
+            raise DamageError(f"a name of {length:,} bytes is not a name")
         if not length:
             return b""
         if address not in self._heaps:

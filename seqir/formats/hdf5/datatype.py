@@ -94,7 +94,7 @@ def _enum(block: Block, bits: int, size: int, version: int) -> Datatype:
     """An enumeration: h5py's booleans are one, all others are their integers."""
     base = datatype(block)
     if base.dtype is None or base.size != size:
-        raise DamageError("there is an enumeration of what is no number")
+        raise DamageError("there is an enumeration of what is not a number")
     names = [_member_name(block, version) for _ in range(bits & 0xFFFF)]
     values = [block.number(size) for _ in names]
     if dict(zip(names, values, strict=True)) == _BOOL and size == 1:

@@ -150,7 +150,7 @@ def _records(file: Bytes, address: int, kind: int) -> Iterator[bytes]:
 
     def walk(address: int, count: int, height: int) -> Iterator[bytes]:
         if address in seen:
-            raise DamageError("a tree of names is no tree")
+            raise DamageError("a tree of names is not a tree")
         seen.add(address)
         pointer = pointers[height]
         length = 10 + count * size + pointer * (count + 1)

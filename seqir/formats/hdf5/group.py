@@ -69,7 +69,7 @@ def _symbols(file: Bytes, address: int, names: _Names) -> Iterator[Link]:
 
     def walk(address: int, depth: int) -> Iterator[Link]:
         if address in seen or depth > MAX_DEPTH:
-            raise DamageError("a tree of names is no tree")
+            raise DamageError("a tree of names is not a tree")
         seen.add(address)
         block = file.block(address, 24)
         block.expect(b"TREE\0")
@@ -118,5 +118,5 @@ def _link(block: Block) -> Link:
 
 def _text(data: bytes) -> str:
     if not data or b"/" in data or data in (b".", b".."):
-        raise DamageError(f"{data[:80]!r} is no name of a member")
+        raise DamageError(f"{data[:80]!r} is not a name of a member")
     return data.decode("utf-8", "replace")

@@ -143,7 +143,7 @@ class H5Reader:
 
         Raises: CorruptFileError if there is no such dataset, UnsafeFileError if its
             numbers are not in the file, UnsupportedError if they need a filter that
-            seqir has not, DTypeError if they are no numbers.
+            seqir has not, DTypeError if they are not numbers.
         """
         with self._checked(path):
             dataset = self._dataset(path)
@@ -275,8 +275,8 @@ class H5Reader:
             return _BFLOAT16
         if dataset.type.kind != "number" or dataset.type.name not in dtypes.ALL:
             raise DTypeError(
-                f"{self._place(path)} holds {dataset.type.name}, which is no element "
-                "type of weights"
+                f"{self._place(path)} holds {dataset.type.name}, which is not an "
+                "element type of weights"
             )
         return dataset.type.name
 

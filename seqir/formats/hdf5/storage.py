@@ -108,7 +108,7 @@ def chunks_of(file: Bytes, layout: Layout) -> Iterator[Chunk]:
 
     def walk(address: int, depth: int) -> Iterator[Chunk]:
         if address in seen or depth > _MAX_DEPTH:
-            raise DamageError("a tree of chunks is no tree")
+            raise DamageError("a tree of chunks is not a tree")
         seen.add(address)
         block = file.block(address, 24)
         block.expect(b"TREE\1")
