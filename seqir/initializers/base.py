@@ -11,6 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from seqir import dtypes
+from seqir.arguments import is_integer
 from seqir.errors import ArgumentError, DTypeError, ShapeError, did_you_mean
 from seqir.stored import from_arguments
 
@@ -65,20 +66,21 @@ def check_shape(shape: Any) -> Sizes:
     if sizes is None or isinstance(shape, str):
         raise ShapeError(f"a shape is a tuple such as (3, 4), got {shape!r}")
     for size in sizes:
-        if isinstance(size, bool) or not hasattr(size, "__index__"):
+        if not is_integer(size):
             raise ShapeError(f"the sizes of a weight are integers, got shape {sizes}")
-        if size < 0:
+        if operator.index(size) < 0:
             raise ShapeError(f"the sizes of a weight are not negative, got {sizes}")
     return tuple(operator.index(size) for size in sizes)
 
 
 def check_seed(seed: Any) -> int:
     """The seed as an int; ArgumentError unless 0 <= seed <= `MAX_SEED`."""
-    if isinstance(seed, bool) or not hasattr(seed, "__index__"):
+    if not is_integer(seed):
         raise ArgumentError(f"seed must be an integer, got {seed!r}")
-    if not 0 <= seed <= MAX_SEED:
+    value = operator.index(seed)
+    if not 0 <= value <= MAX_SEED:
         raise ArgumentError(f"seed must be from 0 to 2**64 - 1, got {seed}")
-    return operator.index(seed)
+    return value
 
 
 def check_number(name: str, value: Any) -> float:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqir import config, dtypes, ops, shapes
+from seqir.arguments import is_integer
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layers.arguments import activation as activation_of
 from seqir.layers.arguments import sizes
@@ -130,7 +131,7 @@ def _check_size(d: Any) -> int | str | None:
         return None
     if isinstance(d, str):
         return shapes.check_symbol(d)
-    if isinstance(d, bool) or not hasattr(d, "__index__"):
+    if not is_integer(d):
         raise ArgumentError(f"a size of an Input is an integer or None, got {d!r}")
     if int(d) < 0:
         raise ArgumentError(f"a size of an Input must not be negative, got {d}")
@@ -323,6 +324,6 @@ def positive(name: str, value: Any) -> int:
 
     Raises: ArgumentError otherwise.
     """
-    if isinstance(value, bool) or not hasattr(value, "__index__") or int(value) <= 0:
+    if not is_integer(value) or int(value) <= 0:
         raise ArgumentError(f"{name} must be a positive integer, got {value!r}")
     return int(value)
