@@ -327,6 +327,64 @@ def test_a_layer_without_masks_says_that_it_drops_one() -> None:
     assert both(build) == (None, None)
 
 
+def test_a_model_has_a_compute_mask_of_its_own() -> None:
+    def build(k: Any) -> Any:
+        class Own(k.Model):
+            def __init__(self) -> None:
+                super().__init__()
+                self.dense = k.layers.Dense(2)
+
+            def call(self, x: Any) -> Any:
+                return self.dense(x)
+
+            def compute_mask(self, x: Any, mask: Any = None) -> Any:
+                return k.ops.any(x > 0.5, axis=-1)
+
+        return Own()
+
+    x = np.random.default_rng(2).normal(size=(3, 4, 2)).astype("float32")
+    mine, theirs = both(build)
+    found, wanted = mine(x), theirs(x)
+    np.testing.assert_array_equal(found._keras_mask, backend.get_keras_mask(wanted))
+    equal_weights(mine, theirs)
+    close(seqir.losses.MeanSquaredError()(x, mine(x)),
+          keras.losses.MeanSquaredError()(x, theirs(x)))  # fmt: skip
+    for model in (mine, theirs):
+        model.compile("sgd", "mse")
+    found, wanted = (m.evaluate(x, x, verbose=0) for m in (mine, theirs))
+    close(np.asarray(found), wanted)
+
+
+MADE: dict[str, Callable[[Any], Any]] = {
+    "clone": seqir.models.clone_model,
+    "configuration": lambda model: type(model).from_config(model.get_config()),
+    "json": lambda model: seqir.models.model_from_json(model.to_json()),
+}
+
+
+@pytest.mark.parametrize("how", [*MADE, "file", "slice"])
+def test_masks_of_a_model_that_is_made_again(how: str, tmp_path: Any) -> None:
+    ids = seqir.Input((None,), dtype="int32")
+    x = layers.Embedding(9, 3, mask_zero=True)(ids)
+    y = layers.Maximum()([x, layers.Dense(3)(x)])
+    y = layers.Concatenate(axis=1)([y, layers.Dropout(0.1)(x)])
+    model = seqir.Model(ids, [y, layers.GlobalAveragePooling1D()(y)])
+    if how == "file":
+        model.save(tmp_path / "model.keras")
+        again = seqir.models.load_model(tmp_path / "model.keras")
+    elif how == "slice":
+        again = seqir.Model(model.input, model.output)
+    else:
+        again = MADE[how](model)
+        again.set_weights(model.get_weights())
+    for found, wanted in zip(again(IDS), model(IDS), strict=True):
+        close(found, wanted)
+        assert mask_of(found) is None or mask_of(found).shape == (3, 8)
+        np.testing.assert_array_equal(mask_of(found), mask_of(wanted))
+    whole = keras.layers.GlobalAveragePooling1D()
+    close(again(IDS)[1], whole(np.asarray(y_of := model(IDS)[0]), mask=mask_of(y_of)))
+
+
 def test_masks_on_a_hundred_calls_and_in_two_threads() -> None:
     model = nested(seqir, "functional")
     pooled = seqir.Sequential([model, layers.GlobalAveragePooling1D()])

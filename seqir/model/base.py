@@ -25,6 +25,7 @@ from seqir.model.inputs import Sizes, misfit, other_sizes, standardize
 from seqir.model.lifting import input_layers, register
 from seqir.model.names import distinct
 from seqir.model.runner import Runner
+from seqir.model.states import mask_of
 from seqir.ops.call import Call, is_symbolic, record
 from seqir.ops.tensor import KerasTensor, Traced, Variable
 from seqir.tensortype import TensorType
@@ -298,11 +299,9 @@ class Model(Trainer):
                 b, training=training, batch=batch, enter=enter or _enter, sizes=sizes
             )
         outputs = dict(zip(names, (y.value for y in results), strict=True))
-        if with_masks:
-            found = {n: y.mask for n, y in zip(names, results, strict=True)}
-            outputs |= {
-                f"{n}/_keras_mask": m.value for n, m in found.items() if m is not None
-            }
+        for name, y in zip(names, results, strict=True):
+            if with_masks and y.mask is not None:
+                outputs[mask_of(name)] = y.mask.value
         variables = {name: v for v, name in b.bindings.items()}
         return b.finish(outputs), variables
 
@@ -335,9 +334,9 @@ class Model(Trainer):
             flags = self._flags(training)
             own = self.__dict__.get("_built_by")
             by_name = own is not None and not own.args  # several tensors
-            args = () if by_name else (inputs,)
-            given = masks.given(self, args, inputs | flags if by_name else flags)
-            outputs = self.call(*args, **given.kwargs)
+            args, kwargs = ((), inputs | flags) if by_name else ((inputs,), flags)
+            outputs = self.call(*args, **kwargs)
+            given = masks.given(self, args, kwargs)
             return nest.flatten(masks.passed_on(self, given, outputs))
         except SeqirError as error:
             if sizes is None:
