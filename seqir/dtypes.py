@@ -86,7 +86,7 @@ def to_numpy(dtype: str) -> np.dtype[Any]:
 
 
 def is_float(dtype: str) -> bool:
-    """Whether the type has fractions."""
+    """Whether the type is floating-point."""
     return dtype in FLOATS
 
 

@@ -28,7 +28,7 @@ _AROUND: Final = {"None", "Sequence", "tuple", "SeedGenerator"}
 
 
 def python(value: Any) -> Any:
-    """The setting without NumPy's types; arrays of fractions stay arrays."""
+    """The setting without NumPy's types; floating-point arrays stay arrays."""
     if isinstance(value, np.generic):
         return value.item()
     if isinstance(value, np.ndarray):
@@ -46,7 +46,7 @@ def python(value: Any) -> Any:
 
 
 def listed(value: Any) -> Any:
-    """The setting as `python` has it, with fractions in lists too."""
+    """The setting as `python` has it, with floating-point arrays as lists too."""
     return value.tolist() if isinstance(value, np.ndarray) else python(value)
 
 

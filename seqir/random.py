@@ -99,7 +99,7 @@ def dropout(
     noise_shape: Any = None,
     seed: SeedGenerator | int | None = None,
 ) -> Any:
-    """X with a share `rate` of it set to 0 and the rest divided by 1 - rate.
+    """x with a share `rate` of it set to 0 and the rest divided by 1 - rate.
 
     Shapes: where `noise_shape` has a 1, an axis is kept or dropped as a whole.
     Units: rate: fraction of elements dropped.

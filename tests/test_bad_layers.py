@@ -224,7 +224,7 @@ ARGUMENTS: list[Case] = [
     ("negative noise", lambda: k.GaussianNoise(-1), ArgumentError,
      "stddev must be >= 0"),
     ("loss outside of a call", lambda: k.Dense(2, name="d").add_loss(1.0), GraphError,
-     "add_loss of layer 'd' belongs into its call"),
+     "call add_loss of layer 'd' inside its call"),
     ("loss of a tensor", lambda: Adding(lambda x: x)(ones(2)), ShapeError,
      r"takes scalars, got f32\[2\]: take its sum or mean"),
     ("loss of integers", lambda: Adding(lambda x: np.int32(3))(ones(2)), DTypeError,

@@ -374,7 +374,7 @@ def test_bfloat16_of_known_values(name):
 @pytest.mark.parametrize("dtype", ["int32", "bool", "uint8"])
 def test_random_values_need_fractions(name, dtype):
     with pytest.raises(
-        DTypeError, match=f"{name} makes fractions, which {dtype} cannot"
+        DTypeError, match=f"{name} makes floating-point values, which {dtype}"
     ):
         getattr(I, name)()((4, 1, 3), dtype)
 

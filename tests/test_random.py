@@ -342,7 +342,7 @@ def unknown_size() -> Any:
          "seed must be an integer"),
         (lambda: random.SeedGenerator(-1), ArgumentError, "seed must be from 0"),
         (lambda: random.normal((3,), dtype="int32"), DTypeError,
-         "random.normal makes fractions, which int32 cannot hold"),
+         "random.normal makes floating-point values, which int32 cannot hold"),
         (lambda: random.normal((None, 3)), ShapeError,
          r"a size that is not known yet is ops.shape\(x\)\[i\], not None"),
         (lambda: outside(unknown_size()), GraphError, "belongs to another graph"),

@@ -149,7 +149,7 @@ def _halve(width: int, stage: int, name: str) -> Sequential:
 
 
 def _block(x: KerasTensor, width: int, name: str) -> KerasTensor:
-    """X, and what a convolution of each channel and two Dense make of it."""
+    """x, and what a convolution of each channel and two Dense make of it."""
     y = layers.Conv2D(
         width, 7, padding="same", groups=width, name=f"{name}_depthwise_conv"
     )(x)

@@ -81,7 +81,7 @@ def _network(x: KerasTensor, depths: Sequence[int]) -> KerasTensor:
 
 
 def _dense_layer(x: KerasTensor, prefix: str) -> KerasTensor:
-    """X, and new channels made of all of x."""
+    """x, and new channels made of all of x."""
     y = _normalize(x, f"{prefix}0_")
     y = layers.Conv2D(4 * GROWTH, 1, use_bias=False, name=f"{prefix}1_conv")(y)
     y = _normalize(y, f"{prefix}1_")

@@ -252,7 +252,7 @@ def attend(x: KerasTensor, squeezed: int, prefix: str) -> KerasTensor:
 
 
 def beside(x: KerasTensor, y: KerasTensor, dropped: float, prefix: str) -> KerasTensor:
-    """X + y if they are equally wide, else y; for a share of samples y is dropped."""
+    """x + y if they are equally wide, else y; for a share of samples y is dropped."""
     if channels(x) != channels(y):
         return y
     if dropped:

@@ -88,7 +88,7 @@ def _block(
     scale: float,
     activated: bool = True,
 ) -> KerasTensor:
-    """X and, scaled, what the branches together make of it."""
+    """x and, scaled, what the branches together make of it."""
     mixed = join(*(chain(x, *branch) for branch in branches), name=f"{name}_mixed")
     y = layers.Conv2D(channels(x), 1, padding="same", name=f"{name}_conv")(mixed)
     x = CustomScaleLayer(scale)([x, y])

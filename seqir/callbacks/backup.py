@@ -1,4 +1,4 @@
-"""A checkpoint that a training which was cut off goes on from."""
+"""A checkpoint from which an interrupted training resumes."""
 
 from __future__ import annotations
 

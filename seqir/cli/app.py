@@ -68,7 +68,7 @@ class ReaderGoneError(Exception):
 
 @contextmanager
 def _watching_the_pipe() -> Generator[None]:
-    """Keep click from making an exit code of its own of a closed pipe."""
+    """Keep click from turning a closed pipe into its own exit code."""
     try:
         yield
     except BrokenPipeError as error:

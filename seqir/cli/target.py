@@ -25,7 +25,7 @@ JSON: Final = ".json"
 
 
 class TargetError(SeqirError):
-    """The user's file stopped in a way that is not an exception of its own."""
+    """The user's file exited instead of raising."""
 
 
 def load(target: str, state: State) -> Model:

@@ -1,4 +1,4 @@
-"""What every source of batches offers, and how its epochs lie in its passes."""
+"""The interface of batch sources, and how epochs map to passes over a source."""
 
 from __future__ import annotations
 

@@ -26,7 +26,7 @@ def training_size(count: int, test_split: float) -> int:
 
 
 def check_share(test_split: Any) -> None:
-    """Refuse a share of the samples that is none.
+    """Refuse a fraction of the samples outside 0 to 1.
 
     Raises: ArgumentError.
     """

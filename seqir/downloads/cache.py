@@ -1,4 +1,4 @@
-"""Where downloaded files lie, and how one comes there."""
+"""Where downloaded files are kept, and how a file gets there."""
 
 from __future__ import annotations
 
@@ -54,7 +54,7 @@ def home() -> Path:
 
 
 def download(url: str, path: Path, known_hash: str | None, force: bool = False) -> None:
-    """Have the file at a URL lie at a path; `force` removes what is there before.
+    """Fetch a URL into a path; `force` removes what is there before.
 
     Raises: what `fetch` raises.
     """

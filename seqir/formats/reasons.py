@@ -1,4 +1,4 @@
-"""All that is wrong with a file, gathered, so that it is said at once."""
+"""Collects every problem of a file, to report them together."""
 
 from __future__ import annotations
 

@@ -121,8 +121,8 @@ def dtype_name(dtype: Any) -> str:
 
 
 def float_name(who: str, dtype: Any) -> str:
-    """The name of a dtype with fractions; DTypeError for any other."""
+    """The name of a floating-point dtype; DTypeError for any other."""
     name = dtype_name(dtype)
     if not dtypes.is_float(name):
-        raise DTypeError(f"{who} makes fractions, which {name} cannot hold")
+        raise DTypeError(f"{who} makes floating-point values, which {name} cannot hold")
     return name

@@ -1,4 +1,4 @@
-"""Integers in layers that compute with fractions."""
+"""Integer inputs of floating-point layers: cast, or refused."""
 
 from __future__ import annotations
 
@@ -10,7 +10,7 @@ from seqir.errors import DTypeError
 
 
 def as_float(x: Any, dtype: str) -> Any:
-    """Integers and booleans as that floating-point type; fractions as they are."""
+    """Integers and booleans as that floating-point type; floating-point as it is."""
     return x if dtypes.is_float(x.dtype) else ops.cast(x, dtype)
 
 
@@ -28,7 +28,7 @@ def exactly(function: Callable[[Any], Any], x: Any) -> Any:
 
 
 def require_float(x: Any, name: str) -> None:
-    """DTypeError unless x has fractions."""
+    """DTypeError unless x is floating-point."""
     if not dtypes.is_float(x.dtype):
         raise DTypeError(
             f"layer {name!r} takes floating-point numbers, got {x.dtype}: cast its "

@@ -1,4 +1,4 @@
-"""What layers are called with, and arguments that are numbers: checked, in words."""
+"""Checks of call arguments and numeric arguments, with readable errors."""
 
 from __future__ import annotations
 

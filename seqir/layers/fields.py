@@ -216,7 +216,7 @@ def known_to(cls: type) -> tuple[str, ...]:
 
 
 def check_known(kind: str, kwargs: dict[str, Any], known: tuple[str, ...]) -> None:
-    """ArgumentError if a keyword is none that layers have, with the nearest known."""
+    """ArgumentError for a keyword that no layer takes, with the nearest known."""
     unknown = {k: v for k, v in kwargs.items() if k not in known}
     if unknown:
         hint = did_you_mean(next(iter(unknown)), known)

@@ -46,7 +46,7 @@ def add(layer: Layer, loss: Any) -> None:
     b = current_trace()
     if b is None:
         raise GraphError(
-            f"add_loss of layer {layer.name!r} belongs into its call: outside of it "
+            f"call add_loss of layer {layer.name!r} inside its call: outside of it "
             "there is no loss to add to"
         )
     for each in nest.flatten(loss):

@@ -68,7 +68,7 @@ def lower(
         results = node.op.lower(emit, node, *(names[v] for v in node.operands))
         for value, name in zip(node.results, results, strict=True):
             names[value] = name
-            if name not in inputs:  # which an operator that is nothing hands on
+            if name not in inputs:  # a no-op passes its operand's name through
                 types[name] = value.type
         if node.operands and results[-1] in types:
             last[node.source] = results[-1]

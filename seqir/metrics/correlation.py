@@ -1,4 +1,4 @@
-"""How far predictions go along with labels: functions, and their means."""
+"""Correlation of predictions with labels: functions, and their means."""
 
 from __future__ import annotations
 

@@ -107,9 +107,9 @@ def _divisions(dim: str) -> set[tuple[str, int]]:
 class Draws:
     """Arrays for the inputs of a graph, the same ones in the same order.
 
-    Fractions are spread over the model's own range: where the scales and shifts that
-    an input first passes come to [-1, 1). Row numbers are those that there are, bytes
-    of `pixels` 0 to 255, other integers 0 or 1.
+    Floating-point values are spread over the model's own range: where the scales and
+    shifts that an input first passes come to [-1, 1). Row numbers are those that there
+    are, bytes of `pixels` 0 to 255, other integers 0 or 1.
     """
 
     def __init__(
@@ -128,7 +128,7 @@ class Draws:
         }
 
     def __call__(self, sizes: Mapping[str, int], reach: float) -> dict[str, Array]:
-        """Arrays of these sizes; fractions up to `reach` times the model's range."""
+        """Arrays of these sizes; floats up to `reach` times the model's range."""
         return {
             name: self._draw(name, type, _shape(type, sizes), reach).astype(
                 dtypes.to_numpy(type.dtype)

@@ -246,7 +246,7 @@ def wide(dtype: str) -> str:
 
 
 def is_floating(x: Any) -> bool:
-    """Whether the operand has fractions."""
+    """Whether the operand is floating-point."""
     return dtypes.is_float(common_dtype(x))
 
 

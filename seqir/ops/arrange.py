@@ -1,4 +1,4 @@
-"""Parts of tensors and tensors of parts, composed of the operators that move data."""
+"""Slicing, stacking and rearranging, composed of the movement operators."""
 
 from __future__ import annotations
 

@@ -56,7 +56,7 @@ def moved(average: Any, value: Any, rate: Any) -> Any:
 
 
 class Stateful:
-    """What has variables of its own, and assigns to them and to others.
+    """An object that owns state variables and assigns to variables.
 
     Attributes:
         name: the first part of their paths.

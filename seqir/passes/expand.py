@@ -1,9 +1,9 @@
-"""Operators that have several good spellings, spelled for a target.
+"""Operators that have several good decompositions, decomposed for a target.
 
 Gradients of convolution and pooling stay whole until here, because what is fast
 differs: one processor multiplies one big matrix fastest, another has the operator
-itself. An operator offers its spelling (`Op.expanded`); this pass only asks, and says
-whether its gradient is in the graph too, so that both can share what they compute.
+itself. An operator offers its decomposition (`Op.expanded`); this pass only asks, and
+says whether its gradient is in the graph too, so that both can share what they compute.
 """
 
 from __future__ import annotations
@@ -17,11 +17,11 @@ from seqir.ops.tensor import Traced
 from seqir.passes.pipeline import Pass
 
 TARGETS = ("cpu", "cuda", "web")
-"""What a graph can be spelled for."""
+"""What a graph can be decomposed for."""
 
 
 def expand(target: str) -> Pass:
-    """The pass that spells operators for a target.
+    """The pass that decomposes operators for a target.
 
     Raises: ArgumentError for an unknown target.
     """
@@ -46,8 +46,8 @@ def expand(target: str) -> Pass:
             y = node.op.expanded(target, *traced, shared=both)
             return None if y is None else [each.value for each in as_tuple(y)]
 
-        spelled = replay(graph, visit)
-        # A spelling may hold operators that have one themselves.
-        return graph if spelled is graph else expand_operators(spelled)
+        expanded = replay(graph, visit)
+        # A decomposition may hold operators that have one themselves.
+        return graph if expanded is graph else expand_operators(expanded)
 
     return expand_operators

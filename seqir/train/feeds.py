@@ -137,7 +137,7 @@ def _check_labels(y: Array | None, labels: Labels, what: str) -> None:
 
 
 def _numeric(y: Any) -> Array:
-    """Targets: fractions in the default type, integers and booleans as they are."""
+    """Targets: floating-point in the default type, others as they are."""
     array = np.asarray(y)
     if array.dtype == np.float64:
         return array.astype(dtypes.to_numpy(config.floatx()))

@@ -198,7 +198,7 @@ class _Fit:
         return batches
 
     def _keep_features(self, batches: Batches | None, feeder: Feeder) -> None:
-        """Let arrays be replaced by what the frozen front of the model makes of them.
+        """Replace the arrays by the features that the frozen front computes.
 
         This comes after a checkpoint was taken over: it has frozen weights, too.
         """

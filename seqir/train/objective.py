@@ -340,7 +340,7 @@ def _no_targets(what: str, output: str) -> ArgumentError:
 
 
 def plain(value: Any) -> Any:
-    """A reported value as a float, or as an array of its own if it is several."""
+    """A reported value as a float, or as a copied array if there are several."""
     array = np.asarray(value)
     return array.copy() if array.ndim else float(array)
 

@@ -1,4 +1,4 @@
-"""HDF5 files that nobody vouches for, read one checked object at a time.
+"""Untrusted HDF5 files, read one checked object at a time.
 
 The bytes are read here, by a reader that knows what h5py writes, and not by HDF5's C
 library: a damaged file would crash it, or keep it in a loop for ever.
