@@ -45,7 +45,8 @@ if TYPE_CHECKING:
     from seqir.losses import Loss
     from seqir.metrics import Metric
     from seqir.model import Functional, Model, Sequential
-    from seqir.ops.tensor import KerasTensor, Variable
+    from seqir.ops.tensor import KerasTensor
+    from seqir.ops.variable import Variable
     from seqir.optimizers import Optimizer
     from seqir.regularizers import Regularizer
 
@@ -90,7 +91,7 @@ _NAMES = {
     "Optimizer": "seqir.optimizers",
     "Regularizer": "seqir.regularizers",
     "Sequential": "seqir.model",
-    "Variable": "seqir.ops.tensor",
+    "Variable": "seqir.ops.variable",
 }
 
 __all__ = [

@@ -16,10 +16,12 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import ArgumentError, GraphError, ShapeError, did_you_mean
 from seqir.ir import Builder, FrozenArray, Graph, Region, Trace, Value
+from seqir.operators.constant import Constant
+from seqir.ops import rules
 from seqir.ops.apply import value_of
 from seqir.ops.backward import Backward
-from seqir.ops.constant import Constant
-from seqir.ops.tensor import Traced, Variable
+from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
 
 
 def gradient(
@@ -43,7 +45,7 @@ def gradient(
     if seed is not None and seed.type != y.type:
         raise ShapeError(f"the seed of a gradient of {y.type} is {seed.type}")
     wanted = [_value(b, x) for x in xs]
-    walk = Backward(b, [v for v in wanted if v is not None])
+    walk = Backward(rules, b, [v for v in wanted if v is not None])
     with b.active(), b.at("gradient"):
         walk.add(y.value, _one(y) if seed is None else seed)
         walk.run()

@@ -9,10 +9,25 @@ from collections import Counter
 from collections.abc import Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
+from typing import Any
+
+from seqir.errors import ArgumentError
 
 _used: Counter[str] = Counter()
 _apart: ContextVar[Counter[str] | None] = ContextVar("seqir_names_apart", default=None)
 _lock = threading.Lock()
+
+
+def check_name(name: Any) -> str:
+    """The name, if layers and tensors can have it.
+
+    Raises: ArgumentError for anything but a non-empty string without a slash or NUL.
+    """
+    if not isinstance(name, str) or not name or "/" in name or "\0" in name:
+        raise ArgumentError(
+            f"argument name must be a non-empty string without '/', got {name!r}"
+        )
+    return name
 
 
 def to_snake_case(name: str) -> str:

@@ -10,14 +10,14 @@ from samples import BATCH, BadSample, Sample, x
 
 from seqir.errors import DTypeError, GraphError, ShapeError
 from seqir.ir import Builder, FrozenArray, Graph, Value
-from seqir.ops.activation import Sigmoid
-from seqir.ops.arith import Add, Less, Mul, Sub
-from seqir.ops.constant import Constant
-from seqir.ops.control import Cond, Scan, While
-from seqir.ops.custom import CustomGradient
-from seqir.ops.linalg import MatMul
-from seqir.ops.reduce import Reduce
-from seqir.ops.unary import Function
+from seqir.operators.activation import Sigmoid
+from seqir.operators.arith import Add, Less, Mul, Sub
+from seqir.operators.constant import Constant
+from seqir.operators.control import Cond, Scan, While
+from seqir.operators.custom import CustomGradient
+from seqir.operators.linalg import MatMul
+from seqir.operators.reduce import Reduce
+from seqir.operators.unary import Function
 from seqir.tensortype import TensorType
 
 F = TensorType("float32", (2, 3))

@@ -17,7 +17,7 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import DTypeError, ShapeError
 from seqir.ir import FrozenArray, Op
-from seqir.ops.activation import (
+from seqir.operators.activation import (
     Clip,
     Elu,
     Gelu,
@@ -32,7 +32,7 @@ from seqir.ops.activation import (
     Softplus,
     Softsign,
 )
-from seqir.ops.arith import (
+from seqir.operators.arith import (
     Add,
     And,
     Div,
@@ -52,13 +52,13 @@ from seqir.ops.arith import (
     Where,
     Xor,
 )
-from seqir.ops.barrier import StopGradient
-from seqir.ops.bits import Bitwise
-from seqir.ops.constant import Constant
-from seqir.ops.conv import Conv, ConvTranspose
-from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
-from seqir.ops.convert import Cast, FillLike
-from seqir.ops.gather import (
+from seqir.operators.barrier import StopGradient
+from seqir.operators.bits import Bitwise
+from seqir.operators.constant import Constant
+from seqir.operators.conv import Conv, ConvTranspose
+from seqir.operators.conv_grad import ConvInputGrad, ConvKernelGrad
+from seqir.operators.convert import Cast, FillLike
+from seqir.operators.gather import (
     Gather,
     GatherElements,
     GatherND,
@@ -66,17 +66,17 @@ from seqir.ops.gather import (
     Scatter,
     ScatterElements,
 )
-from seqir.ops.like import ExpandLike, ReshapeLike, SplitLike, Unslice
-from seqir.ops.linalg import Einsum, Gemm, MatMul
-from seqir.ops.movement import Expand, ExpandDims, Reshape, Squeeze, Transpose
-from seqir.ops.norm import BatchNorm, LayerNorm, TrainingBatchNorm
-from seqir.ops.pieces import Concat, Pad, Slice, Tile
-from seqir.ops.pool import AveragePool, MaxPool
-from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
-from seqir.ops.random import RandomBits
-from seqir.ops.reduce import ArgReduce, Count, CumSum, Reduce
-from seqir.ops.resize import Resize, Upsample
-from seqir.ops.sizes import (
+from seqir.operators.like import ExpandLike, ReshapeLike, SplitLike, Unslice
+from seqir.operators.linalg import Einsum, Gemm, MatMul
+from seqir.operators.movement import Expand, ExpandDims, Reshape, Squeeze, Transpose
+from seqir.operators.norm import BatchNorm, LayerNorm, TrainingBatchNorm
+from seqir.operators.pieces import Concat, Pad, Slice, Tile
+from seqir.operators.pool import AveragePool, MaxPool
+from seqir.operators.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
+from seqir.operators.random import RandomBits
+from seqir.operators.reduce import ArgReduce, Count, CumSum, Reduce
+from seqir.operators.resize import Resize, Upsample
+from seqir.operators.sizes import (
     ExpandTo,
     Fill,
     NonZero,
@@ -87,9 +87,9 @@ from seqir.ops.sizes import (
     Unique,
     UnsliceAt,
 )
-from seqir.ops.softmax import LogSoftmax, Softmax
-from seqir.ops.sort import TopK
-from seqir.ops.unary import Function, IsInf, IsNaN
+from seqir.operators.softmax import LogSoftmax, Softmax
+from seqir.operators.sort import TopK
+from seqir.operators.unary import Function, IsInf, IsNaN
 from seqir.tensortype import TensorType
 
 BATCH = 5
@@ -211,12 +211,12 @@ EXTREMES = (-90.0, -30.0, -1e-8, 0.0, 1e-8, 30.0, 90.0, 1.0)
 
 
 def unary() -> Iterator[Sample]:
-    for f, (_, _, kinds, _) in Function.TABLE.items():
+    for f, row in Function.TABLE.items():
         low, high = RANGES.get(f, (-3, 3))
         op = Function(f)
         yield Sample(op, (x(BATCH, 3, 4, low=low, high=high),))
         yield Sample(op, (x(2, 3, low=low, high=high, dtype="float64"),))
-        if kinds != "float":
+        if row.kinds != "float":
             yield Sample(op, (i(BATCH, 3),))
             yield Sample(op, (i(2, 3, dtype="int64"),))
     for f in ("exp", "sqrt", "tanh", "abs", "neg"):
@@ -322,7 +322,7 @@ def activations() -> Iterator[Sample]:
 
 
 def reductions() -> Iterator[Sample]:
-    for kind, (_, _, kinds) in Reduce.TABLE.items():
+    for kind, row in Reduce.TABLE.items():
         for axes, keep in (
             ((1,), False),
             ((-1,), True),
@@ -334,7 +334,7 @@ def reductions() -> Iterator[Sample]:
             yield Sample(Reduce(kind, axes, keep), (x(BATCH, 3, 4),))
         yield Sample(Reduce(kind, (2,), False), (x(2, 3, 4, 6),))
         yield Sample(Reduce(kind, (0,)), (x(3, 2, dtype="float64"),))
-        if kinds != "float":
+        if row.kinds != "float":
             yield Sample(Reduce(kind, (1,)), (i(BATCH, 3),))
             yield Sample(Reduce(kind, (0,)), (i(3, 2, dtype="int64"),))
     for kind in ("max", "min"):

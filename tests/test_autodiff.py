@@ -23,11 +23,12 @@ from seqir.errors import (
     explain,
 )
 from seqir.ir import Graph, Trace, evaluate
+from seqir.operators.elementwise import Unary
+from seqir.operators.pieces import Pad
+from seqir.operators.resize import Upsample
 from seqir.ops.apply import apply
-from seqir.ops.pieces import Pad
-from seqir.ops.resize import Upsample
-from seqir.ops.tensor import Traced, Variable
-from seqir.ops.unary import Unary
+from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
 from seqir.tensortype import TensorType, type_of
 
 BOTH = pytest.mark.parametrize("engine", [evaluate, run], ids=["numpy", "onnxruntime"])

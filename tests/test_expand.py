@@ -13,15 +13,15 @@ from seqir import autodiff, ops, passes, shapes
 from seqir.errors import ArgumentError
 from seqir.ir import Graph, Op, Trace, evaluate
 from seqir.lower import lower, to_proto
+from seqir.operators.conv import Conv, ConvTranspose
+from seqir.operators.conv_grad import ConvInputGrad, ConvKernelGrad
+from seqir.operators.movement import Expand
+from seqir.operators.norm import TrainingBatchNorm
+from seqir.operators.pool import AveragePool, MaxPool
+from seqir.operators.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
+from seqir.operators.reduce import Reduce
 from seqir.ops.apply import apply
 from seqir.ops.bodies import scan
-from seqir.ops.conv import Conv, ConvTranspose
-from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
-from seqir.ops.movement import Expand
-from seqir.ops.norm import TrainingBatchNorm
-from seqir.ops.pool import AveragePool, MaxPool
-from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
-from seqir.ops.reduce import Reduce
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
 

@@ -261,12 +261,12 @@ def test_a_wrong_file_is_an_error_and_leaves_the_old_one(
         from dataclasses import replace
 
         node = graph.nodes[-1]
-        from seqir.ops.linalg import Gemm
+        from seqir.operators.linalg import Gemm
 
         assert isinstance(node.op, Gemm)
         constant = next(n for n in graph.nodes if n.results[0] is node.operands[1])
         from seqir.ir import FrozenArray
-        from seqir.ops.constant import Constant
+        from seqir.operators.constant import Constant
 
         wrong = FrozenArray(constant.op.array.array * 1.01, "d/kernel")
         nodes = [replace(n, op=Constant(wrong)) if n is constant else n

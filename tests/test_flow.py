@@ -11,7 +11,8 @@ import seqir as keras
 from seqir import autodiff, ir, layers, ops, passes
 from seqir.errors import ArgumentError, GraphError, ShapeError, UnsupportedError
 from seqir.ir import Trace, evaluate
-from seqir.ops.tensor import Traced, Variable
+from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
 from seqir.tensortype import TensorType, type_of
 
 pytest.importorskip("onnxruntime")

@@ -13,15 +13,15 @@ from region_samples import REGIONS
 from samples import SAMPLES, Sample
 
 from seqir import autodiff, dtypes, ops, passes
-from seqir.ir import Graph, Op, Trace, evaluate
+from seqir.ir import Functions, Graph, Op, Trace, evaluate
 from seqir.lower import lower, to_proto
+from seqir.operators.arith import Pow
+from seqir.operators.barrier import StopGradient
+from seqir.operators.control import While
+from seqir.operators.custom import CustomGradient
+from seqir.operators.unary import Function
 from seqir.ops.apply import apply
-from seqir.ops.arith import Pow
-from seqir.ops.barrier import StopGradient
-from seqir.ops.control import While
-from seqir.ops.custom import CustomGradient
 from seqir.ops.tensor import Traced
-from seqir.ops.unary import Function
 from seqir.passes.widen import widened
 from seqir.tensortype import TensorType
 
@@ -256,7 +256,7 @@ class Off(Op):
     def lower(self, *_: Any) -> tuple[str, ...]:
         raise NotImplementedError
 
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         return (g * (x * x * (3.0 + self.error)),)
 
 

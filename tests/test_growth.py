@@ -13,7 +13,7 @@ import seqir
 from seqir import layers, ops, passes, runtime
 from seqir.ir import Builder, Graph, Node, replay, verify
 from seqir.lower.emit import Emitter
-from seqir.ops.movement import Expand
+from seqir.operators.movement import Expand
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
 

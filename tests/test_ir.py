@@ -34,13 +34,14 @@ from seqir.ir import (
     verify,
 )
 from seqir.ir.analysis import dominating, ordered, to_networkx
-from seqir.ops.activation import Relu
-from seqir.ops.arith import Add, Mul
-from seqir.ops.constant import Constant
-from seqir.ops.linalg import MatMul
-from seqir.ops.movement import Reshape
-from seqir.ops.sort import TopK
-from seqir.ops.unary import Function
+from seqir.operators.activation import Relu
+from seqir.operators.arith import Add, Mul
+from seqir.operators.constant import Constant
+from seqir.operators.linalg import MatMul
+from seqir.operators.movement import Reshape
+from seqir.operators.sort import TopK
+from seqir.operators.unary import Function
+from seqir.ops import rules
 from seqir.tensortype import TensorType, type_of
 
 
@@ -202,7 +203,7 @@ def test_an_operator_without_a_gradient_says_so() -> None:
             return super(Relu, self).vjp(*args)
 
     with pytest.raises(UnsupportedError, match="'odd' has no gradient"):
-        Odd().vjp(Trace(), node, node.result)
+        Odd().vjp(rules, Trace(), node, node.result)
 
 
 # Verifying
@@ -393,9 +394,9 @@ def test_fingerprints_differ_with_structure_and_constants() -> None:
 def test_fingerprints_are_the_same_in_every_process() -> None:
     code = (
         "import numpy as np; from seqir.ir import Trace;"
-        "from seqir.ops.arith import Mul; from seqir.tensortype import type_of;"
+        "from seqir.operators.arith import Mul; from seqir.tensortype import type_of;"
         "from seqir.ir import FrozenArray;"
-        "from seqir.ops.constant import Constant;"
+        "from seqir.operators.constant import Constant;"
         "a = np.float32([1, 2]); b = Trace('g'); x = b.input('x', type_of(a));"
         "y = b(Mul(), x, b(Constant(FrozenArray(a))));"
         "print(b.finish({'y': y}).fingerprint())"

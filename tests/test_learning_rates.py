@@ -11,7 +11,7 @@ import pytest
 import seqir
 from seqir import callbacks, layers, optimizers
 from seqir.errors import ArgumentError, NotBuiltError, ShapeError
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 
 X = np.ones((8, 2), np.float32)
 

@@ -10,7 +10,7 @@ import pytest
 
 import seqir
 from seqir import layers, metrics
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 
 
 class Family(metrics.Metric):

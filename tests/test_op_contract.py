@@ -25,23 +25,25 @@ from samples import BAD_SAMPLES, BATCH, BadSample, Sample
 from samples import SAMPLES as PLAIN
 from samples import x as operand
 
+from seqir import operators as room
 from seqir import ops, shapes
 from seqir.errors import SeqirError
 from seqir.ir import Graph, Op, Trace, Value
 from seqir.lower import lower, opsets, to_proto
-from seqir.ops.activation import Gelu, LeakyRelu
-from seqir.ops.control import Scan
-from seqir.ops.conv import Conv, ConvTranspose
-from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
-from seqir.ops.convert import ONNX_CODE, Cast
-from seqir.ops.gather import GatherElements
-from seqir.ops.linalg import Einsum, Gemm, MatMul
-from seqir.ops.movement import Expand, ExpandDims, Reshape, Squeeze, Transpose
-from seqir.ops.pieces import Concat, Pad, Slice, Tile
-from seqir.ops.pool import MaxPool
-from seqir.ops.pool_grad import MaxPoolGrad, MaxPoolPick
-from seqir.ops.reduce import Reduce
-from seqir.ops.unary import Function
+from seqir.operators.activation import Gelu, LeakyRelu
+from seqir.operators.control import Scan
+from seqir.operators.conv import Conv, ConvTranspose
+from seqir.operators.conv_grad import ConvInputGrad, ConvKernelGrad
+from seqir.operators.convert import Cast
+from seqir.operators.gather import GatherElements
+from seqir.operators.kinds import ONNX_CODE
+from seqir.operators.linalg import Einsum, Gemm, MatMul
+from seqir.operators.movement import Expand, ExpandDims, Reshape, Squeeze, Transpose
+from seqir.operators.pieces import Concat, Pad, Slice, Tile
+from seqir.operators.pool import MaxPool
+from seqir.operators.pool_grad import MaxPoolGrad, MaxPoolPick
+from seqir.operators.reduce import Reduce
+from seqir.operators.unary import Function
 from seqir.tensortype import TensorType, type_of
 
 os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
@@ -380,8 +382,9 @@ def test_bad_operands_say_what_is_wrong(s: BadSample) -> None:
 
 
 def operators() -> list[type[Op]]:
-    """Every class that a module of `seqir.ops` makes and that can be applied."""
-    names = (m.name for m in pkgutil.iter_modules(ops.__path__, "seqir.ops."))
+    """Every class that a module of `seqir.operators` makes and that can be applied."""
+    modules = pkgutil.iter_modules(room.__path__, "seqir.operators.")
+    names = (m.name for m in modules)
     modules = map(importlib.import_module, names)
     found = {
         c

@@ -41,17 +41,14 @@ from seqir.errors import (  # noqa: E402
     UnsupportedError,
 )
 from seqir.ir import Graph, Trace, evaluate, verify  # noqa: E402
-from seqir.ops import changes  # noqa: E402
+from seqir.naming import check_name  # noqa: E402
+from seqir.operators.barrier import StopGradient  # noqa: E402
+from seqir.operators.unary import Function  # noqa: E402
+from seqir.ops import changes, rules  # noqa: E402
 from seqir.ops.apply import apply  # noqa: E402
-from seqir.ops.barrier import StopGradient  # noqa: E402
 from seqir.ops.size import dim_of  # noqa: E402
-from seqir.ops.tensor import (  # noqa: E402
-    KerasTensor,
-    Traced,
-    Variable,
-    check_name,
-)
-from seqir.ops.unary import Function  # noqa: E402
+from seqir.ops.tensor import KerasTensor, Traced  # noqa: E402
+from seqir.ops.variable import Variable  # noqa: E402
 from seqir.tensortype import TensorType, type_of  # noqa: E402
 
 BATCH = 5
@@ -436,4 +433,4 @@ def test_gradients_stop_at_the_barrier() -> None:
     b = Trace()
     node_input = b.input("x", TensorType("float32", (2,)))
     b(StopGradient(), node_input)
-    assert StopGradient().vjp(b, b.nodes[-1], node_input) == (None,)
+    assert StopGradient().vjp(rules, b, b.nodes[-1], node_input) == (None,)

@@ -20,7 +20,8 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.ir import Trace
-from seqir.ops.tensor import Traced, Variable
+from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
 from seqir.optimizers import schedules
 from seqir.tensortype import TensorType
 

@@ -10,11 +10,11 @@ import pytest
 from seqir import ops, passes
 from seqir.errors import GraphError
 from seqir.ir import Graph, Node, Op, Trace, evaluate
+from seqir.operators.conv import Conv
+from seqir.operators.elementwise import Unary
+from seqir.operators.norm import BatchNorm
 from seqir.ops.apply import apply
 from seqir.ops.bodies import branch
-from seqir.ops.conv import Conv
-from seqir.ops.elementwise import Unary
-from seqir.ops.norm import BatchNorm
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
 
@@ -147,8 +147,8 @@ def test_constants_fold_but_not_into_something_larger() -> None:
     def body(x: Any) -> Any:
         b = x.builder
         from seqir.ir import FrozenArray
-        from seqir.ops.constant import Constant
-        from seqir.ops.movement import Expand
+        from seqir.operators.constant import Constant
+        from seqir.operators.movement import Expand
 
         c = Traced(b, b(Constant(FrozenArray(ones(4, 1)))))
         small = ops.exp(c) - 1.0

@@ -145,7 +145,7 @@ def test_one_image_is_no_batch(make: Any) -> None:
 
 def test_every_factor_gives_the_size_that_was_asked_for() -> None:
     """The size is a product of floats in the file: it must not be one too small."""
-    from seqir.ops.resize import _scale
+    from seqir.operators.resize import _scale
 
     for old in range(1, 130):
         for new in range(1, 130):

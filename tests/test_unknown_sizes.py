@@ -12,10 +12,10 @@ import seqir
 from seqir import layers, lower, ops, runtime
 from seqir.errors import RunError, ShapeError
 from seqir.ir import Graph, Op, Trace, evaluate
-from seqir.ops.conv import Conv
-from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
-from seqir.ops.pool import AveragePool, MaxPool
-from seqir.ops.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
+from seqir.operators.conv import Conv
+from seqir.operators.conv_grad import ConvInputGrad, ConvKernelGrad
+from seqir.operators.pool import AveragePool, MaxPool
+from seqir.operators.pool_grad import AveragePoolGrad, MaxPoolGrad, MaxPoolPick
 from seqir.tensortype import TensorType
 
 rng = np.random.default_rng(0)

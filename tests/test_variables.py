@@ -12,7 +12,8 @@ import seqir as keras
 from seqir import initializers, layers, ops, optimizers
 from seqir.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from seqir.ir import Trace
-from seqir.ops.tensor import Traced, Variable
+from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
 from seqir.random import SeedGenerator
 from seqir.tensortype import TensorType
 

@@ -22,7 +22,7 @@ from seqir.model.verify import (
     tolerances_of,
     verify_file,
 )
-from seqir.ops.taps import Taps
+from seqir.operators.taps import Taps
 
 
 def naive(model: seqir.Model) -> Any:
@@ -151,7 +151,7 @@ def test_a_wrong_pass_over_a_model_that_says_nothing_yet_is_seen(
 ) -> None:
     def silenced(graph: Any) -> Any:
         from seqir.ir import FrozenArray, replay
-        from seqir.ops.constant import Constant
+        from seqir.operators.constant import Constant
 
         def visit(b: Any, node: Any, operands: Any) -> Any:
             frozen = node.op.constant

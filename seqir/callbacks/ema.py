@@ -9,7 +9,7 @@ import numpy as np
 from seqir.callbacks.base import Callback, Logs, in_order, numbered
 from seqir.errors import ArgumentError
 from seqir.ir import Array
-from seqir.ops.tensor import assign_all
+from seqir.ops.variable import assign_all
 
 
 class SwapEMAWeights(Callback):

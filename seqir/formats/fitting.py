@@ -15,7 +15,7 @@ from seqir.errors import (
     UnsafeFileError,
     explain,
 )
-from seqir.ops.tensor import Variable, assign_all
+from seqir.ops.variable import Variable, assign_all
 from seqir.optimizers import Optimizer
 
 Array = np.ndarray[Any, Any]

@@ -27,7 +27,7 @@ from seqir.layers import (
     Conv3D,
     Layer,
 )
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.optimizers import Optimizer
 from seqir.train.weights import keys_of
 

@@ -13,7 +13,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from seqir.formats.paths import numbered, without_number
 from seqir.layers import Layer
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 
 
 def stored_for(

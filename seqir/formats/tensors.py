@@ -11,7 +11,7 @@ import numpy as np
 from seqir.errors import DTypeError, ShapeError
 from seqir.formats.fitting import Fitting
 from seqir.formats.tree import places
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.shapes import format_shape
 from seqir.train.weights import keys_of, stored
 

@@ -15,7 +15,7 @@ from typing import Any, Final
 from seqir.layers import Layer
 from seqir.naming import to_snake_case
 from seqir.ops.call import FunctionCall
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.optimizers import Optimizer
 
 OPTIMIZER: Final = "optimizer"

@@ -16,7 +16,7 @@ from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
 from seqir.formats.tree import OPTIMIZER, VARIABLES, Place, left, places
 from seqir.ir import Array
 from seqir.layers import Layer
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.optimizers import Optimizer
 
 if TYPE_CHECKING:

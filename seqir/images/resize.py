@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqir.ops import resize as axes
+from seqir.operators.resize import KERNELS
 
 Array = Any
 
@@ -124,12 +124,12 @@ def _mitchell(d: Array) -> Array:
 
 
 INTERPOLATIONS: Final[dict[str, Callable[[int, int], Array]]] = {
-    "bilinear": _by_distance(axes.KERNELS["linear"]),
+    "bilinear": _by_distance(KERNELS["linear"]),
     "nearest": _nearest,
-    "bicubic": _by_distance(axes.KERNELS["cubic"]),
+    "bicubic": _by_distance(KERNELS["cubic"]),
     "area": _area,
-    "lanczos3": _by_distance(axes.KERNELS["lanczos3"]),
-    "lanczos5": _by_distance(axes.KERNELS["lanczos5"]),
+    "lanczos3": _by_distance(KERNELS["lanczos3"]),
+    "lanczos5": _by_distance(KERNELS["lanczos5"]),
     "gaussian": _by_distance(_gaussian),
     "mitchellcubic": _by_distance(_mitchell),
 }

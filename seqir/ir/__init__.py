@@ -4,7 +4,7 @@ from seqir.ir.builder import Builder, current_builder, outside
 from seqir.ir.evaluate import evaluate
 from seqir.ir.frozen import FrozenArray
 from seqir.ir.graph import Graph, Node, Update, Value
-from seqir.ir.op import Array, Emit, Op, Perm, Permuted, Pruned
+from seqir.ir.op import Array, Emit, Functions, Op, Perm, Permuted, Pruned
 from seqir.ir.replay import Visit, in_bodies, replay
 from seqir.ir.sizes import SizeCheck, unsure_sizes
 from seqir.ir.trace import SEED, STEP, Region, Trace, current_trace
@@ -17,6 +17,7 @@ __all__ = [
     "Builder",
     "Emit",
     "FrozenArray",
+    "Functions",
     "Graph",
     "Node",
     "Op",

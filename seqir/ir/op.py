@@ -74,6 +74,17 @@ class Emit(Protocol):
         ...
 
 
+class Functions(Protocol):
+    """What rules that build graph are written with: `Op.vjp` and `Op.expanded`.
+
+    The functions of `seqir.ops` by their names, and a few that only rules need, such as
+    ``apply(op, *operands)``: the module `seqir.ops.rules`. They come as an argument,
+    because they stand above the operators that they apply.
+    """
+
+    def __getattr__(self, name: str) -> Any: ...
+
+
 class Permuted(NamedTuple):
     """How an operator looks on transposed operands, and what is left of the transpose.
 
@@ -137,11 +148,11 @@ class Op(ABC):
         """The array that the only result is, whatever happens."""
         return None
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
         """Cotangents of the operands, given the cotangent `g` of the result `y`.
 
         All of them are traced tensors, so a rule is written with Python's operators
-        and the functions of `seqir.ops`. For an operator of several results `g` and
+        and the functions `ops`. For an operator of several results `g` and
         `y` are tuples, with None in `g` where nothing depends on a result. Returned
         is one item for each operand: None if its gradient is 0 everywhere, else a
         tensor of the operand's element type, of the result's shape or one that
@@ -159,7 +170,9 @@ class Op(ABC):
         """
         return None
 
-    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
         """The result in plainer operators, where a target computes those faster.
 
         Written like `vjp`: a tuple for an operator of several results. `shared` says

@@ -9,7 +9,7 @@ from seqir.errors import ShapeError
 from seqir.layers.base import Initializer, Layer
 from seqir.layers.casting import as_float
 from seqir.layers.checks import integers, number
-from seqir.ops.activation import PRelu
+from seqir.operators.activation import PRelu
 from seqir.ops.apply import apply
 from seqir.shapes import format_shape
 

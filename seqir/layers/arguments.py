@@ -10,7 +10,8 @@ import numpy as np
 from seqir import activations
 from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.ir import Array
-from seqir.ops.tensor import KerasTensor, Tensor, Variable
+from seqir.ops.tensor import KerasTensor, Tensor
+from seqir.ops.variable import Variable
 from seqir.plain import python
 from seqir.stored import unstore
 

@@ -44,10 +44,11 @@ from seqir.layers.keywords import Keywords
 from seqir.layers.scope import Snapshot, name_scope, once, outer_names
 from seqir.ops import changes
 from seqir.ops.apply import traced
-from seqir.ops.call import Call, is_symbolic, record
+from seqir.ops.call import is_symbolic, record
 from seqir.ops.convert import cast
 from seqir.ops.roles import Role
-from seqir.ops.tensor import Tensor, Traced, Variable, assign_all, check_name
+from seqir.ops.tensor import Call, Tensor, Traced
+from seqir.ops.variable import Variable, assign_all
 from seqir.plain import python
 from seqir.shapes import format_shape
 from seqir.text import one_line
@@ -175,7 +176,7 @@ class Layer(_State, Keywords, Keeping):
                 f"Expected trainable to be a boolean, got {trainable!r}"
             )
         self.__dict__["_trainable"] = trainable
-        self.name = naming.auto_name(kind) if name is None else check_name(name)
+        self.name = naming.auto_name(kind) if name is None else naming.check_name(name)
         self.dtype_policy = dtype
         self.autocast = autocast
         self.activity_regularizer = regularizers.get(activity_regularizer)

@@ -19,8 +19,8 @@ from seqir.layers.spatial import (
     padding_name,
     to_channels_first,
 )
+from seqir.operators.conv import Conv, ConvTranspose
 from seqir.ops.apply import apply
-from seqir.ops.conv import Conv, ConvTranspose
 from seqir.ops.spatial import resolve_padding, transpose_pads
 from seqir.shapes import format_shape
 

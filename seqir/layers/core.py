@@ -14,8 +14,7 @@ from seqir.layers.checks import check_getters
 from seqir.layers.fields import check_known, present
 from seqir.layers.keywords import keyword
 from seqir.layers.recorded import noted
-from seqir.ops.call import Call
-from seqir.ops.tensor import KerasTensor
+from seqir.ops.tensor import Call, KerasTensor
 from seqir.tensortype import TensorType
 
 _AXIS_NAMES = {
@@ -74,7 +73,7 @@ class InputLayer(Layer):
         self.variable_dtype = dtypes.canonical(dtype or config.floatx())
         self.built = True
         tensor = KerasTensor(self.tensor_type(), name=name or None)
-        self.calls.append(Call(self, (), {}, tensor))
+        self.calls.append(Call(self, (), {}, [], tensor))
 
     def tensor_type(
         self, *, batch: str | int | None = None, prefix: str = ""

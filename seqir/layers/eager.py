@@ -14,7 +14,8 @@ from seqir.layers.checks import check_arrays
 from seqir.ops import changes
 from seqir.ops.apply import as_array
 from seqir.ops.masks import with_masks
-from seqir.ops.tensor import Traced, Variable
+from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
 from seqir.tensortype import type_of
 
 if TYPE_CHECKING:

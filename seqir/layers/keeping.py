@@ -6,7 +6,7 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from seqir.errors import ShapeError
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 
 
 class Keeping:

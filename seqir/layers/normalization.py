@@ -10,8 +10,8 @@ from seqir.ir import Op
 from seqir.layers.base import Initializer, Layer
 from seqir.layers.casting import as_float, as_wide
 from seqir.layers.checks import integers, number
+from seqir.operators.norm import BatchNorm, LayerNorm, TrainingBatchNorm
 from seqir.ops.apply import apply
-from seqir.ops.norm import BatchNorm, LayerNorm, TrainingBatchNorm
 from seqir.shapes import format_shape
 
 

@@ -16,8 +16,8 @@ from seqir.layers.spatial import (
     spatial_axes,
     to_channels_first,
 )
+from seqir.operators.pool import AveragePool, MaxPool, Pool
 from seqir.ops.apply import apply
-from seqir.ops.pool import AveragePool, MaxPool, Pool
 from seqir.ops.spatial import resolve_padding
 
 

@@ -15,7 +15,7 @@ from seqir.ir import Array
 from seqir.layers.base import Layer
 from seqir.layers.checks import integers
 from seqir.layers.recorded import noted
-from seqir.ops.tensor import assign_all
+from seqir.ops.variable import assign_all
 from seqir.shapes import format_shape
 
 

@@ -17,9 +17,9 @@ from seqir.layers.spatial import (
     spatial_axes,
     to_channels_first,
 )
+from seqir.operators.pieces import Pad, Slice
+from seqir.operators.resize import Upsample
 from seqir.ops.apply import apply
-from seqir.ops.pieces import Pad, Slice
-from seqir.ops.resize import Upsample
 
 
 class Flatten(Layer):

@@ -11,9 +11,9 @@ from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layers.base import Layer
 from seqir.layers.core import positive
+from seqir.operators.reduce import Count
 from seqir.ops.apply import apply
 from seqir.ops.framing import kernel_of
-from seqir.ops.reduce import Count
 from seqir.shapes import format_shape
 
 

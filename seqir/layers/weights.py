@@ -11,7 +11,7 @@ from seqir.errors import ShapeError
 from seqir.initializers.base import check_choice
 from seqir.layers import scope
 from seqir.ops.roles import ROLES, Role
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.shapes import format_shape
 
 if TYPE_CHECKING:

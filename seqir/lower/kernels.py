@@ -7,8 +7,9 @@ from typing import Final
 
 from seqir.ir import Builder, Graph, Node, Value, in_bodies, replay
 from seqir.lower.emit import Emitter
+from seqir.operators.convert import Cast
+from seqir.ops import rules
 from seqir.ops.apply import as_tuple
-from seqir.ops.convert import Cast
 from seqir.ops.tensor import Traced
 from seqir.passes.widen import retyped
 
@@ -49,7 +50,7 @@ def runnable(graph: Graph, opset: int) -> Graph:
             )
         if node.operands and "float64" in types and _written(node, opset) & NO_FLOAT64:
             traced = (Traced(b, v) for v in operands)
-            y = node.op.expanded("plain", *traced, shared=True)
+            y = node.op.expanded(rules, "plain", *traced, shared=True)
             return None if y is None else [each.value for each in as_tuple(y)]
         return None
 

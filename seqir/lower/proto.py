@@ -19,7 +19,7 @@ from seqir.ir import Array
 from seqir.lower import opsets
 from seqir.lower.emit import OnnxBody, OnnxNode
 from seqir.lower.lowering import OnnxModel
-from seqir.ops.convert import ONNX_CODE
+from seqir.operators.kinds import ONNX_CODE
 from seqir.tensortype import TensorType, type_of
 
 if TYPE_CHECKING:

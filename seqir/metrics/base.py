@@ -12,7 +12,8 @@ from seqir.errors import NotBuiltError
 from seqir.fields import Declared, keyword
 from seqir.ir import Array, current_builder
 from seqir.ops.apply import value_of
-from seqir.ops.tensor import Result, Traced, Variable, assign_all
+from seqir.ops.tensor import Result, Traced
+from seqir.ops.variable import Variable, assign_all
 from seqir.plain import PlainArguments
 from seqir.stored import from_arguments
 

@@ -12,9 +12,10 @@ from seqir.errors import ArgumentError, ShapeError
 from seqir.fields import fixed
 from seqir.metrics.base import Metric, read
 from seqir.metrics.reduction import spread
+from seqir.operators.reduce import CumSum
 from seqir.ops.apply import apply, type_of_operand
-from seqir.ops.reduce import CumSum
-from seqir.ops.tensor import Result, TensorLike, Variable
+from seqir.ops.tensor import Result, TensorLike
+from seqir.ops.variable import Variable
 from seqir.plain import listed
 
 Thresholds: TypeAlias = float | Sequence[float] | None

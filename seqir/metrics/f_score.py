@@ -9,7 +9,8 @@ from seqir.arguments import one_of
 from seqir.errors import ArgumentError, NotBuiltError, ShapeError
 from seqir.fields import fixed
 from seqir.metrics.base import Metric
-from seqir.ops.tensor import Result, TensorLike, Variable
+from seqir.ops.tensor import Result, TensorLike
+from seqir.ops.variable import Variable
 
 AVERAGES = ("micro", "macro", "weighted", None)
 COUNTS = (

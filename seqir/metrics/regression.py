@@ -9,7 +9,8 @@ from seqir.arguments import integer, one_of
 from seqir.errors import NotBuiltError, ShapeError
 from seqir.metrics.base import Metric
 from seqir.metrics.reduction import Mean, MeanMetricWrapper
-from seqir.ops.tensor import Result, TensorLike, Variable
+from seqir.ops.tensor import Result, TensorLike
+from seqir.ops.variable import Variable
 
 AGGREGATIONS = ("uniform_average", "variance_weighted_average", None)
 

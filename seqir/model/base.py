@@ -26,8 +26,9 @@ from seqir.model.lifting import input_layers, register
 from seqir.model.names import distinct
 from seqir.model.runner import Runner
 from seqir.model.states import mask_of
-from seqir.ops.call import Call, is_symbolic, record
-from seqir.ops.tensor import KerasTensor, Traced, Variable
+from seqir.ops.call import is_symbolic, record
+from seqir.ops.tensor import Call, KerasTensor, Traced
+from seqir.ops.variable import Variable
 from seqir.tensortype import TensorType
 from seqir.train import Trainer
 

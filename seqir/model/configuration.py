@@ -16,9 +16,10 @@ from seqir.layers import InputLayer, configuration
 from seqir.model.base import Model
 from seqir.model.functional import Functional
 from seqir.model.sequential import Sequential
-from seqir.ops.call import Call, FunctionCall
+from seqir.ops.call import FunctionCall
 from seqir.ops.size import tensors_in
-from seqir.ops.tensor import KerasTensor, Variable
+from seqir.ops.tensor import Call, KerasTensor
+from seqir.ops.variable import Variable
 
 Config = dict[str, Any]
 Place = tuple[str, int]

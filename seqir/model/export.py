@@ -23,7 +23,7 @@ from seqir.model.preprocess import entering, entry, preprocessing
 from seqir.model.states import State, opened, predicting
 from seqir.model.states import entry as state_entry
 from seqir.model.verify import OutputError, verify_file
-from seqir.ops.movement import Transpose, inverse
+from seqir.operators.movement import Transpose, inverse
 from seqir.tensortype import type_of
 from seqir.text import harmless
 

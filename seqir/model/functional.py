@@ -15,9 +15,9 @@ from seqir.model.base import Model
 from seqir.model.inputs import arrange, fitting_rank
 from seqir.model.lifting import input_layers, lift, register, walk
 from seqir.model.names import check_unique
-from seqir.ops.call import Call, repeat, substitute
+from seqir.ops.call import repeat, substitute
 from seqir.ops.masks import get_keras_mask, masked
-from seqir.ops.tensor import KerasTensor
+from seqir.ops.tensor import Call, KerasTensor
 
 _ARGS: Final = inspect.Parameter.VAR_POSITIONAL
 _KWARGS: Final = inspect.Parameter.VAR_KEYWORD

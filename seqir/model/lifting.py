@@ -15,8 +15,8 @@ from seqir import nest
 from seqir.errors import GraphError
 from seqir.layers.core import InputLayer
 from seqir.model.inputs import arrange
-from seqir.ops.call import Call, repeat, substitute
-from seqir.ops.tensor import KerasTensor
+from seqir.ops.call import repeat, substitute
+from seqir.ops.tensor import Call, KerasTensor
 
 if TYPE_CHECKING:
     from seqir.model.base import Model

@@ -19,7 +19,7 @@ from seqir.model.inputs import Sizes, other_sizes
 from seqir.model.states import mask_of, predicting
 from seqir.ops import changes
 from seqir.ops.masks import with_masks
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.weak import Owner
 
 if TYPE_CHECKING:

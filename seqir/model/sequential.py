@@ -21,8 +21,8 @@ from seqir.layers.core import InputLayer
 from seqir.layers.scope import Snapshot, name_scope
 from seqir.model.base import Model, input_tensors
 from seqir.model.lifting import register
-from seqir.ops.call import Call, repeat
-from seqir.ops.tensor import KerasTensor
+from seqir.ops.call import repeat
+from seqir.ops.tensor import Call, KerasTensor
 from seqir.shapes import format_shape
 
 _FUNCTIONAL = "use the functional API, Model(inputs, outputs), for that"

@@ -12,8 +12,7 @@ from seqir.ir.analysis import dominating
 from seqir.model.functional import Functional
 from seqir.model.lifting import lift, replayed, walk
 from seqir.model.sequential import Sequential
-from seqir.ops.call import Call
-from seqir.ops.tensor import KerasTensor
+from seqir.ops.tensor import Call, KerasTensor
 
 if TYPE_CHECKING:
     from seqir.model.base import Model

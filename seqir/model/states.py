@@ -11,7 +11,7 @@ import numpy as np
 
 from seqir.errors import ArgumentError
 from seqir.ir import Array, Graph
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 
 if TYPE_CHECKING:
     from seqir.model.base import Model

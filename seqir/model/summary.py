@@ -24,7 +24,7 @@ from seqir.text import one_line
 
 if TYPE_CHECKING:
     from seqir.model.base import Model
-    from seqir.ops.call import Call
+    from seqir.ops.tensor import Call
 
 Style = Literal["rich", "plain"]
 Place = tuple[str, int, int]

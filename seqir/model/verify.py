@@ -23,7 +23,7 @@ from seqir.ir import (
 )
 from seqir.model.draws import Draws, trial_sizes
 from seqir.model.states import new
-from seqir.ops.constant import Constant
+from seqir.operators.constant import Constant
 from seqir.passes.widen import widened
 
 TOLERANCE = {"float64": 1e-9, "float32": 2e-4, "float16": 2e-2, "bfloat16": 1e-1}

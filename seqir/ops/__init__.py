@@ -1,399 +1,133 @@
-"""Operators and the functions that users compose them with.
+"""The functions that users compose models with, by the names of ``keras.ops``.
 
-The functions have the names and meanings of ``keras.ops``; they work on traced
-values (inside a layer), on tensors of a model (recording a call) and on arrays.
-Each stands in one file with the operator classes that it uses. `ALL` lists every
-operator class. A function of Keras that is not here says why when it is asked for.
+They work on traced values (inside a layer), on tensors of a model (recording a call)
+and on arrays. Each file lists its own at its end, in `__all__`; a file imports only
+files below it. A function of Keras that is not here says why when it is asked for.
 """
 
 from typing import NoReturn
 
+from seqir.operators import ALL
+from seqir.ops import (
+    activation,
+    adaptive,
+    arith,
+    arrange,
+    barrier,
+    bits,
+    complement,
+    convert,
+    create,
+    custom,
+    flow,
+    fourier,
+    gather,
+    indexing,
+    like,
+    linalg,
+    matrices,
+    movement,
+    nn,
+    numbers,
+    parts,
+    patches,
+    quantiles,
+    rearranging,
+    reduce,
+    running,
+    segments,
+    series,
+    solving,
+    sorting,
+    spatial,
+    statistics,
+    unary,
+)
 from seqir.ops import image as image
-from seqir.ops.activation import (
-    celu,
-    elu,
-    gelu,
-    glu,
-    hard_shrink,
-    hard_sigmoid,
-    hard_silu,
-    hard_swish,
-    hard_tanh,
-    leaky_relu,
-    log_sigmoid,
-    mish,
-    relu,
-    relu6,
-    selu,
-    sigmoid,
-    silu,
-    soft_shrink,
-    softplus,
-    softsign,
-    sparse_plus,
-    sparse_sigmoid,
-    squareplus,
-    swish,
-    tanh_shrink,
-    threshold,
-)
-from seqir.ops.adaptive import adaptive_average_pool, adaptive_max_pool
-from seqir.ops.arith import (
-    add,
-    add_n,
-    arctan2,
-    clip,
-    divide,
-    divide_no_nan,
-    equal,
-    floor_divide,
-    fmod,
-    greater,
-    greater_equal,
-    hypot,
-    isclose,
-    less,
-    less_equal,
-    logaddexp,
-    logical_and,
-    logical_not,
-    logical_or,
-    logical_xor,
-    maximum,
-    minimum,
-    mod,
-    multiply,
-    nan_to_num,
-    not_equal,
-    power,
-    select,
-    square,
-    squared_difference,
-    subtract,
-    true_divide,
-    where,
-)
-from seqir.ops.arrange import (
-    append,
-    array_split,
-    copy,
-    depth_to_space,
-    digitize,
-    dstack,
-    fliplr,
-    flipud,
-    get_item,
-    hsplit,
-    hstack,
-    isin,
-    meshgrid,
-    ravel,
-    roll,
-    rot90,
-    searchsorted,
-    slice,
-    slice_update,
-    space_to_depth,
-    unravel_index,
-    vsplit,
-    vstack,
-)
-from seqir.ops.barrier import stop_gradient
-from seqir.ops.bits import (
-    bitwise_and,
-    bitwise_invert,
-    bitwise_left_shift,
-    bitwise_not,
-    bitwise_or,
-    bitwise_right_shift,
-    bitwise_xor,
-    left_shift,
-    right_shift,
-)
-from seqir.ops.complement import erfc
-from seqir.ops.convert import (
-    cast,
-    convert_to_tensor,
-    full_like,
-    ones_like,
-    saturate_cast,
-    zeros_like,
-)
-from seqir.ops.create import (
-    arange,
-    array,
-    convert_to_numpy,
-    dtype,
-    empty,
-    eye,
-    full,
-    identity,
-    is_tensor,
-    linspace,
-    logspace,
-    ndim,
-    ones,
-    size,
-    tri,
-    zeros,
-)
-from seqir.ops.custom import custom_gradient
-from seqir.ops.flow import (
-    associative_scan,
-    cond,
-    fori_loop,
-    map,
-    scan,
-    switch,
-    vectorized_map,
-    while_loop,
-)
-from seqir.ops.fourier import (
-    extract_sequences,
-    fft,
-    fft2,
-    ifft2,
-    irfft,
-    istft,
-    rfft,
-    stft,
-)
-from seqir.ops.gather import one_hot, scatter, scatter_update, take, take_along_axis
-from seqir.ops.indexing import getitem, nonzero, unique
-from seqir.ops.like import expand_like
-from seqir.ops.linalg import dot, einsum, inner, matmul, outer, tensordot, vdot
-from seqir.ops.matrices import cross, diag, diagonal, kron, trace, tril, triu
-from seqir.ops.movement import (
-    broadcast_to,
-    expand_dims,
-    moveaxis,
-    reshape,
-    shape,
-    squeeze,
-    swapaxes,
-    transpose,
-)
-from seqir.ops.nn import (
-    batch_normalization,
-    binary_crossentropy,
-    categorical_crossentropy,
-    dot_product_attention,
-    layer_normalization,
-    multi_hot,
-    normalize,
-    psnr,
-    rms_normalization,
-    sparse_categorical_crossentropy,
-)
-from seqir.ops.numbers import (
-    cdist,
-    erfinv,
-    fabs,
-    fmax,
-    fmin,
-    gcd,
-    heaviside,
-    lcm,
-    ldexp,
-    logaddexp2,
-    signbit,
-    sinc,
-)
-from seqir.ops.operators import ALL
-from seqir.ops.parts import (
-    concatenate,
-    flip,
-    pad,
-    repeat,
-    split,
-    stack,
-    tile,
-    unstack,
-)
-from seqir.ops.patches import fold, unfold
-from seqir.ops.quantile import (
-    nanargmax,
-    nanargmin,
-    nanmedian,
-    nanpercentile,
-    nanquantile,
-    percentile,
-    quantile,
-)
-from seqir.ops.rearrange import rearrange
-from seqir.ops.reduce import (
-    all,
-    any,
-    argmax,
-    argmin,
-    cumsum,
-    logsumexp,
-    max,
-    mean,
-    min,
-    moments,
-    norm,
-    prod,
-    std,
-    sum,
-    var,
-)
+from seqir.ops.activation import *
+from seqir.ops.adaptive import *
+from seqir.ops.arith import *
+from seqir.ops.arrange import *
+from seqir.ops.barrier import *
+from seqir.ops.bits import *
+from seqir.ops.complement import *
+from seqir.ops.convert import *
+from seqir.ops.create import *
+from seqir.ops.custom import *
+from seqir.ops.flow import *
+from seqir.ops.fourier import *
+from seqir.ops.gather import *
+from seqir.ops.indexing import *
+from seqir.ops.like import *
+from seqir.ops.linalg import *
+from seqir.ops.matrices import *
+from seqir.ops.methods import install
+from seqir.ops.movement import *
+from seqir.ops.nn import *
+from seqir.ops.numbers import *
+from seqir.ops.parts import *
+from seqir.ops.patches import *
+from seqir.ops.quantiles import *
+from seqir.ops.rearranging import *
+from seqir.ops.reduce import *
 from seqir.ops.refused import refuse
-from seqir.ops.running import cumprod, nancumprod, nancumsum
-from seqir.ops.segments import segment_max, segment_min, segment_prod
-from seqir.ops.series import (
-    bartlett,
-    bincount,
-    blackman,
-    corrcoef,
-    correlate,
-    diagflat,
-    dsplit,
-    empty_like,
-    geomspace,
-    hamming,
-    hanning,
-    histogram,
-    kaiser,
-    vander,
-)
+from seqir.ops.running import *
+from seqir.ops.segments import *
+from seqir.ops.series import *
 from seqir.ops.size import Size
-from seqir.ops.softmax import log_softmax, softmax, sparsemax
-from seqir.ops.solving import (
-    cholesky,
-    cholesky_inverse,
-    det,
-    inv,
-    logdet,
-    qr,
-    slogdet,
-    solve,
-    solve_triangular,
-)
-from seqir.ops.sort import argpartition, argsort, sort, top_k
-from seqir.ops.spatial import (
-    average_pool,
-    conv,
-    conv_transpose,
-    depthwise_conv,
-    max_pool,
-    separable_conv,
-)
-from seqir.ops.statistics import (
-    allclose,
-    amax,
-    amin,
-    average,
-    count_nonzero,
-    diff,
-    in_top_k,
-    median,
-    nanmax,
-    nanmean,
-    nanmin,
-    nanprod,
-    nanstd,
-    nansum,
-    nanvar,
-    ptp,
-    segment_sum,
-    trapezoid,
-)
-from seqir.ops.tensor import KerasTensor, Tensor, Traced, Variable
-from seqir.ops.unary import (
-    abs,
-    absolute,
-    arccos,
-    arccosh,
-    arcsin,
-    arcsinh,
-    arctan,
-    arctanh,
-    cbrt,
-    ceil,
-    cos,
-    cosh,
-    deg2rad,
-    erf,
-    exp,
-    exp2,
-    expm1,
-    floor,
-    isfinite,
-    isinf,
-    isnan,
-    isneginf,
-    isposinf,
-    log,
-    log1p,
-    log2,
-    log10,
-    negative,
-    rad2deg,
-    reciprocal,
-    round,
-    rsqrt,
-    sign,
-    sin,
-    sinh,
-    sqrt,
-    tan,
-    tanh,
-    trunc,
-)
+from seqir.ops.solving import *
+from seqir.ops.sorting import *
+from seqir.ops.spatial import *
+from seqir.ops.statistics import *
+from seqir.ops.tensor import KerasTensor, Tensor, Traced
+from seqir.ops.unary import *
+from seqir.ops.variable import Variable
 
 __all__ = [
-    "ALL", "KerasTensor", "Size", "Tensor", "Traced", "Variable", "abs", "absolute",
-    "adaptive_average_pool", "adaptive_max_pool", "add", "add_n", "all", "allclose",
-    "amax", "amin", "any", "append", "arange", "arccos", "arccosh", "arcsin",
-    "arcsinh", "arctan", "arctan2", "arctanh", "argmax", "argmin", "argpartition",
-    "argsort", "array", "array_split", "associative_scan", "average", "average_pool",
-    "bartlett", "batch_normalization", "binary_crossentropy", "bincount",
-    "bitwise_and", "bitwise_invert", "bitwise_left_shift", "bitwise_not",
-    "bitwise_or", "bitwise_right_shift", "bitwise_xor", "blackman", "broadcast_to",
-    "cast", "categorical_crossentropy", "cbrt", "cdist", "ceil", "celu", "cholesky",
-    "cholesky_inverse", "clip", "concatenate", "cond", "conv", "conv_transpose",
-    "convert_to_numpy", "convert_to_tensor", "copy", "corrcoef", "correlate", "cos",
-    "cosh", "count_nonzero", "cross", "cumprod", "cumsum", "custom_gradient",
-    "deg2rad", "depth_to_space", "depthwise_conv", "det", "diag", "diagflat",
-    "diagonal", "diff", "digitize", "divide", "divide_no_nan", "dot",
-    "dot_product_attention", "dsplit", "dstack", "dtype", "einsum", "elu", "empty",
-    "empty_like", "equal", "erf", "erfc", "erfinv", "exp", "exp2", "expand_dims",
-    "expand_like", "expm1", "extract_sequences", "eye", "fabs", "fft", "fft2", "flip",
-    "fliplr", "flipud", "floor", "floor_divide", "fmax", "fmin", "fmod", "fold",
-    "fori_loop", "full", "full_like", "gcd", "gelu", "geomspace", "get_item",
-    "getitem", "glu", "greater", "greater_equal", "hamming", "hanning", "hard_shrink",
-    "hard_sigmoid", "hard_silu", "hard_swish", "hard_tanh", "heaviside", "histogram",
-    "hsplit", "hstack", "hypot", "identity", "ifft2", "in_top_k", "inner", "inv",
-    "irfft", "is_tensor", "isclose", "isfinite", "isin", "isinf", "isnan", "isneginf",
-    "isposinf", "istft", "kaiser", "kron", "layer_normalization", "lcm", "ldexp",
-    "leaky_relu", "left_shift", "less", "less_equal", "linspace", "log", "log1p",
-    "log2", "log10", "log_sigmoid", "log_softmax", "logaddexp", "logaddexp2",
-    "logdet", "logical_and", "logical_not", "logical_or", "logical_xor", "logspace",
-    "logsumexp", "map", "matmul", "max", "max_pool", "maximum", "mean", "median",
-    "meshgrid", "min", "minimum", "mish", "mod", "moments", "moveaxis", "multi_hot",
-    "multiply", "nan_to_num", "nanargmax", "nanargmin", "nancumprod", "nancumsum",
-    "nanmax", "nanmean", "nanmedian", "nanmin", "nanpercentile", "nanprod",
-    "nanquantile", "nanstd", "nansum", "nanvar", "ndim", "negative", "nonzero",
-    "norm", "normalize", "not_equal", "one_hot", "ones", "ones_like", "outer", "pad",
-    "percentile", "power", "prod", "psnr", "ptp", "qr", "quantile", "rad2deg",
-    "ravel", "rearrange", "reciprocal", "relu", "relu6", "repeat", "reshape", "rfft",
-    "right_shift", "rms_normalization", "roll", "rot90", "round", "rsqrt",
-    "saturate_cast", "scan", "scatter", "scatter_update", "searchsorted",
-    "segment_max", "segment_min", "segment_prod", "segment_sum", "select", "selu",
-    "separable_conv", "shape", "sigmoid", "sign", "signbit", "silu", "sin", "sinc",
-    "sinh", "size", "slice", "slice_update", "slogdet", "soft_shrink", "softmax",
-    "softplus", "softsign", "solve", "solve_triangular", "sort", "space_to_depth",
-    "sparse_categorical_crossentropy", "sparse_plus", "sparse_sigmoid", "sparsemax",
-    "split", "sqrt", "square", "squared_difference", "squareplus", "squeeze", "stack",
-    "std", "stft", "stop_gradient", "subtract", "sum", "swapaxes", "swish", "switch",
-    "take", "take_along_axis", "tan", "tanh", "tanh_shrink", "tensordot", "threshold",
-    "tile", "top_k", "trace", "transpose", "trapezoid", "tri", "tril", "triu",
-    "true_divide", "trunc", "unfold", "unique", "unravel_index", "unstack", "vander",
-    "var", "vdot", "vectorized_map", "vsplit", "vstack", "where", "while_loop",
-    "zeros", "zeros_like",
-]  # fmt: skip
+    "ALL",
+    "KerasTensor",
+    "Size",
+    "Tensor",
+    "Traced",
+    "Variable",
+]
+__all__ += activation.__all__
+__all__ += adaptive.__all__
+__all__ += arith.__all__
+__all__ += arrange.__all__
+__all__ += barrier.__all__
+__all__ += bits.__all__
+__all__ += complement.__all__
+__all__ += convert.__all__
+__all__ += create.__all__
+__all__ += custom.__all__
+__all__ += flow.__all__
+__all__ += fourier.__all__
+__all__ += gather.__all__
+__all__ += indexing.__all__
+__all__ += like.__all__
+__all__ += linalg.__all__
+__all__ += matrices.__all__
+__all__ += movement.__all__
+__all__ += nn.__all__
+__all__ += numbers.__all__
+__all__ += parts.__all__
+__all__ += patches.__all__
+__all__ += quantiles.__all__
+__all__ += rearranging.__all__
+__all__ += reduce.__all__
+__all__ += running.__all__
+__all__ += segments.__all__
+__all__ += series.__all__
+__all__ += solving.__all__
+__all__ += sorting.__all__
+__all__ += spatial.__all__
+__all__ += statistics.__all__
+__all__ += unary.__all__
 
 
 def __getattr__(name: str) -> NoReturn:
     refuse(name)
+
+
+install({name: globals()[name] for name in __all__})

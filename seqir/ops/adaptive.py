@@ -70,3 +70,6 @@ def _windows(
             begin + i,
             [(k * size // count, -(-(k + 1) * size // count)) for k in range(count)],
         )
+
+
+__all__ = ["adaptive_average_pool", "adaptive_max_pool"]

@@ -2,26 +2,38 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import itertools
+from collections.abc import Iterable, Sequence
 from typing import Any, TypeGuard
 
 import numpy as np
 
-from seqir import dtypes, nest
+from seqir import dtypes, nest, shapes
 from seqir.errors import DTypeError, GraphError, SeqirError, ShapeError
 from seqir.ir import (
     Array,
     Builder,
     FrozenArray,
     Op,
-    Region,
-    Trace,
     Value,
     current_builder,
 )
-from seqir.ops.constant import Constant
-from seqir.ops.size import Size
-from seqir.ops.tensor import KerasTensor, Result, Tensor, Traced, Variable
+from seqir.operators.constant import Constant
+from seqir.operators.convert import Cast
+from seqir.operators.movement import ExpandDims, Squeeze
+from seqir.operators.pieces import Concat
+from seqir.operators.sizes import Sizes
+from seqir.ops.size import Size, is_size, size_formula
+from seqir.ops.tensor import (
+    KerasTensor,
+    Result,
+    Tensor,
+    Traced,
+    check_open,
+    holds,
+    value_in,
+)
+from seqir.ops.variable import Variable, read
 from seqir.tensortype import TensorType, type_of
 
 
@@ -62,7 +74,7 @@ def builder_of(operands: tuple[Any, ...]) -> Builder | None:
     found: Builder | None = None
     for x in operands:
         if isinstance(x, Traced):
-            _check_open(x)
+            check_open(x)
             found = _inner(found, x.builder)
         elif isinstance(x, Size):
             found = _inner(found, builder_of(tuple(x.tensors)))
@@ -71,18 +83,9 @@ def builder_of(operands: tuple[Any, ...]) -> Builder | None:
                 f"{x!r} is a tensor of a model and cannot be used inside a layer's "
                 "call; pass it to the layer as an argument"
             )
-    if found is None or (current is not None and _holds(found, current)):
+    if found is None or (current is not None and holds(found, current)):
         return current  # inside a body, also what is made of tensors around it
     return found
-
-
-def _check_open(x: Traced) -> None:
-    """Refuse a tensor of a body that is complete."""
-    if isinstance(x.builder, Region) and x.builder.closed:
-        raise GraphError(
-            f"{x!r} was computed inside a loop or a branch, which is over: return it "
-            "from the function that computes it"
-        )
 
 
 def _inner(a: Builder | None, b: Builder | None) -> Builder | None:
@@ -90,29 +93,12 @@ def _inner(a: Builder | None, b: Builder | None) -> Builder | None:
     return b if a is None or (b is not None and b.depth > a.depth) else a
 
 
-def _holds(outer: Builder, inner: Builder | None) -> bool:
-    """Whether a builder is another, or lies around it."""
-    while inner is not None and inner is not outer:
-        inner = inner.outer
-    return inner is outer
-
-
 def value_of(b: Builder, x: Any) -> Value:
     """The value of the graph for a traced value, weight, size or array."""
     if isinstance(x, Traced):
-        if x.builder is b:
-            return x.value
-        if isinstance(b, Region) and _holds(x.builder, b.around):
-            return b.capture(value_of(b.around, x))
-        _check_open(x)
-        raise GraphError(f"{x!r} belongs to another graph than the one being built")
+        return value_in(b, x)
     if isinstance(x, Variable):
-        value = _trace(b, x).read(x, _name(b, x), x.stored_type)
-        if value.type.dtype == x.type.dtype:
-            return value
-        from seqir.ops.convert import Cast
-
-        return b(Cast(x.type.dtype), value)
+        return read(b, x)
     if isinstance(x, Size):
         return value_of(b, coerce(x, x.dtype))
     return b(Constant(FrozenArray(as_array(x))))
@@ -166,35 +152,6 @@ def dtypes_known(array: Array) -> bool:
     return array.dtype.name in dtypes.ALL
 
 
-def assign(variable: Variable, value: Traced) -> Traced:
-    """Give a variable a new value after the traced graph has run."""
-    b = builder_of((value,))
-    assert b is not None
-    stored = variable.stored_type
-    new: Any = coerce(value, stored.dtype)
-    if new.type != stored:
-        raise GraphError(
-            f"variable {variable.path!r} is {stored}, its new value is {new.type}"
-        )
-    trace = _trace(b, variable)
-    trace.write(variable, _name(b, variable), value_of(b, new))
-    if variable.role == "statistic" and not trace.training:
-        variable.role = "state"  # nobody has to say so: the code does
-    return new
-
-
-def _trace(b: Builder, variable: Variable) -> Trace:
-    """The builder as one that knows variables."""
-    if not isinstance(b, Trace):
-        raise GraphError(f"{variable!r} is read in a graph that is traced already")
-    return b
-
-
-def _name(b: Builder, variable: Variable) -> str:
-    """The name of the parameter that stands for a variable."""
-    return f"{b.path}/{variable.name}" if b.path else variable.path
-
-
 def type_of_operand(x: Any) -> TensorType:
     """The type of anything that can be an operand."""
     return x.type if isinstance(x, Tensor) else type_of(as_array(x))
@@ -235,48 +192,18 @@ def floating(x: Any) -> Result:
     return coerce(x, common_dtype(x, floating=True))
 
 
-def wide(dtype: str) -> str:
-    """The type in which ONNX can add, multiply and order numbers of this type.
-
-    Sums and products wrap around as they would have in the narrow type.
-    """
-    if dtypes.is_float(dtype):
-        return dtype
-    return "int64" if dtypes.itemsize(dtype) > 4 or dtype == "uint32" else "int32"
-
-
 def is_floating(x: Any) -> bool:
     """Whether the operand is floating-point."""
     return dtypes.is_float(common_dtype(x))
 
 
-def products(equation: str, *arrays: Array) -> Array:
-    """``np.einsum``, in float32 for the types of half that size, as runtimes do it.
-
-    NumPy has no such sums of bfloat16.
-    """
-    short = {a.dtype for a in arrays if dtypes.is_float(a.dtype.name)}
-    if any(dtype.itemsize < 4 for dtype in short):
-        arrays = tuple(a.astype(np.float32) for a in arrays)
-    return np.einsum(equation, *arrays, optimize=True)
-
-
 def coerce(x: Any, dtype: str) -> Result:
     """The operand in that element type."""
     if isinstance(x, Tensor) and not (isinstance(x, Variable) and not _tracing()):
-        if isinstance(x, Size):
-            from seqir.ops.sizes import number
-
-            x = number(x)
-        if x.dtype == dtype:
-            return x
-        from seqir.ops.convert import Cast
-
-        return apply(Cast(dtype), x)
+        x = number(x) if isinstance(x, Size) else x
+        return x if x.dtype == dtype else apply(Cast(dtype), x)
     if holds_tensors(x):
-        from seqir.ops.parts import stack
-
-        return coerce(stack(x), dtype)
+        return coerce(_stacked(x), dtype)
     wanted = dtypes.to_numpy(dtype)
     if is_scalar(x) and dtypes.is_float(dtype):
         return np.asarray(x, wanted)  # as precise as the type is
@@ -287,6 +214,13 @@ def coerce(x: Any, dtype: str) -> Result:
         return array.astype(wanted)
 
 
+def _stacked(items: Sequence[Any]) -> Any:
+    """Tensors, sizes and numbers as one tensor, along a new first axis."""
+    parts = [apply(ExpandDims((0,)), operand(x)) for x in items]
+    dtype = common_dtype(*parts)
+    return apply(Concat(0), *(coerce(x, dtype) for x in parts))
+
+
 def holds_tensors(x: Any) -> TypeGuard[Sequence[Any]]:
     """Whether x is a list of tensors and sizes, which make one tensor."""
     return isinstance(x, list | tuple) and any(isinstance(v, Tensor) for v in x)
@@ -294,3 +228,48 @@ def holds_tensors(x: Any) -> TypeGuard[Sequence[Any]]:
 
 def _tracing() -> bool:
     return current_builder() is not None
+
+
+def operand(x: Any) -> Any:
+    """A tensor as it is, anything else as an array."""
+    return x if isinstance(x, Tensor) else as_array(x)
+
+
+def vector(*sizes: Any) -> Any:
+    """Sizes, integers and computed ones as an int64 vector; constant if all are."""
+    if any(isinstance(size, Tensor) and not isinstance(size, Size) for size in sizes):
+        parts = (
+            vector(size)
+            if is_size(size)
+            else apply(ExpandDims((0,)), coerce(size, "int64"))
+            for size in sizes
+        )
+        return apply(Concat(0), *parts)
+    if not any(isinstance(size, Size) for size in sizes):
+        return np.array(sizes, np.int64)
+    tensors: dict[int, Any] = {}
+    names: dict[str, str] = {}
+    places: dict[str, tuple[str, int, int]] = {}
+    for size in sizes:
+        if not isinstance(size, Size):
+            continue
+        for label, (x, axis) in size.places.items():
+            kept = id(getattr(x, "value", x))
+            tensors.setdefault(kept, x)
+            if label not in names:
+                name = _free(names.values()) if label.startswith("_") else label
+                names[label] = name
+                places[name] = (name, list(tensors).index(kept), axis)
+    dims = tuple(shapes.rename(size_formula(size), names) for size in sizes)
+    return apply(Sizes(dims, tuple(places.values())), *tensors.values())
+
+
+def _free(taken: Iterable[str]) -> str:
+    """A name for a size whose axis has none but an expression."""
+    used = set(taken)
+    return next(n for n in map("size_{}".format, itertools.count()) if n not in used)
+
+
+def number(size: Size) -> Any:
+    """A size as an int64 scalar."""
+    return apply(Squeeze((0,)), vector(size))

@@ -11,15 +11,10 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ops.apply import (
-    as_array,
-    is_floating,
-    numeric,
-    rank_of,
-    type_of_operand,
-)
+from seqir.ops.apply import as_array, is_floating, numeric, rank_of, type_of_operand
 from seqir.ops.arith import (
     add,
+    equal,
     floor_divide,
     less,
     less_equal,
@@ -35,9 +30,11 @@ from seqir.ops.arith import (
 from seqir.ops.call import operation
 from seqir.ops.convert import cast, zeros_like
 from seqir.ops.gather import take
+from seqir.ops.indexing import getitem
 from seqir.ops.movement import expand_dims, reshape, swapaxes, transpose
 from seqir.ops.movement import shape as shape_
-from seqir.ops.parts import concatenate, flip, getitem, pad, split
+from seqir.ops.parts import concatenate, flip, pad, split
+from seqir.ops.reduce import any as any_
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.size import (
     Size,
@@ -326,9 +323,6 @@ def digitize(x: Any, bins: Any) -> Any:
 @operation
 def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
     """Which elements of x1 are among those of x2. Source: ``keras.ops.isin``."""
-    from seqir.ops.arith import equal
-    from seqir.ops.reduce import any as any_
-
     found = any_(equal(expand_dims(x1, -1), reshape(x2, (-1,))), -1)
     return logical_not(found) if invert else found
 
@@ -402,3 +396,30 @@ def _divided(size: Any, by: int, what: str) -> Any:
     if isinstance(size, int) and size % by:
         raise ShapeError(f"{size} {what} cannot be divided by {by}")
     return size // by
+
+
+__all__ = [
+    "append",
+    "array_split",
+    "copy",
+    "depth_to_space",
+    "digitize",
+    "dstack",
+    "fliplr",
+    "flipud",
+    "get_item",
+    "hsplit",
+    "hstack",
+    "isin",
+    "meshgrid",
+    "ravel",
+    "roll",
+    "rot90",
+    "searchsorted",
+    "slice",
+    "slice_update",
+    "space_to_depth",
+    "unravel_index",
+    "vsplit",
+    "vstack",
+]

@@ -12,16 +12,15 @@ from typing import Any
 
 from seqir import dtypes, shapes
 from seqir.errors import SeqirError
-from seqir.ir import Builder, Node, Value
-from seqir.ops.like import expand_like
-from seqir.ops.reduce import sum as sum_
+from seqir.ir import Builder, Functions, Node, Value
 from seqir.ops.tensor import Traced
 
 
 class Backward:
     """The walk: cotangents found so far, and which values they are wanted for."""
 
-    def __init__(self, b: Builder, wanted: Iterable[Value]) -> None:
+    def __init__(self, ops: Functions, b: Builder, wanted: Iterable[Value]) -> None:
+        self.ops = ops
         self.b = b
         self.nodes: tuple[Node, ...] = tuple(b.nodes)
         self.cotangents: dict[Value, Traced] = {}
@@ -64,7 +63,7 @@ class Backward:
         single = len(ys) == 1
         try:
             return node.op.vjp(
-                gs[0] if single else tuple(gs), ys[0] if single else ys, *xs
+                self.ops, gs[0] if single else tuple(gs), ys[0] if single else ys, *xs
             )
         except SeqirError as error:
             layer = f" of layer {node.source!r}" if node.source else ""
@@ -75,7 +74,7 @@ class Backward:
         """A cotangent that broadcasts to a value, in the value's shape."""
         if g.type.shape == value.type.shape:
             return g
-        return expand_like(g, Traced(self.b, value))
+        return self.ops.expand_like(g, Traced(self.b, value))
 
     def summed(self, g: Any, node: Node, operand: Value) -> Any:
         """A cotangent of the result's shape as one of the operand's.
@@ -88,8 +87,8 @@ class Backward:
             g = self.whole(g, result)
         extra = max(g.ndim - len(shape), 0)
         kept = tuple(i for i in _repeated(shape, g.type.shape) if i >= extra)
-        g = sum_(g, kept, keepdims=True) if kept else g
-        return sum_(g, tuple(range(extra))) if extra else g
+        g = self.ops.sum(g, kept, keepdims=True) if kept else g
+        return self.ops.sum(g, tuple(range(extra))) if extra else g
 
 
 def _fractional(values: Iterable[Value]) -> Iterator[Value]:

@@ -12,9 +12,10 @@ from typing import Any
 
 from seqir.errors import GraphError
 from seqir.ir import Builder, Region, Trace, Value
-from seqir.ops.apply import assign, builder_of, coerce, value_of
-from seqir.ops.control import Cond, Scan, While
-from seqir.ops.tensor import Traced, Variable
+from seqir.operators.control import Cond, Scan, While
+from seqir.ops.apply import builder_of, coerce, value_of
+from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable, assign
 from seqir.tensortype import TensorType
 
 Body = Callable[..., Sequence[Any]]

@@ -9,35 +9,13 @@ from typing import Any, ParamSpec, TypeVar, cast
 from seqir import naming, nest, plain
 from seqir.errors import ArgumentError, SeqirError
 from seqir.ir import Trace, current_builder, current_trace
+from seqir.ops.apply import value_of
 from seqir.ops.masks import get_keras_mask, masked
 from seqir.ops.size import tensors_in, with_tensors
-from seqir.ops.tensor import KerasTensor, Traced
+from seqir.ops.tensor import Call, KerasTensor, Traced
 
 P = ParamSpec("P")
 R = TypeVar("R")
-
-
-class Call:
-    """One call of a layer or function on tensors of a model.
-
-    `args` and `kwargs` keep their structure, with the tensors in them; `outputs` is
-    the structure that came back.
-    """
-
-    __slots__ = ("args", "inputs", "kwargs", "outputs", "target")
-
-    def __init__(self, target: Any, args: Any, kwargs: Any, outputs: Any) -> None:
-        self.target = target
-        # The caller may go on using its own lists: this call keeps the present ones.
-        self.args, self.kwargs = nest.map_structure(lambda leaf: leaf, (args, kwargs))
-        self.inputs = tensors_in(nest.flatten((args, kwargs)))
-        self.outputs = outputs
-        for i, tensor in enumerate(nest.flatten(outputs)):
-            if tensor is not None:
-                tensor.call, tensor.index = self, i
-
-    def __repr__(self) -> str:
-        return f"<Call of {self.target.name}>"
 
 
 def is_symbolic(leaf: Any) -> bool:
@@ -71,7 +49,8 @@ def record(target: Any, args: Any, kwargs: Any) -> Any:
         traced_args, traced_kwargs = substitute(stand_in, (args, kwargs))
         result = target.trace(*traced_args, **traced_kwargs)
     outputs = nest.map_structure(_symbol, result)
-    call = Call(target, args, kwargs, outputs)
+    inputs = tensors_in(nest.flatten((args, kwargs)))
+    call = Call(target, args, kwargs, inputs, outputs)
     target.calls.append(call)
     target.connect_masks(args, kwargs, outputs)
     return outputs
@@ -79,8 +58,6 @@ def record(target: Any, args: Any, kwargs: Any) -> Any:
 
 def _computed(b: Trace, y: Any) -> Any:
     """A result as a value of the graph, also where it is a size or a known array."""
-    from seqir.ops.apply import value_of
-
     return y if y is None or isinstance(y, Traced) else Traced(b, value_of(b, y))
 
 

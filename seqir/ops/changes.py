@@ -15,6 +15,8 @@ from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from typing import Protocol
 
+import numpy as np
+
 from seqir.ir import Array
 from seqir.tensortype import TensorType
 
@@ -93,6 +95,13 @@ def claim(slots: frozenset[Slot]) -> Generator[None]:
         with _turn:
             _claims.remove(slots)
             _turn.notify_all()
+
+
+def same_bits(a: Array, b: Array) -> bool:
+    """Whether two arrays of one type are equal to the bit, if that is easy to see."""
+    if not (a.flags.c_contiguous and b.flags.c_contiguous):
+        return False
+    return np.array_equal(a.reshape(-1).view(np.uint8), b.reshape(-1).view(np.uint8))
 
 
 def _claimed(slots: frozenset[Slot]) -> bool:

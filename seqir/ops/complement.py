@@ -48,3 +48,6 @@ def erfc(x: Any) -> Any:
         sum_, last = u * sum_ - last + c, sum_
     tail = t * exp(0.5 * (u * sum_ + first) - last - a * a)
     return where(less(x, 0.0), 2.0 - tail, tail)
+
+
+__all__ = ["erfc"]

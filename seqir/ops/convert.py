@@ -2,13 +2,12 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
-from seqir import dtypes, shapes
-from seqir.ir import Array, Emit, Node, Value
+from seqir import dtypes
+from seqir.operators.convert import FillLike
 from seqir.ops.apply import (
     apply,
     as_array,
@@ -17,46 +16,11 @@ from seqir.ops.apply import (
     holds_tensors,
     type_of_operand,
 )
+from seqir.ops.arith import maximum, minimum
 from seqir.ops.call import operation
-from seqir.ops.elementwise import Elementwise
+from seqir.ops.like import expand_like
 from seqir.ops.size import Size
 from seqir.ops.tensor import Tensor
-from seqir.tensortype import TensorType
-
-ONNX_CODE = {
-    "float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6,
-    "int64": 7, "bool": 9, "float16": 10, "float64": 11, "uint32": 12, "uint64": 13,
-    "bfloat16": 16,
-}  # fmt: skip
-"""``TensorProto.DataType`` of every element type."""
-
-
-@dataclass(frozen=True)
-class Cast(Elementwise):
-    """y = x in another element type (floats are cut off to integers).
-
-    Source: ONNX ``Cast`` (opset 13).
-    """
-
-    name: ClassVar[str] = "cast"
-    moves: ClassVar[bool] = True
-    kinds: ClassVar[str] = "any"
-    to: str
-
-    def infer(self, x: TensorType) -> tuple[TensorType]:
-        return (x.with_dtype(self.to),)
-
-    def evaluate(self, x: Array) -> tuple[Array]:
-        return (x.astype(dtypes.to_numpy(self.to)),)
-
-    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        return (emit("Cast", x, to=ONNX_CODE[self.to]),)
-
-    def simplified(self, x: Value) -> Value | None:
-        return x if x.type.dtype == self.to else None
-
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        return (coerce(g, x.dtype),)
 
 
 @operation
@@ -82,8 +46,6 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
 
     Source: ``keras.ops.saturate_cast``.
     """
-    from seqir.ops.arith import maximum, minimum
-
     name, found = dtypes.canonical(dtype), type_of_operand(x).dtype
     if found == "bool" or name == "bool" or dtypes.is_float(name):
         return coerce(x, name)
@@ -104,7 +66,6 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
     if not isinstance(fill_value, Tensor) and not np.ndim(fill_value):
         value = np.asarray(fill_value).astype(dtypes.to_numpy(name))
         return apply(FillLike(value.item(), name), x)
-    from seqir.ops.like import expand_like
 
     return expand_like(coerce(fill_value, name), x)
 
@@ -121,36 +82,11 @@ def ones_like(x: Any, dtype: Any = None) -> Any:
     return full_like(x, 1, dtype)
 
 
-@dataclass(frozen=True)
-class FillLike(Elementwise):
-    """y has x's shape and every element is `value`.
-
-    Source: ONNX ``Shape`` and ``ConstantOfShape`` (opset 9).
-    """
-
-    name: ClassVar[str] = "fill_like"
-    kinds: ClassVar[str] = "any"
-    value: float
-    dtype: str
-
-    def infer(self, x: TensorType) -> tuple[TensorType]:
-        return (x.with_dtype(self.dtype),)
-
-    def evaluate(self, x: Array) -> tuple[Array]:
-        return (np.full(x.shape, self.value, dtypes.to_numpy(self.dtype)),)
-
-    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        value = np.full((1,), self.value, dtypes.to_numpy(self.dtype))
-        sizes = known_shape(node.operands[0].type.shape)
-        if sizes is not None:
-            return (emit("ConstantOfShape", emit.ints(*sizes), value=value),)
-        return (emit("ConstantOfShape", emit("Shape", x), value=value),)
-
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        return (None,)
-
-
-def known_shape(shape: shapes.Shape) -> tuple[int, ...] | None:
-    """The shape if every size is known."""
-    sizes = tuple(d for d in shape if isinstance(d, int))
-    return sizes if len(sizes) == len(shape) else None
+__all__ = [
+    "cast",
+    "convert_to_tensor",
+    "full_like",
+    "ones_like",
+    "saturate_cast",
+    "zeros_like",
+]

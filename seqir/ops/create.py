@@ -14,11 +14,13 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
+from seqir.operators.sizes import Fill
 from seqir.ops.apply import as_array, coerce, common_dtype, type_of_operand
 from seqir.ops.arith import (
     add,
     divide,
     equal,
+    greater_equal,
     maximum,
     multiply,
     power,
@@ -27,10 +29,9 @@ from seqir.ops.arith import (
 )
 from seqir.ops.call import operation
 from seqir.ops.convert import convert_to_tensor
-from seqir.ops.matrices import at_or_below
 from seqir.ops.movement import broadcast_to, expand_dims, moveaxis, shape
 from seqir.ops.size import Size, dim_of, is_int, is_size, maximum_size, sizes_of
-from seqir.ops.sizes import Fill, apply_sizes, counting
+from seqir.ops.sizes import apply_sizes, counting
 from seqir.ops.tensor import Tensor
 from seqir.ops.unary import ceil
 
@@ -219,3 +220,30 @@ FUNCTIONS = (
     linspace, logspace, ndim, ones, size, tri, zeros,
 )  # fmt: skip
 """Functions for users."""
+
+
+def at_or_below(rows: Any, columns: Any, k: int = 0) -> Any:
+    """Whether each place of a matrix lies on or below a diagonal."""
+    if not isinstance(rows, Size) and not isinstance(columns, Size):
+        return np.tri(rows, columns, k, dtype=np.bool_)
+    return greater_equal(expand_dims(counting(rows), 1) + k, counting(columns))
+
+
+__all__ = [
+    "arange",
+    "array",
+    "convert_to_numpy",
+    "dtype",
+    "empty",
+    "eye",
+    "full",
+    "identity",
+    "is_tensor",
+    "linspace",
+    "logspace",
+    "ndim",
+    "ones",
+    "size",
+    "tri",
+    "zeros",
+]

@@ -3,73 +3,16 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from collections.abc import Callable
+from typing import Any
 
 from seqir import nest
 from seqir.errors import ArgumentError
-from seqir.ir import Array, Emit, Graph, Node, Op, Region, Value
+from seqir.ir import Region, Value
+from seqir.operators.custom import CustomGradient
 from seqir.ops.apply import builder_of, numeric, value_of
 from seqir.ops.call import operation
-from seqir.ops.convert import zeros_like
-from seqir.ops.loops import inline
 from seqir.ops.tensor import Traced
-from seqir.tensortype import TensorType
-
-
-@dataclass(frozen=True)
-class CustomGradient(Op):
-    """The first operands as they are, with a gradient by a body instead of their own.
-
-    The operands are the results of a function, its arguments, and what its gradient
-    captures; the body maps cotangents of the results to cotangents of the arguments.
-
-    Source: ``keras.ops.custom_gradient``; in ONNX it is nothing.
-    """
-
-    name: ClassVar[str] = "custom_gradient"
-    gradient: Graph
-    results: int
-    arguments: int
-
-    @property
-    def own_operands(self) -> int:
-        return self.results + self.arguments
-
-    @property
-    def bodies(self) -> tuple[Graph, ...]:
-        return (self.gradient,)
-
-    def with_bodies(self, bodies: Sequence[Graph]) -> CustomGradient:
-        (gradient,) = bodies
-        return CustomGradient(gradient, self.results, self.arguments)
-
-    def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
-        return operands[: self.results]
-
-    def evaluate(self, *operands: Array) -> tuple[Array, ...]:
-        return operands[: self.results]
-
-    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
-        return operands[: self.results]
-
-    def simplified(self, *operands: Value) -> Value | tuple[Value, ...]:
-        return operands[0] if self.results == 1 else operands[: self.results]
-
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        gs, ys = (v if isinstance(v, tuple) else (v,) for v in (g, y))
-        b = ys[0].builder
-        pairs = zip(gs, ys, strict=True)
-        seeds = [zeros_like(like) if seed is None else seed for seed, like in pairs]
-        given = [x.value for x in (*seeds, *operands[self.own_operands :])]
-        found = inline(b, self.gradient, given)
-        cotangents = (Traced(b, found[v]) for v in self.gradient.outputs.values())
-        captured = len(operands) - self.own_operands
-        return (*(None,) * self.results, *cotangents, *(None,) * captured)
-
-    def __str__(self) -> str:
-        return f"custom_gradient(arguments={self.arguments})"
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -129,3 +72,6 @@ def _attached(
     body = region.close(seeds, found, captured)
     op = CustomGradient(body, len(ys), len(xs))
     return [Traced(b, v) for v in b.emit(op, *ys, *xs, *captured)]
+
+
+__all__ = ["custom_gradient"]

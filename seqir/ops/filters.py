@@ -11,10 +11,10 @@ from seqir import dtypes, shapes
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
+from seqir.operators.conv import static
 from seqir.ops.apply import coerce, common_dtype, floating, type_of_operand
 from seqir.ops.arith import add, divide, multiply, subtract
 from seqir.ops.call import operation
-from seqir.ops.conv import static
 from seqir.ops.layout import check_fractions, images_of, on_batch
 from seqir.ops.movement import moveaxis, reshape, shape
 from seqir.ops.parts import concatenate, split

@@ -1,8 +1,8 @@
 """Loops and branches with Keras's names: functions of the user, inside of graphs.
 
 On arrays alone the functions run as Python runs them. In a trace each becomes a node
-that holds what the function computes (`seqir.ops.control`), and may read whatever is
-around it: tensors, weights, layers.
+that holds what the function computes (`seqir.operators.control`), and may read whatever
+is around it: tensors, weights, layers.
 """
 
 from __future__ import annotations
@@ -394,3 +394,15 @@ class _Shown(str):
 
     def __repr__(self) -> str:
         return str(self)
+
+
+__all__ = [
+    "associative_scan",
+    "cond",
+    "fori_loop",
+    "map",
+    "scan",
+    "switch",
+    "vectorized_map",
+    "while_loop",
+]

@@ -15,22 +15,26 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from seqir.ir import Array
+from seqir.operators.conv import static
 from seqir.ops.apply import coerce, common_dtype, floating, rank_of, type_of_operand
 from seqir.ops.arith import add, divide, multiply, subtract, where
 from seqir.ops.call import operation
-from seqir.ops.conv import static
 from seqir.ops.create import ones
+from seqir.ops.indexing import getitem
 from seqir.ops.linalg import matmul
 from seqir.ops.movement import expand_dims, reshape, shape, swapaxes
-from seqir.ops.parts import concatenate, flip, getitem, pad, split
+from seqir.ops.parts import concatenate, flip, pad, split
 from seqir.ops.patches import check_positive, frames
 from seqir.ops.spatial import conv, conv_transpose
 from seqir.ops.unary import negative
 
 Pair: TypeAlias = tuple[Any, Any]
 
+
 _WHOLE = 512
 """Up to so many points one matrix is as fast as two steps."""
+
+
 _MOST = 2048
 """The longest transform that is not split: its matrix takes 64 MiB."""
 
@@ -370,3 +374,15 @@ def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any
     """
     length = check_positive("sequence_length", sequence_length)
     return frames(x, length, check_positive("sequence_stride", sequence_stride))
+
+
+__all__ = [
+    "extract_sequences",
+    "fft",
+    "fft2",
+    "ifft2",
+    "irfft",
+    "istft",
+    "rfft",
+    "stft",
+]

@@ -11,17 +11,19 @@ import numpy as np
 from seqir import shapes
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.operators.reduce import Count
+from seqir.operators.resize import KERNELS, interpolation
 from seqir.ops.apply import apply, coerce, floating, numeric, rank_of, type_of_operand
 from seqir.ops.arith import floor_divide, multiply
 from seqir.ops.call import operation
 from seqir.ops.convert import saturate_cast
 from seqir.ops.gather import take
+from seqir.ops.indexing import getitem
 from seqir.ops.layout import images_of, on_batch
 from seqir.ops.movement import moveaxis, reshape, shape, transpose
-from seqir.ops.parts import getitem, pad
+from seqir.ops.parts import pad
 from seqir.ops.patches import blocks, numbers
-from seqir.ops.reduce import Count
-from seqir.ops.resize import KERNELS, along, interpolation
+from seqir.ops.resize import along
 from seqir.ops.resize import resize as interpolated
 from seqir.ops.size import Size
 from seqir.ops.unary import round as round_

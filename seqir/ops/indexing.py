@@ -8,22 +8,29 @@ import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ops.apply import apply, as_array, coerce, rank_of, type_of_operand
-from seqir.ops.arith import not_equal
+from seqir.operators.gather import GatherND
+from seqir.operators.pieces import Concat, Slice
+from seqir.operators.sizes import NonZero, SliceAt, Unique
+from seqir.ops.apply import (
+    apply,
+    as_array,
+    coerce,
+    operand,
+    rank_of,
+    type_of_operand,
+    vector,
+)
 from seqir.ops.call import operation
-from seqir.ops.gather import GatherND, take
+from seqir.ops.gather import take
 from seqir.ops.movement import (
     broadcast_to,
     expand_dims,
-    operand,
     reshape,
     shape,
     squeeze,
     transpose,
 )
-from seqir.ops.pieces import Concat, Slice
 from seqir.ops.size import Size, is_int, is_size, size_dim, unknown
-from seqir.ops.sizes import NonZero, SliceAt, Unique, vector
 from seqir.ops.tensor import Tensor
 
 
@@ -90,17 +97,6 @@ def _picked(x: Any, key: Any) -> Any:
         return apply(GatherND(), operand(x), np.argwhere(as_array(key)))
     places = apply(NonZero(unknown("nonzero", key)), key)
     return apply(GatherND(), operand(x), transpose(places))
-
-
-@operation
-def nonzero(x: Any) -> tuple[Any, ...]:
-    """Places (int32) of what is not 0, along each axis. Source: ``keras.ops.nonzero``.
-
-    The run finds out how many there are.
-    """
-    truth = x if type_of_operand(x).dtype == "bool" else not_equal(x, 0)
-    places = apply(NonZero(unknown("nonzero", truth)), operand(truth))
-    return tuple(coerce(getitem(places, i), "int32") for i in range(rank_of(x)))
 
 
 @operation
@@ -227,3 +223,6 @@ def sliced(x: Any, axis: int, begin: Any, end: Any, step: Any = None) -> Any:
     if length is None:
         length = unknown("slice", x)
     return apply(SliceAt(axis, by, length), operand(x), vector(start), vector(stop))
+
+
+__all__ = ["getitem", "unique"]

@@ -19,10 +19,10 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import UnsupportedError
-from seqir.ir import Builder, Graph, Node, Region, Value
+from seqir.ir import Builder, Functions, Graph, Node, Region, Value
+from seqir.operators.control import Cond, Scan, While
 from seqir.ops.apply import apply, as_tuple, value_of
 from seqir.ops.backward import Backward
-from seqir.ops.control import Cond, Scan, While
 from seqir.ops.convert import zeros_like
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
@@ -42,10 +42,18 @@ def inline(b: Builder, body: Graph, inputs: Sequence[Value]) -> dict[Value, Valu
     return env
 
 
+def inlined(b: Builder, body: Graph, inputs: Sequence[Traced]) -> list[Traced]:
+    """The outputs of a body for these tensors, its nodes appended to the graph."""
+    found = inline(b, body, [x.value for x in inputs])
+    return [Traced(b, found[v]) for v in body.outputs.values()]
+
+
 class _Pullback(Region):
     """A body, and behind its nodes the walk backwards from its outputs."""
 
-    def __init__(self, around: Builder, body: Graph, outputs: Sequence[int]) -> None:
+    def __init__(
+        self, ops: Functions, around: Builder, body: Graph, outputs: Sequence[int]
+    ) -> None:
         super().__init__(around)
         self.given = [*body.inputs.values()]
         for node in body.nodes:
@@ -55,7 +63,7 @@ class _Pullback(Region):
         ends = [*body.outputs.values()]
         self.seeds = {i: Value(ends[i].type) for i in outputs}
         with self.active():
-            walk = Backward(self, filter(_is_float, self.given))
+            walk = Backward(ops, self, filter(_is_float, self.given))
             for i, seed in self.seeds.items():
                 walk.add(ends[i], Traced(self, seed))
             walk.run()
@@ -93,7 +101,7 @@ class _Pullback(Region):
 
 
 def scan_gradient(
-    op: Scan, g: Any, y: Any, operands: Sequence[Traced]
+    ops: Functions, op: Scan, g: Any, y: Any, operands: Sequence[Traced]
 ) -> tuple[Any, ...]:
     """Cotangents of what is carried, scanned and captured by a `Scan`."""
     gs, ys = as_tuple(g), as_tuple(y)
@@ -105,7 +113,7 @@ def scan_gradient(
     outputs = [*body.outputs.values()]
     carried = [i for i in range(n) if _is_float(outputs[i])]
     stacked = [i for i in range(n, len(gs)) if gs[i] is not None]
-    walk = _Pullback(b, body, [*carried, *stacked])
+    walk = _Pullback(ops, b, body, [*carried, *stacked])
     given = walk.given
     if not walk.totals:
         return (None,) * len(operands)
@@ -160,14 +168,14 @@ def _stacks(
 
 
 def cond_gradient(
-    op: Cond, g: Any, y: Any, operands: Sequence[Traced]
+    ops: Functions, op: Cond, g: Any, y: Any, operands: Sequence[Traced]
 ) -> tuple[Any, ...]:
     """Cotangents of what a `Cond` captures: its branches run again, and backwards."""
     gs, ys = as_tuple(g), as_tuple(y)
     b = ys[0].builder
     condition, *taken = operands
     outputs = [i for i in range(len(gs)) if gs[i] is not None]
-    walks = [_Pullback(b, body, outputs) for body in op.bodies]
+    walks = [_Pullback(ops, b, body, outputs) for body in op.bodies]
     wanted = [
         i for i in range(len(taken)) if any(w.given[i] in w.totals for w in walks)
     ]
@@ -189,7 +197,7 @@ def cond_gradient(
 
 
 def while_gradient(
-    op: While, g: Any, y: Any, operands: Sequence[Traced]
+    ops: Functions, op: While, g: Any, y: Any, operands: Sequence[Traced]
 ) -> tuple[Any, ...]:
     """Cotangents of what a `While` carries and captures, if its steps have a limit.
 
@@ -220,7 +228,7 @@ def while_gradient(
     scan = Scan(step.close([*inputs[:n], count, *inputs[n:]], results, ()), n, 1)
     steps = as_tensor(b, np.arange(op.limit, dtype=np.int32))
     given = (*operands[:n], steps, *operands[n:])
-    found = scan_gradient(scan, gs, apply(scan, *given), given)
+    found = scan_gradient(ops, scan, gs, apply(scan, *given), given)
     return (*found[:n], *found[n + 1 :])
 
 

@@ -10,21 +10,16 @@ from seqir import dtypes
 from seqir.errors import ShapeError
 from seqir.ir import Array
 from seqir.ops.apply import common_dtype, numeric, rank_of, type_of_operand
-from seqir.ops.arith import equal, greater_equal, multiply, subtract, where
+from seqir.ops.arith import equal, multiply, subtract, where
 from seqir.ops.call import operation
+from seqir.ops.create import at_or_below
 from seqir.ops.gather import take
+from seqir.ops.indexing import getitem
 from seqir.ops.movement import expand_dims, moveaxis, reshape, shape
-from seqir.ops.parts import getitem, pad
+from seqir.ops.parts import pad
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.size import Size, maximum_size, minimum_size
+from seqir.ops.size import maximum_size, minimum_size
 from seqir.ops.sizes import counting
-
-
-def at_or_below(rows: Any, columns: Any, k: int = 0) -> Any:
-    """Whether each place of a matrix lies on or below a diagonal."""
-    if not isinstance(rows, Size) and not isinstance(columns, Size):
-        return np.tri(rows, columns, k, dtype=np.bool_)
-    return greater_equal(expand_dims(counting(rows), 1) + k, counting(columns))
 
 
 def zero_of(x: Any) -> Array:
@@ -133,3 +128,6 @@ def kron(x1: Any, x2: Any) -> Any:
     )
     sizes = [m * n for m, n in zip(shape(a), shape(b), strict=True)]
     return reshape(numeric(pairs), sizes)
+
+
+__all__ = ["cross", "diag", "diagonal", "kron", "trace", "tril", "triu"]

@@ -4,231 +4,19 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import Any
 
 import numpy as np
 
 from seqir import shapes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
-from seqir.ops.apply import (
-    apply,
-    as_array,
-    rank_of,
-    type_of_operand,
-)
+from seqir.operators.like import ReshapeLike
+from seqir.operators.movement import Expand, ExpandDims, Squeeze, Transpose, reshape_op
+from seqir.operators.sizes import ExpandTo, ReshapeTo
+from seqir.ops.apply import apply, operand, rank_of, type_of_operand
 from seqir.ops.call import operation
 from seqir.ops.size import Size, dim_of, sizes_of, sizes_of_nothing
-from seqir.ops.sizes import ExpandTo, ReshapeTo, apply_sizes
-from seqir.ops.tensor import Tensor
-from seqir.tensortype import TensorType
-
-
-def inverse(perm: Perm) -> Perm:
-    """The permutation that undoes this one."""
-    return tuple(int(i) for i in np.argsort(perm))
-
-
-def compose(first: Perm, then: Perm) -> Perm:
-    """One transpose that does what two do, one after the other."""
-    return tuple(first[i] for i in then)
-
-
-@dataclass(frozen=True)
-class Transpose(Op):
-    """y has x's axes in the order `perm`. Source: ONNX ``Transpose`` (opset 13)."""
-
-    name: ClassVar[str] = "transpose"
-    moves: ClassVar[bool] = True
-    perm: Perm
-
-    def infer(self, x: TensorType) -> tuple[TensorType]:
-        if sorted(self.perm) != list(range(x.rank)):
-            raise ShapeError(f"{self.perm} does not order the {x.rank} axes of {x}")
-        return (x.with_shape(shapes.permute(x.shape, self.perm)),)
-
-    def evaluate(self, x: Array) -> tuple[Array]:
-        return (np.asarray(np.transpose(x, self.perm), order="C"),)
-
-    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        return (emit("Transpose", x, perm=self.perm) if self.perm else x,)
-
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        return (apply(Transpose(inverse(self.perm)), g),)
-
-    def simplified(self, x: Value) -> Value | None:
-        return x if self.perm == tuple(range(len(self.perm))) else None
-
-    def __str__(self) -> str:
-        return f"transpose({', '.join(map(str, self.perm))})"
-
-
-@dataclass(frozen=True)
-class Reshape(Op):
-    """y holds x's numbers, in the same order, in another shape.
-
-    Shapes: 0 keeps x's size at that place, one -1 is what is left over.
-    Raises: ShapeError if the numbers of elements differ.
-    Source: ONNX ``Reshape`` (opset 14, ``allowzero=0``).
-    """
-
-    name: ClassVar[str] = "reshape"
-    moves: ClassVar[bool] = True
-    shape: tuple[int, ...]
-
-    def infer(self, x: TensorType) -> tuple[TensorType]:
-        if self.shape.count(-1) > 1:
-            raise ShapeError(f"reshape to {self.shape} leaves more than one size open")
-        if any(d == 0 for d in self.shape[x.rank :]):
-            raise ShapeError(f"reshape to {self.shape} keeps an axis that {x} lacks")
-        dims = [d if d else x.shape[i] for i, d in enumerate(self.shape)]
-        rest = shapes.volume(d for d in dims if d != -1)
-        if -1 in self.shape:
-            left = shapes.floordiv(x.size, rest) if rest else 0
-            if shapes.mul(left, rest) != x.size and isinstance(x.size, int):
-                raise ShapeError(f"{x} cannot be reshaped to {self.shape}")
-            dims[self.shape.index(-1)] = left
-        elif not shapes.may_equal(rest, x.size):
-            raise ShapeError(f"{x} cannot be reshaped to {self.shape}")
-        return (x.with_shape(tuple(dims)),)
-
-    def must_equal(
-        self, *operands: TensorType
-    ) -> tuple[tuple[shapes.Dim, shapes.Dim], ...]:
-        (x,) = operands
-        return ((x.size, self.infer(x)[0].size),)
-
-    def evaluate(self, x: Array) -> tuple[Array]:
-        dims = [x.shape[i] if d == 0 else d for i, d in enumerate(self.shape)]
-        if -1 in dims and x.size == 0:
-            rest = math.prod(d for d in dims if d != -1)
-            dims[dims.index(-1)] = x.size // rest if rest else 0
-        return (x.reshape(dims),)
-
-    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        if self.shape == (0, -1):  # also without elements, where -1 is undefined
-            return (emit("Flatten", x, axis=1),)
-        return (emit("Reshape", x, emit.ints(*self.shape)),)
-
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        from seqir.ops.like import reshape_like
-
-        return (reshape_like(g, x),)
-
-    def simplified(self, x: Value) -> Value | None:
-        same = len(self.shape) == x.type.rank and all(
-            d in (0, s) or (d == -1 and self.infer(x.type)[0].shape[i] == s)
-            for i, (d, s) in enumerate(zip(self.shape, x.type.shape, strict=True))
-        )
-        return x if same else None
-
-    def __str__(self) -> str:
-        return f"reshape({', '.join(map(str, self.shape))})"
-
-
-@dataclass(frozen=True)
-class ExpandDims(Op):
-    """y has new axes of size 1 at the given places of y.
-
-    Source: ONNX ``Unsqueeze`` (opset 13).
-    """
-
-    name: ClassVar[str] = "expand_dims"
-    moves: ClassVar[bool] = True
-    axes: tuple[int, ...]
-
-    def infer(self, x: TensorType) -> tuple[TensorType]:
-        rank = x.rank + len(self.axes)
-        axes = {shapes.normalize_axis(a, rank) for a in self.axes}
-        if len(axes) != len(self.axes):
-            raise ShapeError(f"axes {self.axes} name one place twice")
-        rest = iter(x.shape)
-        return (
-            x.with_shape(tuple(1 if i in axes else next(rest) for i in range(rank))),
-        )
-
-    def evaluate(self, x: Array) -> tuple[Array]:
-        return (np.expand_dims(x, self.axes),)
-
-    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        return (emit("Unsqueeze", x, emit.ints(*self.axes)) if self.axes else x,)
-
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        return (apply(Squeeze(self.axes), g),)
-
-    def simplified(self, x: Value) -> Value | None:
-        return None if self.axes else x
-
-
-@dataclass(frozen=True)
-class Squeeze(Op):
-    """y lacks the given axes, which have size 1. Source: ONNX ``Squeeze`` (13)."""
-
-    name: ClassVar[str] = "squeeze"
-    moves: ClassVar[bool] = True
-    axes: tuple[int, ...]
-
-    def infer(self, x: TensorType) -> tuple[TensorType]:
-        axes = {shapes.normalize_axis(a, x.rank) for a in self.axes}
-        for axis in sorted(axes):
-            if x.shape[axis] != 1:
-                raise ShapeError(f"axis {axis} of {x} is not of size 1")
-        shape = tuple(d for i, d in enumerate(x.shape) if i not in axes)
-        return (x.with_shape(shape),)
-
-    def evaluate(self, x: Array) -> tuple[Array]:
-        return (np.squeeze(x, self.axes),)
-
-    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        return (emit("Squeeze", x, emit.ints(*self.axes)) if self.axes else x,)
-
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        axes = (shapes.normalize_axis(a, x.ndim) for a in self.axes)
-        return (apply(ExpandDims(tuple(axes)), g),)
-
-    def simplified(self, x: Value) -> Value | None:
-        return None if self.axes else x
-
-    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
-        gone = {shapes.normalize_axis(a, len(perm)) for a in self.axes}
-        left = [p for i, p in enumerate(perm) if i not in gone]
-        rank = {p: i for i, p in enumerate(sorted(left))}
-        axes = tuple(sorted(perm[a] for a in gone))
-        return Permuted(Squeeze(axes), tuple(rank[p] for p in left))
-
-
-@dataclass(frozen=True)
-class Expand(Op):
-    """y is x broadcast to a shape; a size of 1 keeps x's size.
-
-    Source: ONNX ``Expand`` (opset 13).
-    """
-
-    name: ClassVar[str] = "expand"
-    moves: ClassVar[bool] = True
-    shape: tuple[int, ...]
-
-    def infer(self, x: TensorType) -> tuple[TensorType]:
-        return (x.with_shape(shapes.broadcast(x.shape, self.shape)),)
-
-    def evaluate(self, x: Array) -> tuple[Array]:
-        shape = np.broadcast_shapes(x.shape, self.shape)
-        return (np.array(np.broadcast_to(x, shape)),)
-
-    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        return (emit("Expand", x, emit.ints(*self.shape)),)
-
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        return (g,)
-
-    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
-        if len(self.shape) != len(perm):
-            return None
-        return Permuted(Expand(shapes.permute(self.shape, inverse(perm))), perm)  # pyright: ignore[reportArgumentType]
-
-    def simplified(self, x: Value) -> Value | None:
-        return x if self.infer(x.type)[0] == x.type else None
+from seqir.ops.sizes import apply_sizes
 
 
 def shape(x: Any) -> tuple[Any, ...]:
@@ -285,8 +73,6 @@ def reshape(x: Any, newshape: Any) -> Any:
     dims = [dim_of(d) for d in sizes]
     x = operand(x)
     if type_of_operand(x).size == 0 and (empty := sizes_of_nothing(dims)):
-        from seqir.ops.like import ReshapeLike
-
         return apply(ReshapeLike(), x, np.zeros(empty, np.bool_))
     op = reshape_op(type_of_operand(x), dims)
     if op is not None:
@@ -299,42 +85,6 @@ def reshape(x: Any, newshape: Any) -> Any:
 
 def _is_given(size: Any) -> bool:
     return isinstance(size, Size) or size != -1
-
-
-def reshape_op(x: TensorType, dims: Sequence[shapes.Dim]) -> Reshape | None:
-    """The Reshape that gives x these sizes; unknown ones become -1 or 0.
-
-    None if the run must compute sizes: where two unknown ones are neither in their old
-    place nor the one that is left over, and where one is left over beside another one,
-    which may be 0.
-
-    Raises: ShapeError if the numbers of elements differ.
-    """
-    dims = list(dims)
-    if any(isinstance(d, int) and d < -1 for d in dims):
-        raise ShapeError(f"sizes must not be negative, got {tuple(dims)}")
-    if dims.count(-1) > 1:
-        raise ShapeError(f"reshape to {tuple(dims)} leaves more than one size open")
-    is_open = -1 in dims
-    if is_open and (rest := shapes.volume(d for d in dims if d != -1)):
-        left = shapes.floordiv(x.size, rest)
-        if shapes.mul(left, rest) != x.size and isinstance(left, int):
-            raise ShapeError(f"{x} cannot be reshaped to {tuple(dims)}")
-        dims[dims.index(-1)] = left
-    total = shapes.volume(dims)
-    if not is_open and not shapes.may_equal(total, x.size):
-        raise ShapeError(f"{x} cannot be reshaped to {tuple(dims)}")
-    unknown = [i for i, d in enumerate(dims) if not isinstance(d, int)]
-    moved = [i for i in unknown if i >= x.rank or dims[i] != x.shape[i]]
-    if len(unknown) == 1 and total == x.size:
-        moved = unknown
-    for i in unknown:
-        dims[i] = -1 if i in moved else 0
-    if len(moved) > 1 or (moved and not is_open and total != x.size):
-        return None
-    if moved and len(unknown) > 1 and dims != [0, -1]:
-        return None
-    return Reshape(tuple(dims))  # pyright: ignore[reportArgumentType]
 
 
 @operation
@@ -371,6 +121,13 @@ def broadcast_to(x: Any, shape: Any) -> Any:
     return apply_sizes(ExpandTo(tuple(dims)), sizes, x)
 
 
-def operand(x: Any) -> Any:
-    """A tensor as it is, anything else as an array."""
-    return x if isinstance(x, Tensor) else as_array(x)
+__all__ = [
+    "broadcast_to",
+    "expand_dims",
+    "moveaxis",
+    "reshape",
+    "shape",
+    "squeeze",
+    "swapaxes",
+    "transpose",
+]

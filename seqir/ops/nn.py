@@ -10,34 +10,18 @@ import numpy as np
 
 from seqir import config, dtypes, shapes
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
-from seqir.ops.activation import softplus
-from seqir.ops.apply import (
-    coerce,
-    common_dtype,
-    floating,
-    rank_of,
-    type_of_operand,
-)
-from seqir.ops.arith import (
-    add,
-    clip,
-    divide,
-    maximum,
-    multiply,
-    power,
-    subtract,
-    where,
-)
+from seqir.ops.activation import log_softmax, softmax, softplus
+from seqir.ops.apply import coerce, common_dtype, floating, rank_of, type_of_operand
+from seqir.ops.arith import add, clip, divide, maximum, multiply, power, subtract, where
 from seqir.ops.call import operation
+from seqir.ops.create import at_or_below
 from seqir.ops.gather import one_hot, take_along_axis
 from seqir.ops.linalg import einsum
-from seqir.ops.matrices import at_or_below
 from seqir.ops.movement import expand_dims, reshape, shape, squeeze
 from seqir.ops.parts import repeat
 from seqir.ops.reduce import axes_of, mean, var
 from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.softmax import log_softmax, softmax
 from seqir.ops.unary import absolute, log, log10, negative, rsqrt
 
 
@@ -304,3 +288,17 @@ def psnr(x1: Any, x2: Any, max_val: float) -> Any:
     peak = coerce(max_val, difference.dtype)
     error = mean(multiply(difference, difference))
     return subtract(multiply(log10(peak), 20.0), multiply(log10(error), 10.0))
+
+
+__all__ = [
+    "batch_normalization",
+    "binary_crossentropy",
+    "categorical_crossentropy",
+    "dot_product_attention",
+    "layer_normalization",
+    "multi_hot",
+    "normalize",
+    "psnr",
+    "rms_normalization",
+    "sparse_categorical_crossentropy",
+]

@@ -10,19 +10,19 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import DTypeError
-from seqir.ops.apply import (
-    coerce,
-    common_dtype,
-    floating,
-    numeric,
-)
+from seqir.ops.activation import softplus
+from seqir.ops.apply import coerce, common_dtype, floating, is_floating, numeric
 from seqir.ops.arith import (
     add,
     divide,
+    divide_no_nan,
     equal,
     floor_divide,
     greater,
     less,
+    less_equal,
+    logical_and,
+    logical_or,
     maximum,
     minimum,
     mod,
@@ -33,8 +33,20 @@ from seqir.ops.arith import (
     where,
 )
 from seqir.ops.call import operation
+from seqir.ops.movement import expand_dims
 from seqir.ops.reduce import sum
-from seqir.ops.unary import absolute, isnan, log, sin, sqrt
+from seqir.ops.unary import (
+    absolute,
+    arctan,
+    isfinite,
+    isnan,
+    isneginf,
+    isposinf,
+    log,
+    negative,
+    sin,
+    sqrt,
+)
 
 
 @operation
@@ -100,8 +112,6 @@ def ldexp(x1: Any, x2: Any) -> Any:
 @operation
 def logaddexp2(x1: Any, x2: Any) -> Any:
     """log₂(2ˣ¹ + 2ˣ²), without overflow. Source: ``keras.ops.logaddexp2``."""
-    from seqir.ops.arith import logaddexp
-
     scale = math.log(2)
     dtype = common_dtype(x1, x2, floating=True)
     x1, x2 = (multiply(coerce(x, dtype), scale) for x in (x1, x2))
@@ -225,11 +235,81 @@ def cdist(x: Any, y: Any) -> Any:
 
     Shapes: x[..., n, d], y[..., m, d] -> [..., n, m].
     """
-    from seqir.ops.movement import expand_dims
-
     dtype = common_dtype(x, y, floating=True)
     x, y = coerce(x, dtype), coerce(y, dtype)
     gap = subtract(expand_dims(x, -2), expand_dims(y, -3))
     total = sum(square(gap), -1)
     zero = equal(total, 0.0)  # the root has no finite slope there
     return where(zero, 0.0, sqrt(where(zero, 1.0, total)))
+
+
+@operation
+def hypot(x1: Any, x2: Any) -> Any:
+    """√(x1² + x2²). Source: ``keras.ops.hypot``."""
+    return sqrt(add(square(x1), square(x2)))
+
+
+@operation
+def arctan2(x1: Any, x2: Any) -> Any:
+    """Angle of the point (x2, x1). Source: ``keras.ops.arctan2``."""
+    dtype = common_dtype(x1, x2, floating=True)
+    x1, x2 = coerce(x1, dtype), coerce(x2, dtype)
+    angle = arctan(divide_no_nan(x1, x2))
+    half = coerce(where(less(x1, 0), -math.pi, math.pi), dtype)
+    straight = where(equal(x1, 0), 0.0, multiply(half, 0.5))
+    turned = where(less(x2, 0), add(angle, half), angle)
+    return where(equal(x2, 0), straight, turned)
+
+
+@operation
+def logaddexp(x1: Any, x2: Any) -> Any:
+    """log(eˣ¹ + eˣ²), without overflow. Source: ``keras.ops.logaddexp``."""
+    distance = absolute(floating(subtract(x1, x2)))
+    return add(maximum(x1, x2), softplus(negative(distance)))
+
+
+@operation
+def isclose(
+    x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
+) -> Any:
+    """|x1 - x2| <= atol + rtol * |x2|. Source: ``keras.ops.isclose``."""
+    x1, x2 = floating(x1), floating(x2)
+    near = less_equal(
+        absolute(subtract(x1, x2)), add(multiply(absolute(x2), rtol), atol)
+    )
+    near = logical_or(logical_and(near, isfinite(x2)), equal(x1, x2))
+    return logical_or(near, logical_and(isnan(x1), isnan(x2))) if equal_nan else near
+
+
+@operation
+def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+    """X with numbers for NaN and infinities. Source: ``keras.ops.nan_to_num``."""
+    x = numeric(x)
+    if not is_floating(x):
+        return x
+    limits = dtypes.finfo(common_dtype(x))
+    high = float(limits.max if posinf is None else posinf)
+    low = float(limits.min if neginf is None else neginf)
+    x = where(isnan(x), float(nan), x)
+    return where(isposinf(x), high, where(isneginf(x), low, x))
+
+
+__all__ = [
+    "arctan2",
+    "cdist",
+    "erfinv",
+    "fabs",
+    "fmax",
+    "fmin",
+    "gcd",
+    "heaviside",
+    "hypot",
+    "isclose",
+    "lcm",
+    "ldexp",
+    "logaddexp",
+    "logaddexp2",
+    "nan_to_num",
+    "signbit",
+    "sinc",
+]

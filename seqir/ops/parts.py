@@ -10,25 +10,20 @@ import numpy as np
 
 from seqir import dtypes, nest, shapes
 from seqir.errors import ArgumentError, ShapeError
+from seqir.operators.pieces import Concat, Pad, Slice, Tile
 from seqir.ops.apply import (
     apply,
     coerce,
     common_dtype,
+    operand,
     rank_of,
     type_of_operand,
 )
 from seqir.ops.call import operation
+from seqir.ops.create import full
 from seqir.ops.gather import take
 from seqir.ops.indexing import getitem, sliced
-from seqir.ops.movement import (
-    broadcast_to,
-    expand_dims,
-    operand,
-    reshape,
-    shape,
-    squeeze,
-)
-from seqir.ops.pieces import Concat, Pad, Slice, Tile
+from seqir.ops.movement import broadcast_to, expand_dims, reshape, shape, squeeze
 from seqir.ops.size import Size, is_several, sizes_of
 
 
@@ -181,7 +176,6 @@ def _padded(x: Any, pad_width: Any, mode: str, value: Any) -> Any:
     """Padding by widths that only the run knows: constants joined to the edges."""
     if mode != "constant":
         raise ShapeError(f"pad of mode {mode!r} needs known widths, got {pad_width!r}")
-    from seqir.ops.create import full
 
     width = [pad_width] if isinstance(pad_width, Size) else list(pad_width)
     if not isinstance(width[0], tuple | list):
@@ -248,3 +242,6 @@ def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
             "num="
         )
     return [squeeze(part, axis) for part in split(x, n, axis)] if n else []
+
+
+__all__ = ["concatenate", "flip", "pad", "repeat", "split", "stack", "tile", "unstack"]

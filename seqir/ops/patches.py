@@ -21,8 +21,9 @@ from seqir.ops.apply import (
 from seqir.ops.arith import add, multiply
 from seqir.ops.call import operation
 from seqir.ops.gather import take
+from seqir.ops.indexing import getitem
 from seqir.ops.movement import expand_dims, reshape, shape, transpose
-from seqir.ops.parts import getitem, pad
+from seqir.ops.parts import pad
 from seqir.ops.size import Size, maximum_size
 from seqir.ops.sizes import counting
 from seqir.ops.spatial import conv_transpose
@@ -152,3 +153,6 @@ def fold(
     inside = (slice(p[i], p[i] + size[i]) for i in range(2))
     y = getitem(y, (slice(None), slice(None), *inside))
     return coerce(reshape(y, (n, channels // taps, *size)), dtype)
+
+
+__all__ = ["fold", "unfold"]

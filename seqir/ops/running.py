@@ -6,18 +6,13 @@ from typing import Any
 
 from seqir import dtypes, shapes
 from seqir.errors import ShapeError
-from seqir.ops.apply import (
-    coerce,
-    common_dtype,
-    is_floating,
-    rank_of,
-    type_of_operand,
-    wide,
-)
+from seqir.operators.kinds import wide
+from seqir.ops.apply import coerce, common_dtype, is_floating, rank_of, type_of_operand
 from seqir.ops.arith import multiply, where
 from seqir.ops.call import operation
+from seqir.ops.indexing import getitem
 from seqir.ops.movement import reshape, shape
-from seqir.ops.parts import getitem, pad
+from seqir.ops.parts import pad
 from seqir.ops.reduce import cumsum
 from seqir.ops.unary import isnan
 
@@ -66,3 +61,6 @@ def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 def _known(x: Any, filler: int) -> Any:
     return where(isnan(x), filler, x) if is_floating(x) else x
+
+
+__all__ = ["cumprod", "nancumprod", "nancumsum"]

@@ -63,3 +63,6 @@ def _limit(dtype: str, sign: int) -> Any:
         return sign * np.inf
     limits = np.iinfo(dtypes.to_numpy(dtype))
     return limits.max if sign > 0 else limits.min
+
+
+__all__ = ["segment_max", "segment_min", "segment_prod"]

@@ -33,8 +33,9 @@ from seqir.ops.reduce import mean
 from seqir.ops.reduce import min as min_
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.spatial import conv
-from seqir.ops.tensor import Tensor, Variable
+from seqir.ops.tensor import Tensor
 from seqir.ops.unary import exp, log, sqrt
+from seqir.ops.variable import Variable
 
 
 @operation
@@ -213,3 +214,21 @@ def _window(name: str, make: Callable[[int], Array], size: Any) -> Array:
     if isinstance(size, Tensor) and not isinstance(size, Variable):
         raise ArgumentError(f"{name} takes a size that is known, got {size!r}")
     return make(int(as_array(size))).astype(np.float32)
+
+
+__all__ = [
+    "bartlett",
+    "bincount",
+    "blackman",
+    "corrcoef",
+    "correlate",
+    "diagflat",
+    "dsplit",
+    "empty_like",
+    "geomspace",
+    "hamming",
+    "hanning",
+    "histogram",
+    "kaiser",
+    "vander",
+]

@@ -28,16 +28,11 @@ from seqir.ops.arith import (
 )
 from seqir.ops.call import operation
 from seqir.ops.gather import take_along_axis
+from seqir.ops.indexing import getitem
 from seqir.ops.linalg import matmul
 from seqir.ops.matrices import triu
-from seqir.ops.movement import (
-    broadcast_to,
-    expand_dims,
-    shape,
-    squeeze,
-    swapaxes,
-)
-from seqir.ops.parts import concatenate, flip, getitem, pad
+from seqir.ops.movement import broadcast_to, expand_dims, shape, squeeze, swapaxes
+from seqir.ops.parts import concatenate, flip, pad
 from seqir.ops.reduce import argmax, prod
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.unary import absolute, log, sign, sqrt
@@ -303,3 +298,16 @@ def _reflected(x: Any, v: Any, weight: Any) -> Any:
     """x - w·v·(vᵀ·x)."""
     along = matmul(swapaxes(v, -2, -1), x)
     return subtract(x, multiply(multiply(v, weight), along))
+
+
+__all__ = [
+    "cholesky",
+    "cholesky_inverse",
+    "det",
+    "inv",
+    "logdet",
+    "qr",
+    "slogdet",
+    "solve",
+    "solve_triangular",
+]

@@ -9,6 +9,9 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
+from seqir.operators.conv import Conv, ConvTranspose, static
+from seqir.operators.pool import AveragePool, MaxPool
+from seqir.operators.taps import Pairs
 from seqir.ops.apply import (
     apply,
     coerce,
@@ -18,9 +21,7 @@ from seqir.ops.apply import (
     type_of_operand,
 )
 from seqir.ops.call import operation
-from seqir.ops.conv import Conv, ConvTranspose, Pairs, static
 from seqir.ops.movement import moveaxis, reshape, transpose
-from seqir.ops.pool import AveragePool, MaxPool
 
 
 def _ints(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
@@ -224,3 +225,13 @@ def average_pool(
 ) -> Any:
     """Mean of each window, padding not counted. Source: ``keras.ops.average_pool``."""
     return _pool(AveragePool, inputs, pool_size, strides, padding, data_format)
+
+
+__all__ = [
+    "average_pool",
+    "conv",
+    "conv_transpose",
+    "depthwise_conv",
+    "max_pool",
+    "separable_conv",
+]

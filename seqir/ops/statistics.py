@@ -16,6 +16,7 @@ from seqir.ops.apply import (
 )
 from seqir.ops.arith import (
     add,
+    greater,
     less,
     logical_not,
     minimum,
@@ -27,8 +28,11 @@ from seqir.ops.arith import (
 )
 from seqir.ops.call import operation
 from seqir.ops.convert import cast, zeros_like
-from seqir.ops.movement import moveaxis, reshape
-from seqir.ops.parts import concatenate, getitem
+from seqir.ops.gather import scatter_update, take_along_axis
+from seqir.ops.indexing import getitem
+from seqir.ops.movement import expand_dims, moveaxis, reshape, shape, transpose
+from seqir.ops.numbers import isclose
+from seqir.ops.parts import concatenate
 from seqir.ops.reduce import all as all_
 from seqir.ops.reduce import any as any_
 from seqir.ops.reduce import axes_of, prod
@@ -36,7 +40,7 @@ from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import mean as mean_
 from seqir.ops.reduce import min as min_
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.sort import sort
+from seqir.ops.sorting import sort
 from seqir.ops.unary import isnan, sqrt
 
 
@@ -102,7 +106,6 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
     """The middle number, or the mean of the two. Source: ``keras.ops.median``."""
     x, axes, rank = floating(x), axes_of(x, axis), rank_of(x)
     kept = [i for i in range(rank) if i not in axes]
-    from seqir.ops.movement import shape, transpose
 
     own = shape(x)
     count = math.prod(own[i] for i in axes)
@@ -124,8 +127,6 @@ def allclose(
     x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
 ) -> Any:
     """Whether all elements are close. Source: ``keras.ops.allclose``."""
-    from seqir.ops.arith import isclose
-
     return all_(isclose(x1, x2, rtol, atol, equal_nan))
 
 
@@ -203,10 +204,6 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
 @operation
 def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
     """Whether fewer than k predictions beat the target's. Source: ``keras.ops``."""
-    from seqir.ops.arith import greater
-    from seqir.ops.gather import take_along_axis
-    from seqir.ops.movement import expand_dims
-
     own = take_along_axis(predictions, expand_dims(targets, -1), -1)
     own = where(isnan(own), -math.inf, own)
     better = sum_(cast(greater(predictions, own), "int32"), -1)
@@ -220,8 +217,6 @@ def segment_sum(
     """Sums of the rows of each segment. Source: ``keras.ops.segment_sum``."""
     if num_segments is None:
         raise ArgumentError("segment_sum needs num_segments: the result has that size")
-    from seqir.ops.gather import scatter_update
-    from seqir.ops.movement import expand_dims
 
     n = int(num_segments)
     data, ids = numeric(data), cast(segment_ids, "int64")
@@ -231,3 +226,25 @@ def segment_sum(
     blank = concatenate([blank] * (n + 1), 0)
     sums = scatter_update(blank, expand_dims(ids, -1), data, "add")
     return getitem(sums, slice(None, n))
+
+
+__all__ = [
+    "allclose",
+    "amax",
+    "amin",
+    "average",
+    "count_nonzero",
+    "diff",
+    "in_top_k",
+    "median",
+    "nanmax",
+    "nanmean",
+    "nanmin",
+    "nanprod",
+    "nanstd",
+    "nansum",
+    "nanvar",
+    "ptp",
+    "segment_sum",
+    "trapezoid",
+]

@@ -2,24 +2,31 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 import numpy as np
 
-from seqir import ops
 from seqir.errors import UnsupportedError
 from seqir.ir import current_builder
-from seqir.ops.tensor import Tensor, Variable
+from seqir.ops.tensor import Tensor
+from seqir.ops.variable import Variable
 
 _NAMES: Final = {"remainder": "mod", "invert": "bitwise_invert"}
 """Functions of `seqir.ops` that have another name: Python's operators need them."""
 
 
-def computed(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
+def computed(
+    functions: Mapping[str, Callable[..., Any]],
+    ufunc: np.ufunc,
+    method: str,
+    *inputs: Any,
+    **kwargs: Any,
+) -> Any:
     """What a universal function makes of its inputs, one of which is a tensor.
 
     Variables outside of a trace are arrays, and NumPy computes. Everything else is
-    computed by the function of `seqir.ops` of that name.
+    computed by the function of that name.
 
     Raises: UnsupportedError where there is none, and for arguments of NumPy.
     """
@@ -35,8 +42,8 @@ def computed(ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any) -> Any:
         arrays = (x.array if isinstance(x, Variable) else x for x in inputs)
         return getattr(ufunc, method)(*arrays, **kwargs)
     name = _NAMES.get(ufunc.__name__, ufunc.__name__)
-    if method == "__call__" and not kwargs and name in ops.__all__:
-        return getattr(ops, name)(*inputs)
+    if method == "__call__" and not kwargs and name in functions:
+        return functions[name](*inputs)
     tensor = next(x for x in given if _is_tensor(x))
     called = ufunc.__name__ if method == "__call__" else f"{ufunc.__name__}.{method}"
     raise UnsupportedError(

@@ -4,162 +4,35 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Callable
-from dataclasses import dataclass
-from typing import Any, ClassVar, TypeAlias
+from typing import Any
 
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array, Emit, Node
-from seqir.ops.apply import (
-    apply,
-    coerce,
-    common_dtype,
-    floating,
-    is_floating,
-    numeric,
+from seqir.operators.unary import Function, IsInf, IsNaN
+from seqir.ops.apply import apply, coerce, common_dtype, floating, is_floating, numeric
+from seqir.ops.arith import (
+    add,
+    equal,
+    floor_divide,
+    greater,
+    logical_and,
+    logical_not,
+    logical_or,
+    maximum,
+    minimum,
+    mod,
+    multiply,
+    power,
+    subtract,
+    true_divide,
+    where,
 )
 from seqir.ops.call import operation
-from seqir.ops.convert import ONNX_CODE, zeros_like
-from seqir.ops.elementwise import Unary
+from seqir.ops.convert import zeros_like
 
 _INT64_ZEROS = 18
 """Zeros of the largest power of ten that int64 has."""
-
-ERF_SLOPE = 2 / math.sqrt(math.pi)
-"""The slope of the error function at 0."""
-
-
-def erf_array(x: Array) -> Array:
-    """The error function in NumPy, to float64 precision.
-
-    Source: Abramowitz and Stegun 7.1.6 (series) near 0, the continued fraction of
-    erfc (7.1.14) further out.
-    """
-    x = np.asarray(x, np.float64)
-    z = np.minimum(np.abs(x), 6.0)  # erf(6) is 1 in float64
-    near = np.minimum(z, 2.5)
-    term = series = near
-    for n in range(1, 60):
-        term = term * (2 * near * near) / (2 * n + 1)
-        series = series + term
-    series = series * np.exp(-near * near) * ERF_SLOPE
-    far = np.maximum(z, 2.5)
-    fraction = far
-    for n in range(60, 0, -1):
-        fraction = far + (n / 2) / fraction
-    tail = 1 - np.exp(-far * far) / (fraction * math.sqrt(math.pi))
-    return np.copysign(np.where(z < 2.5, series, tail), x)
-
-
-_Gradient: TypeAlias = Callable[[Any, Any, Any], Any]
-"""Cotangent of x from the cotangent of y, x and y."""
-
-
-@dataclass(frozen=True)
-class Function(Unary):
-    """y = f(x) for a function that ONNX and NumPy both have.
-
-    `TABLE` has its ONNX name, its NumPy function, the element types it takes and its
-    gradient (None where that is 0). The gradient of ``abs`` at 0 is 1, as in JAX.
-
-    Source: the ONNX operator of that name (``Exp``, ``Log``, ...).
-    """
-
-    name: ClassVar[str] = "function"
-    f: str
-
-    TABLE: ClassVar[dict[str, tuple[str, Any, str, _Gradient | None]]] = {
-        "neg": ("Neg", np.negative, "signed", lambda g, x, y: -g),
-        "abs": (
-            "Abs",
-            np.abs,
-            "number",
-            lambda g, x, y: g * (coerce(x >= 0.0, g.dtype) * 2.0 - 1.0),
-        ),
-        "exp": ("Exp", np.exp, "float", lambda g, x, y: g * y),
-        "log": ("Log", np.log, "float", lambda g, x, y: g / x),
-        "sqrt": ("Sqrt", np.sqrt, "float", lambda g, x, y: g * 0.5 / y),
-        "reciprocal": (
-            "Reciprocal",
-            np.reciprocal,
-            "float",
-            lambda g, x, y: -g * y * y,
-        ),
-        "floor": ("Floor", np.floor, "float", None),
-        "ceil": ("Ceil", np.ceil, "float", None),
-        "round": ("Round", np.round, "float", None),
-        "sign": ("Sign", np.sign, "number", None),
-        "erf": ("Erf", erf_array, "float", lambda g, x, y: g * exp(-x * x) * ERF_SLOPE),
-        "sin": ("Sin", np.sin, "float", lambda g, x, y: g * cos(x)),
-        "cos": ("Cos", np.cos, "float", lambda g, x, y: -g * sin(x)),
-        "tan": ("Tan", np.tan, "float", lambda g, x, y: g * (y * y + 1.0)),
-        "asin": ("Asin", np.arcsin, "float", lambda g, x, y: g / sqrt(1.0 - x * x)),
-        "acos": ("Acos", np.arccos, "float", lambda g, x, y: -g / sqrt(1.0 - x * x)),
-        "atan": ("Atan", np.arctan, "float", lambda g, x, y: g / (x * x + 1.0)),
-        "sinh": ("Sinh", np.sinh, "float", lambda g, x, y: g * cosh(x)),
-        "cosh": ("Cosh", np.cosh, "float", lambda g, x, y: g * sinh(x)),
-        "tanh": ("Tanh", np.tanh, "float", lambda g, x, y: g * (1.0 - y * y)),
-        "asinh": ("Asinh", np.arcsinh, "float", lambda g, x, y: g / sqrt(x * x + 1.0)),
-        "acosh": ("Acosh", np.arccosh, "float", lambda g, x, y: g / sqrt(x * x - 1.0)),
-        "atanh": ("Atanh", np.arctanh, "float", lambda g, x, y: g / (1.0 - x * x)),
-    }
-
-    @property
-    def onnx(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.TABLE[self.f][0]
-
-    @property
-    def kinds(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
-        return self.TABLE[self.f][2]
-
-    def compute(self, x: Array) -> Array:
-        with np.errstate(all="ignore"):
-            return self.TABLE[self.f][1](x)
-
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        gradient = self.TABLE[self.f][3]
-        return (gradient and gradient(g, x, y),)
-
-    def __str__(self) -> str:
-        return self.f
-
-
-@dataclass(frozen=True)
-class IsNaN(Unary):
-    """y = whether x is not a number. Source: ONNX ``IsNaN`` (opset 13)."""
-
-    name: ClassVar[str] = "isnan"
-    onnx: ClassVar[str] = "IsNaN"
-    result_dtype: ClassVar[str | None] = "bool"
-
-    def evaluate(self, x: Array) -> tuple[Array]:
-        return (np.isnan(x),)
-
-
-@dataclass(frozen=True)
-class IsInf(Unary):
-    """y = whether x is infinite (of the given signs). Source: ONNX ``IsInf`` (10)."""
-
-    name: ClassVar[str] = "isinf"
-    onnx: ClassVar[str] = "IsInf"
-    result_dtype: ClassVar[str | None] = "bool"
-    negative: bool = True
-    positive: bool = True
-
-    def evaluate(self, x: Array) -> tuple[Array]:
-        return (np.isinf(x) & ((x < 0) & self.negative | (x > 0) & self.positive),)
-
-    def attributes(self) -> dict[str, Any]:
-        signs = {"detect_negative": self.negative, "detect_positive": self.positive}
-        return {k: 0 for k, wanted in signs.items() if not wanted}
-
-    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
-        (x,) = operands
-        if dtypes.itemsize(node.operands[0].type.dtype) == 2:  # float16 from opset 20
-            x = emit("Cast", x, to=ONNX_CODE["float32"])
-        return super().lower(emit, node, x)
 
 
 def _floating(f: str, x: Any) -> Any:
@@ -168,8 +41,6 @@ def _floating(f: str, x: Any) -> Any:
 
 def _scaled(x: Any, factor: float) -> Any:
     """X times a number, in x's type: NumPy would make bfloat16 float32."""
-    from seqir.ops.arith import multiply
-
     return multiply(floating(x), factor)
 
 
@@ -178,8 +49,6 @@ def negative(x: Any) -> Any:
     """-x. Source: ``keras.ops.negative``."""
     x = numeric(x)
     if x.dtype in dtypes.UNSIGNED:
-        from seqir.ops.arith import subtract
-
         return subtract(np.zeros((), x.dtype), x)
     return apply(Function("neg"), x)
 
@@ -209,16 +78,12 @@ def exp(x: Any) -> Any:
 @operation
 def exp2(x: Any) -> Any:
     """2ˣ. Source: ``keras.ops.exp2``."""
-    from seqir.ops.arith import power
-
     return power(2.0, floating(x))
 
 
 @operation
 def expm1(x: Any) -> Any:
     """eˣ - 1, which does not cancel near 0 as ``(eˣ + 1)·tanh(x/2)``."""
-    from seqir.ops.arith import add, multiply
-
     x = floating(x)
     return multiply(add(exp(x), 1.0), tanh(_scaled(x, 0.5)))
 
@@ -232,8 +97,6 @@ def log(x: Any) -> Any:
 @operation
 def log1p(x: Any) -> Any:
     """log(1 + x), up to 1 as ``2·atanh(x / (2 + x))``, which is accurate near 0."""
-    from seqir.ops.arith import add, greater, maximum, minimum, true_divide, where
-
     x = floating(x)
     near = minimum(x, 1.0)
     near = _scaled(_floating("atanh", true_divide(near, add(near, 2.0))), 2.0)
@@ -289,8 +152,6 @@ def round(x: Any, decimals: int = 0) -> Any:
     Negative decimals round to tens, hundreds and so on, integers too.
     Source: ``keras.ops.round``.
     """
-    from seqir.ops.arith import multiply, true_divide
-
     places = int(decimals)
     if not is_floating(x):
         return numeric(x) if places >= 0 else _round_whole(x, -places)
@@ -305,8 +166,6 @@ def round(x: Any, decimals: int = 0) -> Any:
 
 def _round_whole(x: Any, zeros: int) -> Any:
     """The nearest multiple of ``10**zeros``, of integers, halves to the even one."""
-    from seqir.ops.arith import equal, floor_divide, logical_and, logical_or, mod
-
     if zeros > _INT64_ZEROS:
         return zeros_like(x)
     x, dtype = coerce(x, "int64"), common_dtype(x)
@@ -423,8 +282,6 @@ def isneginf(x: Any) -> Any:
 @operation
 def cbrt(x: Any) -> Any:
     """Cube root. Source: ``keras.ops.cbrt``."""
-    from seqir.ops.arith import power
-
     x = floating(x)
     return sign(x) * power(absolute(x), 1 / 3)
 
@@ -452,6 +309,47 @@ def rad2deg(x: Any) -> Any:
 @operation
 def isfinite(x: Any) -> Any:
     """Whether x is a finite number. Source: ``keras.ops.isfinite``."""
-    from seqir.ops.arith import logical_not, logical_or
-
     return logical_not(logical_or(isnan(x), isinf(x)))
+
+
+__all__ = [
+    "abs",
+    "absolute",
+    "arccos",
+    "arccosh",
+    "arcsin",
+    "arcsinh",
+    "arctan",
+    "arctanh",
+    "cbrt",
+    "ceil",
+    "cos",
+    "cosh",
+    "deg2rad",
+    "erf",
+    "exp",
+    "exp2",
+    "expm1",
+    "floor",
+    "isfinite",
+    "isinf",
+    "isnan",
+    "isneginf",
+    "isposinf",
+    "log",
+    "log1p",
+    "log2",
+    "log10",
+    "negative",
+    "rad2deg",
+    "reciprocal",
+    "round",
+    "rsqrt",
+    "sign",
+    "sin",
+    "sinh",
+    "sqrt",
+    "tan",
+    "tanh",
+    "trunc",
+]

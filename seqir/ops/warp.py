@@ -12,6 +12,7 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ir import Array
+from seqir.operators.conv import static
 from seqir.ops.apply import coerce, floating, numeric, type_of_operand
 from seqir.ops.arith import (
     add,
@@ -27,16 +28,17 @@ from seqir.ops.arith import (
     where,
 )
 from seqir.ops.call import operation
-from seqir.ops.conv import static
 from seqir.ops.gather import take
+from seqir.ops.indexing import getitem
 from seqir.ops.layout import images_of, on_batch
 from seqir.ops.movement import expand_dims, moveaxis, reshape, shape
-from seqir.ops.parts import getitem
 from seqir.ops.sizes import counting
 from seqir.ops.tensor import Tensor
 from seqir.ops.unary import absolute, floor, sign
 
 _ORDERS = {"nearest": 0, "bilinear": 1}
+
+
 _MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 
 

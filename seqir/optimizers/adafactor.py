@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqir import ops
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.optimizers.base import Optimizer
 
 

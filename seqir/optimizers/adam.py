@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from seqir import ops
 from seqir.errors import ArgumentError
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.optimizers.base import Optimizer
 from seqir.optimizers.state import moved
 

@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from seqir import absent, initializers, naming, ops
 from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from seqir.fields import Declared, keyword
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.optimizers import schedules
 from seqir.optimizers.clipping import clip_by_global_norm, clip_by_norm
 from seqir.optimizers.options import OPTIONS, check_options, refuse_unknown

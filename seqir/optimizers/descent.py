@@ -7,7 +7,7 @@ from typing import Any
 
 from seqir import initializers, ops
 from seqir.arguments import number
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.optimizers.base import Optimizer
 
 

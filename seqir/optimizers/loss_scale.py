@@ -7,7 +7,7 @@ from typing import Any, Self
 
 from seqir import initializers, ops
 from seqir.errors import ArgumentError
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.optimizers.base import REGISTRY, Optimizer
 from seqir.optimizers.state import only_if
 

@@ -7,7 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from typing import Any, Final, Self
 
 from seqir.errors import ArgumentError, UnsupportedError
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.optimizers.base import REGISTRY, Optimizer
 from seqir.optimizers.loss_scale import LossScaleOptimizer
 from seqir.registry import Registry

@@ -9,7 +9,7 @@ from typing import Any
 
 from seqir import ops
 from seqir.fields import fixed
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.optimizers.adam import Adam
 
 

@@ -12,7 +12,8 @@ from seqir import config, dtypes, initializers, ops
 from seqir.errors import ArgumentError
 from seqir.ir import current_builder
 from seqir.ops.apply import value_of
-from seqir.ops.tensor import Traced, Variable
+from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
 
 
 def read(variable: Variable) -> Any:

@@ -19,7 +19,7 @@ from typing import NamedTuple
 import numpy as np
 
 from seqir.ir import Array, Builder, FrozenArray, Graph, Node, Value, replay
-from seqir.ops.constant import Constant
+from seqir.operators.constant import Constant
 from seqir.passes.facts import constants, reader_counts
 
 

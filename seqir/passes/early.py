@@ -16,7 +16,7 @@ from collections.abc import Iterable, Sequence
 from typing import NamedTuple
 
 from seqir.ir import Builder, Graph, Node, Value, replay
-from seqir.ops.movement import Transpose, compose, inverse
+from seqir.operators.movement import Transpose, compose, inverse
 from seqir.passes.facts import dependent, reader_counts
 from seqir.passes.pipeline import Pass
 

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 
 from seqir.errors import ArgumentError, did_you_mean
 from seqir.ir import Builder, Graph, Node, Value, replay
+from seqir.ops import rules
 from seqir.ops.apply import as_tuple
 from seqir.ops.tensor import Traced
 from seqir.passes.pipeline import Pass
@@ -43,7 +44,7 @@ def expand(target: str) -> Pass:
         ) -> Sequence[Value] | None:
             traced = (Traced(b, v) for v in operands)
             both = bool(operands) and (node.op, node.operands[0]) in shared
-            y = node.op.expanded(target, *traced, shared=both)
+            y = node.op.expanded(rules, target, *traced, shared=both)
             return None if y is None else [each.value for each in as_tuple(y)]
 
         expanded = replay(graph, visit)

@@ -8,7 +8,7 @@ from dataclasses import replace
 import numpy as np
 
 from seqir.ir import Array, Builder, FrozenArray, Graph, Node, Value, replay
-from seqir.ops.constant import Constant
+from seqir.operators.constant import Constant
 from seqir.passes.facts import constants, is_pure
 from seqir.tensortype import type_of
 

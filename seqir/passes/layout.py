@@ -13,7 +13,7 @@ from __future__ import annotations
 from typing import NamedTuple
 
 from seqir.ir import Builder, Graph, Node, Perm, Value
-from seqir.ops.movement import ExpandDims, Reshape, Transpose, compose, inverse
+from seqir.operators.movement import ExpandDims, Reshape, Transpose, compose, inverse
 
 
 class _Owed(NamedTuple):

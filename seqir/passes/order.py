@@ -15,8 +15,8 @@ from collections.abc import Sequence
 import numpy as np
 
 from seqir.ir import Builder, FrozenArray, Graph, Node, Value, replay
-from seqir.ops.constant import Constant
-from seqir.ops.movement import Reshape, Transpose
+from seqir.operators.constant import Constant
+from seqir.operators.movement import Reshape, Transpose
 from seqir.passes.facts import constants, reader_counts
 
 

@@ -14,7 +14,7 @@ from typing import Final
 
 from seqir import shapes
 from seqir.ir import Builder, Graph, Node, Value, replay
-from seqir.ops.movement import Expand
+from seqir.operators.movement import Expand
 
 _LONG: Final = 512
 """Elements of a row that need not be longer."""

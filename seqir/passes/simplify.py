@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from seqir.ir import Builder, Graph, Node, Value, replay
-from seqir.ops.movement import Reshape, Transpose, compose, reshape_op
+from seqir.operators.movement import Reshape, Transpose, compose, reshape_op
 
 
 def simplify(graph: Graph) -> Graph:

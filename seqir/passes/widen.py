@@ -10,7 +10,7 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.ir import Builder, FrozenArray, Graph, Op, Value
-from seqir.ops.constant import Constant
+from seqir.operators.constant import Constant
 
 _WIDE: dict[str, str] = {d: "float64" for d in dtypes.FLOATS}
 

@@ -14,8 +14,7 @@ from seqir.text import one_line
 
 if TYPE_CHECKING:
     from seqir.model import Model
-    from seqir.ops.call import Call
-    from seqir.ops.tensor import KerasTensor
+    from seqir.ops.tensor import Call, KerasTensor
 
 MOST_SHAPES = 6
 """Inputs (or outputs) of one layer whose shapes are written out."""

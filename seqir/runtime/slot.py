@@ -12,7 +12,7 @@ import numpy as np
 from seqir import dtypes
 from seqir.ir import Array
 from seqir.ops.changes import together
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.runtime import engine
 from seqir.runtime.device import resolve
 from seqir.runtime.process import Native, make_room

@@ -13,7 +13,7 @@ from typing import Any
 from seqir import lower
 from seqir.ir import Array, Graph
 from seqir.ops.changes import claim
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.runtime import engine
 from seqir.runtime.device import resolve
 from seqir.runtime.session import Session

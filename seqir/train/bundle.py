@@ -29,7 +29,7 @@ from seqir.errors import ExportError
 from seqir.files import staged
 from seqir.ir import SEED, STEP, Array, Graph
 from seqir.lower.write import write
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 from seqir.tensortype import TensorType
 from seqir.train.feeds import Feeder
 from seqir.train.steps import LOSS, OPSET, Step, bind_frozen

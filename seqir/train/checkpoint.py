@@ -32,7 +32,7 @@ from seqir.errors import (
 )
 from seqir.files import try_lock
 from seqir.ir import Array
-from seqir.ops.tensor import Variable, assign_all
+from seqir.ops.variable import Variable, assign_all
 from seqir.train import settings
 from seqir.train.settings import Settings
 from seqir.train.weights import check_fit, check_suffix, in_order, keys_of

@@ -11,7 +11,7 @@ from seqir.errors import GraphError
 from seqir.initializers.sampling import draw_seed
 from seqir.layers.eager import revisions
 from seqir.ops import changes
-from seqir.ops.tensor import Variable, assign_all
+from seqir.ops.variable import Variable, assign_all
 from seqir.train.checkpoint import Run
 from seqir.train.feeds import Feeder
 from seqir.train.objective import Objective

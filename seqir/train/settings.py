@@ -16,7 +16,7 @@ from seqir.data.arrays import ArrayBatches
 from seqir.data.batch import named
 from seqir.errors import LoadError
 from seqir.losses import LossFunctionWrapper
-from seqir.ops.tensor import Variable
+from seqir.ops.variable import Variable
 
 if TYPE_CHECKING:
     from seqir.train.trainer import Trainer

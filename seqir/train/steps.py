@@ -23,7 +23,8 @@ from seqir.layers.base import Layer
 from seqir.layers.penalties import penalties
 from seqir.lower import opsets
 from seqir.ops import changes
-from seqir.ops.tensor import Traced, Variable
+from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
 from seqir.tensortype import TensorType
 from seqir.train.front import Front, cut
 from seqir.train.halves import Halves, halves

@@ -16,7 +16,7 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.ir import Array
-from seqir.ops.tensor import Variable, assign_all
+from seqir.ops.variable import Variable, assign_all
 
 if TYPE_CHECKING:
     from seqir.train.trainer import Trainer

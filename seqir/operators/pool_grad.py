@@ -9,13 +9,11 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply, type_of_operand
-from seqir.ops.arith import equal
-from seqir.ops.conv_grad import check_cotangent
-from seqir.ops.convert import cast, known_shape
-from seqir.ops.pool import AveragePool, MaxPool
-from seqir.ops.taps import channels_first, channels_last
+from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.operators.conv_grad import check_cotangent
+from seqir.operators.kinds import known_shape
+from seqir.operators.pool import AveragePool, MaxPool
+from seqir.operators.taps import channels_first, channels_last
 from seqir.tensortype import TensorType
 
 
@@ -63,33 +61,35 @@ class MaxPoolGrad(Op):
         dx = emit("Reshape", dx, shape)
         return (dx if whole == x else self.pool.taps.emit_cropped(emit, dx, x),)
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        return None, None, apply(MaxPoolPick(self.pool), operands[0], g)
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return None, None, ops.apply(MaxPoolPick(self.pool), operands[0], g)
 
     @property
     def forward(self) -> Op | None:
         return self.pool
 
-    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
-        if target == "cuda" or not self.pool.unrolls(type_of_operand(operands[0])):
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
+        if target == "cuda" or not self.pool.unrolls(operands[0].type):
             return None
-        x, _, g = map(channels_last, operands)
+        x, _, g = (channels_last(ops, v) for v in operands)
         # The first maximum of a window is the first one of the first row that has it.
-        maxima = self.pool.maxima(x)
+        maxima = self.pool.maxima(ops, x)
         steps = list(zip(self.pool.by_axis(), maxima, maxima[1:], strict=False))
         for pool, before, after in reversed(steps):
-            g = _to_first(pool, before, after, g)
-        return channels_first(g)
+            g = _to_first(ops, pool, before, after, g)
+        return channels_first(ops, g)
 
 
-def _to_first(pool: MaxPool, x: Any, y: Any, rest: Any) -> Any:
+def _to_first(ops: Functions, pool: MaxPool, x: Any, y: Any, rest: Any) -> Any:
     """A cotangent of maxima y of x, given to the first tap that has each maximum."""
     parts: list[Any] = []
-    for part in pool.taps.cut(x, pool.fill)[:-1]:
-        parts.append(rest * cast(equal(part, y), x.dtype))
+    for part in pool.taps.cut(ops, x, pool.fill)[:-1]:
+        parts.append(rest * ops.cast(ops.equal(part, y), x.dtype))
         rest = rest - parts[-1]
     # Where no tap before it was the maximum, the last one is.
-    return pool.taps.spread([*parts, rest], type_of_operand(x).shape[1:-1])
+    return pool.taps.spread(ops, [*parts, rest], x.type.shape[1:-1])
 
 
 @dataclass(frozen=True)
@@ -120,9 +120,9 @@ class MaxPoolPick(Op):
             h = self.pool.taps.emit_padded(emit, node.operands[1].type, h)
         return (emit("Gather", emit("Reshape", h, emit.ints(-1)), indices, axis=0),)
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
         x, _ = operands
-        return None, apply(MaxPoolGrad(self.pool), x, apply(self.pool, x), g)
+        return None, ops.apply(MaxPoolGrad(self.pool), x, ops.apply(self.pool, x), g)
 
 
 @dataclass(frozen=True)
@@ -169,21 +169,23 @@ class AveragePoolGrad(Op):
         dx = taps.emit_spread(emit, size, shares, emit.constant(ones), x, 1)
         return (emit("Reshape", dx, emit("Shape", x)),)
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        return apply(self.pool, g), None
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return ops.apply(self.pool, g), None
 
-    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
         g, x = operands
-        type = type_of_operand(x)
+        type = x.type
         size = type.shape[2:]
         known, window = known_shape(size), self.pool.window
         if target == "cuda" or known is None or not self.pool.unrolls(type):
             return None
         counts = self.pool.counts(known)[..., None]
         weights = (1 / counts).astype(dtypes.to_numpy(type.dtype))
-        shares = channels_last(g) * weights
+        shares = channels_last(ops, g) * weights
         parts = [shares] * math.prod(window)
-        return channels_first(self.pool.taps.spread(parts, size))
+        return channels_first(ops, self.pool.taps.spread(ops, parts, size))
 
 
 def first_maximum(pool: MaxPool, x: Array) -> Array:
@@ -200,3 +202,10 @@ def emit_indices(
     whole, given = pool.emit_window(emit, type, x)
     _, indices = emit.many("MaxPool", whole, outputs=2, **given)
     return whole, indices
+
+
+OPERATORS = (
+    MaxPoolGrad,
+    MaxPoolPick,
+    AveragePoolGrad,
+)

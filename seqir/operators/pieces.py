@@ -2,18 +2,15 @@
 
 from __future__ import annotations
 
-from dataclasses import astuple, dataclass, replace
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
 
 from seqir import shapes
-from seqir.errors import DTypeError, ShapeError
-from seqir.ir import Array, Emit, Node, Op, Perm, Permuted, Value
-from seqir.ops.apply import (
-    apply,
-)
-from seqir.ops.movement import Reshape, inverse
+from seqir.errors import DTypeError, ShapeError, UnsupportedError
+from seqir.ir import Array, Emit, Functions, Node, Op, Perm, Permuted, Value
+from seqir.operators.movement import Reshape, inverse
 from seqir.tensortype import TensorType
 
 
@@ -64,10 +61,9 @@ class Slice(Op):
             parts.append(emit.ints(*self.steps))
         return (emit("Slice", x, *parts),)
 
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        from seqir.ops.like import Unslice
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
 
-        return (apply(Unslice(*astuple(self)), g, x),)
+        return (ops.unslice(self, g, x),)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         axes = tuple(perm[a] for a in self.axes)
@@ -156,10 +152,9 @@ class Pad(Op):
         value = emit.scalar(self.value, node.operands[0].type.dtype)
         return (emit("Pad", x, pads, value),)
 
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        from seqir.ops.like import unpad
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
 
-        return (unpad(g, self.before, self.after, self.mode),)
+        return (unpad(ops, g, self.before, self.after, self.mode),)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         back = inverse(perm)
@@ -203,10 +198,9 @@ class Concat(Op):
     def lower(self, emit: Emit, node: Node, *xs: str) -> tuple[str]:
         return (emit("Concat", *xs, axis=self.axis),)
 
-    def vjp(self, g: Any, y: Any, *xs: Any) -> tuple[Any, ...]:
-        from seqir.ops.like import SplitLike
+    def vjp(self, ops: Functions, g: Any, y: Any, *xs: Any) -> tuple[Any, ...]:
 
-        return apply(SplitLike(self.axis), g, *xs) if len(xs) > 1 else (g,)
+        return ops.split_like(self.axis, g, *xs) if len(xs) > 1 else (g,)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         return Permuted(Concat(perm[shapes.normalize_axis(self.axis, len(perm))]), perm)
@@ -235,14 +229,12 @@ class Tile(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Tile", x, emit.ints(*self.repeats)),)
 
-    def vjp(self, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-        from seqir.ops.like import reshape_like
-        from seqir.ops.reduce import sum as sum_
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
 
         for axis in reversed(range(x.ndim)):  # repeats apart, what follows in one
             if (n := self.repeats[axis]) != 1:
-                g = sum_(apply(Reshape((*(0,) * axis, n, -1)), g), axis)
-        return (reshape_like(g, x),)
+                g = ops.sum(ops.apply(Reshape((*(0,) * axis, n, -1)), g), axis)
+        return (ops.reshape_like(g, x),)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         repeats = tuple(self.repeats[i] for i in inverse(perm))
@@ -250,3 +242,52 @@ class Tile(Op):
 
     def simplified(self, x: Value) -> Value | None:
         return x if set(self.repeats) <= {1} else None
+
+
+def unpad(
+    ops: Functions, g: Any, before: tuple[int, ...], after: tuple[int, ...], mode: str
+) -> Any:
+    """The adjoint of padding: what was copied to an edge goes back where it is from.
+
+    Raises: UnsupportedError for a mode other than constant, edge and reflect.
+    """
+    if mode not in ("constant", "edge", "reflect"):
+        raise UnsupportedError(f"padding of mode {mode!r} has no gradient")
+    if mode == "constant":
+        axes = tuple(i for i in range(g.ndim) if before[i] or after[i])
+        ends = tuple(-after[i] or Slice.END for i in axes)
+        begins = tuple(before[i] for i in axes)
+        return ops.apply(Slice(axes, begins, ends, (1,) * len(axes), inside=True), g)
+    for axis, widths in enumerate(zip(before, after, strict=True)):
+        if any(widths):
+            g = _folded(ops, g, axis, *widths, edge=mode == "edge")
+    return g
+
+
+def _folded(
+    ops: Functions, g: Any, axis: int, before: int, after: int, *, edge: bool
+) -> Any:
+    """g without its first and last elements, which are added to those they copied."""
+
+    def cut(begin: int, end: int) -> Any:
+        return ops.apply(Slice((axis,), (begin,), (end,), (1,), inside=True), g)
+
+    y = cut(before, -after or Slice.END)
+    for width, copies, (begin, end) in (
+        (before, (0, before), (0, 1) if edge else (1, before + 1)),
+        (after, (-after, Slice.END), (-1, Slice.END) if edge else (-after - 1, -1)),
+    ):
+        if width:
+            part = cut(*copies)
+            part = ops.sum(part, axis, keepdims=True) if edge else ops.flip(part, axis)
+            place = Slice((axis,), (begin,), (end,), (1,), inside=True)
+            y = y + ops.unslice(place, part, y)
+    return y
+
+
+OPERATORS = (
+    Slice,
+    Pad,
+    Concat,
+    Tile,
+)

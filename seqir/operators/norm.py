@@ -9,12 +9,8 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.elementwise import check_kind
-from seqir.ops.movement import expand_dims, squeeze
-from seqir.ops.reduce import count, mean
-from seqir.ops.reduce import sum as sum_
-from seqir.ops.unary import rsqrt
+from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
 
 
@@ -60,15 +56,17 @@ class BatchNorm(Op):
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
         return (emit("BatchNormalization", *operands, epsilon=self.epsilon),)
 
-    def vjp(self, g: Any, y: Any, x: Any, *vectors: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Any, y: Any, x: Any, *vectors: Any
+    ) -> tuple[Any, ...]:
         scale, _, mean, variance = vectors
-        inverse = rsqrt(variance + self.epsilon)
+        inverse = ops.rsqrt(variance + self.epsilon)
         factor = scale * inverse
         others = _others(x.ndim)
-        dbias = sum_(g, others)
-        dscale = sum_(g * (x - _column(mean, x)), others) * inverse
+        dbias = ops.sum(g, others)
+        dscale = ops.sum(g * (x - _column(ops, mean, x)), others) * inverse
         dvariance = dscale * factor * inverse * -0.5
-        return g * _column(factor, x), dscale, dbias, -(dbias * factor), dvariance
+        return g * _column(ops, factor, x), dscale, dbias, -(dbias * factor), dvariance
 
 
 @dataclass(frozen=True)
@@ -114,28 +112,32 @@ class TrainingBatchNorm(Op):
         scaled = emit("Mul", normal, emit("Reshape", scale, column))
         return (emit("Add", scaled, emit("Reshape", bias, column)),)
 
-    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
         x, scale, bias = operands
-        centred, inverse = self._statistics(x)
-        return centred * (inverse * _column(scale, x)) + _column(bias, x)
+        centred, inverse = self._statistics(ops, x)
+        return centred * (inverse * _column(ops, scale, x)) + _column(ops, bias, x)
 
-    def vjp(self, g: Any, y: Any, x: Any, scale: Any, bias: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Any, y: Any, x: Any, scale: Any, bias: Any
+    ) -> tuple[Any, ...]:
         axes = _others(x.ndim)
-        centred, inverse = self._statistics(x)
-        factor = inverse * _column(scale, x)
-        n = count(x, axes, x.dtype)
-        total = sum_(g, axes, keepdims=True)
-        towards = sum_(g * centred, axes, keepdims=True)
+        centred, inverse = self._statistics(ops, x)
+        factor = inverse * _column(ops, scale, x)
+        n = ops.count(x, axes, x.dtype)
+        total = ops.sum(g, axes, keepdims=True)
+        towards = ops.sum(g * centred, axes, keepdims=True)
         slope = -(factor * inverse * inverse * (towards / n))
         dx = g * factor + (centred * slope - factor * (total / n))
-        return dx, squeeze(towards * inverse, axes), squeeze(total, axes)
+        return dx, ops.squeeze(towards * inverse, axes), ops.squeeze(total, axes)
 
-    def _statistics(self, x: Any) -> tuple[Any, Any]:
+    def _statistics(self, ops: Functions, x: Any) -> tuple[Any, Any]:
         """x less its mean, and 1 / √(variance + epsilon), per channel."""
         axes = _others(x.ndim)
-        centred = x - mean(x, axes, keepdims=True)
-        variance = mean(centred * centred, axes, keepdims=True)
-        return centred, rsqrt(variance + self.epsilon)
+        centred = x - ops.mean(x, axes, keepdims=True)
+        variance = ops.mean(centred * centred, axes, keepdims=True)
+        return centred, ops.rsqrt(variance + self.epsilon)
 
 
 def _others(rank: int) -> tuple[int, ...]:
@@ -143,9 +145,9 @@ def _others(rank: int) -> tuple[int, ...]:
     return (0, *range(2, rank))
 
 
-def _column(vector: Any, x: Any) -> Any:
+def _column(ops: Functions, vector: Any, x: Any) -> Any:
     """A vector of channels as what broadcasts to x[N, C, ...]."""
-    return expand_dims(vector, tuple(range(1, x.ndim - 1)))
+    return ops.expand_dims(vector, tuple(range(1, x.ndim - 1)))
 
 
 @dataclass(frozen=True)
@@ -180,15 +182,24 @@ class LayerNorm(Op):
             emit("LayerNormalization", *operands, axis=self.axis, epsilon=self.epsilon),
         )
 
-    def vjp(self, g: Any, y: Any, x: Any, scale: Any, bias: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Any, y: Any, x: Any, scale: Any, bias: Any
+    ) -> tuple[Any, ...]:
         axes = tuple(range(shapes.normalize_axis(self.axis, x.ndim), x.ndim))
 
         def average(t: Any) -> Any:
-            return mean(t, axes, keepdims=True)
+            return ops.mean(t, axes, keepdims=True)
 
         centred = x - average(x)
-        inverse = rsqrt(average(centred * centred) + self.epsilon)
+        inverse = ops.rsqrt(average(centred * centred) + self.epsilon)
         normal = centred * inverse
         dnormal = g * scale
         towards = average(dnormal) + normal * average(dnormal * normal)
         return inverse * (dnormal - towards), g * normal, g
+
+
+OPERATORS = (
+    BatchNorm,
+    TrainingBatchNorm,
+    LayerNorm,
+)

@@ -88,3 +88,6 @@ def _expanded(side: _Groups, rest: _Groups) -> _Groups:
         else:
             found.append([m for n in group for m in (inner if n == "..." else [n])])
     return found
+
+
+__all__ = ["rearrange"]

@@ -14,7 +14,7 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError, GraphError, ShapeError
-from seqir.ir import Array, Emit, Graph, Node, Op, Pruned, evaluate
+from seqir.ir import Array, Emit, Functions, Graph, Node, Op, Pruned, evaluate
 from seqir.shapes import Dim
 from seqir.tensortype import TensorType
 
@@ -139,10 +139,8 @@ class Scan(Op):
         op = replace(self, body=body, carries=len(carried), scanned=len(along))
         return Pruned(op, kept, (*sorted(carried), *ys))
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        from seqir.ops.loops import scan_gradient
-
-        return scan_gradient(self, g, y, operands)
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return ops.scan_gradient(ops, self, g, y, operands)
 
     def cost(self, node: Node) -> int | str:
         steps = node.operands[self.carries].type.shape[0]
@@ -215,10 +213,8 @@ class Cond(Op):
         parts = (_part(body, kept, outputs) for body in self.bodies)
         return Pruned(Cond(*parts), (0, *(i + 1 for i in kept)), tuple(outputs))
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        from seqir.ops.loops import cond_gradient
-
-        return cond_gradient(self, g, y, operands)
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return ops.cond_gradient(ops, self, g, y, operands)
 
     def cost(self, node: Node) -> int | str:
         return shapes.maximum(*map(_cost, self.bodies))
@@ -282,10 +278,8 @@ class While(Op):
         body = emit.body(self.body, captured, until=self.condition)
         return emit.many("Loop", limit, begin, *own, outputs=len(own), body=body)
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        from seqir.ops.loops import while_gradient
-
-        return while_gradient(self, g, y, operands)
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return ops.while_gradient(ops, self, g, y, operands)
 
     def cost(self, node: Node) -> int | str:
         """Of one step: how many there are, the run knows."""
@@ -353,3 +347,6 @@ def _part(body: Graph, inputs: Iterable[int], outputs: Iterable[int]) -> Graph:
 
 def _cost(body: Graph) -> Dim:
     return shapes.add(0, *(node.op.cost(node) for node in body.nodes))
+
+
+OPERATORS = (Scan, Cond, While)

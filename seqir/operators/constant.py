@@ -34,3 +34,6 @@ class Constant(Op):
 
     def __str__(self) -> str:
         return f"constant({self.array!r})"
+
+
+OPERATORS = (Constant,)

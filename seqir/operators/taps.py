@@ -16,19 +16,22 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from seqir import shapes
-from seqir.ir import Array, Emit
-from seqir.ops.apply import apply, products, type_of_operand
-from seqir.ops.convert import known_shape, zeros_like
-from seqir.ops.gather import Gather
-from seqir.ops.movement import moveaxis, reshape, shape
-from seqir.ops.pieces import Concat, Pad, Slice
+from seqir.ir import Array, Emit, Functions
+from seqir.operators.gather import Gather
+from seqir.operators.kinds import known_shape
+from seqir.operators.linalg import products
+from seqir.operators.pieces import Concat, Pad, Slice
 from seqir.tensortype import TensorType
 
 Ints = tuple[int, ...]
+
+
 Pairs = tuple[tuple[int, int], ...]
+
 
 _BLOCK = 2**21
 """Bytes that a block of `Taps.columns` may have per sample."""
+
 
 _PIXEL = 64
 """Bytes from which the channels of one place are copied one place at a time."""
@@ -124,10 +127,10 @@ class Taps:
 
     # Traced tensors, channels last: x[N, *size, C]. Needs `placed` sizes.
 
-    def cut(self, x: Any, fill: float = 0.0) -> list[Any]:
+    def cut(self, ops: Functions, x: Any, fill: float = 0.0) -> list[Any]:
         """What each tap sees: one [N, *positions, C] for each."""
-        size = type_of_operand(x).shape[1:-1]
-        padded = self._padded(x, fill)
+        size = x.type.shape[1:-1]
+        padded = self._padded(ops, x, fill)
         axes = tuple(range(1, len(size) + 1))
         positions = self.positions(size)
         parts: list[Any] = []
@@ -138,22 +141,22 @@ class Taps:
                     place, positions, self.strides, self.reach, strict=True
                 )
             )
-            whole = type_of_operand(padded).shape[1:-1]
+            whole = padded.type.shape[1:-1]
             ends = tuple(
                 Slice.END if n == e else e for n, e in zip(whole, ends, strict=True)
             )
             parts.append(
-                apply(Slice(axes, place, ends, self.strides, inside=True), padded)
+                ops.apply(Slice(axes, place, ends, self.strides, inside=True), padded)
             )
         return parts
 
-    def columns(self, x: Any) -> list[Any]:
+    def columns(self, ops: Functions, x: Any) -> list[Any]:
         """What the taps see side by side, in blocks of a bounded size (im2col).
 
         Each block is [N, *positions, taps*C]; `places` says in which order. Long
         pixels are gathered; short ones cost more to look up than to cut and join.
         """
-        type = type_of_operand(x)
+        type = x.type
         pixel = type.with_shape(type.shape[-1:]).nbytes or 0
         positions = known_shape(self.positions(type.shape[1:-1]))
         taps = together = math.prod(self.kernel)
@@ -161,33 +164,35 @@ class Taps:
             together = max(_BLOCK // max(math.prod(positions) * pixel, 1), 1)
         blocks = [slice(i, i + together) for i in range(0, taps, together)]
         if positions is None or pixel < _PIXEL or taps == 1:
-            parts = self.cut(x)
-            return [apply(Concat(type.rank - 1), *parts[block]) for block in blocks]
-        return self._gathered(self._padded(x), positions, blocks)
+            parts = self.cut(ops, x)
+            return [ops.apply(Concat(type.rank - 1), *parts[block]) for block in blocks]
+        return self._gathered(ops, self._padded(ops, x), positions, blocks)
 
-    def _gathered(self, padded: Any, positions: Ints, blocks: list[slice]) -> list[Any]:
+    def _gathered(
+        self, ops: Functions, padded: Any, positions: Ints, blocks: list[slice]
+    ) -> list[Any]:
         """Columns of a padded image, each place looked up in the flattened image."""
-        *size, c = type_of_operand(padded).shape[1:]
+        *size, c = padded.type.shape[1:]
         whole = known_shape(tuple(size))
         assert whole is not None, "windows of known number in an image of unknown size"
         corners = np.indices(positions).reshape(len(whole), -1, 1)
         starts = corners * np.reshape(self.strides, (-1, 1, 1))
         offsets = np.transpose(list(self.places()))[:, None, :]
         seen = np.array(np.ravel_multi_index(tuple(starts + offsets), whole), np.int32)
-        flat = reshape(padded, (-1, math.prod(whole), c))
+        flat = ops.reshape(padded, (-1, math.prod(whole), c))
         columns: list[Any] = []
         for block in blocks:
             places = seen[:, block]
-            pixels = apply(Gather(1), flat, places.reshape(-1))
-            columns.append(reshape(pixels, (-1, *positions, places.shape[1] * c)))
+            pixels = ops.apply(Gather(1), flat, places.reshape(-1))
+            columns.append(ops.reshape(pixels, (-1, *positions, places.shape[1] * c)))
         return columns
 
-    def _padded(self, x: Any, fill: float = 0.0) -> Any:
-        pads = self.known_padding(type_of_operand(x).shape[1:-1])
+    def _padded(self, ops: Functions, x: Any, fill: float = 0.0) -> Any:
+        pads = self.known_padding(x.type.shape[1:-1])
         before, after = zip((0, 0), *pads, (0, 0), strict=True)
-        return apply(Pad(before, after, value=fill), x)
+        return ops.apply(Pad(before, after, value=fill), x)
 
-    def spread(self, parts: Sequence[Any], size: shapes.Shape) -> Any:
+    def spread(self, ops: Functions, parts: Sequence[Any], size: shapes.Shape) -> Any:
         """The adjoint of `cut`: parts[N, *positions, C] -> [N, *size, C].
 
         Place i is phase ``i % s`` of cell ``i // s``: each tap gives to one phase,
@@ -201,13 +206,13 @@ class Taps:
             phase = tuple(i % s for i, s in pairs)
             before = (0, *(i // s for i, s in pairs), 0)
             after = tuple(m - b for m, b in zip((0, *most, 0), before, strict=True))
-            moved = apply(Pad(before, after), part)
+            moved = ops.apply(Pad(before, after), part)
             phases[phase] = phases[phase] + moved if phase in phases else moved
-        return self._cropped(self._interleaved(phases), size)
+        return self._cropped(ops, self._interleaved(ops, phases), size)
 
-    def _interleaved(self, phases: dict[Ints, Any]) -> Any:
+    def _interleaved(self, ops: Functions, phases: dict[Ints, Any]) -> Any:
         """The phases of each axis side by side, the last axis first."""
-        empty = zeros_like(next(iter(phases.values())))
+        empty = ops.zeros_like(next(iter(phases.values())))
         for axis in reversed(range(len(self.strides))):
             s = self.strides[axis]
             if s == 1:
@@ -216,18 +221,18 @@ class Taps:
             joined: dict[Ints, Any] = {}
             for prefix in dict.fromkeys(phase[:axis] for phase in phases):
                 row = [phases.get((*prefix, r), empty) for r in range(s)]
-                sizes = list(shape(row[0]))
+                sizes = list(ops.shape(row[0]))
                 sizes[axis + 1] = sizes[axis + 1] * s
-                joined[prefix] = reshape(apply(Concat(axis + 2), *row), sizes)
+                joined[prefix] = ops.reshape(ops.apply(Concat(axis + 2), *row), sizes)
             phases = joined
-            empty = zeros_like(next(iter(phases.values())))
+            empty = ops.zeros_like(next(iter(phases.values())))
         (whole,) = phases.values()
         return whole
 
-    def _cropped(self, x: Any, size: shapes.Shape) -> Any:
+    def _cropped(self, ops: Functions, x: Any, size: shapes.Shape) -> Any:
         """The image without its padding, and with what no window saw."""
         pads = self.known_padding(size)
-        found = type_of_operand(x).shape[1:-1]
+        found = x.type.shape[1:-1]
         ends: list[int] = []
         missing: list[int] = []
         for n, z, (p, q) in zip(found, size, pads, strict=True):
@@ -240,9 +245,9 @@ class Taps:
         axes = tuple(range(1, len(size) + 1))
         begins = tuple(p for p, _ in pads)
         ones = (1,) * len(size)
-        x = apply(Slice(axes, begins, tuple(ends), ones, inside=True), x)
+        x = ops.apply(Slice(axes, begins, tuple(ends), ones, inside=True), x)
         none = (0,) * (len(size) + 2)
-        return apply(Pad(none, (0, *missing, 0)), x)
+        return ops.apply(Pad(none, (0, *missing, 0)), x)
 
     # ONNX, where a size is known to the runtime only.
 
@@ -349,11 +354,11 @@ def tap_parts(g: Array, w: Array, groups: int) -> Array:
     return parts.reshape(g.shape[0], -1, *parts.shape[3:])
 
 
-def channels_last(x: Any) -> Any:
+def channels_last(ops: Functions, x: Any) -> Any:
     """x[N, C, *size] -> [N, *size, C]."""
-    return moveaxis(x, 1, -1)
+    return ops.moveaxis(x, 1, -1)
 
 
-def channels_first(x: Any) -> Any:
+def channels_first(ops: Functions, x: Any) -> Any:
     """x[N, *size, C] -> [N, C, *size]."""
-    return moveaxis(x, -1, 1)
+    return ops.moveaxis(x, -1, 1)

@@ -12,12 +12,9 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply, type_of_operand
-from seqir.ops.arith import add, maximum
-from seqir.ops.convert import known_shape
-from seqir.ops.elementwise import check_kind
-from seqir.ops.taps import Ints, Pairs, Taps, channels_first, channels_last
+from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.operators.kinds import check_kind, known_shape
+from seqir.operators.taps import Ints, Pairs, Taps, channels_first, channels_last
 from seqir.tensortype import TensorType
 
 _MOST_TAPS = 64
@@ -91,16 +88,17 @@ class MaxPool(Pool):
         y = patches.max(tuple(range(-len(self.window), 0)))
         return (np.asarray(y, order="C"),)
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        from seqir.ops.pool_grad import MaxPoolGrad
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
 
-        return (apply(MaxPoolGrad(self), *operands, y, g),)
+        return (ops.max_pool_grad(self, *operands, y, g),)
 
-    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
         (x,) = operands
-        if target == "cuda" or not shared or not self.unrolls(type_of_operand(x)):
+        if target == "cuda" or not shared or not self.unrolls(x.type):
             return None
-        return channels_first(self.maxima(channels_last(x))[-1])
+        return channels_first(ops, self.maxima(ops, channels_last(ops, x))[-1])
 
     def by_axis(self) -> Iterator[MaxPool]:
         """The pools along one axis each that come to this one, the last axis first."""
@@ -112,11 +110,11 @@ class MaxPool(Pool):
             pads[axis] = self.pads[axis]
             yield MaxPool(tuple(window), tuple(strides), tuple(pads), self.same)
 
-    def maxima(self, x: Any) -> list[Any]:
+    def maxima(self, ops: Functions, x: Any) -> list[Any]:
         """x[N, *size, C], and what it is after each pool `by_axis`."""
         found = [x]
         for pool in self.by_axis():
-            found.append(reduce(maximum, pool.taps.cut(found[-1], self.fill)))
+            found.append(reduce(ops.maximum, pool.taps.cut(ops, found[-1], self.fill)))
         return found
 
 
@@ -140,13 +138,15 @@ class AveragePool(Pool):
         ones = self.taps.patches(np.ones((1, 1, *size)))
         return ones.sum(tuple(range(-len(size), 0)))[0, 0]
 
-    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
         (x,) = operands
-        size = known_shape(type_of_operand(x).shape[2:])
+        size = known_shape(x.type.shape[2:])
         if target != "plain" or size is None:
             return None
-        total = reduce(add, self.taps.cut(channels_last(x)))
-        return channels_first(total / self.counts(size)[..., None])
+        total = reduce(ops.add, self.taps.cut(ops, channels_last(ops, x)))
+        return channels_first(ops, total / self.counts(size)[..., None])
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         type = node.operands[0].type
@@ -164,7 +164,12 @@ class AveragePool(Pool):
         ones, given = self.emit_window(emit, type, ones)
         return emit("AveragePool", ones, count_include_pad=1, **given)
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        from seqir.ops.pool_grad import AveragePoolGrad
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
 
-        return (apply(AveragePoolGrad(self), g, *operands),)
+        return (ops.average_pool_grad(self, g, *operands),)
+
+
+OPERATORS = (
+    MaxPool,
+    AveragePool,
+)

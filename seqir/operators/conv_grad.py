@@ -8,15 +8,11 @@ from typing import Any, ClassVar
 
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
-from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply, products, type_of_operand
-from seqir.ops.conv import Conv, check_operands, spread_products, static
-from seqir.ops.linalg import Gemm
-from seqir.ops.movement import reshape, transpose
-from seqir.ops.parts import stack
-from seqir.ops.pieces import Concat
-from seqir.ops.reduce import sum as sum_
-from seqir.ops.taps import Ints, Taps, channels_last, tap_parts
+from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.operators.conv import Conv, check_operands, spread_products, static
+from seqir.operators.linalg import Gemm, products
+from seqir.operators.pieces import Concat
+from seqir.operators.taps import Ints, Taps, channels_last, tap_parts
 from seqir.tensortype import TensorType
 
 
@@ -91,36 +87,38 @@ class ConvKernelGrad(Op):
         dw = emit("Transpose", dw, perm=(1, 0, *spatial))
         return (emit("Reshape", dw, emit.ints(m, per_group, *kernel)),)
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
         x, cotangent = operands
-        dx = apply(ConvInputGrad(self.conv), cotangent, g, x)
-        return dx, apply(self.conv, x, g)
+        dx = ops.apply(ConvInputGrad(self.conv), cotangent, g, x)
+        return dx, ops.apply(self.conv, x, g)
 
     @property
     def forward(self) -> Op | None:
         return self.conv
 
-    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
         x, g = operands
         m, c, *kernel = self.kernel_shape
-        placed = self.taps.placed(type_of_operand(x).shape[2:])
+        placed = self.taps.placed(x.type.shape[2:])
         depthwise = c == 1 and self.conv.groups == m
         whole = self.conv.groups > 1 and not depthwise
         if target == "cuda" or whole or not placed:
             return None
-        x, g = channels_last(x), channels_last(g)
+        x, g = channels_last(ops, x), channels_last(ops, g)
         if depthwise:
             places = tuple(range(1, len(kernel) + 1))
-            sums = [sum_(part * g, places) for part in self.taps.cut(x)]
-            return reshape(sum_(stack(sums, -1), 0), self.kernel_shape)
-        rows = reshape(g, (-1, m))
+            sums = [ops.sum(part * g, places) for part in self.taps.cut(ops, x)]
+            return ops.reshape(ops.sum(ops.stack(sums, -1), 0), self.kernel_shape)
+        rows = ops.reshape(g, (-1, m))
         blocks = [
-            apply(Gemm(trans_a=True), _matrix(columns), rows)
-            for columns in self.taps.columns(x)
+            ops.apply(Gemm(trans_a=True), _matrix(ops, columns), rows)
+            for columns in self.taps.columns(ops, x)
         ]
-        dw = reshape(apply(Concat(0), *blocks), (*kernel, c, m))
+        dw = ops.reshape(ops.apply(Concat(0), *blocks), (*kernel, c, m))
         rank = len(kernel)
-        return transpose(dw, (rank + 1, rank, *range(rank)))
+        return ops.transpose(dw, (rank + 1, rank, *range(rank)))
 
     def cost(self, node: Node) -> int | str:
         window = math.prod(self.kernel_shape[1:])
@@ -157,33 +155,35 @@ class ConvInputGrad(Op):
         size = node.result.type.shape[2:]
         return (taps.emit_spread(emit, size, g, w, x, self.conv.groups),)
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
         cotangent, w, _ = operands
-        kernel = static(type_of_operand(w).shape)
-        dw = apply(ConvKernelGrad(self.conv, kernel), g, cotangent)
-        return apply(self.conv, g, w), dw, None
+        kernel = static(w.type.shape)
+        dw = ops.apply(ConvKernelGrad(self.conv, kernel), g, cotangent)
+        return ops.apply(self.conv, g, w), dw, None
 
-    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
         g, w, x = operands
-        kernel = static(type_of_operand(w).shape)[2:]
+        kernel = static(w.type.shape)[2:]
         taps = self.conv.taps(kernel)
-        size = type_of_operand(x).shape[2:]
+        size = x.type.shape[2:]
         if not taps.placed(size):
             return None
         matrices = target in ("web", "plain") or math.prod(kernel) == 1
         if target == "cuda" or self.conv.groups > 1 or not matrices:
             op = self.conv.transposed(kernel, size)
-            return apply(op, g, w)
-        return spread_products(taps, g, w, size)
+            return ops.apply(op, g, w)
+        return spread_products(ops, taps, g, w, size)
 
     def cost(self, node: Node) -> int | str:
         window = math.prod(static(node.operands[1].type.shape)[1:])
         return shapes.mul(node.operands[0].type.size, window)
 
 
-def _matrix(x: Any) -> Any:
+def _matrix(ops: Functions, x: Any) -> Any:
     """All axes but the last as one."""
-    return reshape(x, (-1, type_of_operand(x).shape[-1]))
+    return ops.reshape(x, (-1, x.type.shape[-1]))
 
 
 def check_cotangent(name: str, g: TensorType, y: TensorType) -> None:
@@ -196,3 +196,9 @@ def check_cotangent(name: str, g: TensorType, y: TensorType) -> None:
     )
     if not same:
         raise ShapeError(f"{name} got the cotangent {g} of a result {y}")
+
+
+OPERATORS = (
+    ConvKernelGrad,
+    ConvInputGrad,
+)

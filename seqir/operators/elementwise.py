@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar
 
-from seqir import dtypes, shapes
+from seqir import shapes
 from seqir.errors import DTypeError
 from seqir.ir import Array, Emit, Node, Op, Perm, Permuted
+from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
 
 
@@ -54,25 +55,3 @@ class Unary(Elementwise):
     def compute(self, x: Array) -> Array:
         """The function itself, in NumPy."""
         raise NotImplementedError
-
-
-def check_kind(name: str, dtype: str, kinds: str) -> None:
-    """DTypeError unless the element type is of the accepted kind.
-
-    "wide" are the types that ONNX has sums and products of: floating point, int32
-    and int64. The functions of `seqir.ops` compute the narrow ones in those.
-    """
-    accepted, wanted = _KINDS[kinds]
-    if dtype not in accepted:
-        raise DTypeError(f"{name} takes {wanted}, got {dtype}")
-
-
-_KINDS: Final[dict[str, tuple[tuple[str, ...], str]]] = {
-    "any": (dtypes.ALL, "any type"),
-    "number": (dtypes.ALL[1:], "numbers"),
-    "signed": ((*dtypes.SIGNED, *dtypes.FLOATS), "signed numbers"),
-    "integer": ((*dtypes.UNSIGNED, *dtypes.SIGNED), "integers"),
-    "float": (dtypes.FLOATS, "floating-point numbers"),
-    "wide": (("int32", "int64", *dtypes.FLOATS), "floating-point, int32 or int64"),
-    "bool": (("bool",), "bool"),
-}

@@ -10,14 +10,10 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
-from seqir.ir import Array, Emit, Node, Op
-from seqir.ops.apply import apply, products, type_of_operand
-from seqir.ops.elementwise import check_kind
-from seqir.ops.linalg import matmul, rescaled
-from seqir.ops.movement import moveaxis, reshape, shape, squeeze, transpose
-from seqir.ops.parts import split
-from seqir.ops.reduce import sum as sum_
-from seqir.ops.taps import (
+from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.operators.kinds import check_kind
+from seqir.operators.linalg import products, rescaled
+from seqir.operators.taps import (
     Ints,
     Pairs,
     Taps,
@@ -107,47 +103,47 @@ class Conv(Op):
         )
         return (y,)
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        from seqir.ops.conv_grad import ConvInputGrad, ConvKernelGrad
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
 
         x, w, *bias = operands
-        dw = ConvKernelGrad(self, static(type_of_operand(w).shape))
         return (
-            apply(ConvInputGrad(self), g, w, x),
-            apply(dw, x, g),
-            *(channel_sums(g) for _ in bias),
+            ops.conv_input_grad(self, g, w, x),
+            ops.conv_kernel_grad(self, x, g, w.type.shape),
+            *(channel_sums(ops, g) for _ in bias),
         )
 
-    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
         x, w, *bias = operands
-        taps = self.taps(static(type_of_operand(w).shape)[2:])
-        placed = taps.placed(type_of_operand(x).shape[2:])
+        taps = self.taps(static(w.type.shape)[2:])
+        placed = taps.placed(x.type.shape[2:])
         if target == "plain" and placed:
-            y = self._by_taps(taps, x, w)
-            return y + channel_column(bias[0], y) if bias else y
+            y = self._by_taps(ops, taps, x, w)
+            return y + channel_column(ops, bias[0], y) if bias else y
         if target == "cuda" or not shared or self.groups > 1 or not placed:
             return None
-        columns = taps.columns(channels_last(x))
+        columns = taps.columns(ops, channels_last(ops, x))
         if len(columns) > 1:
             return None
-        y = matmul(
-            columns[0], reshape(taps_first(w), (-1, type_of_operand(w).shape[0]))
+        y = ops.matmul(
+            columns[0], ops.reshape(taps_first(ops, w), (-1, w.type.shape[0]))
         )
-        return channels_first(y + bias[0] if bias else y)
+        return channels_first(ops, y + bias[0] if bias else y)
 
-    def _by_taps(self, taps: Taps, x: Any, w: Any) -> Any:
+    def _by_taps(self, ops: Functions, taps: Taps, x: Any, w: Any) -> Any:
         """The sum of a product of matrices for each tap, group by group."""
-        m, per_group, *_ = static(type_of_operand(w).shape)
+        m, per_group, *_ = static(w.type.shape)
         groups = self.groups
-        w = reshape(w, (groups, m // groups, per_group, -1))
+        w = ops.reshape(w, (groups, m // groups, per_group, -1))
         found: Any = None
-        for k, part in enumerate(taps.cut(channels_last(x))):
-            *places, _ = shape(part)
-            rows = reshape(part, (*places, groups, 1, per_group))
-            y = matmul(rows, transpose(w[..., k], (0, 2, 1)))
-            y = reshape(y, (*places, m))
+        for k, part in enumerate(taps.cut(ops, channels_last(ops, x))):
+            *places, _ = ops.shape(part)
+            rows = ops.reshape(part, (*places, groups, 1, per_group))
+            y = ops.matmul(rows, ops.transpose(w[..., k], (0, 2, 1)))
+            y = ops.reshape(y, (*places, m))
             found = y if found is None else found + y
-        return channels_first(found)
+        return channels_first(ops, found)
 
     def scaled(
         self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
@@ -252,26 +248,26 @@ class ConvTranspose(Op):
         )
         return (y,)
 
-    def vjp(self, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        from seqir.ops.conv_grad import ConvKernelGrad
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
 
         x, w, *bias = operands
-        dw = ConvKernelGrad(self.adjoint, static(type_of_operand(w).shape))
         return (
-            apply(self.adjoint, g, w),
-            apply(dw, g, x),
-            *(channel_sums(g) for _ in bias),
+            ops.apply(self.adjoint, g, w),
+            ops.conv_kernel_grad(self.adjoint, g, x, w.type.shape),
+            *(channel_sums(ops, g) for _ in bias),
         )
 
-    def expanded(self, target: str, *operands: Any, shared: bool) -> Any | None:
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
         x, w, *bias = operands
-        types = [type_of_operand(v) for v in operands]
+        types = [v.type for v in operands]
         size = self.infer(*types)[0].shape[2:]
         taps = self.taps(static(types[1].shape)[2:])
         if target != "plain" or self.groups > 1 or not taps.placed(size):
             return None
-        y = spread_products(taps, x, w, size)
-        return y + channel_column(bias[0], y) if bias else y
+        y = spread_products(ops, taps, x, w, size)
+        return y + channel_column(ops, bias[0], y) if bias else y
 
     def scaled(
         self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
@@ -318,26 +314,37 @@ def static(shape: shapes.Shape) -> tuple[int, ...]:
     return shape  # pyright: ignore[reportReturnType]
 
 
-def taps_first(w: Any) -> Any:
+def taps_first(ops: Functions, w: Any) -> Any:
     """w[M, C, *kernel] -> [*kernel, C, M]."""
-    rank = type_of_operand(w).rank
-    return transpose(w, (*range(2, rank), 1, 0))
+    rank = w.type.rank
+    return ops.transpose(w, (*range(2, rank), 1, 0))
 
 
-def spread_products(taps: Taps, g: Any, w: Any, size: shapes.Shape) -> Any:
+def spread_products(
+    ops: Functions, taps: Taps, g: Any, w: Any, size: shapes.Shape
+) -> Any:
     """g[N, M, *out] spread by w[M, C, *kernel] to [N, C, *size], a product a tap."""
-    m, c, *kernel = static(type_of_operand(w).shape)
-    g = channels_last(g)
-    back = moveaxis(reshape(taps_first(w), (-1, c, m)), -1, 1)
-    parts = [matmul(g, squeeze(part, 0)) for part in split(back, math.prod(kernel))]
-    return channels_first(taps.spread(parts, size))
+    m, c, *kernel = static(w.type.shape)
+    g = channels_last(ops, g)
+    back = ops.moveaxis(ops.reshape(taps_first(ops, w), (-1, c, m)), -1, 1)
+    parts = [
+        ops.matmul(g, ops.squeeze(part, 0))
+        for part in ops.split(back, math.prod(kernel))
+    ]
+    return channels_first(ops, taps.spread(ops, parts, size))
 
 
-def channel_column(b: Any, y: Any) -> Any:
+def channel_column(ops: Functions, b: Any, y: Any) -> Any:
     """b[C] as it broadcasts to y[N, C, *size]."""
-    return reshape(b, (-1, *(1,) * (type_of_operand(y).rank - 2)))
+    return ops.reshape(b, (-1, *(1,) * (y.type.rank - 2)))
 
 
-def channel_sums(g: Any) -> Any:
+def channel_sums(ops: Functions, g: Any) -> Any:
     """g[N, C, *size] summed over all but the channels."""
-    return sum_(g, (0, *range(2, type_of_operand(g).rank)))
+    return ops.sum(g, (0, *range(2, g.type.rank)))
+
+
+OPERATORS = (
+    Conv,
+    ConvTranspose,
+)

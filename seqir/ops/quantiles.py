@@ -20,18 +20,12 @@ from seqir.ops.arith import (
 from seqir.ops.call import operation
 from seqir.ops.convert import cast
 from seqir.ops.gather import take_along_axis
-from seqir.ops.movement import (
-    broadcast_to,
-    moveaxis,
-    reshape,
-    shape,
-    transpose,
-)
+from seqir.ops.movement import broadcast_to, moveaxis, reshape, shape, transpose
 from seqir.ops.reduce import all as all_
 from seqir.ops.reduce import any as any_
 from seqir.ops.reduce import argmax, argmin, axes_of
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.sort import sort
+from seqir.ops.sorting import sort
 from seqir.ops.unary import ceil, floor, isnan, round
 
 _METHODS: Final = ("linear", "lower", "higher", "midpoint", "nearest")
@@ -154,3 +148,14 @@ def _place(find: Any, filler: float, x: Any, axis: Any, keepdims: bool) -> Any:
     unknown = isnan(x)
     places = find(where(unknown, filler, x), axis, keepdims)
     return where(all_(unknown, axis, keepdims), -1, places)
+
+
+__all__ = [
+    "nanargmax",
+    "nanargmin",
+    "nanmedian",
+    "nanpercentile",
+    "nanquantile",
+    "percentile",
+    "quantile",
+]

@@ -1,0 +1,331 @@
+"""Arithmetic, comparison, logic and choice, with NumPy's broadcasting."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import shapes
+from seqir.errors import DTypeError
+from seqir.ir import Array, Emit, Functions, Node
+from seqir.operators.elementwise import Elementwise
+from seqir.operators.kinds import check_kind
+from seqir.tensortype import TensorType
+
+
+class Binary(Elementwise):
+    """``y[i] = f(a[i], b[i])`` by a NumPy function of two arrays."""
+
+    compute: ClassVar[Any]
+
+    def evaluate(self, a: Array, b: Array) -> tuple[Array]:
+        with np.errstate(all="ignore"):
+            y = np.asarray(self.compute(a, b))
+        wanted = np.dtype(bool) if self.result_dtype else a.dtype
+        return (y.astype(wanted, copy=False),)
+
+
+@dataclass(frozen=True)
+class Add(Binary):
+    """y = a + b. Source: ONNX ``Add`` (opset 14)."""
+
+    name: ClassVar[str] = "add"
+    monotone: ClassVar[bool] = True
+    onnx: ClassVar[str] = "Add"
+    compute: ClassVar[Any] = np.add
+
+    def channelwise(
+        self, rank: int, axis: int, *operands: Array | None
+    ) -> tuple[Array, Array] | None:
+        a, b = operands
+        constant = per_channel(b if a is None else a, rank, axis)
+        if constant is None:
+            return None
+        return np.ones((), constant.dtype), constant
+
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return g, g
+
+
+@dataclass(frozen=True)
+class Sub(Binary):
+    """y = a - b. Source: ONNX ``Sub`` (opset 14)."""
+
+    name: ClassVar[str] = "sub"
+    onnx: ClassVar[str] = "Sub"
+    compute: ClassVar[Any] = np.subtract
+
+    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+        return g, -g
+
+
+@dataclass(frozen=True)
+class Mul(Binary):
+    """y = a * b. Source: ONNX ``Mul`` (opset 14)."""
+
+    name: ClassVar[str] = "mul"
+    onnx: ClassVar[str] = "Mul"
+    compute: ClassVar[Any] = np.multiply
+
+    def channelwise(
+        self, rank: int, axis: int, *operands: Array | None
+    ) -> tuple[Array, Array] | None:
+        a, b = operands
+        constant = per_channel(b if a is None else a, rank, axis)
+        if constant is None:
+            return None
+        return constant, np.zeros((), constant.dtype)
+
+    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        return g * b, g * a
+
+
+@dataclass(frozen=True)
+class Div(Binary):
+    """y = a / b, for floating-point numbers. Source: ONNX ``Div`` (opset 14)."""
+
+    name: ClassVar[str] = "div"
+    onnx: ClassVar[str] = "Div"
+    kinds: ClassVar[str] = "float"
+    compute: ClassVar[Any] = np.divide
+
+    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        da = g / b
+        return da, -(da * y)
+
+
+@dataclass(frozen=True)
+class FloorDiv(Binary):
+    """y = floor(a / b), for integers.
+
+    Source: ONNX ``Div`` rounds to zero and ``Mod`` follows Python, so that
+    ``(a - a mod b) / b`` is exact.
+    """
+
+    name: ClassVar[str] = "floor_div"
+    kinds: ClassVar[str] = "integer"
+    compute: ClassVar[Any] = np.floor_divide
+
+    def lower(self, emit: Emit, node: Node, a: str, b: str) -> tuple[str]:
+        return (emit("Div", emit("Sub", a, emit("Mod", a, b)), b),)
+
+
+@dataclass(frozen=True)
+class Mod(Binary):
+    """y = a mod b with the sign of b, for integers. Source: ONNX ``Mod`` (13)."""
+
+    name: ClassVar[str] = "mod"
+    onnx: ClassVar[str] = "Mod"
+    kinds: ClassVar[str] = "integer"
+    compute: ClassVar[Any] = np.mod
+
+
+@dataclass(frozen=True)
+class Fmod(Binary):
+    """y = a mod b with the sign of a, for floats. Source: ONNX ``Mod`` (13), fmod 1."""
+
+    name: ClassVar[str] = "fmod"
+    kinds: ClassVar[str] = "float"
+    compute: ClassVar[Any] = np.fmod
+
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
+        return (emit("Mod", *operands, fmod=1),)
+
+    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+
+        return g, -g * ops.round((a - y) / b)
+
+
+@dataclass(frozen=True)
+class Pow(Binary):
+    """y = a ** b. Source: ONNX ``Pow`` (opset 15)."""
+
+    name: ClassVar[str] = "pow"
+    onnx: ClassVar[str] = "Pow"
+    kinds: ClassVar[str] = "wide"
+    compute: ClassVar[Any] = np.power
+
+    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+
+        # 0 ** -1 and log(0) are infinite where the gradient is 0: keep away from them.
+        slope = b * a ** (b - 1.0 + ops.coerce(ops.equal(b, 0.0), b.dtype))
+        return g * slope, g * y * ops.log(a + ops.coerce(ops.equal(a, 0.0), a.dtype))
+
+
+@dataclass(frozen=True)
+class Maximum(Binary):
+    """y = max(a, b); equal numbers share the gradient, as in JAX.
+
+    Source: ONNX ``Max`` (opset 13).
+    """
+
+    name: ClassVar[str] = "maximum"
+    onnx: ClassVar[str] = "Max"
+    compute: ClassVar[Any] = np.maximum
+
+    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        da = g * _share(ops, a, b)
+        return da, g - da
+
+
+@dataclass(frozen=True)
+class Minimum(Binary):
+    """y = min(a, b); equal numbers share the gradient, as in JAX.
+
+    Source: ONNX ``Min`` (opset 13).
+    """
+
+    name: ClassVar[str] = "minimum"
+    onnx: ClassVar[str] = "Min"
+    compute: ClassVar[Any] = np.minimum
+
+    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+        da = g * _share(ops, b, a)
+        return da, g - da
+
+
+def _share(ops: Functions, a: Any, b: Any) -> Any:
+    """1 where a is larger, 1/2 where they are equal, else 0."""
+    return (ops.coerce(a > b, a.dtype) + ops.coerce(a >= b, a.dtype)) * 0.5
+
+
+def per_channel(constant: Array | None, rank: int, axis: int) -> Array | None:
+    """The constant as one number or one number per channel; None if it is neither."""
+    if constant is None:
+        return None
+    shape = (1,) * (rank - constant.ndim) + constant.shape
+    others = [d for i, d in enumerate(shape) if i != axis % rank]
+    if constant.ndim > rank or any(d != 1 for d in others):
+        return None
+    return constant.reshape(()) if constant.size == 1 else constant.reshape(-1)
+
+
+class Comparison(Binary):
+    """``y[i] = a[i] ? b[i]`` as bool."""
+
+    result_dtype: ClassVar[str | None] = "bool"
+
+
+@dataclass(frozen=True)
+class Equal(Comparison):
+    """y = (a == b). Source: ONNX ``Equal`` (opset 13)."""
+
+    name: ClassVar[str] = "equal"
+    onnx: ClassVar[str] = "Equal"
+    kinds: ClassVar[str] = "any"
+    compute: ClassVar[Any] = np.equal
+
+
+@dataclass(frozen=True)
+class Less(Comparison):
+    """y = (a < b). Source: ONNX ``Less`` (opset 13)."""
+
+    name: ClassVar[str] = "less"
+    onnx: ClassVar[str] = "Less"
+    compute: ClassVar[Any] = np.less
+
+
+@dataclass(frozen=True)
+class LessEqual(Comparison):
+    """y = (a <= b). Source: ONNX ``LessOrEqual`` (opset 16)."""
+
+    name: ClassVar[str] = "less_equal"
+    onnx: ClassVar[str] = "LessOrEqual"
+    compute: ClassVar[Any] = np.less_equal
+
+
+class Logic(Binary):
+    """``y[i] = f(a[i], b[i])`` on truth values."""
+
+    kinds: ClassVar[str] = "bool"
+
+
+@dataclass(frozen=True)
+class And(Logic):
+    """y = a and b. Source: ONNX ``And`` (opset 7)."""
+
+    name: ClassVar[str] = "and"
+    onnx: ClassVar[str] = "And"
+    compute: ClassVar[Any] = np.logical_and
+
+
+@dataclass(frozen=True)
+class Or(Logic):
+    """y = a or b. Source: ONNX ``Or`` (opset 7)."""
+
+    name: ClassVar[str] = "or"
+    onnx: ClassVar[str] = "Or"
+    compute: ClassVar[Any] = np.logical_or
+
+
+@dataclass(frozen=True)
+class Xor(Logic):
+    """y = either a or b. Source: ONNX ``Xor`` (opset 7)."""
+
+    name: ClassVar[str] = "xor"
+    onnx: ClassVar[str] = "Xor"
+    compute: ClassVar[Any] = np.logical_xor
+
+
+@dataclass(frozen=True)
+class Not(Elementwise):
+    """y = not x. Source: ONNX ``Not`` (opset 1)."""
+
+    name: ClassVar[str] = "not"
+    onnx: ClassVar[str] = "Not"
+    kinds: ClassVar[str] = "bool"
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.logical_not(x),)
+
+
+@dataclass(frozen=True)
+class Where(Elementwise):
+    """y = a where the condition holds, else b. Source: ONNX ``Where`` (opset 16)."""
+
+    name: ClassVar[str] = "where"
+    onnx: ClassVar[str] = "Where"
+
+    def infer(
+        self, condition: TensorType, a: TensorType, b: TensorType
+    ) -> tuple[TensorType]:
+        check_kind("the condition of where", condition.dtype, "bool")
+        if a.dtype != b.dtype:
+            raise DTypeError(
+                f"where needs both choices of one type, got {a.dtype} and {b.dtype}"
+            )
+        shape = shapes.broadcast(condition.shape, a.shape, b.shape)
+        return (a.with_shape(shape),)
+
+    def evaluate(self, condition: Array, a: Array, b: Array) -> tuple[Array]:
+        return (np.where(condition, a, b).astype(a.dtype, copy=False),)
+
+    def vjp(
+        self, ops: Functions, g: Any, y: Any, condition: Any, *choices: Any
+    ) -> tuple[Any, ...]:
+        # Not a product: the gradient of a choice that is not taken may be infinite.
+        return None, ops.where(condition, g, 0.0), ops.where(condition, 0.0, g)
+
+
+OPERATORS = (
+    Add,
+    Sub,
+    Mul,
+    Div,
+    FloorDiv,
+    Mod,
+    Fmod,
+    Pow,
+    Maximum,
+    Minimum,
+    Equal,
+    Less,
+    LessEqual,
+    And,
+    Or,
+    Xor,
+    Not,
+    Where,
+)

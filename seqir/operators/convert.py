@@ -1,0 +1,77 @@
+"""Changing the element type."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import dtypes
+from seqir.ir import Array, Emit, Functions, Node, Value
+from seqir.operators.elementwise import Elementwise
+from seqir.operators.kinds import ONNX_CODE, known_shape
+from seqir.tensortype import TensorType
+
+
+@dataclass(frozen=True)
+class Cast(Elementwise):
+    """y = x in another element type (floats are cut off to integers).
+
+    Source: ONNX ``Cast`` (opset 13).
+    """
+
+    name: ClassVar[str] = "cast"
+    moves: ClassVar[bool] = True
+    kinds: ClassVar[str] = "any"
+    to: str
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        return (x.with_dtype(self.to),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (x.astype(dtypes.to_numpy(self.to)),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        return (emit("Cast", x, to=ONNX_CODE[self.to]),)
+
+    def simplified(self, x: Value) -> Value | None:
+        return x if x.type.dtype == self.to else None
+
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (ops.coerce(g, x.dtype),)
+
+
+@dataclass(frozen=True)
+class FillLike(Elementwise):
+    """y has x's shape and every element is `value`.
+
+    Source: ONNX ``Shape`` and ``ConstantOfShape`` (opset 9).
+    """
+
+    name: ClassVar[str] = "fill_like"
+    kinds: ClassVar[str] = "any"
+    value: float
+    dtype: str
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        return (x.with_dtype(self.dtype),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.full(x.shape, self.value, dtypes.to_numpy(self.dtype)),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        value = np.full((1,), self.value, dtypes.to_numpy(self.dtype))
+        sizes = known_shape(node.operands[0].type.shape)
+        if sizes is not None:
+            return (emit("ConstantOfShape", emit.ints(*sizes), value=value),)
+        return (emit("ConstantOfShape", emit("Shape", x), value=value),)
+
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (None,)
+
+
+OPERATORS = (
+    Cast,
+    FillLike,
+)

@@ -1,0 +1,297 @@
+"""Reductions along axes."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass, replace
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from seqir import dtypes, shapes
+from seqir.errors import ShapeError
+from seqir.ir import Array, Emit, Functions, Node, Op, Perm, Permuted, Value
+from seqir.operators.kinds import ONNX_CODE, check_kind
+from seqir.tensortype import TensorType
+
+
+@dataclass(frozen=True)
+class Reduction:
+    """What one kind of `Reduce` is."""
+
+    onnx: str
+    """Name of the ONNX operator."""
+    compute: Callable[..., Any]
+    """``f(x, axes, keepdims=)`` in NumPy."""
+    kinds: str
+    """Accepted element types; see `check_kind`."""
+    gradient: Callable[[Functions, Any, Any, Any, tuple[int, ...]], Any]
+    """The cotangent of x from that of y, y and x; the axes are kept, of size 1."""
+
+
+def _logsumexp(x: Array, axes: tuple[int, ...], *, keepdims: bool) -> Array:
+    """log(sum(eˣ)) without overflow."""
+    top = np.max(x, axes, keepdims=True, initial=-np.inf)
+    top = np.where(np.isfinite(top), top, x.dtype.type(0))  # inf - inf is NaN
+    total = np.log(np.sum(np.exp(x - top), axes, keepdims=True)) + top
+    return total if keepdims else total.squeeze(axes)
+
+
+def _length(x: Array, axes: tuple[int, ...], *, keepdims: bool) -> Array:
+    """√(sum(x²))."""
+    return np.sqrt(np.sum(x * x, axes, keepdims=keepdims))
+
+
+def _same(ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """The gradient of a sum."""
+    return g
+
+
+def _shared(ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """The gradient of a largest number, in equal parts to all that are as large."""
+    taken = ops.coerce(ops.equal(x, y), x.dtype)
+    return g / ops.sum(taken, axes, keepdims=True) * taken
+
+
+def _other_factors(
+    ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]
+) -> Any:
+    """The gradient of a product: the product of the others, also where one is 0."""
+    zero = ops.coerce(ops.equal(x, 0.0), x.dtype)
+    factors = x + zero
+    alone = ops.equal(ops.sum(zero, axes, keepdims=True), zero)
+    others = ops.prod(factors, axes, keepdims=True) / factors
+    return g * (others * ops.coerce(alone, x.dtype))
+
+
+def _mean_gradient(
+    ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]
+) -> Any:
+    """The gradient of a mean; narrow types cannot hold the number of elements."""
+    dtype = x.dtype if dtypes.itemsize(x.dtype) > 2 else "float32"
+    return ops.coerce(ops.coerce(g, dtype) / ops.count(x, axes, dtype), x.dtype)
+
+
+def _softmax_gradient(
+    ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]
+) -> Any:
+
+    return g * ops.exp(x - y)
+
+
+def _direction(ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+    """The gradient of a length: the unit vector that x points along."""
+    return g / y * x
+
+
+REDUCTIONS: Final = {
+    "sum": Reduction("ReduceSum", np.sum, "wide", _same),
+    "mean": Reduction("ReduceMean", np.mean, "float", _mean_gradient),
+    "max": Reduction("ReduceMax", np.max, "wide", _shared),
+    "min": Reduction("ReduceMin", np.min, "wide", _shared),
+    "prod": Reduction("ReduceProd", np.prod, "wide", _other_factors),
+    "logsumexp": Reduction("ReduceLogSumExp", _logsumexp, "float", _softmax_gradient),
+    "l2": Reduction("ReduceL2", _length, "float", _direction),
+}
+"""Every kind of reduction: a new one is one row, and one function in `seqir.ops`."""
+
+
+@dataclass(frozen=True)
+class Reduce(Op):
+    """One number from all numbers along the axes.
+
+    Equal largest (or smallest) numbers share the gradient, as in JAX.
+
+    Shapes: the axes vanish, or become 1 with `keepdims`.
+    Source: ONNX ``ReduceSum`` (13); the others (18, before with axes as attribute).
+    """
+
+    name: ClassVar[str] = "reduce"
+    kind: str
+    axes: tuple[int, ...]
+    keepdims: bool = False
+
+    TABLE: ClassVar[dict[str, Reduction]] = REDUCTIONS
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        check_kind(f"reduce_{self.kind}", x.dtype, self.TABLE[self.kind].kinds)
+        axes = {shapes.normalize_axis(a, x.rank) for a in self.axes}
+        if self.keepdims:
+            shape = [1 if i in axes else d for i, d in enumerate(x.shape)]
+        else:
+            shape = [d for i, d in enumerate(x.shape) if i not in axes]
+        if self.kind in ("max", "min") and 0 in (x.shape[a] for a in axes):
+            raise ShapeError(f"{x} has no number along {self.axes}: no {self.kind}")
+        return (x.with_shape(tuple(shape)),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        if not self.axes:
+            return (x,)
+        y = self.TABLE[self.kind].compute(x, self.axes, keepdims=self.keepdims)
+        return (np.asarray(y, x.dtype),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        onnx = self.TABLE[self.kind].onnx
+        axes = tuple(
+            shapes.normalize_axis(a, node.operands[0].type.rank) for a in self.axes
+        )
+        keep = int(self.keepdims)
+        if not axes:
+            return (x,)
+        if emit.opset >= 18 or onnx == "ReduceSum":
+            return (emit(onnx, x, emit.ints(*axes), keepdims=keep),)
+        return (emit(onnx, x, axes=axes, keepdims=keep),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        gone = {shapes.normalize_axis(a, len(perm)) for a in self.axes}
+        axes = tuple(sorted(perm[a] for a in gone))
+        if self.keepdims:
+            return Permuted(replace(self, axes=axes), perm)
+        # Axes that stay, as the untransposed operand numbers them, close ranks.
+        left = [p for i, p in enumerate(perm) if i not in gone]
+        rank = {p: i for i, p in enumerate(sorted(left))}
+        return Permuted(replace(self, axes=axes), tuple(rank[p] for p in left))
+
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
+        (x,) = operands
+        axes = sorted(shapes.normalize_axis(a, x.ndim) for a in self.axes)
+        across = 1 < len(axes) < x.ndim and axes[0] == 0
+        if target != "cpu" or self.kind not in ("sum", "mean") or not across:
+            return None
+        # ONNX Runtime works on the samples in parallel, on one long sum it does not.
+        # The axes go last, so that a mean is shared whether it keeps them or not.
+
+        each = ops.apply(replace(self, axes=tuple(axes[1:]), keepdims=True), x)
+        y = ops.apply(replace(self, axes=(0,), keepdims=True), each)
+        return y if self.keepdims else ops.squeeze(y, axes)
+
+    def simplified(self, x: Value) -> Value | None:
+        return None if self.axes else x
+
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        if not self.axes:
+            return (g,)
+        axes = tuple(sorted(shapes.normalize_axes(self.axes, x.ndim)))
+        if not self.keepdims:
+            g, y = ops.expand_dims(g, axes), ops.expand_dims(y, axes)
+        return (self.TABLE[self.kind].gradient(ops, g, y, x, axes),)
+
+    def __str__(self) -> str:
+        keep = ", keepdims=True" if self.keepdims else ""
+        return f"reduce_{self.kind}(axes={self.axes}{keep})"
+
+
+@dataclass(frozen=True)
+class Count(Op):
+    """y = how many elements x has along the axes, as one floating-point number.
+
+    Source: ONNX ``Shape`` (opset 15), where a size is unknown.
+    """
+
+    name: ClassVar[str] = "count"
+    axes: tuple[int, ...]
+    dtype: str = "float32"
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        for axis in self.axes:
+            shapes.normalize_axis(axis, x.rank)
+        return (TensorType(self.dtype, ()),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        size = math.prod(x.shape[a] for a in self.axes)
+        return (np.asarray(size, dtypes.to_numpy(self.dtype)),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        sizes = node.operands[0].type.shape
+        size = shapes.volume(sizes[a] for a in self.axes)
+        if isinstance(size, int):
+            return (emit.scalar(size, self.dtype),)
+        counted = emit("Gather", emit("Shape", x), emit.ints(*self.axes))
+        total = emit("ReduceProd", counted, keepdims=0)
+        return (emit("Cast", total, to=ONNX_CODE[self.dtype]),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        return Permuted(Count(tuple(perm[a] for a in self.axes), self.dtype), ())
+
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (None,)
+
+
+@dataclass(frozen=True)
+class ArgReduce(Op):
+    """Index (int64) of the largest or smallest number along an axis; the first one.
+
+    Source: ONNX ``ArgMax``, ``ArgMin`` (opset 13).
+    """
+
+    name: ClassVar[str] = "arg"
+    kind: str
+    axis: int
+    keepdims: bool = False
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        check_kind(f"arg{self.kind}", x.dtype, "wide")
+        (y,) = Reduce("max", (self.axis,), self.keepdims).infer(x)
+        return (y.with_dtype("int64"),)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        f = np.argmax if self.kind == "max" else np.argmin
+        return (np.asarray(f(x, axis=self.axis, keepdims=self.keepdims), np.int64),)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        onnx = "ArgMax" if self.kind == "max" else "ArgMin"
+        return (emit(onnx, x, axis=self.axis, keepdims=int(self.keepdims)),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        reduced = Reduce("max", (self.axis,), self.keepdims).permuted(perm)
+        assert reduced is not None
+        axis = perm[shapes.normalize_axis(self.axis, len(perm))]
+        return Permuted(replace(self, axis=axis), reduced.perm)
+
+    def __str__(self) -> str:
+        return f"arg{self.kind}(axis={self.axis}, keepdims={self.keepdims})"
+
+
+@dataclass(frozen=True)
+class CumSum(Op):
+    """Running sum along an axis. Source: ONNX ``CumSum`` (opset 14)."""
+
+    name: ClassVar[str] = "cumsum"
+    axis: int = 0
+    exclusive: bool = False
+    reverse: bool = False
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        check_kind(self.name, x.dtype, "wide")
+        shapes.normalize_axis(self.axis, x.rank)
+        return (x,)
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        x = np.flip(x, self.axis) if self.reverse else x
+        if self.exclusive:
+            x = np.insert(np.delete(x, -1, self.axis), 0, 0, self.axis)
+        y = np.cumsum(x, self.axis, dtype=x.dtype)
+        return (np.flip(y, self.axis) if self.reverse else y,)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        axis = emit.constant(np.asarray(self.axis, np.int64))
+        flags = {"exclusive": int(self.exclusive), "reverse": int(self.reverse)}
+        return (emit("CumSum", x, axis, **flags),)
+
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        return (ops.apply(replace(self, reverse=not self.reverse), g),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        axis = perm[shapes.normalize_axis(self.axis, len(perm))]
+        return Permuted(replace(self, axis=axis), perm)
+
+
+OPERATORS = (
+    Reduce,
+    Count,
+    ArgReduce,
+    CumSum,
+)

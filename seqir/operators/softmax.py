@@ -1,0 +1,74 @@
+"""Shares of a whole along axes: softmax, its logarithm, sparsemax."""
+
+from __future__ import annotations
+
+import math
+from dataclasses import dataclass
+from typing import Any, ClassVar
+
+import numpy as np
+
+from seqir import shapes
+from seqir.ir import Array, Emit, Functions, Node, Op, Perm, Permuted
+from seqir.operators.kinds import check_kind
+from seqir.tensortype import TensorType
+
+
+class AlongAxis(Op):
+    """``y = f(x)`` along one axis, the shape unchanged."""
+
+    onnx: ClassVar[str]
+    axis: int
+
+    def infer(self, x: TensorType) -> tuple[TensorType]:
+        check_kind(self.name, x.dtype, "float")
+        shapes.normalize_axis(self.axis, x.rank)
+        return (x,)
+
+    def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
+        return (emit(self.onnx, x, axis=self.axis),)
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        axis = perm[shapes.normalize_axis(self.axis, len(perm))]
+        return Permuted(type(self)(axis), perm)  # pyright: ignore[reportCallIssue]
+
+
+@dataclass(frozen=True)
+class Softmax(AlongAxis):
+    """y = eˣ / sum(eˣ) along an axis. Source: ONNX ``Softmax`` (opset 13)."""
+
+    name: ClassVar[str] = "softmax"
+    onnx: ClassVar[str] = "Softmax"
+    axis: int = -1
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        e = np.exp(x - x.max(self.axis, keepdims=True, initial=-math.inf))
+        return ((e / e.sum(self.axis, keepdims=True)).astype(x.dtype, copy=False),)
+
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+
+        weighted = g * y
+        return (weighted - y * ops.sum(weighted, self.axis, keepdims=True),)
+
+
+@dataclass(frozen=True)
+class LogSoftmax(AlongAxis):
+    """y = x - log(sum(eˣ)) along an axis. Source: ONNX ``LogSoftmax`` (13)."""
+
+    name: ClassVar[str] = "log_softmax"
+    onnx: ClassVar[str] = "LogSoftmax"
+    axis: int = -1
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        x = x - x.max(self.axis, keepdims=True, initial=-math.inf)
+        return (x - np.log(np.exp(x).sum(self.axis, keepdims=True)),)
+
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+
+        return (g - ops.exp(y) * ops.sum(g, self.axis, keepdims=True),)
+
+
+OPERATORS = (
+    Softmax,
+    LogSoftmax,
+)

@@ -1,0 +1,190 @@
+"""Functions of one number: exponentials, roots, rounding, trigonometry."""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, ClassVar, Final
+
+import numpy as np
+
+from seqir import dtypes
+from seqir.ir import Array, Emit, Functions, Node
+from seqir.operators.elementwise import Unary
+from seqir.operators.kinds import ONNX_CODE
+
+ERF_SLOPE = 2 / math.sqrt(math.pi)
+"""The slope of the error function at 0."""
+
+
+def erf_array(x: Array) -> Array:
+    """The error function in NumPy, to float64 precision.
+
+    Source: Abramowitz and Stegun 7.1.6 (series) near 0, the continued fraction of
+    erfc (7.1.14) further out.
+    """
+    x = np.asarray(x, np.float64)
+    z = np.minimum(np.abs(x), 6.0)  # erf(6) is 1 in float64
+    near = np.minimum(z, 2.5)
+    term = series = near
+    for n in range(1, 60):
+        term = term * (2 * near * near) / (2 * n + 1)
+        series = series + term
+    series = series * np.exp(-near * near) * ERF_SLOPE
+    far = np.maximum(z, 2.5)
+    fraction = far
+    for n in range(60, 0, -1):
+        fraction = far + (n / 2) / fraction
+    tail = 1 - np.exp(-far * far) / (fraction * math.sqrt(math.pi))
+    return np.copysign(np.where(z < 2.5, series, tail), x)
+
+
+@dataclass(frozen=True)
+class ElementFunction:
+    """What one `Function` is."""
+
+    onnx: str
+    """Name of the ONNX operator."""
+    compute: Callable[..., Any]
+    """The function in NumPy."""
+    kinds: str
+    """Accepted element types; see `check_kind`."""
+    gradient: Callable[[Functions, Any, Any, Any], Any] | None
+    """The cotangent of x from that of y, y and x; None where it is 0."""
+
+
+def _sign(ops: Functions, x: Any, g: Any) -> Any:
+    """1 or -1, in g's type; 1 at 0, as in JAX."""
+    return ops.coerce(x >= 0.0, g.dtype) * 2.0 - 1.0
+
+
+FUNCTIONS: Final[dict[str, ElementFunction]] = {
+    "neg": ElementFunction("Neg", np.negative, "signed", lambda ops, g, y, x: -g),
+    "abs": ElementFunction(
+        "Abs", np.abs, "number", lambda ops, g, y, x: g * _sign(ops, x, g)
+    ),
+    "exp": ElementFunction("Exp", np.exp, "float", lambda ops, g, y, x: g * y),
+    "log": ElementFunction("Log", np.log, "float", lambda ops, g, y, x: g / x),
+    "sqrt": ElementFunction("Sqrt", np.sqrt, "float", lambda ops, g, y, x: g * 0.5 / y),
+    "reciprocal": ElementFunction(
+        "Reciprocal", np.reciprocal, "float", lambda ops, g, y, x: -g * y * y
+    ),
+    "floor": ElementFunction("Floor", np.floor, "float", None),
+    "ceil": ElementFunction("Ceil", np.ceil, "float", None),
+    "round": ElementFunction("Round", np.round, "float", None),
+    "sign": ElementFunction("Sign", np.sign, "number", None),
+    "erf": ElementFunction(
+        "Erf", erf_array, "float", lambda ops, g, y, x: g * ops.exp(-x * x) * ERF_SLOPE
+    ),
+    "sin": ElementFunction("Sin", np.sin, "float", lambda ops, g, y, x: g * ops.cos(x)),
+    "cos": ElementFunction(
+        "Cos", np.cos, "float", lambda ops, g, y, x: -g * ops.sin(x)
+    ),
+    "tan": ElementFunction(
+        "Tan", np.tan, "float", lambda ops, g, y, x: g * (y * y + 1.0)
+    ),
+    "asin": ElementFunction(
+        "Asin", np.arcsin, "float", lambda ops, g, y, x: g / ops.sqrt(1.0 - x * x)
+    ),
+    "acos": ElementFunction(
+        "Acos", np.arccos, "float", lambda ops, g, y, x: -g / ops.sqrt(1.0 - x * x)
+    ),
+    "atan": ElementFunction(
+        "Atan", np.arctan, "float", lambda ops, g, y, x: g / (x * x + 1.0)
+    ),
+    "sinh": ElementFunction(
+        "Sinh", np.sinh, "float", lambda ops, g, y, x: g * ops.cosh(x)
+    ),
+    "cosh": ElementFunction(
+        "Cosh", np.cosh, "float", lambda ops, g, y, x: g * ops.sinh(x)
+    ),
+    "tanh": ElementFunction(
+        "Tanh", np.tanh, "float", lambda ops, g, y, x: g * (1.0 - y * y)
+    ),
+    "asinh": ElementFunction(
+        "Asinh", np.arcsinh, "float", lambda ops, g, y, x: g / ops.sqrt(x * x + 1.0)
+    ),
+    "acosh": ElementFunction(
+        "Acosh", np.arccosh, "float", lambda ops, g, y, x: g / ops.sqrt(x * x - 1.0)
+    ),
+    "atanh": ElementFunction(
+        "Atanh", np.arctanh, "float", lambda ops, g, y, x: g / (1.0 - x * x)
+    ),
+}
+"""Every `Function`: a new one is one row, and one function in `seqir.ops`."""
+
+
+@dataclass(frozen=True)
+class Function(Unary):
+    """y = f(x) for a function that ONNX and NumPy both have.
+
+    Source: the ONNX operator of that name (``Exp``, ``Log``, ...).
+    """
+
+    name: ClassVar[str] = "function"
+    f: str
+
+    TABLE: ClassVar[dict[str, ElementFunction]] = FUNCTIONS
+
+    @property
+    def onnx(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.TABLE[self.f].onnx
+
+    @property
+    def kinds(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
+        return self.TABLE[self.f].kinds
+
+    def compute(self, x: Array) -> Array:
+        with np.errstate(all="ignore"):
+            return self.TABLE[self.f].compute(x)
+
+    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+        gradient = self.TABLE[self.f].gradient
+        return (gradient and gradient(ops, g, y, x),)
+
+    def __str__(self) -> str:
+        return self.f
+
+
+@dataclass(frozen=True)
+class IsNaN(Unary):
+    """y = whether x is not a number. Source: ONNX ``IsNaN`` (opset 13)."""
+
+    name: ClassVar[str] = "isnan"
+    onnx: ClassVar[str] = "IsNaN"
+    result_dtype: ClassVar[str | None] = "bool"
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.isnan(x),)
+
+
+@dataclass(frozen=True)
+class IsInf(Unary):
+    """y = whether x is infinite (of the given signs). Source: ONNX ``IsInf`` (10)."""
+
+    name: ClassVar[str] = "isinf"
+    onnx: ClassVar[str] = "IsInf"
+    result_dtype: ClassVar[str | None] = "bool"
+    negative: bool = True
+    positive: bool = True
+
+    def evaluate(self, x: Array) -> tuple[Array]:
+        return (np.isinf(x) & ((x < 0) & self.negative | (x > 0) & self.positive),)
+
+    def attributes(self) -> dict[str, Any]:
+        signs = {"detect_negative": self.negative, "detect_positive": self.positive}
+        return {k: 0 for k, wanted in signs.items() if not wanted}
+
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
+        (x,) = operands
+        if dtypes.itemsize(node.operands[0].type.dtype) == 2:  # float16 from opset 20
+            x = emit("Cast", x, to=ONNX_CODE["float32"])
+        return super().lower(emit, node, x)
+
+
+OPERATORS = (
+    Function,
+    IsNaN,
+    IsInf,
+)
