@@ -354,61 +354,6 @@ def test_random_numbers_differ_from_step_to_step() -> None:
     assert not np.array_equal(found, model(X[:, :, 0]))  # nor do runs repeat
 
 
-# A recurrent layer, written by a user.
-
-
-def elman(base: Any, ops: Any) -> Any:
-    class Elman(base):  # type: ignore[misc]
-        def __init__(self, units: int, **kwargs: Any) -> None:
-            super().__init__(**kwargs)
-            self.units = units
-
-        def build(self, input_shape: Any) -> None:
-            n = input_shape[-1]
-            self.kernel = self.add_weight((n, self.units), name="kernel")
-            self.recurrent = self.add_weight((self.units, self.units), name="recurrent")
-            self.bias = self.add_weight((self.units,), "zeros", name="bias")
-
-        def call(self, x: Any) -> Any:
-            def step(h: Any, xt: Any) -> Any:
-                h = ops.tanh(
-                    ops.matmul(xt, self.kernel)
-                    + ops.matmul(h, self.recurrent)
-                    + self.bias
-                )
-                return h, h
-
-            h = ops.zeros((ops.shape(x)[0], self.units))
-            _, ys = ops.scan(step, h, ops.moveaxis(x, 1, 0))
-            return ops.moveaxis(ys, 0, 1)
-
-    return Elman
-
-
-Elman = elman(layers.Layer, ops)
-
-
-def recurrent_model() -> Any:
-    return keras.Sequential(
-        [
-            keras.Input((None, 3), name="x"),
-            Elman(4, name="elman"),
-            layers.Dense(1, name="out"),
-        ]
-    )
-
-
-def test_a_recurrent_layer_of_a_user_exports_and_slices(tmp_path: Any) -> None:
-    model = recurrent_model()
-    report = model.export(tmp_path / "rnn.onnx")
-    assert report.nodes["Scan"] == 1
-    part = keras.Model(model.inputs, model.get_layer("elman").output)
-    x = RNG.normal(size=(3, 7, 3)).astype("float32")
-    hidden = part(x)
-    kernel, bias = model.get_layer("out").get_weights()
-    np.testing.assert_allclose(hidden @ kernel + bias, model(x), rtol=1e-5, atol=1e-6)
-
-
 # What cannot be.
 
 
