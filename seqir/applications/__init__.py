@@ -1,4 +1,8 @@
-"""Well-known architectures, with Keras's names, layers and weights."""
+"""Well-known architectures, with Keras's names, layers and weights.
+
+Each is a function that calls layers in Keras's order and with Keras's names, because
+the files of weights are read by them.
+"""
 
 from seqir.applications import (
     convnext,

@@ -1,4 +1,8 @@
-"""What happens beside a training: stopping, saving, showing, reporting."""
+"""What happens beside a training: stopping, saving, showing, reporting.
+
+A callback stands between batches and epochs: it reads logs, assigns to variables and
+asks to stop. It never becomes part of the graph of a step.
+"""
 
 from typing import NoReturn
 

@@ -1,4 +1,8 @@
-"""Layers, with Keras 3's names, arguments, weights and numbers."""
+"""Layers, with Keras 3's names, arguments, weights and values.
+
+A layer composes functions of `seqir.ops`: its fields are its arguments, `build` makes
+its weights, `call` computes. It knows nothing of models, files and training.
+"""
 
 import importlib
 from typing import Any, NoReturn

@@ -1,4 +1,9 @@
-"""Optimizers and learning-rate schedules, with Keras 3's names and numbers."""
+"""Optimizers and learning-rate schedules, with Keras 3's names and values.
+
+An update is assignments to variables: nodes of the graph of a step, or computed at once
+on arrays. Whatever an optimizer remembers is a variable, so checkpoints and files hold
+all of it.
+"""
 
 from seqir.optimizers import (
     adafactor,

@@ -1,4 +1,7 @@
-"""Drawings of models: SVG, PNG, and a page to look around in."""
+"""Drawings of models: SVG, PNG, and a page to look around in.
+
+Drawn here, without Graphviz; names of layers are text in them, never markup.
+"""
 
 from __future__ import annotations
 
