@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import functools
 import os
 import re
 import threading
@@ -30,6 +31,7 @@ def check_name(name: Any) -> str:
     return name
 
 
+@functools.lru_cache(maxsize=256)
 def to_snake_case(name: str) -> str:
     """``Conv2DTranspose`` to ``conv2d_transpose``, ``ReLU`` to ``re_lu``."""
     name = re.sub(r"\W+", "", name)

@@ -18,9 +18,9 @@ if TYPE_CHECKING:
     from seqir.layers.base import Layer
 
 _GETTERS: dict[str, Callable[[Any], Any]] = {
-    "_initializer": initializers.get,
-    "_regularizer": regularizers.get,
-    "_constraint": constraints.get,
+    "initializer": initializers.get,
+    "regularizer": regularizers.get,
+    "constraint": constraints.get,
 }
 
 
@@ -64,9 +64,9 @@ def add_note(error: SeqirError, note: str) -> None:
 def check_getters(values: dict[str, Any]) -> None:
     """ArgumentError for names of initializers, regularizers, constraints unknown."""
     for name, value in values.items():
-        for ending, get in _GETTERS.items():
-            if name.endswith(ending):
-                get(value)
+        before, _, ending = name.rpartition("_")
+        if before and ending in _GETTERS:
+            _GETTERS[ending](value)
 
 
 def check_arrays(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
