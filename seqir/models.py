@@ -2,7 +2,7 @@
 
 from seqir.model import Functional, Model, Sequential
 from seqir.model.cloning import clone_model
-from seqir.model.saving import load_model, model_from_json, save_model
+from seqir.persistence.saving import load_model, model_from_json, save_model
 
 __all__ = [
     "Functional",

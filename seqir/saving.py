@@ -3,9 +3,12 @@
 from typing import NoReturn
 
 from seqir import absent
-from seqir.model.saving import load_model, save_model
-from seqir.model.serialization import deserialize_keras_object, serialize_keras_object
-from seqir.model.weights import load_weights, save_weights
+from seqir.models import load_model, save_model
+from seqir.persistence.serialization import (
+    deserialize_keras_object,
+    serialize_keras_object,
+)
+from seqir.persistence.weights import load_weights, save_weights
 from seqir.registered import (
     CustomObjectScope,
     custom_object_scope,

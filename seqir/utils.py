@@ -19,7 +19,7 @@ _ELSEWHERE = {
     "PyDataset": "seqir.data",
     "array_to_img": "seqir.images",
     "custom_object_scope": "seqir.registered",
-    "deserialize_keras_object": "seqir.model.serialization",
+    "deserialize_keras_object": "seqir.saving",
     "disable_interactive_logging": "seqir.config",
     "enable_interactive_logging": "seqir.config",
     "get_custom_objects": "seqir.registered",
@@ -34,7 +34,7 @@ _ELSEWHERE = {
     "pad_sequences": "seqir.data.sequences",
     "register_keras_serializable": "seqir.registered",
     "save_img": "seqir.images",
-    "serialize_keras_object": "seqir.model.serialization",
+    "serialize_keras_object": "seqir.saving",
     "standardize_dtype": "seqir.backend",
     "timeseries_dataset_from_array": "seqir.data.timeseries",
 }

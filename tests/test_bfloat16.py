@@ -13,7 +13,7 @@ import seqir
 from seqir import layers, lower, ops, passes
 from seqir.ir import evaluate
 from seqir.lower.kernels import BFLOAT16
-from seqir.model.base import arrays_of
+from seqir.network.base import arrays_of
 
 POLICIES = ["bfloat16", "mixed_bfloat16"]
 bfloat16 = seqir.dtypes.to_numpy("bfloat16")

@@ -14,8 +14,8 @@ from test_cli import Outcome, fails
 
 import seqir
 from seqir import layers
+from seqir.export import exporter
 from seqir.layers import Layer
-from seqir.model import export
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("h5py")
@@ -241,7 +241,7 @@ def test_ctrl_c_leaves_nothing_half_written(
         seen.append(sorted(os.listdir(path.parent)))
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(export, "verify_file", interrupt)
+    monkeypatch.setattr(exporter, "verify_file", interrupt)
     for models in (["t.keras"], ["."]):
         outcome = Outcome("convert", *models)
         assert (outcome.code, outcome.out) == (130, "")

@@ -16,7 +16,7 @@ from seqir import layers, lower, passes
 from seqir.errors import ShapeError
 from seqir.ir import evaluate, verify
 from seqir.lower import opsets
-from seqir.model.base import arrays_of
+from seqir.network.base import arrays_of
 
 OPSETS = (17, 18, 20, 21, opsets.newest())
 

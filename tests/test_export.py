@@ -338,7 +338,7 @@ def test_a_full_disk_leaves_the_old_file(
     def full(*_: Any) -> Any:
         raise OSError(28, "No space left on device")
 
-    monkeypatch.setattr("seqir.model.export.write", full)
+    monkeypatch.setattr("seqir.export.exporter.write", full)
     with pytest.raises(ExportError, match=r"cannot write .*m.onnx: No space left"):
         dense().export(path)
     assert path.read_bytes() == b"old"
@@ -388,7 +388,7 @@ def test_other_precisions(dtype: str, tmp_path: Path) -> None:
 
 def test_to_proto_is_the_file(tmp_path: Path) -> None:
     from seqir import passes
-    from seqir.model.base import arrays_of
+    from seqir.network.base import arrays_of
 
     model = dense()
     model.export(tmp_path / "m.onnx")

@@ -13,7 +13,7 @@ from seqir import layers, passes
 from seqir.errors import RunError
 from seqir.ir import evaluate
 from seqir.lower.kernels import NO_FLOAT64
-from seqir.model.base import arrays_of
+from seqir.network.base import arrays_of
 
 rng = np.random.default_rng(0)
 

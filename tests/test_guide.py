@@ -24,7 +24,7 @@ def three_layers() -> keras.Sequential:
 
 
 def rows(model: keras.Model) -> list[tuple[Any, int]]:
-    from seqir.model.summary import summary_of
+    from seqir.summary.summary import summary_of
 
     return [(row.output_shape, row.params) for row in summary_of(model).rows]
 

@@ -11,7 +11,7 @@ import seqir
 from seqir import layers, nest, passes
 from seqir.ir import evaluate, verify
 from seqir.layers import Layer
-from seqir.model.base import arrays_of
+from seqir.network.base import arrays_of
 
 jax = pytest.importorskip("jax")
 jax.config.update("jax_disable_most_optimizations", True)  # one call per compilation

@@ -167,7 +167,7 @@ def test_dropout_in_every_evaluator() -> None:
          layers.SpatialDropout2D(0.3), layers.Flatten(), layers.AlphaDropout(0.2)]
     )  # fmt: skip
     from seqir import lower, passes, runtime
-    from seqir.model.base import arrays_of
+    from seqir.network.base import arrays_of
 
     graph, variables = model.trace_graph(training=True)
     graph = passes.bind(graph, arrays_of(variables))

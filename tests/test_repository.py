@@ -26,10 +26,12 @@ FLOORS = (
     "lower optimizers metrics callbacks random images",
     "runtime",
     "layers",
-    "train",
-    "formats",
+    "formats network",
+    "train summary export",
+    "persistence",
     "model",
-    "models saving utils plot applications datasets",
+    "models",
+    "saving utils plot applications datasets",
     "backend mixed_precision preprocessing tree",
     "cli",
 )
@@ -72,7 +74,12 @@ def module_of(path: Path) -> str:
 
 
 MODULES = {module_of(path): path for path in ROOT.rglob("*.py")}
-FREE_OF_CIRCLES = ("cli", "config", "dtype_policies", "operators", "ops")
+FREE_OF_CIRCLES = (
+    *("cli", "config", "dtype_policies", "operators", "ops"),
+    *("network", "train", "summary", "export", "persistence", "model", "models"),
+    *("formats", "passes", "runtime", "losses", "metrics", "callbacks", "data"),
+    *("applications", "plot", "utils", "saving", "datasets", "images", "downloads"),
+)
 """Rooms whose files import each other in no circle."""
 
 

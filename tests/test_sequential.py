@@ -11,7 +11,7 @@ import seqir
 from seqir import layers
 from seqir.errors import ArgumentError, GraphError, NotBuiltError, ShapeError
 from seqir.layers import Conv2D, Dense, Input
-from seqir.model.summary import summary_of
+from seqir.summary.summary import summary_of
 
 TOLERANCE = 1e-5
 

@@ -15,7 +15,7 @@ import seqir
 from seqir import layers, losses, metrics, ops, passes, runtime
 from seqir.errors import ArgumentError, RunError, ShapeError, UnsupportedError
 from seqir.ir import Graph, Trace, evaluate
-from seqir.model.base import arrays_of
+from seqir.network.base import arrays_of
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
 

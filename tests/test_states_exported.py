@@ -16,7 +16,7 @@ import seqir
 from seqir import layers, ops
 from seqir.cli.commands import app
 from seqir.errors import ArgumentError, VerificationError
-from seqir.model.states import ENTRY
+from seqir.network.states import ENTRY
 
 RNG = np.random.default_rng(0)
 X = RNG.normal(size=(4, 2)).astype(np.float32)

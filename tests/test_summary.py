@@ -15,7 +15,7 @@ import seqir
 from seqir import layers, naming
 from seqir.errors import ArgumentError, NotBuiltError
 from seqir.layers.scope import without_values
-from seqir.model.summary import summary_of
+from seqir.summary.summary import summary_of
 
 BOTH = {"keras": (keras, keras_layers), "seqir": (seqir, layers)}
 

@@ -13,15 +13,15 @@ from onnx import numpy_helper
 import seqir
 from seqir import applications, layers, ops, passes
 from seqir.errors import RunError, VerificationError
-from seqir.ir import evaluate
-from seqir.model.base import arrays_of
-from seqir.model.draws import Draws, trial_sizes
-from seqir.model.verify import (
+from seqir.export.draws import Draws, trial_sizes
+from seqir.export.verify import (
     Case,
     _Judge,  # pyright: ignore[reportPrivateUsage]
     tolerances_of,
     verify_file,
 )
+from seqir.ir import evaluate
+from seqir.network.base import arrays_of
 from seqir.operators.taps import Taps
 
 

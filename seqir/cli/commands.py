@@ -80,7 +80,7 @@ def summary(
     as_json: bool,
 ) -> None:
     """Print the layers of TARGET with output shapes and parameter counts."""
-    from seqir.model.summary import summary_of
+    from seqir.summary.summary import summary_of
 
     model = model_of(target)
     options: dict[str, Any] = {

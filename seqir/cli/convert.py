@@ -20,8 +20,8 @@ from seqir.errors import ArgumentError, ExportError, VerificationError
 from seqir.text import one_line
 
 if TYPE_CHECKING:
+    from seqir.export.exporter import ExportReport
     from seqir.model import Model
-    from seqir.model.export import ExportReport
 
 
 @dataclass

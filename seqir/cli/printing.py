@@ -12,7 +12,7 @@ import click
 from seqir.console import is_terminal
 
 if TYPE_CHECKING:
-    from seqir.model.export import ExportReport
+    from seqir.export.exporter import ExportReport
 
 as_json = click.option(
     "--json", "as_json", is_flag=True, help="Print JSON on stdout, and nothing else."

@@ -31,7 +31,7 @@ class Runnable:
 
 def of_model(model: Model, device: str) -> Runnable:
     """A model in Python, on a device that is known to work."""
-    from seqir.model.names import keyed
+    from seqir.network.names import keyed
 
     model.require_built("input shape")
     name = runtime.resolve(device).name

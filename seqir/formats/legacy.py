@@ -19,6 +19,7 @@ from seqir.formats.entries import without_slash
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, join
 from seqir.formats.pairing import stored_for
+from seqir.formats.safetensors import keys_of
 from seqir.layers import (
     Conv1D,
     Conv1DTranspose,
@@ -29,7 +30,6 @@ from seqir.layers import (
 )
 from seqir.ops.variable import Variable
 from seqir.optimizers import Optimizer
-from seqir.train.weights import keys_of
 
 if TYPE_CHECKING:
     import h5py

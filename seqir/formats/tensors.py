@@ -10,10 +10,10 @@ import numpy as np
 
 from seqir.errors import DTypeError, ShapeError
 from seqir.formats.fitting import Fitting
+from seqir.formats.safetensors import keys_of, stored
 from seqir.formats.tree import places
 from seqir.ops.variable import Variable
 from seqir.shapes import format_shape
-from seqir.train.weights import keys_of, stored
 
 
 def fit(path: Path, fitting: Fitting, model: Any) -> None:

@@ -103,7 +103,7 @@ def _children(thing: Any) -> Iterator[tuple[str, Any]]:
     Those of a layer are the ones that were set as attributes; what seqir keeps in it
     besides is not.
     """
-    if getattr(thing, "_lists_layers", False):
+    if getattr(thing, "_kind", "subclass") != "subclass":
         layers = [x for x in thing.layers if not isinstance(x, FunctionCall)]
         yield "layers", layers
     attributes: dict[str, Any] = vars(thing)

@@ -231,7 +231,7 @@ def deserialize(config: Any, custom_objects: Any = None) -> Any:
     Source: ``keras.layers.deserialize``.
     """
     # Layers are below models and files, which a layer may have inside.
-    serialization = importlib.import_module("seqir.model.serialization")
+    serialization = importlib.import_module("seqir.saving")
     return serialization.deserialize_keras_object(config, custom_objects)
 
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -45,12 +46,12 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
         lambda x: str(type_of(x)) if isinstance(x, np.ndarray) else x, every
     )
     sessions = layer._sessions
-    key = str((types, revisions(layer)))
+    key = str((types, revisions(layer._walk())))
     if key not in sessions or not sessions[key][0].usable:
         if len(sessions) >= _KEEP:
             sessions.pop(next(iter(sessions)), None)  # or another thread did
         prepared = _prepare(layer, *every)
-        key = str((types, revisions(layer)))  # tracing may have built layers
+        key = str((types, revisions(layer._walk())))  # tracing may have built layers
         sessions[key] = prepared
     session, fed, structure, carriers = sessions[key]
     feeds = {f"input_{i}": x for i, x in enumerate(leaves)}
@@ -70,12 +71,12 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
     return nest.pack(structure, with_masks(results[:end], carriers))
 
 
-def revisions(layer: Layer) -> tuple[Any, ...]:
-    """Others when the layer or one inside changes in anything but weights.
+def revisions(layers: Iterable[Layer]) -> tuple[Any, ...]:
+    """Others when one of the layers changes in anything but weights.
 
     The second half is what is trained: it may come back, the first never does.
     """
-    inside = list(layer._walk())
+    inside = list(layers)
     own = (v.trainable for inner in inside for v in inner._own_variables)
     trained = (*(inner._trainable for inner in inside), *own)
     return tuple(inner.revision for inner in inside), trained

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from typing import TYPE_CHECKING, Any
 
 from seqir import dtypes, nest, ops
@@ -11,30 +11,31 @@ from seqir.ir import Array, Trace, current_trace
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
 from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
 
 if TYPE_CHECKING:
     from seqir.layers.base import Layer
 
 
-def penalties(b: Trace, layer: Layer) -> list[Any]:
-    """Scalars to add to the loss of a graph that the layer was traced in.
+def penalties(b: Trace, weights: Iterable[Variable]) -> list[Any]:
+    """Scalars to add to the loss of a graph that layers were traced in.
 
     First what layers have added in their calls, then the penalties of the trainable
     weights.
     """
-    return [*(Traced(b, value) for value in b.losses), *weight_penalties(layer)]
+    return [*(Traced(b, value) for value in b.losses), *weight_penalties(weights)]
 
 
-def weight_penalties(layer: Layer) -> list[Any]:
+def weight_penalties(weights: Iterable[Variable]) -> list[Any]:
     """``regularizer(weight)`` of every trainable weight that has a regularizer."""
-    weights = layer.trainable_weights
     return [w.regularizer(w) for w in weights if w.regularizer is not None]
 
 
 def losses(layer: Layer, called: Sequence[Array]) -> list[Any]:
     """`penalties` inside a trace; outside, the numbers of the last call instead."""
     b = current_trace()
-    return [*called, *weight_penalties(layer)] if b is None else penalties(b, layer)
+    weights = layer.trainable_weights
+    return [*called, *weight_penalties(weights)] if b is None else penalties(b, weights)
 
 
 def add(layer: Layer, loss: Any) -> None:

@@ -13,11 +13,11 @@ from seqir.layers.base import Layer
 from seqir.layers.core import Input, InputLayer
 from seqir.metrics import Metric
 from seqir.model.base import Model
-from seqir.model.configuration import model_of
 from seqir.model.functional import Functional
 from seqir.model.sequential import Sequential
 from seqir.ops.call import FunctionCall, repeat
 from seqir.ops.tensor import KerasTensor
+from seqir.persistence.configuration import model_of
 
 
 def clone_model(

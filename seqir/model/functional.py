@@ -3,18 +3,17 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable
 from typing import Any, Final
 
 from seqir import dtypes, nest, ops
 from seqir.errors import ArgumentError, GraphError
 from seqir.layers import masks, recorded
 from seqir.layers.base import Layer
-from seqir.layers.core import InputLayer
 from seqir.model.base import Model
-from seqir.model.inputs import arrange, fitting_rank
-from seqir.model.lifting import input_layers, lift, register, walk
-from seqir.model.names import check_unique
+from seqir.network.inputs import arrange, fitting_rank
+from seqir.network.lifting import lift
+from seqir.network.names import check_unique
+from seqir.network.walk import calls_between, input_layers, operations_in_order, walk
 from seqir.ops.call import repeat, substitute
 from seqir.ops.masks import get_keras_mask, masked
 from seqir.ops.tensor import Call, KerasTensor
@@ -33,7 +32,7 @@ class Functional(Model):
     """
 
     keras_module = "keras.src.models.functional"
-    _lists_layers = True
+    _kind = "functional"
     _input_structure: Any
     _output_structure: Any
     _calls: list[Call]
@@ -68,7 +67,7 @@ class Functional(Model):
         layers = [o for o in operations if isinstance(o, Layer)]
         self._layers[:] = dict.fromkeys([*layers, *self._layers])
         self.__dict__["built"] = True
-        register(self, *input_layers(self))
+        self._register(input_layers(self.inputs))
         if trainable is not None:
             self.trainable = trainable
 
@@ -122,7 +121,7 @@ class Functional(Model):
         Of a subclass whose ``__init__`` makes them itself, its arguments.
         """
         if takes_tensors(type(self)):
-            from seqir.model.configuration import of_functional
+            from seqir.persistence.configuration import of_functional
 
             return of_functional(self)
         if type(self).get_config is Functional.get_config:
@@ -136,15 +135,6 @@ class Functional(Model):
 
     def _check_inputs(self, args: tuple[Any, ...]) -> None:
         """Nothing: `call` compares what it is given with each input."""
-
-
-def derive(cls: type[Any]) -> None:
-    """Derive a subclass of `Model` from `Functional`: what it makes has tensors."""
-    if not issubclass(cls, Functional):
-        for base in cls.__bases__:
-            if issubclass(base, Model) and base is not Model:
-                derive(base)
-        cls.__bases__ = tuple(Functional if b is Model else b for b in cls.__bases__)
 
 
 def takes_tensors(cls: type[Any]) -> bool:
@@ -172,64 +162,6 @@ def _entering(x: Any, tensor: KerasTensor) -> Any:
 
 def _arguments(target: Any) -> frozenset[str]:
     return getattr(target, "_call_arguments", frozenset())
-
-
-def calls_between(
-    inputs: Iterable[KerasTensor], outputs: Iterable[KerasTensor]
-) -> list[Call]:
-    """The calls that compute the outputs from the inputs, in order of computation.
-
-    Raises: GraphError naming every Input that is needed and not among the inputs.
-    """
-    order, missing = walk(inputs, outputs)
-    if missing:
-        raise GraphError(
-            f"the outputs are not connected to the inputs alone: they also need "
-            f"{', '.join(repr(layer.name) for layer in missing)}; add it to inputs="
-        )
-    return order
-
-
-def operations_in_order(
-    outputs: list[KerasTensor], calls: list[Call], inputs: list[KerasTensor]
-) -> list[Any]:
-    """Layers and functions in Keras's order: by depth, then by first visit.
-
-    The depth of a call is its distance to the outputs; a shared layer has that of its
-    deepest call. Inputs that nothing uses come before the last layers. Weight order
-    follows from it, so it is part of the file format.
-    """
-    sources = [t.call for t in inputs if t.call]
-    every = [*(c for c in sources if isinstance(c.target, InputLayer)), *calls]
-    inside = set(every)
-    depth: dict[Call, int] = dict.fromkeys(every, 0)
-    target_depth: dict[Any, int] = {}
-    for call in reversed(every):
-        d = max(depth[call], target_depth.get(call.target, 0))
-        depth[call] = target_depth[call.target] = d
-        for tensor in call.inputs:
-            before = tensor.call
-            if before in inside:
-                depth[before] = max(depth[before], d + 1)
-    visited = _visit_order(outputs, inside)
-    rank = {target: i for i, target in enumerate(visited)}
-    targets = dict.fromkeys(c.target for c in every)
-    return sorted(targets, key=lambda t: (-target_depth.get(t, 0), rank.get(t, -1)))
-
-
-def _visit_order(outputs: list[KerasTensor], inside: set[Call]) -> list[Any]:
-    """Layers in the order in which a walk from the outputs first meets them."""
-    seen: set[Call] = set()
-    order: dict[Any, None] = {}
-    stack = list(reversed(outputs))
-    while stack:
-        call = stack.pop().call
-        if call is None or call in seen or call not in inside:
-            continue
-        seen.add(call)
-        order.setdefault(call.target)
-        stack.extend(reversed(call.inputs))
-    return list(order)
 
 
 def _check_tensors(what: str, structure: Any) -> None:

@@ -19,8 +19,8 @@ from seqir.layers.base import Layer
 from seqir.layers.checks import required_inputs
 from seqir.layers.core import InputLayer
 from seqir.layers.scope import Snapshot, name_scope
-from seqir.model.base import Model, input_tensors
-from seqir.model.lifting import register
+from seqir.model.base import Model
+from seqir.network.base import input_tensors
 from seqir.ops.call import repeat
 from seqir.ops.tensor import Call, KerasTensor
 from seqir.shapes import format_shape
@@ -43,7 +43,7 @@ class Sequential(Model):
 
     checks_rebuild = True
     keras_module = "keras"
-    _lists_layers = True
+    _kind = "sequential"
     _start: Any
     """The tensors that the first layer gets, None before they are known."""
     _tensors: list[Any]
@@ -116,7 +116,7 @@ class Sequential(Model):
     def _start_at(self, tensors: Any) -> None:
         self.__dict__["_start"] = tensors
         sources = [t.call.target for t in nest.flatten(tensors)]
-        register(self, *sources)
+        self._register(sources)
 
     @property
     def _start_shape(self) -> Any:
@@ -284,7 +284,7 @@ class Sequential(Model):
 
     def get_config(self) -> dict[str, Any]:
         """The layers, in the form of Keras."""
-        from seqir.model.configuration import of_sequential
+        from seqir.persistence.configuration import of_sequential
 
         return of_sequential(self)
 

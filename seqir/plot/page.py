@@ -9,9 +9,9 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from seqir.errors import SeqirError
-from seqir.model.summary import summary_of
 from seqir.plot.content import Content, Item, every_item, shapes_of, weights_of
 from seqir.shapes import format_shape
+from seqir.summary.summary import summary_of
 from seqir.text import one_line
 
 if TYPE_CHECKING:

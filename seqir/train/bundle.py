@@ -20,24 +20,23 @@ import os
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
 from seqir import data, lower, passes, tensorfile
 from seqir.errors import ExportError
 from seqir.files import staged
+from seqir.formats.safetensors import keys_of
 from seqir.ir import SEED, STEP, Array, Graph
 from seqir.lower.write import write
 from seqir.ops.variable import Variable
 from seqir.tensortype import TensorType
+from seqir.train.compiled import Compiled
 from seqir.train.feeds import Feeder
 from seqir.train.steps import LOSS, OPSET, Step, bind_frozen
-from seqir.train.weights import keys_of
+from seqir.train.trainable import Trainable
 from seqir.version import VERSION
-
-if TYPE_CHECKING:
-    from seqir.train.trainer import Trainer
 
 FORMAT: Final = "seqir training bundle"
 
@@ -64,7 +63,7 @@ class BundleReport:
 
 
 def export_training(
-    model: Trainer, path: str | os.PathLike[str], x: Any, y: Any, sample_weight: Any
+    compiled: Compiled, path: str | os.PathLike[str], x: Any, y: Any, sample_weight: Any
 ) -> BundleReport:
     """Write the training of a compiled model into a folder.
 
@@ -75,12 +74,11 @@ def export_training(
         ExportError if the files cannot be written.
     """
     folder = Path(path)
-    compiled = model.compilation
     compiled.use(None)
     batch = data.whole(x, y, sample_weight, None, "export_training")
-    train, _ = Feeder(model, training=True).step_of(batch)
-    test, _ = Feeder(model, training=False).step_of(batch)
-    infer, weights = _inference(model)
+    train, _ = Feeder(compiled, training=True).step_of(batch)
+    test, _ = Feeder(compiled, training=False).step_of(batch)
+    infer, weights = _inference(compiled.model)
     state = _State(compiled.variables)
     programs = {
         "train_step": _describe_step("train_step.onnx", train, state),
@@ -96,7 +94,7 @@ def export_training(
         "format": FORMAT,
         "version": 1,
         "made_by": f"seqir {VERSION}",
-        "model": model.name,
+        "model": compiled.model.name,
         "opset": OPSET,
         "seed": compiled.seed,
         "step": compiled.steps,
@@ -212,7 +210,7 @@ def _type(type: TensorType) -> dict[str, Any]:
     return {"dtype": type.dtype, "shape": list(type.shape)}
 
 
-def _inference(model: Any) -> tuple[Graph, dict[str, Variable]]:
+def _inference(model: Trainable) -> tuple[Graph, Mapping[str, Variable]]:
     """The graph of the model with what is trained as params."""
     graph, variables = model.trace_graph(batch="batch")
     graph, _ = bind_frozen(graph, variables, model)
@@ -220,7 +218,7 @@ def _inference(model: Any) -> tuple[Graph, dict[str, Variable]]:
 
 
 def _describe_inference(
-    graph: Graph, variables: dict[str, Variable], state: _State
+    graph: Graph, variables: Mapping[str, Variable], state: _State
 ) -> dict[str, Any]:
     return {
         "file": "infer.onnx",

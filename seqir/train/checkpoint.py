@@ -14,9 +14,9 @@ import shutil
 import warnings
 from collections.abc import Generator, Mapping
 from contextlib import contextmanager, suppress
-from dataclasses import asdict, dataclass, field, fields
+from dataclasses import asdict, fields
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Protocol
+from typing import Any, Final
 
 import numpy as np
 
@@ -31,15 +31,14 @@ from seqir.errors import (
     ShapeError,
 )
 from seqir.files import try_lock
+from seqir.formats.safetensors import check_fit, check_suffix, in_order, keys_of
 from seqir.ir import Array
 from seqir.ops.variable import Variable, assign_all
+from seqir.runtime import engine
 from seqir.train import settings
-from seqir.train.settings import Settings
-from seqir.train.weights import check_fit, check_suffix, in_order, keys_of
+from seqir.train.compilation import Compilation
+from seqir.train.position import Notes, Position, Settings
 from seqir.version import VERSION
-
-if TYPE_CHECKING:
-    from seqir.train.trainer import Trainer
 
 KIND: Final = "seqir checkpoint"
 _NOTED: Final[dict[str, type]] = {
@@ -54,65 +53,18 @@ _NOTED: Final[dict[str, type]] = {
 _NAME: Final = re.compile(r"step-(\d+)\.safetensors")
 
 
-@dataclass
-class Position:
-    """Where a `fit` stands: the batch that comes next.
-
-    Attributes:
-        epoch: the epoch, from 0.
-        batch: the batch of that epoch, from 0.
-        shuffle: what the order of the samples is a function of, with the epoch.
-        ended: a callback has ended the training.
-    """
-
-    epoch: int = 0
-    batch: int = 0
-    shuffle: int = 0
-    ended: bool = False
-
-
-@dataclass
-class Notes:
-    """What the callbacks know: plain data and arrays, in their order."""
-
-    states: list[tuple[str, dict[str, Any]]] = field(
-        default_factory=list[tuple[str, dict[str, Any]]]
-    )
-    arrays: list[dict[str, Array]] = field(default_factory=list[dict[str, Array]])
-
-
-class Run(Protocol):
-    """A `fit` that is under way."""
-
-    position: Position
-    settings: Settings | None
-
-    def notes(self) -> Notes:
-        """What its callbacks know now."""
-        ...
-
-    def check(self, notes: Notes) -> None:
-        """LoadError if a callback could not go on from there."""
-        ...
-
-    def take_over(self, position: Position, notes: Notes) -> None:
-        """Go on from there."""
-        ...
-
-
-def save_checkpoint(model: Trainer, path: str | os.PathLike[str]) -> None:
+def save_checkpoint(compiled: Compilation, path: str | os.PathLike[str]) -> None:
     """Write the state of the training, and of the `fit` that is under way, if any.
 
     Raises: NonFiniteLossError if a weight is NaN or infinite: such a state is not
         worth going back to; ExportError if the file cannot be written.
     """
     check_suffix(path)
-    compiled = model.compilation
     run = compiled.run
     position, notes = (run.position, run.notes()) if run else (Position(), Notes())
     arrays: dict[str, Array] = {}
     order: dict[str, list[str]] = {}
-    for part, variables in _parts(model).items():
+    for part, variables in _parts(compiled).items():
         keys = [f"{part}/{key}" for key in keys_of(variables)]
         order[part] = keys
         for key, variable in zip(keys, variables, strict=True):
@@ -124,7 +76,7 @@ def save_checkpoint(model: Trainer, path: str | os.PathLike[str]) -> None:
     note = {
         "kind": KIND,
         "order": order,
-        "model": model_hash(model),
+        "model": model_hash(compiled),
         "seed": compiled.seed,
         "steps": compiled.steps,
         "fits": compiled.fits,
@@ -136,14 +88,14 @@ def save_checkpoint(model: Trainer, path: str | os.PathLike[str]) -> None:
     tensorfile.write(path, arrays, note)
 
 
-def load_checkpoint(model: Trainer, path: str | os.PathLike[str]) -> None:
+def load_checkpoint(compiled: Compilation, path: str | os.PathLike[str]) -> None:
     """Take over the state of a checkpoint, all of it or nothing.
 
     A `fit` that is under way goes on from where the checkpoint was written.
 
     Raises: LoadError if it is damaged or of another model.
     """
-    take_over(model, path, *read_checkpoint(path))
+    take_over(compiled, path, *read_checkpoint(path))
 
 
 def read_checkpoint(
@@ -187,7 +139,7 @@ def _odd(path: str | os.PathLike[str], key: str, value: Any) -> CorruptFileError
 
 
 def take_over(
-    model: Trainer,
+    compiled: Compilation,
     path: str | os.PathLike[str],
     arrays: Mapping[str, Array],
     note: Mapping[str, Any],
@@ -196,19 +148,18 @@ def take_over(
 
     Raises: LoadError if it is of another model.
     """
-    if note["model"] != model_hash(model):
+    if note["model"] != model_hash(compiled):
         raise LoadError(
             f"{path} is a checkpoint of another model: its layers, weights, optimizer "
-            f"or losses are not those of model {model.name!r}"
+            f"or losses are not those of model {compiled.model.name!r}"
         )
-    compiled = model.compilation
     run, before = compiled.run, note.get("settings")
     position = Position(**{f.name: note["position"][f.name] for f in fields(Position)})
     now = run.settings if run is not None else None
-    optimizer, trained = compiled.optimizer, model.trainable_weights
+    optimizer, trained = compiled.optimizer, compiled.model.trainable_weights
     if optimizer is not None and not optimizer.built and trained:
         optimizer.build(list(trained))
-    parts = _parts(model)
+    parts = _parts(compiled)
     if not parts["metrics"] or (run is not None and not position.batch):
         parts.pop("metrics")  # they start anew
     pairs: list[tuple[Variable, Array]] = []
@@ -221,12 +172,12 @@ def take_over(
         except (ShapeError, DTypeError) as error:
             raise LoadError(
                 f"{path} is a checkpoint of a model that was compiled in another way; "
-                f"its {part} are not those of model {model.name!r}: {error}"
+                f"its {part} are not those of model {compiled.model.name!r}: {error}"
             ) from error
         pairs += zip(variables, values, strict=True)
     notes = _notes(path, arrays, note)
     if before and now:
-        pairs = _without_new_rates(path, model, before, now, position, pairs)
+        pairs = _without_new_rates(path, compiled, before, now, position, pairs)
     if run is not None:
         run.check(notes)
         run.take_over(position, notes)
@@ -239,7 +190,7 @@ def take_over(
 
 def _without_new_rates(
     path: str | os.PathLike[str],
-    model: Trainer,
+    compiled: Compilation,
     before: Settings,
     now: Settings,
     position: Position,
@@ -249,7 +200,7 @@ def _without_new_rates(
 
     Raises: LoadError for settings that must not change.
     """
-    rates = settings.rates(model)
+    rates = settings.rates(compiled)
     saved = {variable: float(value) for variable, value in pairs if variable in rates}
     anew = settings.compare(
         path, before, now, [saved[r] for r in rates], inside=bool(position.batch)
@@ -275,22 +226,21 @@ def _notes(
     return Notes(states, own)
 
 
-def model_hash(model: Trainer) -> str:
+def model_hash(compiled: Compilation) -> str:
     """A hash of what a checkpoint must agree with: layers, weights, optimizer.
 
     Names are not part of it: automatic ones differ from run to run.
     """
-    kinds = [type(layer).__name__ for layer in model._walk()]
-    weights = [str(w.stored_type) for w in model.weights]
-    optimizer = type(model.optimizer).__name__
+    kinds = [type(layer).__name__ for layer in compiled.model._walk()]
+    weights = [str(w.stored_type) for w in compiled.model.weights]
+    optimizer = type(compiled.optimizer).__name__
     text = "\n".join((*kinds, *weights, optimizer))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
 
 
-def _parts(model: Trainer) -> dict[str, list[Variable]]:
-    compiled = model.compilation
+def _parts(compiled: Compilation) -> dict[str, list[Variable]]:
     return {
-        "weights": model.weights,
+        "weights": compiled.model.weights,
         "optimizer": compiled.optimizer_variables,
         "metrics": compiled.objective.variables if compiled.objective.built else [],
     }
@@ -308,8 +258,6 @@ def _check_finite(name: str, array: Array, step: int) -> None:
 
 
 def _versions() -> dict[str, str]:
-    from seqir.runtime import engine
-
     return {
         "seqir": VERSION,
         "numpy": np.__version__,
@@ -357,15 +305,15 @@ class Checkpoints:
         finally:
             os.close(handle)  # which unlocks, as the end of the process does
 
-    def save(self, model: Trainer) -> None:
+    def save(self, compiled: Compilation) -> None:
         """Write a checkpoint named by the number of steps, and drop old ones."""
-        path = self.folder / f"step-{model.compilation.steps:010d}.safetensors"
-        save_checkpoint(model, path)
+        path = self.folder / f"step-{compiled.steps:010d}.safetensors"
+        save_checkpoint(compiled, path)
         for _, old in self._found()[self.keep :]:
             with suppress(OSError):
                 old.unlink()
 
-    def load(self, model: Trainer) -> bool:
+    def load(self, compiled: Compilation) -> bool:
         """Take over the newest checkpoint that is whole; False if there is none.
 
         Raises: LoadError if there are some and not one is whole, or it is of another
@@ -380,7 +328,7 @@ class Checkpoints:
                     f"checkpoint of step {step} is passed over: {error}", stacklevel=4
                 )
                 continue
-            take_over(model, path, *whole)
+            take_over(compiled, path, *whole)
             return True
         if found:
             raise LoadError(f"no checkpoint in {self.folder} is whole")

@@ -1,58 +1,28 @@
-"""What `compile` makes: optimizer, objective, device, and the steps traced so far."""
+"""What `compile` makes: the settings of a training, and the steps traced so far."""
 
 from __future__ import annotations
 
-from collections.abc import Generator, Sequence
-from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
-from seqir import optimizers, runtime
-from seqir.errors import GraphError
-from seqir.initializers.sampling import draw_seed
 from seqir.layers.eager import revisions
 from seqir.ops import changes
-from seqir.ops.variable import Variable, assign_all
-from seqir.train.checkpoint import Run
-from seqir.train.feeds import Feeder
+from seqir.ops.variable import Variable
+from seqir.train.compilation import Compilation
 from seqir.train.objective import Objective
-from seqir.train.outputs import Outputs
-from seqir.train.sizes import OpenSizes
 from seqir.train.steps import BatchTypes, Step, trace_step
-from seqir.weak import Owner
-
-if TYPE_CHECKING:
-    from seqir.train.trainer import Trainer
+from seqir.train.trainable import Trainable
 
 KEEP: Final = 8
 """Steps that a model keeps: for training and evaluating, for kinds of batches, ..."""
 
 
-class Compiled:
-    """The settings of a training, and its compiled steps.
-
-    Attributes:
-        seed: what the random numbers of the training are a function of, with `steps`.
-        steps: batches trained on so far.
-        fits: calls of `fit` so far; each shuffles its data in another order.
-        run: the `fit` that is under way.
-    """
-
-    model = Owner["Trainer"]()
+class Compiled(Compilation):
+    """The settings of a training, and its compiled steps."""
 
     def __init__(
-        self, model: Trainer, optimizer: Any, objective: Objective, scale_loss: bool
+        self, model: Trainable, optimizer: Any, objective: Objective, scale_loss: bool
     ) -> None:
-        self.model = model
-        self._optimizer = _optimizer_of(optimizer)
-        if scale_loss and self._optimizer is not None and _in_half_precision(model):
-            self._optimizer = _scaled(self._optimizer)
-        self.objective = objective
-        self.seed = draw_seed() % 2**31
-        self.steps = 0
-        self.fits = 0
-        self.device = "auto"
-        self.run: Run | None = None
-        self.sizes = OpenSizes()
+        super().__init__(model, optimizer, objective, scale_loss)
         self._revisions: tuple[int, ...] = ()
         self._steps: dict[Any, Step] = {}
         """The last ones, in the order of their use."""
@@ -60,76 +30,12 @@ class Compiled:
         """Frozen weights that were seen to change."""
         self._moving: dict[Variable, None] = {}
         """Those that did so twice: they are inputs of steps, not constants."""
-        self._feeders: dict[bool, Feeder] = {}
-        self._gathers = False
-
-    @property
-    def optimizer(self) -> Any:
-        """The optimizer; None for a model that is only evaluated.
-
-        Setting it lets the next step be made with the new one, as it is.
-        """
-        return self._optimizer
-
-    @optimizer.setter
-    def optimizer(self, optimizer: Any) -> None:
-        found = _optimizer_of(optimizer)
-        self.check_idle("set its optimizer")
-        self.release()
-        self._optimizer = found
-        changes.tick()  # feeders look for their steps anew
-
-    @property
-    def optimizer_variables(self) -> list[Variable]:
-        """The state of the optimizer."""
-        return [] if self.optimizer is None else list(self.optimizer.variables)
-
-    def require_optimizer(self) -> None:
-        """GraphError if the model was compiled to be evaluated only."""
-        if self.optimizer is None:
-            raise GraphError(
-                f"model {self.model.name!r} has no optimizer and can be evaluated, not "
-                "trained: set model.optimizer, or give compile one"
-            )
-
-    def check_idle(self, what: str) -> None:
-        """GraphError while `fit` is under way."""
-        if self.run is not None:
-            raise GraphError(
-                f"model {self.model.name!r} is being trained: {what} before or after "
-                "fit"
-            )
-
-    @property
-    def outputs(self) -> Outputs:
-        """The outputs of the model, by name."""
-        return Outputs.of(self.model.output_structure, self.model.output_names)
 
     def use(self, device: str | None) -> None:
-        """Run on this device from now on; None keeps the present one."""
-        if device is None and self.device != "auto":
-            return
-        name = runtime.resolve("auto" if device is None else device).name
-        if name != self.device:
+        before = self.device
+        super().use(device)
+        if self.device != before:
             self._steps.clear()
-            self.device = name
-
-    def check_trained(self, weights: Sequence[Variable]) -> None:
-        """Make the optimizer's slots for these weights, the first time.
-
-        Raises: GraphError if there are others than the first time.
-        """
-        if not self.optimizer.built:
-            self.optimizer.build(list(weights))
-            return
-        known = set(self.optimizer.trainable_variables)
-        for weight in weights:
-            if weight not in known:
-                raise GraphError(
-                    f"weight {weight.path!r} of model {self.model.name!r} was not "
-                    "trainable, or not there, when the optimizer was built: call "
-                    "compile() again, with a new optimizer"
-                )
 
     def step(self, types: BatchTypes, *, training: bool, cut: bool = False) -> Step:
         """The step for batches of these types, traced if there is none yet.
@@ -137,7 +43,7 @@ class Compiled:
         With `cut` it is without its frozen front (`Step.front`).
         """
         clock = changes.clock()
-        changed, trained = revisions(self.model)
+        changed, trained = revisions(self.model._walk())
         if self.optimizer is not None:
             changed += (self.optimizer.revision,)
         if changed != self._revisions:  # which never come back: they count up
@@ -152,11 +58,11 @@ class Compiled:
             found = None
         if found is None or not found.usable:
             first = not self.objective.built
-            traced = trace_step(self.model, types, training=training)
+            traced = trace_step(self, types, training=training)
             if first:  # others may have used the metrics before
                 self.objective.reset()
             moving = () if cut else self._moving  # a front is made of constants
-            found = Step(traced, self.model, self.device, cut=cut, moving=moving)
+            found = Step(traced, self, cut=cut, moving=moving)
         self._steps[key] = found  # the last one now
         while len(self._steps) > KEEP:
             self._steps.pop(next(iter(self._steps)))
@@ -164,58 +70,11 @@ class Compiled:
         found.clock = clock
         return found
 
-    @contextmanager
-    def gathering(self) -> Generator[None]:
-        """Metrics gather in the block, and a loop around it finds them as they were."""
-        outer, self._gathers = self._gathers, True
-        kept = [(v, v.array) for v in self.objective.variables] if outer else []
-        try:
-            yield
-        finally:
-            self._gathers = outer
-            assign_all([v for v, _ in kept], (array for _, array in kept))
-
-    def feeder(self, training: bool) -> Feeder:
-        """What makes feeds for single batches."""
-        if training not in self._feeders:
-            self._feeders[training] = Feeder(self.model, training=training)
-        return self._feeders[training]
-
     def release(self) -> None:
         """Bring all numbers back from the device and drop the compiled steps."""
-        for variable in self.variables:
-            variable.move_to(None)
+        super().release()
         self._steps.clear()
-        self._feeders.clear()
-
-    @property
-    def variables(self) -> list[Variable]:
-        """The state of the training: weights, slots, accumulators."""
-        return [
-            *(self.model.weights if self.model.built else ()),
-            *self.optimizer_variables,
-            *self.objective.variables,
-        ]
 
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: everything but compiled steps."""
-        rest = {"run": None, "_steps": {}, "_feeders": {}, "_gathers": False}
-        return self.__dict__ | rest
-
-
-def _optimizer_of(given: Any) -> Any:
-    return None if given is None else optimizers.get(given)
-
-
-def _in_half_precision(model: Trainer) -> bool:
-    """Whether a layer computes in float16, where small gradients vanish."""
-    return any(layer.compute_dtype == "float16" for layer in model._walk())
-
-
-def _scaled(optimizer: Any) -> Any:
-    """The optimizer with a scaled loss, unless it has one already."""
-    if isinstance(optimizer, optimizers.LossScaleOptimizer):
-        return optimizer
-    if getattr(optimizer, "loss_scale_factor", None) is not None:
-        return optimizer
-    return optimizers.LossScaleOptimizer(optimizer)
+        return super().__getstate__() | {"_steps": {}}

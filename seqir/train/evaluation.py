@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 from contextlib import closing
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
-from seqir import callbacks as callbacks_room
 from seqir import data
+from seqir.callbacks import CallbackList
 from seqir.data import Batches, noting
 from seqir.errors import ArgumentError
+from seqir.train.compiled import Compiled
 from seqir.train.feeds import Feeder
-
-if TYPE_CHECKING:
-    from seqir.callbacks import CallbackList
-    from seqir.train.trainer import Trainer
 
 
 def ahead(batches: Batches, epoch: int, start: int) -> Any:
@@ -23,7 +20,6 @@ def ahead(batches: Batches, epoch: int, start: int) -> Any:
 
 
 def run_batches(
-    model: Trainer,
     batches: Batches,
     callbacks: CallbackList,
     feeder: Feeder,
@@ -31,9 +27,11 @@ def run_batches(
 ) -> dict[str, Any]:
     """Loss and metrics over the batches, with the weights as they are."""
     logs: dict[str, Any] = {}
+    compiled = feeder.compiled
+    model = compiled.model
     model.stop_evaluating = False
-    with model.compilation.gathering(), ahead(batches, 0, 0) as found:
-        model.reset_metrics()
+    with compiled.gathering(), ahead(batches, 0, 0) as found:
+        compiled.reset_metrics()
         callbacks.on_test_begin()
         for number, batch in enumerate(found):
             callbacks.on_test_batch_begin(number)
@@ -49,7 +47,7 @@ def run_batches(
 
 
 def evaluate(
-    model: Trainer,
+    compiled: Compiled,
     x: Any,
     y: Any,
     *,
@@ -60,39 +58,46 @@ def evaluate(
     callbacks: Any,
     device: str | None,
 ) -> dict[str, Any]:
-    """See `Trainer.evaluate`."""
+    """See `Model.evaluate`."""
     if verbose not in ("auto", 0, 1, 2):
         raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
-    model.compilation.use(device)
+    compiled.use(device)
     batches = data.adapt(
         x, y, sample_weight, batch_size=batch_size, steps=steps, what="evaluate"
     )
     listed = callbacks
-    if not isinstance(callbacks, callbacks_room.CallbackList):
-        listed = callbacks_room.CallbackList(
+    if not isinstance(callbacks, CallbackList):
+        listed = CallbackList(
             callbacks,
             add_progbar=verbose != 0,
-            model=model,
+            model=compiled.model,
             verbose=verbose,
             epochs=1,
             steps=batches.count,
         )
-    return run_batches(model, batches, listed, Feeder(model, training=False))
+    return run_batches(batches, listed, Feeder(compiled, training=False))
 
 
 def run_batch(
-    model: Trainer, x: Any, y: Any, sample_weight: Any, class_weight: Any, *,
-    training: bool,
-) -> dict[str, Any]:  # fmt: skip
+    feeder: Feeder, x: Any, y: Any, sample_weight: Any, class_weight: Any = None
+) -> dict[str, Any]:
     """One step on its own."""
-    compiled = model.compilation
+    compiled = feeder.compiled
     compiled.use(None)
     weights = compiled.objective.class_weights(class_weight)
     batch = data.whole(x, y, sample_weight, weights, "a batch")
-    step, feeds = compiled.feeder(training).step_of(batch)
+    step, feeds = feeder.step_of(batch)
     with compiled.gathering():
-        model.reset_metrics()
+        compiled.reset_metrics()
         _, values = step.run(feeds)
-    if training:
+    if feeder.training:
         compiled.steps += 1
     return step.logs(values)
+
+
+def shaped(logs: dict[str, Any], as_dict: bool) -> Any:
+    """Logs as Keras returns them: a dict, a list, or the only value."""
+    if as_dict:
+        return logs
+    values = list(logs.values())
+    return values[0] if len(values) == 1 else values

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -13,15 +13,16 @@ from seqir.autodiff import gradient
 from seqir.errors import NonFiniteLossError
 from seqir.ir import Array, Builder
 from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
+from seqir.train.compilation import Compilation
 from seqir.train.steps import OPSET, Step
 
 if TYPE_CHECKING:
     from seqir.data import Batch
-    from seqir.train.trainer import Trainer
 
 
 def explain(
-    model: Trainer,
+    compiled: Compilation,
     step: Step,
     batch: Batch,
     feeds: Mapping[str, Array],
@@ -34,22 +35,22 @@ def explain(
     It names the first of these that holds: the batch has numbers that are not finite,
     a weight has, or the gradient of the batch is of this length.
     """
-    rate = float(np.asarray(model.optimizer.learning_rate))
+    rate = float(np.asarray(compiled.optimizer.learning_rate))
     cause, norm = _bad_batch(batch), math.nan
     if cause is None:
-        cause = _bad_weight(model)
+        cause = _bad_weight(compiled.model.weights)
     if cause is None:
         norm = gradient_norm(step, feeds)
         cause = "lower the learning rate, or clip the gradients (clipnorm=)"
     text = (
-        f"the loss became {loss} at step {model.compilation.steps + 1} (epoch "
+        f"the loss became {loss} at step {compiled.steps + 1} (epoch "
         f"{epoch + 1}, batch {number + 1}), with learning rate {rate:g} and gradient "
         f"norm {norm:g}; "
         f"the weights are those before that step: {cause}"
     )
     return NonFiniteLossError(
         text,
-        step=model.compilation.steps,
+        step=compiled.steps,
         epoch=epoch,
         batch=number,
         learning_rate=rate,
@@ -69,8 +70,8 @@ def _bad_batch(batch: Batch) -> str | None:
     return None
 
 
-def _bad_weight(model: Trainer) -> str | None:
-    for weight in model.weights:
+def _bad_weight(weights: Iterable[Variable]) -> str | None:
+    for weight in weights:
         array = weight.array
         if array.dtype.kind == "f" and not np.isfinite(array).all():
             return f"weight {weight.path!r} was NaN or infinite before"

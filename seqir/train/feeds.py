@@ -2,22 +2,21 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from seqir import config, data, dtypes, nest
+from seqir.data import Batch
 from seqir.ir import SEED, STEP, Array
 from seqir.ops import changes
+from seqir.train.compiled import Compiled
 from seqir.train.objective import Labels
 from seqir.train.outputs import Outputs
 from seqir.train.sizes import SAMPLE_WEIGHT, TARGET, exact
-from seqir.train.steps import BatchTypes, Sizes, Step
+from seqir.train.steps import BatchTypes, Step
+from seqir.train.trainable import Sizes
 from seqir.weak import Owner
-
-if TYPE_CHECKING:
-    from seqir.data import Batch
-    from seqir.train.trainer import Trainer
 
 
 class Feeder:
@@ -26,12 +25,12 @@ class Feeder:
     It keeps the step of the last batch, since nearly all batches are of one kind.
     """
 
-    model = Owner["Trainer"]()
+    compiled = Owner["Compiled"]()
     cut = False
     """Whether the steps are cut behind their frozen front."""
 
-    def __init__(self, model: Trainer, *, training: bool) -> None:
-        self.model = model
+    def __init__(self, compiled: Compiled, *, training: bool) -> None:
+        self.compiled = compiled
         self.training = training
         self._outputs: Outputs
         self._used: list[int]
@@ -44,13 +43,14 @@ class Feeder:
         Raises: ArgumentError for a wrong structure of targets or weights, labels out
             of range, or no targets where the loss needs them.
         """
-        model = self.model
+        compiled = self.compiled
+        model = compiled.model
         if not model.connected:
             model.build_from_arrays(batch.x)
         changed = self._step is None or self._step.clock != changes.clock()
         if changed:
-            self._outputs = model.compilation.outputs
-            self._used = model.compilation.objective.used(self._outputs)
+            self._outputs = compiled.outputs
+            self._used = compiled.objective.used(self._outputs)
         ys = self._targets(batch)
         ws = self._weights(batch)
         feeds: dict[str, Array] = {}
@@ -78,17 +78,18 @@ class Feeder:
             if name is not None:
                 feeds[name] = np.ascontiguousarray(array)
         if SEED in step.session.fed:
-            feeds[SEED] = np.asarray(model.compilation.seed, np.int64)
-            feeds[STEP] = np.asarray(model.compilation.steps, np.int64)
+            feeds[SEED] = np.asarray(compiled.seed, np.int64)
+            feeds[STEP] = np.asarray(compiled.steps, np.int64)
         return step, feeds
 
     def _find(
         self, ys: list[Array | None], ws: list[Array | None], inputs: Sizes | None
     ) -> Step:
         """The compiled step for these targets and sample weights."""
-        compiled, sizes = self.model.compilation, self.model.compilation.sizes
+        compiled = self.compiled
+        sizes = compiled.sizes
         options = {"training": self.training, "cut": self.cut}
-        shapes = [t.shape for t in self.model.outputs]
+        shapes = [t.shape for t in compiled.model.outputs]
         known = BatchTypes(exact(ys), exact(ws), inputs)
         types = BatchTypes(
             sizes.types(TARGET, ys, shapes),
@@ -106,7 +107,7 @@ class Feeder:
 
     def inputs(self, step: Step, x: Any) -> dict[str, Array]:
         """What a step that is cut is fed in the place of the inputs of the model."""
-        return self.model.batch_feeds(x)
+        return self.compiled.model.batch_feeds(x)
 
     def _targets(self, batch: Batch) -> list[Array | None]:
         if batch.y is None:

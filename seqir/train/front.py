@@ -20,6 +20,7 @@ from seqir.errors import UnsupportedError
 from seqir.ir import Array, Graph, Node, Value
 from seqir.lower import opsets
 from seqir.passes.facts import is_pure
+from seqir.runtime import engine
 
 FEATURE: Final = "feature"
 BATCH: Final = "batch"
@@ -41,8 +42,6 @@ class Front:
 
         Names are not part of it: automatic ones differ from model to model.
         """
-        from seqir.runtime import engine
-
         graph = self.graph
         nameless = replace(
             graph,

@@ -25,13 +25,14 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.ir import Array
+from seqir.train.compiled import Compiled
 from seqir.train.feeds import Feeder
+from seqir.train.trainable import Trainable
 
 if TYPE_CHECKING:
     from seqir.data import Batches
     from seqir.train.front import Front
     from seqir.train.steps import Step
-    from seqir.train.trainer import Trainer
 
 KIND: Final = "seqir features"
 MEMORY: Final = "memory"
@@ -46,8 +47,8 @@ class FrozenFeeder(Feeder):
 
     cut = True
 
-    def __init__(self, model: Trainer, *, training: bool) -> None:
-        super().__init__(model, training=training)
+    def __init__(self, compiled: Compiled, *, training: bool) -> None:
+        super().__init__(compiled, training=training)
         self._given: str | None = None
         """The key of the front that has computed what comes as x."""
 
@@ -58,9 +59,9 @@ class FrozenFeeder(Feeder):
             return front.run(super().inputs(step, x))
         if front.key != self._given:
             raise GraphError(
-                f"the frozen part of model {self.model.name!r} has changed while its "
-                "features were in use: freeze, thaw and assign between calls of fit, "
-                "or train without cache_frozen"
+                f"the frozen part of model {self.compiled.model.name!r} has changed "
+                "while its features were in use: freeze, thaw and assign between calls "
+                "of fit, or train without cache_frozen"
             )
         return dict(x)
 
@@ -76,10 +77,10 @@ class FrozenFeeder(Feeder):
         step, _ = self.step_of(take(batches.whole, slice(1)))
         front = step.front
         assert front is not None
-        features = _Features(front, self.model, batches)
+        features = _Features(front, self.compiled.model, batches)
         found = features.compute() if where == MEMORY else features.stored(Path(where))
         if front.passed:
-            found |= front.past(self.model.batch_feeds(batches.whole.x))
+            found |= front.past(self.compiled.model.batch_feeds(batches.whole.x))
         front.release()
         self._given = front.key
         batches.whole = batches.whole._replace(x=found)
@@ -97,7 +98,7 @@ def require_arrays(batches: Batches) -> None:
 class _Features:
     """What a front makes of all samples, each in a batch of the training's size."""
 
-    def __init__(self, front: Front, model: Trainer, batches: ArrayBatches) -> None:
+    def __init__(self, front: Front, model: Trainable, batches: ArrayBatches) -> None:
         self.front = front
         self.model = model
         self.whole = batches.whole

@@ -4,44 +4,41 @@ from __future__ import annotations
 
 import math
 import signal
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
-from seqir import callbacks as callbacks_room
 from seqir import data, nest
+from seqir.callbacks import CallbackList, History
 from seqir.console import say
 from seqir.data import Batch, Batches, noting
 from seqir.data.arrays import ArrayBatches
 from seqir.errors import ArgumentError, NonFiniteLossError
 from seqir.train import failure
-from seqir.train.checkpoint import Checkpoints, Notes, Position
+from seqir.train.checkpoint import Checkpoints
+from seqir.train.compiled import Compiled
 from seqir.train.evaluation import ahead, run_batches
 from seqir.train.feeds import Feeder
 from seqir.train.frozen import FrozenFeeder, require_arrays
 from seqir.train.interrupts import Interrupts, listening
 from seqir.train.options import FitOptions
-from seqir.train.settings import Settings, describe
-
-if TYPE_CHECKING:
-    from seqir.callbacks import CallbackList, History
-    from seqir.train.trainer import Trainer
+from seqir.train.position import Notes, Position, Settings
+from seqir.train.settings import describe
 
 
-def fit(model: Trainer, options: FitOptions) -> History:
-    """See `Trainer.fit`."""
+def fit(compiled: Compiled, options: FitOptions) -> History:
+    """See `Model.fit`."""
     options = options.checked()
-    compiled = model.compilation
     compiled.require_optimizer()
     compiled.use(options.device)
     training, validation = _split(options)
     position = Position(options.initial_epoch, 0, _shuffle_seed(compiled))
     compiled.fits += 1
-    run = _Fit(model, options, training, validation, position)
+    run = _Fit(compiled, options, training, validation, position)
     return run.run()
 
 
-def _shuffle_seed(compiled: Any) -> int:
+def _shuffle_seed(compiled: Compiled) -> int:
     return compiled.seed * 1_000_003 + compiled.fits
 
 
@@ -68,20 +65,21 @@ class _Fit:
 
     def __init__(
         self,
-        model: Trainer,
+        compiled: Compiled,
         options: FitOptions,
         training: tuple[Any, Any, Any],
         validation: tuple[Any, Any, Any] | None,
         position: Position,
     ) -> None:
-        self.model = model
+        self.compiled = compiled
+        self.model = compiled.model
         self.options = options
         self.position = position
         self.training = training
         self.validation = validation
         feeder = Feeder if options.cache_frozen is None else FrozenFeeder
-        self.feeder = feeder(model, training=True)
-        self.tester = feeder(model, training=False)
+        self.feeder = feeder(compiled, training=True)
+        self.tester = feeder(compiled, training=False)
         self.interrupts = Interrupts()
         self.store: Checkpoints | None = None
         self.callbacks: CallbackList
@@ -105,7 +103,7 @@ class _Fit:
         if isinstance(self.feeder, FrozenFeeder):
             require_arrays(batches)
         self._prepare(batches, self.feeder)
-        self.callbacks = callbacks = callbacks_room.CallbackList(
+        self.callbacks = callbacks = CallbackList(
             options.callbacks,
             add_history=True,
             add_progbar=options.verbose != 0,
@@ -117,9 +115,9 @@ class _Fit:
         if self.on_nan == "raise" and any(c.handles_nan for c in callbacks.callbacks):
             self.on_nan = "ignore"
         if self.store is not None or any(c.saves_state for c in callbacks.callbacks):
-            self.settings = describe(model, batches, options.shuffle)
+            self.settings = describe(self.compiled, batches, options.shuffle)
         model.stop_training = False
-        around, model.compilation.run = model.compilation.run, self
+        around, self.compiled.run = self.compiled.run, self
         try:
             if self._restore():
                 batches.seed = self.position.shuffle  # in the order of the first run
@@ -128,7 +126,7 @@ class _Fit:
             self._keep_features(batches, self.feeder)
             self._keep_features(validation, self.tester)
             with (
-                model.compilation.gathering(),
+                self.compiled.gathering(),
                 listening(terminate=self.store is not None) as self.interrupts,
             ):
                 callbacks.on_train_begin()
@@ -138,10 +136,10 @@ class _Fit:
                     self._epochs(batches, validation)
                 if self.position.ended or self.position.epoch >= options.epochs:
                     trained = model.trainable_weights
-                    model.optimizer.finalize_variable_values(trained)
+                    self.compiled.optimizer.finalize_variable_values(trained)
                 callbacks.on_train_end(self._reported)
         finally:
-            model.compilation.run = around  # a callback may have called fit
+            self.compiled.run = around  # a callback may have called fit
             callbacks.close()
         self._finish()
         return callbacks.history
@@ -171,9 +169,7 @@ class _Fit:
             shuffle=options.shuffle,
             steps=options.steps_per_epoch,
             seed=self.position.shuffle,
-            class_weight=self.model.compilation.objective.class_weights(
-                options.class_weight
-            ),
+            class_weight=self.compiled.objective.class_weights(options.class_weight),
             what="fit",
         )
 
@@ -218,7 +214,7 @@ class _Fit:
                 return
             if validation is not None and options.validates(epoch):
                 found = run_batches(
-                    model, validation, self.callbacks, self.tester, "the validation"
+                    validation, self.callbacks, self.tester, "the validation"
                 )
                 logs.update({f"val_{name}": value for name, value in found.items()})
             position.epoch, position.batch = epoch + 1, 0
@@ -239,7 +235,7 @@ class _Fit:
         if begun:
             callbacks.on_epoch_resume(epoch, begun)
         else:
-            model.reset_metrics()
+            self.compiled.reset_metrics()
             callbacks.on_epoch_begin(epoch)
         logs: dict[str, Any] | None = None
         with ahead(batches, epoch, begun) as found:
@@ -261,17 +257,17 @@ class _Fit:
                 if model.stop_training:
                     break
         if logs is None:  # it was saved after its last batch
-            return model.compilation.objective.results()
+            return self.compiled.objective.results()
         return logs
 
     def _due(self) -> bool:
         """Whether it is time for a checkpoint between batches."""
         every = self.options.checkpoint_freq
-        return every != "epoch" and self.model.compilation.steps % int(every) == 0
+        return every != "epoch" and self.compiled.steps % int(every) == 0
 
     def _train(self, batch: Batch, epoch: int, number: int) -> dict[str, Any] | None:
         """The logs of one step; None if its loss is not finite and that ends it all."""
-        compiled = self.model.compilation
+        compiled = self.compiled
         with noting(f"in batch {number + 1} of epoch {epoch + 1}"):
             step, feeds = self.feeder.step_of(batch)
             loss, values = step.run(feeds, finite=self.on_nan != "ignore")
@@ -279,7 +275,7 @@ class _Fit:
             compiled.steps += 1
             return step.logs(values)
         step.undo()
-        error = failure.explain(self.model, step, batch, feeds, epoch, number, loss)
+        error = failure.explain(compiled, step, batch, feeds, epoch, number, loss)
         if self.on_nan == "raise":
             raise error
         say(f"{error}")
@@ -301,7 +297,7 @@ class _Fit:
 
     def _restore(self) -> bool:
         """Take over a checkpoint, if there is one."""
-        if self.store is not None and self.store.load(self.model):
+        if self.store is not None and self.store.load(self.compiled):
             return True
         return self.callbacks.restore()
 
@@ -316,7 +312,7 @@ class _Fit:
         if self.store is None:
             return
         try:
-            self.store.save(self.model)
+            self.store.save(self.compiled)
         except NonFiniteLossError as error:
             if self.options.on_nan == self.on_nan:
                 raise

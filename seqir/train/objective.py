@@ -13,11 +13,11 @@ from seqir import metrics as metrics_room
 from seqir.data import ClassWeights, noting
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Trace
-from seqir.layers.base import Layer
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
 from seqir.ops.tensor import Traced
 from seqir.train.outputs import Outputs
+from seqir.train.trainable import Trainable
 
 _NUMBERS: Final = int | float | np.integer | np.floating
 
@@ -293,7 +293,7 @@ class Objective:
         return total, reported
 
 
-def held_metrics(model: Layer) -> list[Any]:
+def held_metrics(model: Trainable) -> list[Any]:
     """The metrics that a model and the layers inside have as attributes."""
     found = (
         item

@@ -7,7 +7,7 @@ import json
 import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 import numpy as np
 
@@ -17,21 +17,17 @@ from seqir.data.batch import named
 from seqir.errors import LoadError
 from seqir.losses import LossFunctionWrapper
 from seqir.ops.variable import Variable
-
-if TYPE_CHECKING:
-    from seqir.train.trainer import Trainer
+from seqir.train.compilation import Compilation
+from seqir.train.position import Settings
 
 RATE: Final = "learning_rate"
 HASHED: Final = 2**24
 """Bytes of each array that are hashed, in rows spread evenly."""
 
-Settings = dict[str, Any]
 
-
-def describe(model: Trainer, batches: Batches, shuffle: Any) -> Settings:
+def describe(compiled: Compilation, batches: Batches, shuffle: Any) -> Settings:
     """The settings of a `fit`, as values that JSON has."""
-    compiled = model.compilation
-    walk = model._walk()
+    walk = compiled.model._walk()
     found: Settings = {
         "layers": [
             {"class": type(layer).__name__, "name": layer.name, **_config_of(layer)}
@@ -41,7 +37,7 @@ def describe(model: Trainer, batches: Batches, shuffle: Any) -> Settings:
         "metrics": compiled.objective.names,
         "loss_weights": compiled.objective.loss_weights,
         "optimizer": _config_of(compiled.optimizer),
-        "rates": [float(rate.array) for rate in rates(model)],
+        "rates": [float(rate.array) for rate in rates(compiled)],
         "data": {
             "batches": batches.count,
             "batch_size": batches.batch_size,
@@ -53,9 +49,9 @@ def describe(model: Trainer, batches: Batches, shuffle: Any) -> Settings:
     return json.loads(json.dumps(found, default=_word))
 
 
-def rates(model: Trainer) -> list[Variable]:
+def rates(compiled: Compilation) -> list[Variable]:
     """The learning rates of the optimizer, and of those inside of it."""
-    return [v for v in model.compilation.optimizer.variables if v.name == RATE]
+    return [v for v in compiled.optimizer.variables if v.name == RATE]
 
 
 def compare(

@@ -13,7 +13,7 @@ import math
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final, TypeAlias
+from typing import Any, Final
 
 from seqir import lower, passes, runtime
 from seqir.autodiff import gradient
@@ -26,23 +26,19 @@ from seqir.ops import changes
 from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
 from seqir.tensortype import TensorType
+from seqir.train.compilation import Compilation
 from seqir.train.front import Front, cut
 from seqir.train.halves import Halves, halves
-from seqir.train.objective import Labels, Objective, held_metrics, plain
+from seqir.train.objective import Labels, held_metrics, plain
+from seqir.train.outputs import Outputs
 from seqir.train.sizes import SAMPLE_WEIGHT, TARGET, named
-
-if TYPE_CHECKING:
-    from seqir.train.trainer import Trainer
+from seqir.train.trainable import Sizes, Trainable
 
 OPSET: Final = opsets.LOWEST
 """What steps are lowered to."""
 
 LOSS: Final = "batch_loss"
 """Output: the loss of the batch."""
-
-
-Sizes: TypeAlias = tuple[tuple[int, ...], ...]
-"""Of each input of a model, without the batch."""
 
 
 @dataclass(frozen=True)
@@ -78,25 +74,27 @@ class StepGraph:
     """For each output whose targets are class numbers, which ones there are."""
 
 
-def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGraph:
+def trace_step(
+    compiled: Compilation, types: BatchTypes, *, training: bool
+) -> StepGraph:
     """Trace one step of a compiled model.
 
     Raises: GraphError if there is no loss.
     """
-    compiled = model.compilation
+    model = compiled.model
     b = Trace(f"{model.name}_{'train' if training else 'test'}", training=training)
     b.reserved = (LOSS,)
     with b.active():
         predicted = model.trace_outputs(b, training=training, sizes=types.sizes)
         inputs = tuple(n for n in b.inputs if n in model.input_names)
-        targets = _batch_inputs(b, TARGET, types.targets, predicted, model)
-        weights = _batch_inputs(b, SAMPLE_WEIGHT, types.weights, predicted, model)
-        _check_outputs(predicted, model)
-        objective: Objective = compiled.objective
+        targets = _batch_inputs(b, TARGET, types.targets, predicted, compiled)
+        weights = _batch_inputs(b, SAMPLE_WEIGHT, types.weights, predicted, compiled)
+        _check_outputs(predicted, model.name, compiled.outputs)
+        objective = compiled.objective
         ys = [None if t is None else Traced(b, b.inputs[t]) for t in targets]
         ws = [None if w is None else Traced(b, b.inputs[w]) for w in weights]
         objective.build(compiled.outputs, ys, predicted, held_metrics(model))
-        extra = penalties(b, model)
+        extra = penalties(b, model.trainable_weights)
         loss, reported = objective.trace(b, ys, predicted, ws, extra)
         for trained in model.trainable_weights:
             b.updates.pop(b.bindings.get(trained, ""), None)  # the optimizer's affair
@@ -106,7 +104,7 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
             values = passes.rewrite(b, passes.pool_early(trained), values)
             loss, *others = (Traced(b, value) for value in values)
             reported = dict(zip(reported, others, strict=True))
-            _trace_update(b, model, loss)
+            _trace_update(b, compiled, loss)
     outputs = {LOSS: loss.value}
     names: dict[str, str] = {}
     for name, value in reported.items():
@@ -129,19 +127,20 @@ def trace_step(model: Trainer, types: BatchTypes, *, training: bool) -> StepGrap
     )
 
 
-def _check_outputs(predicted: Sequence[Traced], model: Trainer) -> None:
-    for p, label in zip(predicted, model.compilation.outputs.labels, strict=True):
+def _check_outputs(predicted: Sequence[Traced], name: str, outputs: Outputs) -> None:
+    for p, label in zip(predicted, outputs.labels, strict=True):
         if not p.ndim:
             raise ShapeError(
-                f"output {label!r} of model {model.name!r} is one number for the whole "
+                f"output {label!r} of model {name!r} is one number for the whole "
                 "batch: a model that is trained or evaluated gives one for each sample"
             )
 
 
-def _trace_update(b: Trace, model: Trainer, loss: Any) -> None:
+def _trace_update(b: Trace, compiled: Compilation, loss: Any) -> None:
     """Gradients, and what the optimizer makes of them."""
-    model.compilation.require_optimizer()
-    optimizer = model.compilation.optimizer
+    model = compiled.model
+    compiled.require_optimizer()
+    optimizer = compiled.optimizer
     trained = model.trainable_weights
     if not trained:
         warnings.warn(
@@ -150,7 +149,7 @@ def _trace_update(b: Trace, model: Trainer, loss: Any) -> None:
             stacklevel=2,
         )
         return
-    model.compilation.check_trained(trained)
+    compiled.check_trained(trained)
     gradients = gradient(optimizer.scale_loss(loss), trained)
     with b.source(optimizer.name, type(optimizer).__name__):
         optimizer.apply(gradients, trained)
@@ -161,11 +160,11 @@ def _batch_inputs(
     what: str,
     types: Sequence[TensorType | None],
     predicted: Sequence[Traced],
-    model: Trainer,
+    compiled: Compilation,
 ) -> tuple[str | None, ...]:
     """Make an input for each type; their names."""
     names: list[str | None] = []
-    labels = model.compilation.outputs.labels
+    labels = compiled.outputs.labels
     for place, (type, label) in enumerate(zip(types, labels, strict=True)):
         if type is None:
             names.append(None)
@@ -193,21 +192,20 @@ class Step:
     def __init__(
         self,
         traced: StepGraph,
-        model: Trainer,
-        device: str,
+        compiled: Compilation,
         *,
         cut: bool = False,
         moving: Collection[Variable] = (),
     ) -> None:
         self.traced = traced
-        self.program = optimize(traced, model, device, moving)
+        self._device = device = compiled.device
+        self.program = optimize(traced, compiled.model, device, moving)
         self.front: Front | None = None
         if cut:
             self.front, self.program = self._cut(device)
         graph = self.program.graph
-        self._device = device
         self._state = {name: traced.variables[name] for name in graph.params}
-        parts = self._halves(model)
+        parts = self._halves(compiled)
         self.session = self._session(parts.first if parts else graph, plan=not parts)
         self.update = parts and self._session(
             parts.second, plan=False, in_place=parts.in_place
@@ -226,9 +224,9 @@ class Step:
         front, rest = cut(program.graph, traced.inputs, frozen, device)
         return front, StepProgram(rest, program.constants)
 
-    def _halves(self, model: Trainer) -> Halves | None:
+    def _halves(self, compiled: Compilation) -> Halves | None:
         """The step in two halves, where that saves memory."""
-        optimizer = model.compilation.optimizer
+        optimizer = compiled.optimizer
         if optimizer is None or runtime.resolve(self._device).kind != "cpu":
             return None  # gradients would cross the border of a device
         own = set(optimizer.variables)
@@ -326,7 +324,7 @@ class StepProgram:
 
 
 def optimize(
-    traced: StepGraph, model: Trainer, device: str, moving: Collection[Variable] = ()
+    traced: StepGraph, model: Trainable, device: str, moving: Collection[Variable] = ()
 ) -> StepProgram:
     """Bind what nothing changes, and run the passes for this device."""
     graph, constants = bind_frozen(traced.graph, traced.variables, model, moving)
@@ -338,7 +336,7 @@ def optimize(
 def bind_frozen(
     graph: Graph,
     variables: Mapping[str, Variable],
-    model: Trainer,
+    model: Trainable,
     moving: Collection[Variable] = (),
 ) -> tuple[Graph, dict[Variable, int]]:
     """The graph with weights that no training changes as constants, and these.
@@ -358,7 +356,7 @@ def bind_frozen(
     return passes.bind(graph, arrays), versions
 
 
-def frozen_weights(model: Trainer) -> list[Variable]:
+def frozen_weights(model: Trainable) -> list[Variable]:
     """The weights that no training changes, unless a layer does so explicitly."""
     return [
         variable

@@ -125,7 +125,7 @@ def measure_onnxsim(workload: str) -> dict[str, float]:
 
     import seqir
     from seqir import lower, ops, passes
-    from seqir.model.base import arrays_of
+    from seqir.network.base import arrays_of
 
     make, shape, batch, _ = WORKLOADS[workload]
     stack = [layer for layer in make(seqir).layers if "dropout" not in layer.name]

@@ -7,20 +7,17 @@ import json
 from collections.abc import Callable, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, Final
 
 from seqir import config, dtypes, ops
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError, did_you_mean
 from seqir.images.imagenet import MODES, preprocess_input
-from seqir.ir import Builder
+from seqir.ir import Trace
 from seqir.layers import CenterCrop, Layer, Resizing
 from seqir.layers.core import InputLayer
-from seqir.model.sequential import Sequential
+from seqir.network.base import Enter, Network
 from seqir.ops.tensor import KerasTensor, Traced
 from seqir.tensortype import TensorType
-
-if TYPE_CHECKING:
-    from seqir.model.base import Enter, Model
 
 PATH = "preprocess"
 """What nodes of the preprocessing are called, with the name of the layer behind it."""
@@ -97,7 +94,7 @@ def _fits(found: TensorType, wanted: TensorType) -> bool:
     )
 
 
-def preprocessing(model: Model, given: Any) -> dict[str, Preprocessing]:
+def preprocessing(model: Network, given: Any) -> dict[str, Preprocessing]:
     """The preprocessing for each input that has one.
 
     `given` is a layer, a function, one of the `MODES`, a list of them (which may start
@@ -129,7 +126,7 @@ def _of(given: Any) -> Preprocessing:
     source = _input_layer(items[0]) if items else None
     steps: list[Any] = []
     for item in items[1:] if source else items:
-        if isinstance(item, Sequential):
+        if isinstance(item, Network) and item._kind == "sequential":
             steps += item.layers
         elif isinstance(item, str) and item in _SCALINGS:
             steps.append(_SCALINGS[item])
@@ -168,11 +165,11 @@ def _shown(step: Any) -> Any:
     return modes.get(step) or getattr(step, "__qualname__", repr(step))
 
 
-def entering(chains: Mapping[str, Preprocessing], model: Model) -> Enter:
+def entering(chains: Mapping[str, Preprocessing], model: Network) -> Enter:
     """How the inputs of the model enter its graph: through their preprocessing."""
     several = len(model.input_names) > 1
 
-    def enter(b: Builder, name: str, wanted: TensorType) -> Traced:
+    def enter(b: Trace, name: str, wanted: TensorType) -> Traced:
         chain = chains.get(name)
         if chain is None:
             return Traced(b, b.input(name, wanted))

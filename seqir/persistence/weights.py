@@ -15,13 +15,11 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.files import staged
-from seqir.formats import archive, kinds, legacy, shards, tensors, weights
+from seqir.formats import archive, kinds, legacy, safetensors, shards, tensors, weights
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import open_hdf5
 from seqir.layers import Layer
-from seqir.model.base import Model
-from seqir.train.weights import load_weights as load_safetensors
-from seqir.train.weights import save_weights as save_safetensors
+from seqir.network.base import Network
 
 
 def target(filepath: str | os.PathLike[str], overwrite: bool) -> Path:
@@ -36,7 +34,7 @@ def target(filepath: str | os.PathLike[str], overwrite: bool) -> Path:
 
 
 def save_weights(
-    model: Model,
+    model: Network,
     filepath: str | os.PathLike[str],
     overwrite: bool = True,
     max_shard_size: float | None = None,
@@ -56,7 +54,7 @@ def save_weights(
     name = path.name.lower()
     skip = _skipped(path, objects_to_skip)
     if name.endswith(".safetensors"):
-        save_safetensors(model, path)
+        safetensors.write(path, model.weights)
     elif name.endswith(".weights.json"):
         size = 5.0 if max_shard_size is None else max_shard_size
         shards.write_shards(path, model, model.optimizer, size, skip)
@@ -71,7 +69,7 @@ def save_weights(
 
 
 def load_weights(
-    model: Model,
+    model: Network,
     filepath: str | os.PathLike[str],
     skip_mismatch: bool = False,
     by_name: bool = False,
@@ -100,7 +98,7 @@ def load_weights(
     if path.suffix.lower() == ".safetensors":
         _refuse_names(path, by_name)
         if not skip_mismatch:
-            load_safetensors(model, path)
+            safetensors.read(path, model.weights)
             return
         tensors.fit(path, fitting, model)
     else:
@@ -109,7 +107,7 @@ def load_weights(
 
 
 def _read(
-    path: Path, fitting: Fitting, model: Model, by_name: bool, skip: list[Layer]
+    path: Path, fitting: Fitting, model: Network, by_name: bool, skip: list[Layer]
 ) -> None:
     """Read one of Keras's files; `fitting` keeps the weights."""
     in_shards = path.name.lower().endswith(".weights.json")

@@ -8,30 +8,14 @@ inner model; a second, inner model with that output gives it, sharing the layers
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING
-from weakref import WeakKeyDictionary, WeakValueDictionary
 
 from seqir import nest
 from seqir.errors import GraphError
 from seqir.layers.core import InputLayer
-from seqir.model.inputs import arrange
-from seqir.ops.call import repeat, substitute
+from seqir.network.base import Network, connect, started_at
+from seqir.network.inputs import arrange
+from seqir.network.walk import input_layers, replayed, walk
 from seqir.ops.tensor import Call, KerasTensor
-
-if TYPE_CHECKING:
-    from seqir.model.base import Model
-
-_started: WeakKeyDictionary[InputLayer, WeakValueDictionary[int, Model]] = (
-    WeakKeyDictionary()
-)
-"""The models that start at an input, oldest first: tensors know only their origin."""
-
-
-def register(model: Model, *inputs: InputLayer) -> None:
-    """Remember a model by its inputs, so that its inner tensors can be found."""
-    model.__dict__["_starts"] = inputs  # for copies, which are to be found, too
-    for layer in inputs:
-        _started.setdefault(layer, WeakValueDictionary())[id(model)] = model
 
 
 def lift(
@@ -73,7 +57,7 @@ def _place(
     calls = _calls_of(given, missing, {})
     calls = [c for c in calls if c in used] or calls
     # Models that start at one Input and are called on one tensor give one value.
-    distinct = {(*input_layers(c.target), *c.inputs): c for c in reversed(calls)}
+    distinct = {(*input_layers(c.target.inputs), *c.inputs): c for c in reversed(calls)}
     if len(distinct) > 1:
         name = calls[0].target.name
         source = stray.call.target.name if stray.call else stray.name
@@ -101,8 +85,8 @@ def _calls_of(
         return known[key]
     known[key] = []
     found: dict[Call, None] = {}
-    for model in list(_started.get(missing[0], {}).values()):
-        if not key.issubset(input_layers(model)):
+    for model in started_at(missing[0]):
+        if not key.issubset(input_layers(model.inputs)):
             continue
         for call in model.calls:
             needs = walk(given, call.inputs)[1]
@@ -118,9 +102,7 @@ def _lifted(
     others: list[KerasTensor],
 ) -> dict[KerasTensor, KerasTensor]:
     """New tensors for the strays, and for other outputs that come from the call."""
-    from seqir.model.functional import Functional
-
-    inner: Model = call.target
+    inner: Network = call.target
     known = dict(zip(inner.inputs, arrange(inner, call.args[0]), strict=True))
     known |= dict(zip(inner.outputs, nest.flatten(call.outputs), strict=True))
     new = [t for t in strays if t not in known]
@@ -131,7 +113,7 @@ def _lifted(
     left = {c.target for c in order if c is not call}
     name = f"{inner.name}_features" if inner in left else inner.name
     ends = [*(inner.outputs if joined else ()), *new]
-    part = Functional(inner.input_structure, ends, name=name)
+    part = connect(inner.input_structure, ends, name=name)
     part.__dict__["_trainable"] = inner.trainable
     values = nest.flatten(part(*call.args, **call.kwargs))
     lifted = known | dict(zip(ends, values, strict=True))
@@ -139,51 +121,3 @@ def _lifted(
         outer = zip(nest.flatten(call.outputs), values, strict=False)
         lifted |= replayed(order, dict(outer))
     return lifted
-
-
-def replayed(
-    order: list[Call], env: dict[KerasTensor, KerasTensor]
-) -> dict[KerasTensor, KerasTensor]:
-    """The calls that depend on the tensors in `env`, made again with their values."""
-    for call in order:
-        if not any(t in env for t in call.inputs):
-            continue
-        args, kwargs = substitute(
-            lambda x: env.get(x, x) if isinstance(x, KerasTensor) else x,
-            (call.args, call.kwargs),
-        )
-        results = repeat(call.target, args, kwargs, name=call.target.name)
-        env.update(zip(nest.flatten(call.outputs), nest.flatten(results), strict=True))
-    return env
-
-
-def walk(
-    inputs: Iterable[KerasTensor], outputs: Iterable[KerasTensor]
-) -> tuple[list[Call], list[InputLayer]]:
-    """The calls that compute the outputs, in order, and the Inputs missing for them."""
-    given = set(inputs)
-    order: list[Call] = []
-    done: set[Call] = set()
-    missing: dict[InputLayer, None] = {}
-    stack: list[tuple[KerasTensor, bool]] = [(t, False) for t in reversed([*outputs])]
-    while stack:
-        tensor, returning = stack.pop()
-        call = tensor.call
-        if call is None or tensor in given or call in done:
-            continue
-        if isinstance(call.target, InputLayer):
-            missing[call.target] = None
-            continue
-        if returning:
-            done.add(call)
-            order.append(call)
-            continue
-        stack.append((tensor, True))
-        stack.extend((t, False) for t in reversed(call.inputs))
-    return order, list(missing)
-
-
-def input_layers(model: Model) -> list[InputLayer]:
-    """The Inputs among the inputs of a model."""
-    sources = [t.call.target for t in model.inputs if t.call]
-    return [s for s in sources if isinstance(s, InputLayer)]

@@ -5,113 +5,21 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
-from dataclasses import asdict, dataclass
-from typing import TYPE_CHECKING, Any, Literal
+from typing import Any, Literal
 
 from seqir import nest
 from seqir.errors import ArgumentError
 from seqir.layers.base import Layer
-from seqir.model.cost import Cost, Costs, costs_or_none
-from seqir.model.functional import Functional
-from seqir.model.present import (
-    columns_of,
-    default_length,
-    plain_lines,
-    row_cells,
-    totals_of,
-)
-from seqir.text import one_line
-
-if TYPE_CHECKING:
-    from seqir.model.base import Model
-    from seqir.ops.tensor import Call
+from seqir.network.base import Network
+from seqir.ops.tensor import Call
+from seqir.summary.cost import Cost, Costs, costs_or_none
+from seqir.summary.present import Place, Row, Summary, default_length, show
 
 Style = Literal["rich", "plain"]
-Place = tuple[str, int, int]
-"""Layer name, which of its calls, which of that call's outputs."""
-
-
-@dataclass(frozen=True)
-class Row:
-    """One layer of a model."""
-
-    name: str
-    class_name: str
-    path: str
-    """Name with those of the models it lies in: ``block/conv``."""
-    depth: int
-    output_shape: Any
-    """Sizes, None where unknown; a structure of such tuples; None if not known."""
-    params: int
-    built: bool
-    trainable: bool | None
-    """None for a layer without weights."""
-    connected_to: tuple[Place, ...] = ()
-    macs: int | None = None
-    """Multiply-accumulates for one batch, an unknown batch size taken as 1."""
-    activation_bytes: int | None = None
-    receptive_field: tuple[int, ...] | None = None
-    """Input positions that one output position depends on, for each spatial axis."""
-
-
-@dataclass(frozen=True)
-class Summary:
-    """The layers of a model and its parameter counts; prints as a table."""
-
-    name: str
-    rows: tuple[Row, ...]
-    is_chain: bool
-    """Every layer has one input, the layer before it."""
-    trainable_params: int
-    non_trainable_params: int
-    trainable_bytes: int
-    non_trainable_bytes: int
-    optimizer_params: int = 0
-    """Elements that the optimizer of a model in training keeps."""
-    optimizer_bytes: int = 0
-    total_macs: int | None = None
-    show_trainable: bool = False
-    show_cost: bool = False
-
-    @property
-    def title(self) -> str:
-        """The line above the table."""
-        return f'Model: "{one_line(self.name)}"'
-
-    @property
-    def total_params(self) -> int:
-        """Number of weight elements."""
-        return self.trainable_params + self.non_trainable_params
-
-    @property
-    def total_bytes(self) -> int:
-        """Bytes of all weights."""
-        return self.trainable_bytes + self.non_trainable_bytes
-
-    def to_dict(self) -> dict[str, Any]:
-        """The same as lists, dicts, strings and numbers, for JSON."""
-        data = asdict(self)
-        data["rows"] = [_plain(row) for row in data["rows"]]
-        data["total_params"] = self.total_params
-        data["total_bytes"] = self.total_bytes
-        return data
-
-    def __str__(self) -> str:
-        return "\n".join(plain_lines(self))
-
-    def _repr_html_(self) -> str:
-        from seqir.model.table import html_table
-
-        return html_table(
-            self.title,
-            columns_of(self, "rich", default_length(self, "rich"), None),
-            (row_cells(self, row) for row in self.rows),
-            [f"{what} {count}{size}" for what, count, size in totals_of(self)],
-        )
 
 
 def summarize(
-    model: Model,
+    model: Network,
     line_length: int | None = None,
     positions: Sequence[float] | None = None,
     print_fn: Callable[[str], Any] | None = None,
@@ -137,8 +45,6 @@ def summarize(
         width or layer range that cannot be.
     Source: Keras 3 ``Model.summary``.
     """
-    from seqir.model.present import show
-
     if style not in ("rich", "plain"):
         raise ArgumentError(f"style must be 'rich' or 'plain', got {style!r}")
     summary = summary_of(
@@ -156,7 +62,7 @@ def summarize(
 
 
 def summary_of(
-    model: Model,
+    model: Network,
     *,
     expand_nested: bool = False,
     show_trainable: bool = False,
@@ -169,9 +75,7 @@ def summary_of(
         layer range that matches nothing.
     """
     model.require_built("summary")
-    layers: list[Any] = model.layers
-    if isinstance(model, Functional):
-        layers = list(getattr(model, "operations", ()))
+    layers = model.operations if model._kind == "functional" else model.layers
     start, stop = _bounds(layers, layer_range)
     collector = _Collector(model, expand_nested, show_cost)
     trainable, frozen = model.trainable_weights, model.non_trainable_weights
@@ -196,7 +100,7 @@ def summary_of(
 class _Collector:
     """Makes the rows of one model."""
 
-    def __init__(self, model: Model, expand_nested: bool, show_cost: bool) -> None:
+    def __init__(self, model: Network, expand_nested: bool, show_cost: bool) -> None:
         self._model = model
         self._expand = expand_nested
         self._show_cost = show_cost
@@ -206,7 +110,7 @@ class _Collector:
         before = {t.call for call in self._inside for t in call.inputs if t.call}
         targets = {call.target for call in before}
         self._index = {c: i for t in targets for i, c in enumerate(t.calls)}
-        self.is_chain = not isinstance(model, Functional) or _is_chain(model)
+        self.is_chain = model._kind != "functional" or _is_chain(model)
 
     @property
     def total_macs(self) -> int | None:
@@ -271,7 +175,7 @@ class _Collector:
         return self._costs
 
 
-def _is_chain(model: Functional) -> bool:
+def _is_chain(model: Network) -> bool:
     """One input, one layer after the other, none of them twice."""
     calls = model.connections
     users: dict[Any, int] = {}
@@ -315,9 +219,3 @@ def _bounds(layers: list[Any], layer_range: Sequence[str] | None) -> tuple[int, 
     if first[0] > last[-1]:
         return last[0], first[-1] + 1
     return first[0], last[-1] + 1
-
-
-def _plain(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

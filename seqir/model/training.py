@@ -1,83 +1,60 @@
-"""Training for models: compile, fit, evaluate, and batch by batch."""
+"""A network that is trained: compile, fit, evaluate, and batch by batch."""
 
 from __future__ import annotations
 
 from os import PathLike
-from typing import TYPE_CHECKING, Any, cast
+from typing import TYPE_CHECKING, Any
 
 from seqir.errors import NotBuiltError, UnsupportedError
-from seqir.ir import Trace
-from seqir.layers.base import Layer
+from seqir.network.base import Network
 from seqir.train.compiled import Compiled
 from seqir.train.objective import Objective, held_metrics
+from seqir.train.state import TrainingState
 
 if TYPE_CHECKING:
     from seqir.callbacks import History
-    from seqir.ops.tensor import KerasTensor, Traced
     from seqir.train.bundle import BundleReport
 
 
-def _flag(name: str, doc: str) -> property:
-    """A bool that callbacks set; setting it changes nothing that is compiled."""
-
-    def read(model: Trainer) -> bool:
-        return model.__dict__.get(f"_{name}", False)
-
-    def write(model: Trainer, value: Any) -> None:
-        model.__dict__[f"_{name}"] = bool(value)
-
-    return property(read, write, doc=doc)
-
-
-class Trainer(Layer):
-    """What a model can do once it is compiled; `seqir.Model` is one.
+class TrainedNetwork(Network):
+    """The methods of `seqir.Model` that train it; `seqir.train` does the work.
 
     Source: Keras 3 ``keras.Model`` (its training methods).
     """
 
-    # What a model offers.
+    _training: TrainingState
 
-    if TYPE_CHECKING:
+    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+        model = super().__new__(cls, *args, **kwargs)
+        model.__dict__["_training"] = TrainingState()
+        return model
 
-        @property
-        def connected(self) -> bool: ...
-        @property
-        def inputs(self) -> list[KerasTensor]: ...
-        @property
-        def outputs(self) -> list[KerasTensor]: ...
-        @property
-        def input_names(self) -> list[str]: ...
-        @property
-        def output_names(self) -> list[str]: ...
-        @property
-        def output_structure(self) -> Any: ...
-        def build_from_arrays(self, x: Any) -> None: ...
-        def batch_feeds(self, x: Any) -> dict[str, Any]: ...
+    @property
+    def stop_training(self) -> bool:
+        """Set by callbacks: `fit` ends after the present batch."""
+        return self._training.stop_training
 
-        def sized_feeds(self, x: Any) -> tuple[dict[str, Any], Any]: ...
+    @stop_training.setter
+    def stop_training(self, value: bool) -> None:
+        self._training.stop_training = bool(value)
 
-        def trace_outputs(
-            self, b: Trace, *, training: bool, sizes: Any = None
-        ) -> list[Traced]: ...
+    @property
+    def stop_evaluating(self) -> bool:
+        """Set by callbacks: `evaluate` ends after this batch."""
+        return self._training.stop_evaluating
 
-    stop_training = _flag(
-        "stop_training", "Set by callbacks: `fit` ends after the present batch."
-    )
-    stop_evaluating = _flag(
-        "stop_evaluating", "Set by callbacks: `evaluate` ends after this batch."
-    )
-    stop_predicting = _flag(
-        "stop_predicting", "Set by callbacks: `predict` ends after this batch."
-    )
+    @stop_evaluating.setter
+    def stop_evaluating(self, value: bool) -> None:
+        self._training.stop_evaluating = bool(value)
 
     @property
     def history(self) -> History | None:
         """What the last `fit` reported; None before the first."""
-        return self.__dict__.get("_history")
+        return self._training.history
 
     @history.setter
     def history(self, value: History) -> None:
-        self.__dict__["_history"] = value
+        self._training.history = value
 
     # Compiling.
 
@@ -114,18 +91,13 @@ class Trainer(Layer):
                     f"{type(self).__name__}.{name} would never be called: write a "
                     "loss, a metric, an optimizer or a layer with add_loss of your own"
                 )
-        if self.compiled:
-            self.compilation.check_idle("compile it")
         objective = Objective(loss, loss_weights, metrics, weighted_metrics)
-        compiled = Compiled(self, optimizer, objective, auto_scale_loss)
-        if (before := self.__dict__.get("_compiled")) is not None:
-            before.release()
-        self.__dict__["_compiled"] = compiled
+        self._training.compile(self, optimizer, objective, auto_scale_loss)
 
     @property
     def compiled(self) -> bool:
         """Whether `compile` was called."""
-        return self.__dict__.get("_compiled") is not None
+        return self._training.compiled is not None
 
     @property
     def compilation(self) -> Compiled:
@@ -133,13 +105,7 @@ class Trainer(Layer):
 
         Raises: NotBuiltError before `compile`.
         """
-        compiled = self.__dict__.get("_compiled")
-        if compiled is None:
-            raise NotBuiltError(
-                f"model {self.name!r} is not compiled: You must call `compile()` "
-                "before using the model for training or evaluation"
-            )
-        return cast("Compiled", compiled)
+        return self._training.of(self)
 
     @property
     def optimizer(self) -> Any:
@@ -147,7 +113,7 @@ class Trainer(Layer):
 
         Another one can be set after it, by name too; it begins without a state.
         """
-        compiled = self.__dict__.get("_compiled")
+        compiled = self._training.compiled
         return None if compiled is None else compiled.optimizer
 
     @optimizer.setter
@@ -162,9 +128,8 @@ class Trainer(Layer):
     @property
     def metrics(self) -> list[Any]:
         """The metrics, that of the loss first, those of layers last."""
-        compiled = self.__dict__.get("_compiled")
-        found = [] if compiled is None else compiled.objective.metrics
-        return list(dict.fromkeys([*found, *held_metrics(self)]))
+        compiled = self._training.compiled
+        return held_metrics(self) if compiled is None else compiled.metrics
 
     @property
     def metrics_names(self) -> list[str]:
@@ -261,7 +226,7 @@ class Trainer(Layer):
         from seqir.train.options import FitOptions
 
         return fit(
-            self,
+            self.compilation,
             FitOptions(
                 x=x,
                 y=y,
@@ -306,10 +271,10 @@ class Trainer(Layer):
 
         Raises: as `fit`.
         """
-        from seqir.train.evaluation import evaluate
+        from seqir.train.evaluation import evaluate, shaped
 
         logs = evaluate(
-            self,
+            self.compilation,
             x,
             y,
             batch_size=batch_size,
@@ -335,9 +300,10 @@ class Trainer(Layer):
 
         Raises: as `fit`.
         """
-        from seqir.train.evaluation import run_batch
+        from seqir.train.evaluation import run_batch, shaped
 
-        logs = run_batch(self, x, y, sample_weight, class_weight, training=True)
+        feeder = self._training.feeder(self.compilation, training=True)
+        logs = run_batch(feeder, x, y, sample_weight, class_weight)
         return shaped(logs, return_dict)
 
     def test_on_batch(
@@ -351,9 +317,10 @@ class Trainer(Layer):
 
         Raises: as `fit`.
         """
-        from seqir.train.evaluation import run_batch
+        from seqir.train.evaluation import run_batch, shaped
 
-        logs = run_batch(self, x, y, sample_weight, None, training=False)
+        feeder = self._training.feeder(self.compilation, training=False)
+        logs = run_batch(feeder, x, y, sample_weight)
         return shaped(logs, return_dict)
 
     # Files.
@@ -365,7 +332,7 @@ class Trainer(Layer):
         """
         from seqir.train.checkpoint import save_checkpoint
 
-        save_checkpoint(self, filepath)
+        save_checkpoint(self.compilation, filepath)
 
     def load_checkpoint(self, filepath: str | PathLike[str]) -> None:
         """Go back to the state that `save_checkpoint` has written.
@@ -374,7 +341,7 @@ class Trainer(Layer):
         """
         from seqir.train.checkpoint import load_checkpoint
 
-        load_checkpoint(self, filepath)
+        load_checkpoint(self.compilation, filepath)
 
     def export_training(
         self,
@@ -390,12 +357,4 @@ class Trainer(Layer):
         """
         from seqir.train.bundle import export_training
 
-        return export_training(self, path, x, y, sample_weight)
-
-
-def shaped(logs: dict[str, Any], as_dict: bool) -> Any:
-    """Logs as Keras returns them: a dict, a list, or the only value."""
-    if as_dict:
-        return logs
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values
+        return export_training(self.compilation, path, x, y, sample_weight)

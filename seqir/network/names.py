@@ -54,3 +54,8 @@ def check_unique(names: Iterable[str], where: str) -> None:
                 "already the name of a layer: give one of them another name="
             )
         seen.add(name)
+
+
+def mask_of(name: str) -> str:
+    """The output that is the mask of an output; no layer has such a name."""
+    return f"{name}/_keras_mask"

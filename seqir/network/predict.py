@@ -6,7 +6,7 @@ import itertools
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -15,18 +15,15 @@ from seqir.console import moves, rich_console
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.layers.checks import check_arrays
-from seqir.model.inputs import admit, converted, element_types, standardize
-from seqir.model.runner import Prediction
-
-if TYPE_CHECKING:
-    from seqir.model.base import Model
-
+from seqir.network.base import Network
+from seqir.network.inputs import admit, converted, element_types, standardize
+from seqir.network.runner import Prediction, Runner
 
 Run: TypeAlias = Callable[[dict[str, Array]], list[Array]]
 
 
 def predict(
-    model: Model,
+    runner: Runner,
     x: Any,
     *,
     batch_size: int | None,
@@ -38,7 +35,7 @@ def predict(
     """See `Model.predict`."""
     if verbose not in ("auto", 0, 1, 2):
         raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
-    runner = model._runner
+    model = runner.model
     model.stop_predicting = False
 
     with (
@@ -53,7 +50,7 @@ def predict(
 
 
 def _of_batches(
-    model: Model, x: Any, batch_size: Any, steps: Any, verbose: Any, run: Run
+    model: Network, x: Any, batch_size: Any, steps: Any, verbose: Any, run: Run
 ) -> list[Array]:
     """The outputs of all batches that something makes."""
     batches = data.adapt(x, batch_size=batch_size, steps=steps, what="predict")
@@ -73,7 +70,7 @@ def _of_batches(
 
 
 def _of_arrays(
-    model: Model, x: Any, batch_size: Any, steps: Any, verbose: Any, run: Run
+    model: Network, x: Any, batch_size: Any, steps: Any, verbose: Any, run: Run
 ) -> list[Array]:
     """The outputs for arrays."""
     size = 32 if batch_size is None else batch_size
@@ -119,7 +116,7 @@ def _of_arrays(
 
 
 @contextmanager
-def _telling(callbacks: Any, model: Model, run: Run) -> Generator[Run]:
+def _telling(callbacks: Any, model: Network, run: Run) -> Generator[Run]:
     """A run that callbacks are told of, batch by batch."""
     if callbacks is None:
         yield run

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqir import tensorfile
 from seqir.errors import (
@@ -18,24 +18,20 @@ from seqir.errors import (
 from seqir.ir import Array
 from seqir.ops.variable import Variable, assign_all
 
-if TYPE_CHECKING:
-    from seqir.train.trainer import Trainer
-
 KIND = "seqir weights"
 SUFFIX = ".safetensors"
 
 
-def save_weights(model: Trainer, path: str | os.PathLike[str]) -> None:
+def write(path: str | os.PathLike[str], weights: Sequence[Variable]) -> None:
     """Write the weights, in order and by name."""
     check_suffix(path)
-    weights = model.weights
     arrays = {key: w.array for key, w in zip(keys_of(weights), weights, strict=True)}
     tensorfile.write(path, arrays, {"kind": KIND, "order": list(arrays)})
 
 
-def load_weights(model: Trainer, path: str | os.PathLike[str]) -> None:
+def read(path: str | os.PathLike[str], weights: Sequence[Variable]) -> None:
     """Read the weights; all of them are replaced, or none."""
-    assign(f"{path}", model.weights, [*stored(path).values()])
+    assign(f"{path}", weights, [*stored(path).values()])
 
 
 def stored(path: str | os.PathLike[str]) -> dict[str, Array]:

@@ -23,11 +23,11 @@ from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
 from seqir.formats.kinds import CONFIG, HDF5, METADATA, WEIGHTS
 from seqir.formats.objects import Decoder, json_value
-from seqir.formats.training import compile_arguments, compile_config
 from seqir.layers.scope import without_values
-from seqir.model.base import Model
-from seqir.model.configuration import decoder_for, entry
-from seqir.model.weights import target, weights_in
+from seqir.network.base import Network
+from seqir.persistence.configuration import decoder_for, entry
+from seqir.persistence.training import Compiling, compile_arguments
+from seqir.persistence.weights import target, weights_in
 
 KERAS_VERSION: Final = "3.15.1"
 """The release of Keras whose files are written: what a reader has to understand."""
@@ -37,7 +37,7 @@ KERAS_VERSION: Final = "3.15.1"
 
 
 def save_model(
-    model: Model,
+    model: Network,
     filepath: str | os.PathLike[str],
     overwrite: bool = True,
     include_optimizer: bool = True,
@@ -79,7 +79,7 @@ def save_model(
         file.attrs["keras_version"] = KERAS_VERSION
         file.attrs["model_config"] = _json(older(entry(model)))
         if optimizer is not None:
-            settings = compile_config(model)
+            settings = model.get_compile_config()
             stored = settings.pop("optimizer")
             kept = {k: stored[k] for k in ("class_name", "config")}
             settings["optimizer_config"] = kept
@@ -161,7 +161,7 @@ def _load_hdf5(path: Path, custom: Any, compile: bool) -> Any:
 
 def _made(config: Any, version: Any, decoder: Decoder, path: Path) -> Any:
     model = _decoded(config, version, decoder)
-    if not isinstance(model, Model):
+    if not isinstance(model, Network):
         raise CorruptFileError(f"{path.name} does not hold a model")
     found = config.get("build_config")
     shape = found.get("input_shape") if isinstance(found, dict) else None
@@ -211,7 +211,7 @@ def _compile(model: Any, settings: Any, decoder: Decoder) -> None:
     decoder.reasons.check()
 
 
-def compile_from(model: Model, config: dict[str, Any]) -> None:
+def compile_from(model: Compiling, config: dict[str, Any]) -> None:
     """Compile with these settings, and make the slots of the optimizer.
 
     Raises: CorruptFileError, UnsafeFileError or UnsupportedError with all reasons.
@@ -233,7 +233,7 @@ def _version_in(found: archive.Archive, path: Path) -> Any:
 # Architectures.
 
 
-def to_json(model: Model, **json_kwargs: Any) -> str:
+def to_json(model: Network, **json_kwargs: Any) -> str:
     """The architecture and the compile settings as JSON text; no weights."""
     whole = {**entry(model), "compile_config": model.get_compile_config()}
     return json.dumps(whole, default=json_value, **json_kwargs)

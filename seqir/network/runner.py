@@ -15,15 +15,16 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from seqir import nest
 from seqir.ir import SEED, STEP, Array, SizeCheck
 from seqir.layers.eager import revisions
-from seqir.model.inputs import Sizes, other_sizes
-from seqir.model.states import mask_of, predicting
+from seqir.network.base import Network, arrays_of
+from seqir.network.inputs import Sizes, other_sizes
+from seqir.network.names import mask_of
+from seqir.network.states import predicting
 from seqir.ops import changes
 from seqir.ops.masks import with_masks
 from seqir.ops.variable import Variable
 from seqir.weak import Owner
 
 if TYPE_CHECKING:
-    from seqir.model.base import Model
     from seqir.runtime import Held, Session, StatefulSession
 
 REST: Final = 16
@@ -70,9 +71,9 @@ class Form:
 class Runner:
     """Runs a model on arrays; one session serves every batch size."""
 
-    model = Owner["Model"]()
+    model = Owner["Network"]()
 
-    def __init__(self, model: Model, sizes: Sizes | None = None) -> None:
+    def __init__(self, model: Network, sizes: Sizes | None = None) -> None:
         self.model = model
         self._sizes = sizes
         """Others than those that the model was built for."""
@@ -127,7 +128,7 @@ class Runner:
             return form
         with runtime.making():
             clock = changes.clock()
-            if revisions(self.model) != self._revisions:
+            if revisions(self.model._walk()) != self._revisions:
                 self.reset()
             form = self._forms.get(key)
             if form is None or not self._fits(form):
@@ -135,7 +136,7 @@ class Runner:
                 form = self._forms[key] = self._make(*key, fold=fold)
                 if not self._differ:
                     self._forms[*key[:2], False] = form
-                self._revisions = revisions(self.model)
+                self._revisions = revisions(self.model._walk())
             form.clock = clock
             return form
 
@@ -158,7 +159,6 @@ class Runner:
     ) -> Form:
         """A new form; with `fold` all weights that no run changes are constants."""
         from seqir import passes, runtime
-        from seqir.model.base import arrays_of
 
         graph, variables = self.model.trace_graph(
             batch="batch", sizes=self._sizes, with_masks=True

@@ -5,16 +5,15 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import replace
-from typing import TYPE_CHECKING, Final, Literal, TypeAlias
+from typing import Final, Literal, TypeAlias
 
 import numpy as np
 
 from seqir.errors import ArgumentError
 from seqir.ir import Array, Graph
+from seqir.network.base import Network
+from seqir.network.names import mask_of
 from seqir.ops.variable import Variable
-
-if TYPE_CHECKING:
-    from seqir.model.base import Model
 
 State: TypeAlias = Literal["inputs", "constant"]
 """What states are in a file: inputs with their new values as outputs, or constants."""
@@ -26,7 +25,9 @@ _SHOWN: Final = 4096
 """Elements of a state up to which the entry has its value."""
 
 
-def predicting(model: Model, graph: Graph, variables: Mapping[str, Variable]) -> Graph:
+def predicting(
+    model: Network, graph: Graph, variables: Mapping[str, Variable]
+) -> Graph:
     """The graph with those outputs and updates alone that a prediction keeps.
 
     Outputs are without masks. Updates are of weights that are not trained: what `call`
@@ -38,11 +39,6 @@ def predicting(model: Model, graph: Graph, variables: Mapping[str, Variable]) ->
     masks = {mask_of(name) for name in graph.outputs}
     outputs = {name: v for name, v in graph.outputs.items() if name not in masks}
     return replace(graph, outputs=outputs, updates=updates)
-
-
-def mask_of(name: str) -> str:
-    """The output that is the mask of an output; no layer has such a name."""
-    return f"{name}/_keras_mask"
 
 
 def new(name: str) -> str:

@@ -4,23 +4,20 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqir import nest
 from seqir.errors import ArgumentError, GraphError, did_you_mean
 from seqir.ir.analysis import dominating
-from seqir.model.functional import Functional
-from seqir.model.lifting import lift, replayed, walk
-from seqir.model.sequential import Sequential
+from seqir.network.base import Network, connect
+from seqir.network.lifting import lift
+from seqir.network.walk import replayed, walk
 from seqir.ops.tensor import Call, KerasTensor
-
-if TYPE_CHECKING:
-    from seqir.model.base import Model
 
 
 def slice_by_name(
-    model: Model, outputs: str | Iterable[str], inputs: str | Iterable[str] | None
-) -> Functional:
+    model: Network, outputs: str | Iterable[str], inputs: str | Iterable[str] | None
+) -> Network:
     """The part of a model between layers; see `Model.slice`."""
     model.require_built("slice")
     named = _find(model, outputs, "outputs")
@@ -39,7 +36,7 @@ def slice_by_name(
         needed = _needed(found)
         start = [t for t in start if t in needed] or start
     structure: Any = found if len(found) > 1 else found[0]
-    return Functional(start if len(start) > 1 else start[0], structure)
+    return connect(start if len(start) > 1 else start[0], structure)
 
 
 def _block_of(names: Iterable[str]) -> str:
@@ -54,14 +51,17 @@ def _block_of(names: Iterable[str]) -> str:
 
 
 def _continued(
-    model: Model, path: list[str], start: list[KerasTensor], outputs: list[KerasTensor]
+    model: Network,
+    path: list[str],
+    start: list[KerasTensor],
+    outputs: list[KerasTensor],
 ) -> list[KerasTensor]:
     """The outputs as what follows on tensors of the own graph of an inner model.
 
     What is left of each model on the path stays a model of that name.
     """
     outer = model
-    calls: list[tuple[Model, Call]] = []
+    calls: list[tuple[Network, Call]] = []
     for name in path:
         inner = [c for c in outer.connections if c.target.name == name]
         if len(inner) > 1:
@@ -73,7 +73,7 @@ def _continued(
         outer = inner[0].target
     ends = outer.outputs
     for outer, call in reversed(calls):
-        rest = Functional(start, ends, name=call.target.name)
+        rest = connect(start, ends, name=call.target.name)
         ends = nest.flatten(rest(start))
         goal = outputs if outer is model else outer.outputs
         env = dict(zip(nest.flatten(call.outputs), ends, strict=True))
@@ -83,7 +83,7 @@ def _continued(
 
 
 def _find(
-    model: Model, patterns: str | Iterable[str], what: str
+    model: Network, patterns: str | Iterable[str], what: str
 ) -> dict[KerasTensor, str]:
     """Output tensors of the layers that match, with their names, as they are asked."""
     wanted = [patterns] if isinstance(patterns, str) else list(patterns)
@@ -111,7 +111,7 @@ def _find(
     return found
 
 
-def _tensors(model: Model) -> dict[str, list[KerasTensor]]:
+def _tensors(model: Network) -> dict[str, list[KerasTensor]]:
     """Output tensors by layer name: those of a layer's last call in this model."""
     tensors = {_name(t): [t] for t in model.inputs}
     for call in model.connections:
@@ -119,7 +119,7 @@ def _tensors(model: Model) -> dict[str, list[KerasTensor]]:
     return tensors
 
 
-def _tensors_inside(model: Model, prefix: str = "") -> dict[str, list[KerasTensor]]:
+def _tensors_inside(model: Network, prefix: str = "") -> dict[str, list[KerasTensor]]:
     """Output tensors of layers in models in this model by path: ``block/conv``."""
     tensors: dict[str, list[KerasTensor]] = {}
     for inner in _models_in(model):
@@ -129,10 +129,10 @@ def _tensors_inside(model: Model, prefix: str = "") -> dict[str, list[KerasTenso
     return tensors
 
 
-def _models_in(model: Model) -> list[Model]:
+def _models_in(model: Network) -> list[Network]:
     """The models with layers in the open that this one calls."""
     targets = dict.fromkeys(call.target for call in model.connections)
-    return [t for t in targets if isinstance(t, Functional | Sequential)]
+    return [t for t in targets if isinstance(t, Network) and t._kind != "subclass"]
 
 
 def _name(tensor: KerasTensor) -> str:
@@ -154,7 +154,7 @@ def _needed(outputs: list[KerasTensor]) -> set[KerasTensor]:
     return seen
 
 
-def cut_points(model: Model) -> list[str]:
+def cut_points(model: Network) -> list[str]:
     """Layers that everything from inputs to outputs passes; see `Model.cut_points`."""
     model.require_built("cut_points")
     calls = model.connections

@@ -1,14 +1,15 @@
-"""How a summary is shown: its columns, the text of its cells, where it is printed."""
+"""A summary: its rows, its columns, the text of its cells, where it is printed."""
 
 from __future__ import annotations
 
 import sys
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import asdict, dataclass
 from typing import TYPE_CHECKING, Any
 
 from seqir.console import put, rich_console
 from seqir.errors import ArgumentError
-from seqir.model.table import (
+from seqir.summary.table import (
     BOLD,
     CLASS,
     NO,
@@ -18,6 +19,7 @@ from seqir.model.table import (
     Cell,
     Column,
     boxed,
+    html_table,
     ruled,
     text_of,
 )
@@ -26,8 +28,6 @@ from seqir.text import one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-    from seqir.model.summary import Row, Summary
-
 _COST = (("MACs", 10), ("Activation", 14), ("Field", 12))
 _COST_WIDTH = sum(width for _, width in _COST)
 _LENGTHS = {"rich": (88, 108), "plain": (65, 98)}
@@ -35,6 +35,87 @@ _ENDS = {
     "rich": ((0.45, 0.80, 1.0), (0.3, 0.56, 0.74, 1.0)),
     "plain": ((0.45, 0.85, 1.0), (0.33, 0.55, 0.67, 1.0)),
 }
+
+
+Place = tuple[str, int, int]
+"""Layer name, which of its calls, which of that call's outputs."""
+
+
+@dataclass(frozen=True)
+class Row:
+    """One layer of a model."""
+
+    name: str
+    class_name: str
+    path: str
+    """Name with those of the models it lies in: ``block/conv``."""
+    depth: int
+    output_shape: Any
+    """Sizes, None where unknown; a structure of such tuples; None if not known."""
+    params: int
+    built: bool
+    trainable: bool | None
+    """None for a layer without weights."""
+    connected_to: tuple[Place, ...] = ()
+    macs: int | None = None
+    """Multiply-accumulates for one batch, an unknown batch size taken as 1."""
+    activation_bytes: int | None = None
+    receptive_field: tuple[int, ...] | None = None
+    """Input positions that one output position depends on, for each spatial axis."""
+
+
+@dataclass(frozen=True)
+class Summary:
+    """The layers of a model and its parameter counts; prints as a table."""
+
+    name: str
+    rows: tuple[Row, ...]
+    is_chain: bool
+    """Every layer has one input, the layer before it."""
+    trainable_params: int
+    non_trainable_params: int
+    trainable_bytes: int
+    non_trainable_bytes: int
+    optimizer_params: int = 0
+    """Elements that the optimizer of a model in training keeps."""
+    optimizer_bytes: int = 0
+    total_macs: int | None = None
+    show_trainable: bool = False
+    show_cost: bool = False
+
+    @property
+    def title(self) -> str:
+        """The line above the table."""
+        return f'Model: "{one_line(self.name)}"'
+
+    @property
+    def total_params(self) -> int:
+        """Number of weight elements."""
+        return self.trainable_params + self.non_trainable_params
+
+    @property
+    def total_bytes(self) -> int:
+        """Bytes of all weights."""
+        return self.trainable_bytes + self.non_trainable_bytes
+
+    def to_dict(self) -> dict[str, Any]:
+        """The same as lists, dicts, strings and numbers, for JSON."""
+        data = asdict(self)
+        data["rows"] = [_plain(row) for row in data["rows"]]
+        data["total_params"] = self.total_params
+        data["total_bytes"] = self.total_bytes
+        return data
+
+    def __str__(self) -> str:
+        return "\n".join(plain_lines(self))
+
+    def _repr_html_(self) -> str:
+        return html_table(
+            self.title,
+            columns_of(self, "rich", default_length(self, "rich"), None),
+            (row_cells(self, row) for row in self.rows),
+            [f"{what} {count}{size}" for what, count, size in totals_of(self)],
+        )
 
 
 def default_length(summary: Summary, style: str) -> int:
@@ -275,3 +356,9 @@ def _print_styled(console: Console, lines: Iterator[Cell]) -> None:
         ]
         segments.append(Segment.line())
     console.print(Segments(segments), crop=False, end="")
+
+
+def _plain(value: Any) -> Any:
+    if isinstance(value, dict):
+        return {k: _plain(v) for k, v in value.items()}
+    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

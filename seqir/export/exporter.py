@@ -7,28 +7,26 @@ from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Literal, get_args
+from typing import Any, Literal, get_args
 
 from seqir import lower, passes, shapes
+from seqir.config import image_data_format
 from seqir.errors import ArgumentError, ExportError
+from seqir.export.preprocess import entering, entry, preprocessing
+from seqir.export.verify import OutputError, verify_file
 from seqir.files import staged
 from seqir.initializers.base import check_choice
 from seqir.ir import Builder, Graph
 from seqir.lower import opsets
 from seqir.lower.lowering import check_names
 from seqir.lower.write import drop_other_data, write
-from seqir.model.base import arrays_of
-from seqir.model.names import keyed
-from seqir.model.preprocess import entering, entry, preprocessing
-from seqir.model.states import State, opened, predicting
-from seqir.model.states import entry as state_entry
-from seqir.model.verify import OutputError, verify_file
+from seqir.network.base import Network, arrays_of
+from seqir.network.names import keyed
+from seqir.network.states import State, opened, predicting
+from seqir.network.states import entry as state_entry
 from seqir.operators.movement import Transpose, inverse
 from seqir.tensortype import type_of
 from seqir.text import harmless
-
-if TYPE_CHECKING:
-    from seqir.model.base import Model
 
 Verify = bool | Literal["reference"]
 
@@ -96,7 +94,7 @@ class ExportReport:
 
 
 def export(
-    model: Model,
+    model: Network,
     path: str | os.PathLike[str],
     *,
     opset: int | None = None,
@@ -264,7 +262,7 @@ def _renamed(
     )
 
 
-def _with_layout(graph: Graph, model: Model, layout: str | None) -> Graph:
+def _with_layout(graph: Graph, model: Network, layout: str | None) -> Graph:
     """The graph with image inputs in another layout: a transpose behind each."""
     if layout is None:
         return graph
@@ -272,8 +270,6 @@ def _with_layout(graph: Graph, model: Model, layout: str | None) -> Graph:
         raise ArgumentError(
             f"layout must be 'channels_last' or 'channels_first', got {layout!r}"
         )
-    from seqir.config import image_data_format
-
     if layout == image_data_format():
         return graph
     b = Builder(graph.name)

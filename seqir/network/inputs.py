@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import Any, Protocol, TypeAlias
 
 import numpy as np
 
@@ -13,15 +13,24 @@ from seqir.layers.core import InputLayer
 from seqir.ops.tensor import KerasTensor
 from seqir.shapes import format_shape
 
-if TYPE_CHECKING:
-    from seqir.model.base import Model
-
-
 Sizes: TypeAlias = tuple[tuple[int, ...], ...]
 """Of each input of a model, without the batch."""
 
 
-def standardize(model: Model, x: Any) -> dict[str, Array]:
+class Entered(Protocol):
+    """What arrays enter: named inputs in some structure."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def inputs(self) -> list[KerasTensor]: ...
+    @property
+    def input_names(self) -> list[str]: ...
+    @property
+    def input_structure(self) -> Any: ...
+
+
+def standardize(model: Entered, x: Any) -> dict[str, Array]:
     """The arrays for each input name, converted to what the inputs are.
 
     Raises: what `admit` raises.
@@ -29,7 +38,7 @@ def standardize(model: Model, x: Any) -> dict[str, Array]:
     return converted(admit(model, x), element_types(model))
 
 
-def admit(model: Model, x: Any) -> dict[str, Array]:
+def admit(model: Entered, x: Any) -> dict[str, Array]:
     """The arrays for each input name, of any element type that can be converted.
 
     Raises: ArgumentError for a wrong structure, DTypeError for arrays that hold no
@@ -44,7 +53,7 @@ def admit(model: Model, x: Any) -> dict[str, Array]:
     }
 
 
-def element_types(model: Model) -> dict[str, Any]:
+def element_types(model: Entered) -> dict[str, Any]:
     """NumPy's element type of each input."""
     kinds = (dtypes.to_numpy(tensor.dtype) for tensor in model.inputs)
     return dict(zip(model.input_names, kinds, strict=True))
@@ -58,7 +67,7 @@ def converted(feeds: dict[str, Array], types: dict[str, Any]) -> dict[str, Array
         return {name: np.asarray(a, types[name]) for name, a in feeds.items()}
 
 
-def arrange(model: Model, x: Any) -> list[Any]:
+def arrange(model: Entered, x: Any) -> list[Any]:
     """What a structure of arrays (or tensors) gives for each input of the model.
 
     Keys find the inputs of a model with a dict, keys or the names of its inputs those
@@ -240,7 +249,7 @@ def misfit(
     )
 
 
-def other_sizes(model: Model, feeds: dict[str, Array]) -> Sizes | None:
+def other_sizes(model: Entered, feeds: dict[str, Array]) -> Sizes | None:
     """The sizes behind the batch, if not those that the model was built for.
 
     Only inputs that were not declared, by an `Input` or ``input_shape=``, take them.

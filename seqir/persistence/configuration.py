@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import defaultdict, deque
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, TypeGuard
 
 import numpy as np
 
@@ -13,9 +13,7 @@ from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.formats import functions
 from seqir.formats.objects import Decoder, class_and_config, encode_layer
 from seqir.layers import InputLayer, configuration
-from seqir.model.base import Model
-from seqir.model.functional import Functional
-from seqir.model.sequential import Sequential
+from seqir.network.base import Network
 from seqir.ops.call import FunctionCall
 from seqir.ops.size import tensors_in
 from seqir.ops.tensor import Call, KerasTensor
@@ -25,33 +23,32 @@ Config = dict[str, Any]
 Place = tuple[str, int]
 """A call of a layer: the name of the layer, and which of its calls."""
 
-MODELS: Final[dict[str, type[Model]]] = {
-    "Sequential": Sequential,
-    "Functional": Functional,
-    "Model": Functional,
+_KINDS: Final = {
+    "Sequential": "sequential",
+    "Functional": "functional",
+    "Model": "functional",
 }
+"""The kinds of models by the names that files have for their classes."""
 
 
 # To configurations.
 
 
-def entry(model: Model) -> Config:
+def entry(model: Network) -> Config:
     """The dictionary that stands for a model: its class and its configuration."""
     kind = type(model)
-    sequential = isinstance(model, Sequential)
-    own = kind in (Sequential, Functional)
-    module = "keras" if sequential else "keras.src.models.functional"
-    connected = isinstance(model, Functional)
+    own = kind is Network._kinds.get(model._kind)
+    connected = model._kind == "functional"
     return {
-        "module": module if own else kind.__module__,
+        "module": kind.keras_module if own else kind.__module__,
         "class_name": kind.__name__,
         "config": model.get_config(),
-        "registered_name": None if kind is Sequential else kind.__name__,
+        "registered_name": None if own and not connected else kind.__name__,
         "build_config": {"input_shape": None if connected else model.input_shape},
     }
 
 
-def of_sequential(model: Sequential) -> Config:
+def of_sequential(model: Network) -> Config:
     """The configuration of a stack: its layers in order, an input first."""
     layers = [layer for layer in model.operations if layer is not None]
     config: Config = {
@@ -69,7 +66,7 @@ def of_sequential(model: Sequential) -> Config:
     return config
 
 
-def of_functional(model: Functional) -> Config:
+def of_functional(model: Network) -> Config:
     """The configuration of a graph of calls: each layer with what it is called on."""
     return _Encoder(model).config()
 
@@ -77,7 +74,7 @@ def of_functional(model: Functional) -> Config:
 class _Encoder:
     """A functional model, with a place for every tensor."""
 
-    def __init__(self, model: Functional) -> None:
+    def __init__(self, model: Network) -> None:
         self.model = model
         self.calls: dict[Any, list[Call]] = defaultdict(list)
         self.places: dict[KerasTensor, list[Any]] = {}
@@ -176,8 +173,12 @@ class _Encoder:
         """
         name, number, index = self.places[tensor]
         made_by = tensor.call.target if tensor.call else None
-        inner = isinstance(made_by, Functional) and made_by.name == name
+        inner = _is_functional(made_by) and made_by.name == name
         return [name, number + inner, index]
+
+
+def _is_functional(layer: Any) -> TypeGuard[Network]:
+    return isinstance(layer, Network) and layer._kind == "functional"
 
 
 def _is_input(tensor: KerasTensor) -> bool:
@@ -187,7 +188,7 @@ def _is_input(tensor: KerasTensor) -> bool:
 # From configurations.
 
 
-def model_of(cls: type[Any], config: Mapping[str, Any], custom_objects: Any) -> Any:
+def model_of(cls: type[Network], config: Mapping[str, Any], custom_objects: Any) -> Any:
     """The model of a class that a configuration describes, with new weights.
 
     Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.
@@ -200,16 +201,21 @@ def model_of(cls: type[Any], config: Mapping[str, Any], custom_objects: Any) -> 
     return model
 
 
+def models() -> dict[str, type[Network]]:
+    """The classes of models, by the names that files have for them."""
+    return {name: Network._kinds[kind] for name, kind in _KINDS.items()}
+
+
 def decoder_for(source: str, custom_objects: Mapping[str, Any] | None) -> Decoder:
     """What makes layers and models of their dictionaries; `source` is the file."""
-    return Decoder(source, custom_objects, MODELS, _decode)
+    return Decoder(source, custom_objects, models(), _decode)
 
 
-def _decode(cls: type[Any], config: Mapping[str, Any], decoder: Decoder) -> Any:
+def _decode(cls: type[Network], config: Mapping[str, Any], decoder: Decoder) -> Any:
     """The model of a class; None if there are reasons against it."""
-    if issubclass(cls, Sequential):
+    if cls._kind == "sequential":
         return _sequential(cls, config, decoder)
-    if cls is Functional or "input_layers" in config:
+    if cls is Network._kinds["functional"] or "input_layers" in config:
         return _functional(cls, config, decoder)
     return configuration.made(cls, decoder.values(config))
 
@@ -366,7 +372,7 @@ class _Graph:
             raise CorruptFileError(f"{value!r} is not a place [layer, call, output]")
         if value and isinstance(value[0], str):
             name, number, index = _history(value)
-            if isinstance(self.layers.get(name), Functional):  # see `_Encoder._end`
+            if _is_functional(self.layers.get(name)):  # see `_Encoder._end`
                 # 0 is what the oldest files have for the only call; Keras takes the
                 # last.
                 last = sum(called == name for called, _ in self.nodes) - 1

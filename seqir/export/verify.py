@@ -11,6 +11,7 @@ import numpy as np
 
 from seqir import dtypes, lower, passes, runtime
 from seqir.errors import RunError, VerificationError
+from seqir.export.draws import Draws, trial_sizes
 from seqir.ir import (
     Array,
     Builder,
@@ -21,8 +22,7 @@ from seqir.ir import (
     evaluate,
     replay,
 )
-from seqir.model.draws import Draws, trial_sizes
-from seqir.model.states import new
+from seqir.network.states import new
 from seqir.operators.constant import Constant
 from seqir.passes.widen import widened
 

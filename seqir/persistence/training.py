@@ -3,25 +3,41 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from seqir import losses, metrics, optimizers
 from seqir.errors import CorruptFileError
 from seqir.formats import settings
 from seqir.formats.objects import Decoder, trained_with
-from seqir.train import Trainer
+from seqir.train.compilation import Compilation
+from seqir.train.trainable import Trainable
 
 _LOSS_AND_METRICS: Final = ("loss", "metrics", "weighted_metrics")
 
 
-def compile_config(model: Trainer) -> dict[str, Any]:
+class Compiling(Trainable, Protocol):
+    """A model that can be compiled."""
+
+    @property
+    def optimizer(self) -> Any: ...
+    @property
+    def compilation(self) -> Compilation:
+        """What `compile` has made."""
+        ...
+
+    def compile(self, *args: Any, **kwargs: Any) -> None:
+        """Say how the model is trained."""
+        ...
+
+
+def compile_config(compiled: Compilation | None) -> dict[str, Any]:
     """What `compile` got, ready for JSON; empty before it.
 
     Raises: UnsupportedError for functions without a name.
     """
-    if not model.compiled:
+    if compiled is None:
         return {}
-    objective, optimizer = model.compilation.objective, model.optimizer
+    objective, optimizer = compiled.objective, compiled.optimizer
     return {
         "optimizer": None if optimizer is None else optimizers.serialize(optimizer),
         "loss": trained_with(objective.loss, losses),

@@ -21,7 +21,7 @@ from seqir.dtype_policies import DTypePolicy
 from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.formats import objects
 from seqir.layers import Layer
-from seqir.model.configuration import MODELS, decoder_for, entry
+from seqir.persistence.configuration import decoder_for, entry
 
 _SERIALIZE: Final[dict[type[Any], Callable[[Any], Any]]] = {
     constraints.Constraint: constraints.serialize,
@@ -104,7 +104,7 @@ def _made(found: Any, decoder: objects.Decoder) -> Any:
     if not isinstance(kind, str):
         return {key: _made(value, decoder) for key, value in found.items()}
     package = str(found.get("module", "")).removeprefix("keras.")
-    if kind in objects.LAYERS or kind in MODELS or package == "layers":
+    if kind in objects.LAYERS or kind in decoder.models or package == "layers":
         return decoder.layer(found)
     made = decoder.values(found)
     if not isinstance(made, Mapping):

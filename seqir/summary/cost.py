@@ -5,16 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import cached_property
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqir import config, dtypes, nest, shapes
 from seqir.errors import SeqirError, ShapeError
 from seqir.ir import Graph, Node, Op
 from seqir.layers.base import Layer
+from seqir.network.base import Network
 from seqir.ops.tensor import KerasTensor
-
-if TYPE_CHECKING:
-    from seqir.model.base import Model
 
 Field = tuple[tuple[int, int], ...]
 """For each spatial axis: input positions seen, and how far apart neighbours start."""
@@ -32,7 +30,7 @@ class Cost:
 class Costs:
     """Costs of the layers of one model, found by path (``block/conv``)."""
 
-    def __init__(self, model: Model) -> None:
+    def __init__(self, model: Network) -> None:
         self._model = model
 
     def of(self, path: str, layer: Any) -> Cost:
@@ -226,7 +224,7 @@ def _positionwise(node: Node) -> bool:
     return all(axis % rank == channels for axis in axes)
 
 
-def costs_or_none(model: Model) -> Costs | None:
+def costs_or_none(model: Network) -> Costs | None:
     """Costs of a model that can be traced; None for one that cannot."""
     costs = Costs(model)
     try:

@@ -1,0 +1,1 @@
+"""Models as verified ONNX files."""

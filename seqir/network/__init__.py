@@ -1,0 +1,1 @@
+"""What connects layers: networks, the walks over them, how arrays enter and run."""
