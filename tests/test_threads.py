@@ -33,6 +33,19 @@ class Block(Layer):
         return ops.tanh(self.inner(x)) + x
 
 
+class Follows(Layer):
+    """Takes off what it has seen last."""
+
+    def build(self, input_shape: Any) -> None:
+        self.last = self.add_weight(input_shape[1:], "zeros", trainable=False)
+        self.gain = self.add_weight((), "ones")
+
+    def call(self, x: Any) -> Any:
+        y = self.gain * x - self.last
+        self.last.assign(0.5 * self.last + ops.mean(x, 0))
+        return y
+
+
 def stack(name: str) -> Any:
     return seqir.Sequential(
         [
@@ -74,6 +87,17 @@ def train(name: str, path: Path) -> Any:
     return facts(model, name), losses.history["loss"], model.predict(X, verbose=0)
 
 
+def advance(name: str, path: Path) -> Any:
+    """A model with a state, in every way that changes it."""
+    layer = Follows(name="follows")
+    model = seqir.Sequential([Input((6,)), layer], name=name)
+    model.compile("sgd", "mse")
+    found = [model(X), model.predict(X, batch_size=3, verbose=0), layer(X[:2])]
+    found.append(model.evaluate(X, X, batch_size=4, verbose=0))
+    model.fit(X, X, batch_size=4, verbose=0, shuffle=False)
+    return facts(model, name), found, layer.last.numpy()
+
+
 def facts(layer: Any, name: str) -> Any:
     """Paths without the numbers of automatic names, and numbers of weights."""
     paths = [w.path.replace(name, "it", 1).split("/") for w in layer.weights]
@@ -105,16 +129,17 @@ def at_once(work: Callable[[int], None], threads: int = THREADS) -> None:
         raise errors[0]
 
 
-def test_threads_that_build_load_call_and_train(tmp_path: Path) -> None:
+@pytest.mark.parametrize("seconds", [1.5, pytest.param(10, marks=pytest.mark.slow)])
+def test_threads_that_build_load_call_and_train(tmp_path: Path, seconds: float) -> None:
     path = tmp_path / "model.keras"
     stack("saved").save(path)
-    kinds = [build, load, call, train]
+    kinds = [build, load, call, train, advance]
     wanted = [kind("model", path) for kind in kinds]
-    end = time.monotonic() + 1.5
+    end = time.monotonic() + seconds
 
     def work(number: int) -> None:
         rounds = 0
-        while time.monotonic() < end or rounds < 4:
+        while time.monotonic() < end or rounds < len(kinds):
             which = (number + rounds) % len(kinds)
             found = kinds[which](f"model{'abcdefgh'[number]}", path)
             np.testing.assert_equal(found, wanted[which])
