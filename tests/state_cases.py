@@ -196,6 +196,32 @@ def a_kernel_of_norm_one(keras: Any) -> Any:
     return stack(keras, NormOne())
 
 
+@case
+def what_is_assigned_is_no_result(keras: Any) -> Any:
+    class Assigns(keras.layers.Layer):
+        def build(self, shape: Any) -> None:
+            self.before, self.now, self.listed, self.array = (
+                self.add_weight(shape=(2,), initializer="zeros", trainable=False)
+                for _ in range(4)
+            )
+            self.number = self.add_weight(
+                shape=(), initializer="zeros", trainable=False, dtype="int32"
+            )
+            self.weight = self.add_weight(shape=(2,), initializer="ones")
+
+        def call(self, x: Any) -> Any:
+            self.before.assign(self.now)
+            self.now.assign(x[-1])
+            self.listed.assign([3.0, 4.0])
+            self.array.assign(np.array([1, 2], np.float32))
+            self.number.assign(7)
+            y = (x + self.before) * self.weight + self.listed - self.array
+            self.listed.assign(self.weight)
+            return y * keras.ops.cast(self.number, "float32")
+
+    return stack(keras, Assigns(), dense(keras))
+
+
 def runs(model: Any) -> Iterator[Any]:
     """What a model gives when it is run in every way, one after the other."""
     y = X[:, ::-1]

@@ -120,6 +120,38 @@ def test_other_sizes_share_the_state() -> None:
     assert count(model) == 5
 
 
+def test_variables_and_numbers_are_assigned_in_every_run() -> None:
+    class Assigns(layers.Layer):
+        def build(self, input_shape: Any) -> None:
+            self.before = self.add_weight((2,), "zeros", trainable=False)
+            self.now = self.add_weight((2,), "zeros", trainable=False)
+            self.number = self.add_weight((), "zeros", "int32", trainable=False)
+
+        def call(self, x: Any) -> Any:
+            self.before.assign(self.now)
+            self.now.assign(x[-1])
+            self.number.assign(7)
+            y = x + self.before + ops.cast(self.number, x.dtype)
+            self.number.assign(np.int64(3))
+            return y
+
+    layer = Assigns()
+    model = seqir.Sequential([layers.Input((2,)), layer])
+    assert [w.role for w in layer.weights] == ["state"] * 3
+    assert not any(np.any(w) for w in layer.get_weights())  # traced, and not run
+    rows = np.arange(8, dtype=np.float32).reshape(4, 2)
+    for run, last in (
+        (model, 3),
+        (lambda x: model.predict(x, batch_size=2, verbose=0), 1),
+        (layer, 3),
+    ):
+        model.reset_state()
+        layer.number.assign(5)
+        found = np.concatenate([run(rows), run(rows)])
+        assert int(layer.number) == 3
+        np.testing.assert_array_equal(found[-2:] - rows[2:] - 7, rows[[last, last]])
+
+
 def test_what_is_said_of_roles() -> None:
     model = seqir.Sequential(
         [layers.Input((2,)), Mean(), layers.BatchNormalization(), Counter()]

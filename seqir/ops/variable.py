@@ -19,11 +19,13 @@ from seqir.initializers.base import Initializer, check_choice
 from seqir.ir import (
     Array,
     Builder,
+    FrozenArray,
     Trace,
     Value,
     current_builder,
     current_trace,
 )
+from seqir.operators.constant import Constant
 from seqir.operators.convert import Cast
 from seqir.ops import changes
 from seqir.ops.changes import Slot
@@ -226,6 +228,9 @@ class Variable(Tensor):
 
         Raises: ShapeError if the shape differs, DTypeError for arrays of objects.
         """
+        b = current_builder()
+        if b is not None and isinstance(value, Variable):
+            value = value.value
         if isinstance(value, Traced):
             return assign(self, value)
         array = value.array if isinstance(value, Variable) else np.asarray(value)
@@ -238,6 +243,9 @@ class Variable(Tensor):
                 f"variable {self.path!r} has shape {stored.shape}, "
                 f"a value of shape {array.shape} cannot be assigned to it"
             )
+        if b is not None:  # in every run, not in this trace
+            array = array.astype(dtypes.to_numpy(stored.dtype))
+            return assign(self, Traced(b, b(Constant(FrozenArray(array)))))
         with changes.together():
             if self._slot is not None:
                 changes.settle((self._slot,))

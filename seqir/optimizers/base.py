@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 from seqir import absent, initializers, naming, ops
 from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from seqir.fields import Declared, keyword
+from seqir.ir import outside
 from seqir.ops.variable import Variable
 from seqir.optimizers import schedules
 from seqir.optimizers.clipping import clip_by_global_norm, clip_by_norm
@@ -328,7 +329,8 @@ class Optimizer(Stateful, Declared, PlainArguments):
             )
         variables = self._trainable_variables if given is None else list(given)
         if not self.built:  # a `build` of users need not ask
-            self.build(variables)
+            with outside():  # slots begin now, not whenever the step has run
+                self.build(variables)
         for variable in variables:
             self._get_variable_index(variable)
         if len(variables) != len(grads):
