@@ -357,7 +357,7 @@ class Signs(Op):
     def lower(self, emit: Any, node: Any, x: str) -> tuple[str, str]:
         return x, emit("Neg", x)
 
-    def expanded(self, target: str, *operands: Any, shared: bool) -> Any:
+    def expanded(self, ops: Any, target: str, *operands: Any, shared: bool) -> Any:
         return operands[0] * 1.0, -operands[0]
 
 
