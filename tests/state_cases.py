@@ -217,7 +217,7 @@ def what_is_assigned_is_no_result(keras: Any) -> Any:
             self.number.assign(7)
             y = (x + self.before) * self.weight + self.listed - self.array
             self.listed.assign(self.weight)
-            return y * keras.ops.cast(self.number, "float32")
+            return y + keras.ops.cast(self.number, "float32") / 7.0
 
     return stack(keras, Assigns(), dense(keras))
 
