@@ -64,16 +64,17 @@ def number(
     most: float | None = None,
     above: float | None = None,
     below: float | None = None,
+    finite: bool = False,
 ) -> float:
     """The value as an int or float.
 
-    Raises: ArgumentError unless it is a finite number within these bounds.
+    Raises: ArgumentError unless it is a number within these bounds, finite if asked.
     """
     bounds = _Bounds(least, most, above, below)
     found: Any = value.item() if isinstance(value, np.generic) else value
     is_number = isinstance(found, int | float) and not isinstance(found, bool)
-    if not is_number or not math.isfinite(found) or not bounds.hold(found):
-        raise _wrong(name, f"a finite number{bounds}", value)
+    if not is_number or (finite and not math.isfinite(found)) or not bounds.hold(found):
+        raise _wrong(name, f"a {'finite ' if finite else ''}number{bounds}", value)
     return found
 
 

@@ -46,7 +46,7 @@ def fixed(value: Any, *, init: Literal[False] = False) -> Any:
     return _Fixed(value)
 
 
-def keyword(*, default: Any = None, kw_only: Literal[True] = True) -> Any:
+def keyword(*, default: Any, kw_only: Literal[True] = True) -> Any:
     """A field that type checkers take for an argument by its name alone.
 
     One that the ``__init__`` of a class above takes must be declared so there: its

@@ -16,8 +16,9 @@ from typing import Any, NoReturn
 import numpy as np
 
 from seqir import absent, config, dtypes, ops
+from seqir.arguments import number
 from seqir.errors import ArgumentError, ShapeError
-from seqir.initializers.base import check_number, check_seed, float_name
+from seqir.initializers.base import check_seed, float_name
 from seqir.initializers.seeds import SeedGenerator, int64
 from seqir.ir import current_trace
 from seqir.ops import random as numbers
@@ -199,10 +200,7 @@ def check_share(name: str, value: Any) -> float:
 
     Raises: ArgumentError otherwise.
     """
-    share = check_number(name, value)
-    if not 0 <= share <= 1:
-        raise ArgumentError(f"{name} must be between 0 and 1, got {value!r}")
-    return share
+    return number(name, value, least=0, most=1)
 
 
 def _floating(function: str, dtype: Any) -> str:

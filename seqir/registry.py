@@ -109,14 +109,15 @@ class Registry(Generic[T]):
 
         Raises: ArgumentError for anything else, with the nearest known name.
         """
-        if isinstance(identifier, str):
-            identifier = self.find(identifier)
-        elif isinstance(identifier, Mapping):
+        if isinstance(identifier, Mapping):
             return self.restore(identifier)
-        made = identifier() if inspect.isclass(identifier) else identifier
+        found: Any = (
+            self.find(identifier) if isinstance(identifier, str) else identifier
+        )
+        made = found() if inspect.isclass(found) else found
         if made is None or callable(made) or isinstance(made, self.base):
             return made
-        raise self._no_such(made, self._hint)
+        raise self._no_such(identifier, self._hint)
 
     def serialize(self, thing: Any) -> dict[str, Any]:
         """The dictionary that `deserialize` (and Keras) turns back into the object.

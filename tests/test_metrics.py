@@ -707,7 +707,7 @@ WRONG: list[tuple[Callable[[], Any], type[Exception], str]] = [
     (lambda: metrics.AUC(multi_label=True).result(), NotBuiltError,
      "'auc' has no result before its first batch"),
     (lambda: metrics.RecallAtPrecision(1.5), ArgumentError,
-     "precision must be a finite number from 0 to 1, got 1.5"),
+     "precision must be a number from 0 to 1, got 1.5"),
     (lambda: metrics.PrecisionAtRecall(0.5, 0), ArgumentError,
      "num_thresholds must be an integer >= 1, got 0"),
     (lambda: metrics.Precision(class_id=1)(ONE[0], ONE[0]), ShapeError,

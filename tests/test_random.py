@@ -329,11 +329,11 @@ def unknown_size() -> Any:
     ("call", "error", "match"),
     [
         (lambda: random.dropout(np.ones(3), 1.5), ArgumentError,
-         "rate must be between 0 and 1, got 1.5"),
+         "rate must be a number from 0 to 1, got 1.5"),
         (lambda: random.dropout(np.ones(3), "a"), ArgumentError,
          "rate must be a number"),
         (lambda: random.bernoulli((3,), -0.5), ArgumentError,
-         "probability must be between 0 and 1"),
+         "probability must be a number from 0 to 1"),
         (lambda: random.dropout(np.ones((2, 3)), 0.5, (2, 2)), ShapeError,
          r"noise_shape \(2, 2\) does not broadcast to \(2, 3\)"),
         (lambda: random.dropout(np.ones((2, 3)), 0.5, (2,)), ShapeError,

@@ -64,7 +64,11 @@ def test_depth_leaves_out_whole_samples_in_training() -> None:
     [
         (lambda: LayerScale("small", 3), ArgumentError, "init_values must be a number"),
         (lambda: LayerScale(0.1, 0), ArgumentError, "projection_dim must be at least"),
-        (lambda: StochasticDepth(1.5), ArgumentError, "drop_path_rate must be between"),
+        (
+            lambda: StochasticDepth(1.5),
+            ArgumentError,
+            "drop_path_rate must be a number from",
+        ),
         (lambda: CustomScaleLayer(None), ArgumentError, "scale must be a number"),
         (
             lambda: CustomScaleLayer(0.1, name="s")(images()),

@@ -116,7 +116,7 @@ def test_names_layouts_and_preprocessing_leave_states_alone(tmp_path: Path) -> N
     assert list(report.outputs) == ["b", f"{state}:new"]
     with pytest.raises(ArgumentError, match="'p/variable_0' is an input or output"):
         model.export(tmp_path / "m.onnx", output_names=[state])
-    with pytest.raises(ArgumentError, match="state must be one of inputs, constant"):
+    with pytest.raises(ArgumentError, match="state must be 'inputs' or 'constant'"):
         model.export(tmp_path / "m.onnx", state="input")
 
 

@@ -248,7 +248,7 @@ def test_variables_are_made_as_in_keras() -> None:
         (
             lambda: Variable(1, synchronization="all"),
             ArgumentError,
-            "synchronization must be one of",
+            "synchronization must be 'none', ",
         ),
         (
             lambda: initializers.get(OTHER)((2,)),

@@ -10,12 +10,12 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from seqir import lower, passes, shapes
+from seqir.arguments import one_of
 from seqir.config import image_data_format
 from seqir.errors import ArgumentError, ExportError
 from seqir.export.preprocess import entering, entry, preprocessing
 from seqir.export.verify import OutputError, verify_file
 from seqir.files import staged
-from seqir.initializers.base import check_choice
 from seqir.ir import Builder, Graph
 from seqir.lower import opsets
 from seqir.lower.lowering import check_names
@@ -145,7 +145,7 @@ def export(
         raise ArgumentError(
             f"verify must be True, False or 'reference', got {verify!r}"
         )
-    check_choice("state", state, get_args(State))
+    one_of("state", state, get_args(State))
     target = Path(path)
     if target.suffix != ".onnx":
         raise ArgumentError(f"the file must end in .onnx, got {str(path)!r}")

@@ -16,64 +16,26 @@ seed), then rounded to the requested type.
 
 from typing import Any
 
-from seqir.initializers import registry
+from seqir.initializers import constant, random, registry, sampling, scaling, stft
 from seqir.initializers.base import Initializer
-from seqir.initializers.constant import Constant, Identity, Ones, Zeros
-from seqir.initializers.random import (
-    Orthogonal,
-    RandomInitializer,
-    RandomNormal,
-    RandomUniform,
-    TruncatedNormal,
-)
-from seqir.initializers.registry import get, serialize
-from seqir.initializers.sampling import draw_seed, set_random_seed
-from seqir.initializers.scaling import (
-    GlorotNormal,
-    GlorotUniform,
-    HeNormal,
-    HeUniform,
-    LecunNormal,
-    LecunUniform,
-    VarianceScaling,
-    compute_fans,
-)
-from seqir.initializers.stft import STFT
-from seqir.registered import custom
+from seqir.initializers.constant import *
+from seqir.initializers.random import *
+from seqir.initializers.random import RandomInitializer
+from seqir.initializers.registry import *
+from seqir.initializers.sampling import *
+from seqir.initializers.scaling import *
+from seqir.initializers.stft import *
 
-__all__ = [
-    "STFT",
-    "Constant",
-    "GlorotNormal",
-    "GlorotUniform",
-    "HeNormal",
-    "HeUniform",
-    "Identity",
-    "Initializer",
-    "LecunNormal",
-    "LecunUniform",
-    "Ones",
-    "Orthogonal",
-    "RandomInitializer",
-    "RandomNormal",
-    "RandomUniform",
-    "TruncatedNormal",
-    "VarianceScaling",
-    "Zeros",
-    "compute_fans",
-    "draw_seed",
-    "get",
-    "serialize",
-    "set_random_seed",
-]
-
-
-def deserialize(config: Any, custom_objects: Any = None) -> Any:
-    """The initializer that `serialize` (or Keras) made a dictionary of."""
-    return get(custom(config, custom_objects))
+__all__ = ["Initializer", "RandomInitializer"]
+__all__ += constant.__all__
+__all__ += random.__all__
+__all__ += registry.__all__
+__all__ += sampling.__all__
+__all__ += scaling.__all__
+__all__ += stft.__all__
 
 
 def __getattr__(name: str) -> Any:
-    if name in registry.NAMES:  # Keras has its classes under their names, too
-        return registry.NAMES[name]
+    if name in registry.REGISTRY.names:  # Keras has its classes under their names, too
+        return registry.REGISTRY.names[name]
     raise AttributeError(f"module 'seqir.initializers' has no attribute {name!r}")

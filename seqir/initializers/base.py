@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import math
 import operator
 from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self, TypeAlias
 
-import numpy as np
 from numpy.typing import NDArray
 
 from seqir import dtypes
-from seqir.arguments import is_integer
-from seqir.errors import ArgumentError, DTypeError, ShapeError, did_you_mean
+from seqir.arguments import integer, is_integer
+from seqir.dtypes import DTypeLike
+from seqir.errors import ArgumentError, DTypeError, ShapeError
+from seqir.fields import Declared
 from seqir.stored import from_arguments
 
 Array: TypeAlias = NDArray[Any]
@@ -21,16 +21,16 @@ Sizes: TypeAlias = tuple[int, ...]
 MAX_SEED: Final = 2**64 - 1
 
 
-class Initializer:
+class Initializer(Declared):
     """Base of all initializers; a subclass has `__call__` and `get_config`."""
 
-    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+    def __call__(self, shape: Iterable[int], dtype: DTypeLike | None = None) -> Array:
         """New values of this shape; `dtype` None is float32."""
         raise NotImplementedError(f"{type(self).__name__} has no __call__")
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal initializer, ready for JSON."""
-        return {}
+        return {name: getattr(self, name) for name in self.arguments}
 
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Self:
@@ -73,34 +73,12 @@ def check_shape(shape: Any) -> Sizes:
     return tuple(operator.index(size) for size in sizes)
 
 
-def check_seed(seed: Any) -> int:
+def check_seed(seed: object) -> int:
     """The seed as an int; ArgumentError unless 0 <= seed <= `MAX_SEED`."""
-    if not is_integer(seed):
-        raise ArgumentError(f"seed must be an integer, got {seed!r}")
-    value = operator.index(seed)
-    if not 0 <= value <= MAX_SEED:
+    found = integer("seed", seed)
+    if not 0 <= found <= MAX_SEED:
         raise ArgumentError(f"seed must be from 0 to 2**64 - 1, got {seed}")
-    return value
-
-
-def check_number(name: str, value: Any) -> float:
-    """The value as int or float; ArgumentError unless it is a finite number."""
-    number = value.item() if isinstance(value, np.generic) else value
-    if isinstance(number, bool) or not isinstance(number, int | float):
-        raise ArgumentError(f"{name} must be a number, got {value!r}")
-    if not math.isfinite(number):
-        raise ArgumentError(f"{name} must be finite, got {value}")
-    return number
-
-
-def check_choice(name: str, value: Any, known: Iterable[str]) -> str:
-    """The value; ArgumentError unless it is one of the known words."""
-    if value not in tuple(known):
-        near = did_you_mean(value, known) if isinstance(value, str) else ""
-        raise ArgumentError(
-            f"{name} must be one of {', '.join(known)}, got {value!r}.{near}"
-        )
-    return value
+    return found
 
 
 def check_axes(name: str, axes: Any) -> list[int] | None:
@@ -115,12 +93,12 @@ def check_axes(name: str, axes: Any) -> list[int] | None:
         ) from None
 
 
-def dtype_name(dtype: Any) -> str:
+def dtype_name(dtype: DTypeLike | None) -> str:
     """The name of a dtype; None is float32."""
     return "float32" if dtype is None else dtypes.canonical(dtype)
 
 
-def float_name(who: str, dtype: Any) -> str:
+def float_name(who: str, dtype: DTypeLike | None) -> str:
     """The name of a floating-point dtype; DTypeError for any other."""
     name = dtype_name(dtype)
     if not dtypes.is_float(name):

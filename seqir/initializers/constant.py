@@ -8,11 +8,11 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes
+from seqir.arguments import number
 from seqir.errors import ArgumentError, ShapeError
 from seqir.initializers.base import (
     Array,
     Initializer,
-    check_number,
     check_shape,
     dtype_name,
 )
@@ -48,7 +48,10 @@ class Constant(Initializer):
         ShapeError if it does not broadcast.
     """
 
-    def __init__(self, value: Any = 0.0) -> None:
+    value: Any = 0.0
+
+    def _setup(self) -> None:
+        value = self.value
         try:
             if isinstance(value, Mapping) and value.get("class_name") == "__tensor__":
                 stored = value["config"]
@@ -107,8 +110,10 @@ class Identity(Initializer):
     Raises: ShapeError if the shape has not two sizes.
     """
 
-    def __init__(self, gain: float = 1.0) -> None:
-        self.gain = check_number("gain", gain)
+    gain: float = 1.0
+
+    def _setup(self) -> None:
+        self.gain = number("gain", self.gain, finite=True)
 
     def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
         """``gain * eye(rows, columns)``."""
@@ -117,10 +122,6 @@ class Identity(Initializer):
             raise ShapeError(f"Identity makes matrices, got shape {sizes}")
         wide = np.eye(*sizes) * self.gain
         return wide.astype(dtypes.to_numpy(dtype_name(dtype)))
-
-    def get_config(self) -> dict[str, Any]:
-        """`gain`."""
-        return {"gain": self.gain}
 
 
 def fits(values: Array, name: str) -> bool:
@@ -134,3 +135,6 @@ def fits(values: Array, name: str) -> bool:
     with np.errstate(over="ignore"):
         cast = values.astype(dtypes.to_numpy(name))
     return bool(np.all(np.isfinite(cast) == np.isfinite(values)))
+
+
+__all__ = ["Constant", "Identity", "Ones", "Zeros"]

@@ -10,12 +10,13 @@ import numpy as np
 from numpy.random import Generator, Philox
 
 from seqir import dtypes
+from seqir.arguments import number
 from seqir.errors import ArgumentError, ShapeError
+from seqir.fields import keyword
 from seqir.initializers.base import (
     Array,
     Initializer,
     Sizes,
-    check_number,
     check_seed,
     check_shape,
     float_name,
@@ -34,6 +35,10 @@ class RandomInitializer(Initializer):
         from 0 to 2**64 - 1; DTypeError if called with an element type without
         fractions.
     """
+
+    last = ("seed",)
+
+    seed: SeedGenerator | int = keyword(default=None)
 
     def __init__(self, seed: SeedGenerator | int | None = None) -> None:
         if isinstance(seed, Mapping):
@@ -60,55 +65,40 @@ class RandomInitializer(Initializer):
         raise NotImplementedError(f"{type(self).__name__} has no _sample")
 
     def get_config(self) -> dict[str, Any]:
-        """`seed` as it was given."""
+        """The arguments that make an equal initializer; `seed` as it was given."""
         seed = self._given_seed
-        return {"seed": seed.stored() if isinstance(seed, SeedGenerator) else seed}
+        stored = seed.stored() if isinstance(seed, SeedGenerator) else seed
+        return {"seed": stored, **super().get_config()}
 
 
 class RandomUniform(RandomInitializer):
     """Uniform in ``[minval, maxval]``; ArgumentError if minval > maxval."""
 
-    def __init__(
-        self,
-        minval: float = -0.05,
-        maxval: float = 0.05,
-        seed: SeedGenerator | int | None = None,
-    ) -> None:
-        self.minval = check_number("minval", minval)
-        self.maxval = check_number("maxval", maxval)
-        if minval > maxval:
-            raise ArgumentError(f"minval={minval} is above maxval={maxval}")
-        super().__init__(seed)
+    minval: float = -0.05
+    maxval: float = 0.05
+
+    def _setup(self) -> None:
+        self.minval = number("minval", self.minval, finite=True)
+        self.maxval = number("maxval", self.maxval, finite=True)
+        if self.minval > self.maxval:
+            raise ArgumentError(f"minval={self.minval} is above maxval={self.maxval}")
 
     def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
         return uniform(rng, sizes, work, self.minval, self.maxval)
-
-    def get_config(self) -> dict[str, Any]:
-        """`seed`, `minval` and `maxval`."""
-        return {**super().get_config(), "minval": self.minval, "maxval": self.maxval}
 
 
 class RandomNormal(RandomInitializer):
     """Normal with this mean and standard deviation; ArgumentError if stddev < 0."""
 
-    def __init__(
-        self,
-        mean: float = 0.0,
-        stddev: float = 0.05,
-        seed: SeedGenerator | int | None = None,
-    ) -> None:
-        self.mean = check_number("mean", mean)
-        self.stddev = check_number("stddev", stddev)
-        if stddev < 0:
-            raise ArgumentError(f"stddev must not be negative, got {stddev}")
-        super().__init__(seed)
+    mean: float = 0.0
+    stddev: float = 0.05
+
+    def _setup(self) -> None:
+        self.mean = number("mean", self.mean, finite=True)
+        self.stddev = number("stddev", self.stddev, least=0, finite=True)
 
     def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
         return normal(rng, sizes, work, self.mean, self.stddev)
-
-    def get_config(self) -> dict[str, Any]:
-        """`seed`, `mean` and `stddev`."""
-        return {**super().get_config(), "mean": self.mean, "stddev": self.stddev}
 
 
 class TruncatedNormal(RandomNormal):
@@ -131,11 +121,10 @@ class Orthogonal(RandomInitializer):
     Source: Saxe et al. 2014, arXiv:1312.6120; Mezzadri 2007, arXiv:math-ph/0609050.
     """
 
-    def __init__(
-        self, gain: float = 1.0, seed: SeedGenerator | int | None = None
-    ) -> None:
-        self.gain = check_number("gain", gain)
-        super().__init__(seed)
+    gain: float = 1.0
+
+    def _setup(self) -> None:
+        self.gain = number("gain", self.gain, finite=True)
 
     def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
         if len(sizes) < 2:
@@ -146,6 +135,5 @@ class Orthogonal(RandomInitializer):
         q = q * np.where(np.diagonal(r) < 0, -self.gain, self.gain).astype(work)
         return np.ascontiguousarray(q if rows >= columns else q.T).reshape(sizes)
 
-    def get_config(self) -> dict[str, Any]:
-        """`seed` and `gain`."""
-        return {**super().get_config(), "gain": self.gain}
+
+__all__ = ["Orthogonal", "RandomNormal", "RandomUniform", "TruncatedNormal"]

@@ -74,3 +74,6 @@ def truncated(
         block *= std
         block += mean
     return out
+
+
+__all__ = ["draw_seed", "set_random_seed"]

@@ -9,18 +9,17 @@ from typing import Any, Final
 import numpy as np
 from numpy.random import Generator
 
+from seqir.arguments import number, one_of
 from seqir.errors import ArgumentError, ShapeError
+from seqir.fields import fixed
 from seqir.initializers.base import (
     Array,
     Sizes,
     check_axes,
-    check_choice,
-    check_number,
     check_shape,
 )
 from seqir.initializers.random import RandomInitializer
 from seqir.initializers.sampling import normal, truncated, uniform
-from seqir.initializers.seeds import SeedGenerator
 
 TRUNCATED_STD: Final = math.sqrt(
     1 - 4 * math.exp(-2) / math.sqrt(2 * math.pi) / math.erf(math.sqrt(2))
@@ -68,31 +67,26 @@ class VarianceScaling(RandomInitializer):
     Source: He et al. 2015, arXiv:1502.01852; Glorot and Bengio 2010, PMLR 9:249.
     """
 
-    def __init__(
-        self,
-        scale: float = 1.0,
-        mode: str = "fan_in",
-        distribution: str = "truncated_normal",
-        seed: SeedGenerator | int | None = None,
-        input_axes: Sequence[int] | None = None,
-        output_axes: Sequence[int] | None = None,
-    ) -> None:
-        self.scale = check_number("scale", scale)
-        if scale <= 0:
-            raise ArgumentError(f"scale must be positive, got {scale}")
-        self.mode = check_choice("mode", mode, ("fan_in", "fan_out", "fan_avg"))
-        lower = str(distribution).lower()
+    scale: float = 1.0
+    mode: str = "fan_in"
+    distribution: str = "truncated_normal"
+    input_axes: Sequence[int] | None = None
+    output_axes: Sequence[int] | None = None
+    order = ("scale", "mode", "distribution", "seed")
+
+    def _setup(self) -> None:
+        self.scale = number("scale", self.scale, above=0, finite=True)
+        one_of("mode", self.mode, ("fan_in", "fan_out", "fan_avg"))
         known = ("uniform", "truncated_normal", "untruncated_normal", "normal")
-        check_choice("distribution", lower, known)
-        self.distribution = "truncated_normal" if lower == "normal" else lower
-        self.input_axes = check_axes("input_axes", input_axes)
-        self.output_axes = check_axes("output_axes", output_axes)
-        if (input_axes is None) != (output_axes is None):
+        found = one_of("distribution", str(self.distribution).lower(), known)
+        self.distribution = "truncated_normal" if found == "normal" else found
+        self.input_axes = check_axes("input_axes", self.input_axes)
+        self.output_axes = check_axes("output_axes", self.output_axes)
+        if (self.input_axes is None) != (self.output_axes is None):
             raise ArgumentError(
-                f"input_axes={input_axes} and output_axes={output_axes}: "
+                f"input_axes={self.input_axes} and output_axes={self.output_axes}: "
                 "give both or neither"
             )
-        super().__init__(seed)
 
     def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
         fan_in, fan_out = compute_fans(sizes, self.input_axes, self.output_axes)
@@ -105,68 +99,60 @@ class VarianceScaling(RandomInitializer):
             return normal(rng, sizes, work, 0.0, std)
         return truncated(rng, sizes, work, 0.0, std / TRUNCATED_STD)
 
-    def get_config(self) -> dict[str, Any]:
-        """All six arguments."""
-        return {
-            **super().get_config(),
-            "scale": self.scale,
-            "mode": self.mode,
-            "distribution": self.distribution,
-            "input_axes": self.input_axes,
-            "output_axes": self.output_axes,
-        }
-
 
 class _Preset(VarianceScaling):
-    """A VarianceScaling whose first three arguments are fixed by the class."""
+    """A VarianceScaling whose scale, mode and distribution the class fixes."""
 
-    fixed: tuple[float, str, str]
-
-    def __init__(
-        self,
-        seed: SeedGenerator | int | None = None,
-        input_axes: Sequence[int] | None = None,
-        output_axes: Sequence[int] | None = None,
-    ) -> None:
-        super().__init__(*self.fixed, seed, input_axes, output_axes)
-
-    def get_config(self) -> dict[str, Any]:
-        """`seed`, `input_axes` and `output_axes`."""
-        free = ("seed", "input_axes", "output_axes")
-        return {key: v for key, v in super().get_config().items() if key in free}
+    scale: float = fixed(1.0)
+    mode: str = fixed("fan_avg")
+    distribution: str = fixed("truncated_normal")
 
 
 class GlorotUniform(_Preset):
     """Uniform within ``±√(6 / (fan_in + fan_out))``."""
 
-    fixed = (1.0, "fan_avg", "uniform")
+    distribution: str = fixed("uniform")
 
 
 class GlorotNormal(_Preset):
     """Truncated normal of standard deviation ``√(2 / (fan_in + fan_out))``."""
 
-    fixed = (1.0, "fan_avg", "truncated_normal")
-
 
 class HeUniform(_Preset):
     """Uniform within ``±√(6 / fan_in)``."""
 
-    fixed = (2.0, "fan_in", "uniform")
+    scale: float = fixed(2.0)
+    mode: str = fixed("fan_in")
+    distribution: str = fixed("uniform")
 
 
 class HeNormal(_Preset):
     """Truncated normal of standard deviation ``√(2 / fan_in)``."""
 
-    fixed = (2.0, "fan_in", "truncated_normal")
+    scale: float = fixed(2.0)
+    mode: str = fixed("fan_in")
 
 
 class LecunUniform(_Preset):
     """Uniform within ``±√(3 / fan_in)``."""
 
-    fixed = (1.0, "fan_in", "uniform")
+    mode: str = fixed("fan_in")
+    distribution: str = fixed("uniform")
 
 
 class LecunNormal(_Preset):
     """Truncated normal of standard deviation ``√(1 / fan_in)``."""
 
-    fixed = (1.0, "fan_in", "truncated_normal")
+    mode: str = fixed("fan_in")
+
+
+__all__ = [
+    "GlorotNormal",
+    "GlorotUniform",
+    "HeNormal",
+    "HeUniform",
+    "LecunNormal",
+    "LecunUniform",
+    "VarianceScaling",
+    "compute_fans",
+]

@@ -9,11 +9,11 @@ from typing import Any, Final
 import numpy as np
 
 from seqir import dtypes
+from seqir.arguments import one_of
 from seqir.errors import ArgumentError, ShapeError
 from seqir.initializers.base import (
     Array,
     Initializer,
-    check_choice,
     check_shape,
     float_name,
 )
@@ -38,7 +38,7 @@ def window_values(name: str, length: int, periodic: bool = False) -> Array:
     Source: Harris 1978, doi:10.1109/PROC.1978.10837; Nuttall 1981,
         doi:10.1109/TASSP.1981.1163506; flat top: D'Antona and Ferrero 2006.
     """
-    check_choice("window", name, WINDOWS)
+    one_of("window", name, WINDOWS)
     if length < 2:
         return np.ones(length)
     points = length + periodic
@@ -65,22 +65,20 @@ class STFT(Initializer):
         shape that is no (time, 1, bins) or does not fit the window.
     """
 
-    def __init__(
-        self,
-        side: str = "real",
-        window: str | Sequence[float] | Array | None = "hann",
-        scaling: str | None = "density",
-        periodic: bool = False,
-    ) -> None:
-        self.side = check_choice("side", side, ("real", "imag"))
-        if isinstance(window, str):
-            self.window: Any = check_choice("window", window, WINDOWS)
-        else:
-            self.window = None if window is None else _window_list(window)
-        if scaling is not None:
-            check_choice("scaling", scaling, ("density", "spectrum"))
-        self.scaling = scaling
-        self.periodic = bool(periodic)
+    side: str = "real"
+    window: str | Sequence[float] | Array | None = "hann"
+    scaling: str | None = "density"
+    periodic: bool = False
+    arguments = ("side", "window", "periodic", "scaling")  # in the order of Keras
+
+    def _setup(self) -> None:
+        one_of("side", self.side, ("real", "imag"))
+        one_of("scaling", self.scaling, ("density", "spectrum", None))
+        if isinstance(self.window, str):
+            one_of("window", self.window, WINDOWS)
+        elif self.window is not None:
+            self.window = _window_list(self.window)
+        self.periodic = bool(self.periodic)
 
     def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
         """The kernel; computed in float32, phase included, except for float64.
@@ -126,15 +124,6 @@ class STFT(Initializer):
             )
         return norm
 
-    def get_config(self) -> dict[str, Any]:
-        """`side`, `window`, `periodic` and `scaling`."""
-        return {
-            "side": self.side,
-            "window": self.window,
-            "periodic": self.periodic,
-            "scaling": self.scaling,
-        }
-
 
 def _window_list(window: Any) -> list[float]:
     try:
@@ -146,3 +135,6 @@ def _window_list(window: Any) -> list[float]:
             f"window must be a name, a list of numbers or None, got {window!r}"
         )
     return list(window) if isinstance(window, list) else values.tolist()
+
+
+__all__ = ["STFT"]

@@ -5,10 +5,10 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from seqir import activations, ops
+from seqir.arguments import integers, number
 from seqir.errors import ShapeError
 from seqir.layers.base import Initializer, Layer
 from seqir.layers.casting import as_float
-from seqir.layers.checks import integers, number
 from seqir.operators.activation import PRelu
 from seqir.ops.apply import apply
 from seqir.shapes import format_shape

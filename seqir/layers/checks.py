@@ -1,4 +1,4 @@
-"""Checks of call arguments and numeric arguments, with readable errors."""
+"""Checks of call arguments, with readable errors."""
 
 from __future__ import annotations
 
@@ -22,37 +22,6 @@ _GETTERS: dict[str, Callable[[Any], Any]] = {
     "regularizer": regularizers.get,
     "constraint": constraints.get,
 }
-
-
-def number(name: str, value: Any, *, least: float | None = None) -> Any:
-    """The value if it is a number, and not too small.
-
-    Raises: ArgumentError otherwise.
-    """
-    if isinstance(value, bool) or not isinstance(
-        value, int | float | np.floating | np.integer
-    ):
-        raise ArgumentError(f"{name} must be a number, got {value!r}")
-    if least is not None and not value >= least:
-        raise ArgumentError(f"{name} must be >= {least}, got {value}")
-    return value
-
-
-def integers(name: str, value: Any) -> tuple[int, ...]:
-    """One integer or several as a tuple.
-
-    Raises: ArgumentError for anything else.
-    """
-    values = value if isinstance(value, list | tuple) else (value,)
-    if not values or any(isinstance(v, bool) or not _is_int(v) for v in values):
-        raise ArgumentError(
-            f"{name} must be an integer or several integers, got {value!r}"
-        )
-    return tuple(int(v) for v in values)
-
-
-def _is_int(value: Any) -> bool:
-    return isinstance(value, int | np.integer)
 
 
 def add_note(error: SeqirError, note: str) -> None:

@@ -9,9 +9,9 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqir import ops, shapes
+from seqir.arguments import integers
 from seqir.errors import ArgumentError, ShapeError
 from seqir.layers.base import Layer
-from seqir.layers.checks import integers
 from seqir.ops.masks import get_keras_mask
 from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape

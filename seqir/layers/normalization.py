@@ -5,11 +5,11 @@ from __future__ import annotations
 from typing import Any
 
 from seqir import config, ops, shapes
+from seqir.arguments import integers, number
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ir import Op
 from seqir.layers.base import Initializer, Layer
 from seqir.layers.casting import as_float, as_wide
-from seqir.layers.checks import integers, number
 from seqir.operators.norm import BatchNorm, LayerNorm, TrainingBatchNorm
 from seqir.ops.apply import apply
 from seqir.shapes import format_shape

@@ -8,12 +8,12 @@ from typing import Any
 import numpy as np
 
 from seqir import config, dtypes, ops, shapes
+from seqir.arguments import integers
 from seqir.data.batch import unpack
 from seqir.data.convert import is_array, to_array
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.layers.base import Layer
-from seqir.layers.checks import integers
 from seqir.layers.recorded import noted
 from seqir.ops.variable import assign_all
 from seqir.shapes import format_shape

@@ -6,10 +6,10 @@ import math
 from typing import Any, ClassVar
 
 from seqir import random, regularizers
+from seqir.arguments import number
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError
 from seqir.layers.base import Layer
-from seqir.layers.checks import number
 from seqir.layers.spatial import spatial_axes
 
 

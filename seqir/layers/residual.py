@@ -6,9 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from seqir import initializers, random
+from seqir.arguments import number
 from seqir.errors import ArgumentError
 from seqir.layers.base import Layer
-from seqir.layers.checks import number
 from seqir.layers.spatial import ints
 
 __all__ = ["CustomScaleLayer", "LayerScale", "StochasticDepth"]

@@ -7,8 +7,8 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqir import dtypes, initializers
+from seqir.arguments import one_of
 from seqir.errors import ShapeError
-from seqir.initializers.base import check_choice
 from seqir.layers import scope
 from seqir.ops.roles import ROLES, Role
 from seqir.ops.variable import Variable
@@ -25,7 +25,7 @@ def make(
 
     Raises: ShapeError if a size is not known, ArgumentError for an unknown role.
     """
-    check_choice("role", role, ROLES)
+    one_of("role", role, ROLES)
     shape = (shape,) if isinstance(shape, int) else tuple(shape)
     if any(d is None for d in shape):
         raise ShapeError(

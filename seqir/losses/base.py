@@ -48,8 +48,8 @@ class Loss(Declared, PlainArguments):
     last = ("reduction", "name", "dtype")
 
     reduction: str | None = keyword(default="sum_over_batch_size")
-    name: str = keyword()
-    dtype: str = keyword()
+    name: str = keyword(default=None)
+    dtype: str = keyword(default=None)
 
     def __init__(
         self,

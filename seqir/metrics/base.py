@@ -42,14 +42,14 @@ class Metric(Declared, PlainArguments):
     Source: ``keras.metrics.Metric``.
     """
 
-    direction: Direction | None = keyword()
+    direction: Direction | None = keyword(default=None)
     """Whether more is better, less is, or neither is known."""
     usual_dtype: ClassVar[str | None] = None
     """What it computes in if nothing is said; None is the default type."""
     last = ("name", "dtype")
 
-    name: str = keyword()
-    dtype: str = keyword()
+    name: str = keyword(default=None)
+    dtype: str = keyword(default=None)
 
     def __init__(
         self, dtype: PolicyLike | None = None, name: str | None = None

@@ -9,13 +9,14 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes, naming, shapes
+from seqir.arguments import one_of
 from seqir.errors import (
     DTypeError,
     GraphError,
     ShapeError,
     UnsupportedError,
 )
-from seqir.initializers.base import Initializer, check_choice
+from seqir.initializers.base import Initializer
 from seqir.ir import (
     Array,
     Builder,
@@ -336,7 +337,7 @@ _SYNCHRONIZATIONS = ("none", "on_read", "on_write", "auto")
 
 
 def _word(argument: str, word: str | None, known: tuple[str, ...]) -> str:
-    return check_choice(argument, "none" if word is None else word, known)
+    return one_of(argument, "none" if word is None else word, known)
 
 
 def read(b: Builder, variable: Variable) -> Value:

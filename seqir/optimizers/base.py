@@ -54,16 +54,16 @@ class Optimizer(Stateful, Declared, PlainArguments):
 
     keywords = OPTIONS
 
-    weight_decay: float | None = keyword()
-    clipnorm: float | None = keyword()
-    clipvalue: float | None = keyword()
-    global_clipnorm: float | None = keyword()
+    weight_decay: float | None = keyword(default=None)
+    clipnorm: float | None = keyword(default=None)
+    clipvalue: float | None = keyword(default=None)
+    global_clipnorm: float | None = keyword(default=None)
     use_ema: bool = keyword(default=False)
     ema_momentum: float = keyword(default=0.99)
-    ema_overwrite_frequency: int | None = keyword()
-    loss_scale_factor: float | None = keyword()
-    gradient_accumulation_steps: int | None = keyword()
-    name: str = keyword()
+    ema_overwrite_frequency: int | None = keyword(default=None)
+    loss_scale_factor: float | None = keyword(default=None)
+    gradient_accumulation_steps: int | None = keyword(default=None)
+    name: str = keyword(default=None)
 
     built = False
     """Whether the variables are known and the slots made."""
