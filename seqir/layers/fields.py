@@ -11,13 +11,22 @@ positional arguments come first.
 
 from __future__ import annotations
 
-import functools
 import inspect
-import operator
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from seqir.errors import ArgumentError, SeqirError, UnsupportedError, did_you_mean
+from seqir.fields import (
+    REQUIRED,
+    Fields,
+    collect,
+    initializers_after,
+    names,
+    own,
+    positional,
+    signature,
+    taken,
+)
 from seqir.layers import checks
 from seqir.plain import python
 
@@ -34,18 +43,6 @@ BASE_KEYWORDS = (
     "input_dim",
     "input_dtype",
 )
-REQUIRED = inspect.Parameter.empty
-Fields = dict[str, Any]
-"""Names of arguments, and their defaults or `REQUIRED`."""
-
-
-def collect(cls: type) -> Fields:
-    """The fields that a class declares itself."""
-    return {
-        name: cls.__dict__.get(name, REQUIRED)
-        for name, kind in inspect.get_annotations(cls).items()
-        if not name.startswith("_") and "ClassVar" not in str(kind)
-    }
 
 
 def declare(cls: Any) -> None:
@@ -55,9 +52,9 @@ def declare(cls: Any) -> None:
     """
     cls._own_fields = {} if "__init__" in cls.__dict__ else collect(cls)
     if "__init__" not in cls.__dict__:
-        taken = _taken(cls)
-        if cls._own_fields or taken.keys() - getattr(cls.__init__, "fields", ()):
-            cls.__init__ = _initializer(cls, taken)
+        fields = taken(cls)
+        if cls._own_fields or fields.keys() - getattr(cls.__init__, "fields", ()):
+            cls.__init__ = _initializer(cls, fields)
     # help() would look at __new__ first, which takes anything.
     _, *parameters = inspect.signature(cls.__init__).parameters.values()
     cls.__signature__ = inspect.Signature(parameters)
@@ -65,33 +62,21 @@ def declare(cls: Any) -> None:
 
 def described(cls: Any) -> list[str]:
     """The fields of a class and of all above it: what its configuration has."""
-    declared = (c.__dict__.get("_own_fields", {}) for c in reversed(cls.__mro__))
-    return list(dict.fromkeys(name for own in declared for name in own))
+    return list(dict.fromkeys(name for c in reversed(cls.__mro__) for name in own(c)))
 
 
-def _taken(cls: Any) -> Fields:
-    """Fields of a class and of those above it, up to an ``__init__`` in words."""
-    found: list[Fields] = []
-    for above in cls.__mro__:
-        made = above.__dict__.get("__init__")
-        if made is not None and not hasattr(made, "fields"):
-            break
-        found.append(above.__dict__.get("_own_fields", {}))
-    return functools.reduce(operator.or_, reversed(found), {})
-
-
-def _initializer(cls: type, taken: Fields) -> Callable[..., None]:
+def _initializer(cls: type, fields: Fields) -> Callable[..., None]:
     """The ``__init__`` of a class that takes these fields."""
 
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
         kind = type(self)
-        later = [*_initializers_after(kind, cls)]
+        later = [*initializers_after(kind, cls)]
         kwargs = present(kind, kwargs)
-        given, rest = _sort(kind.__name__, taken, places, later, args, kwargs)
-        given = {k: python(v) if k in own else v for k, v in given.items()}
+        given, rest = _sort(kind.__name__, fields, places, later, args, kwargs)
+        given = {k: python(v) if k in seqirs else v for k, v in given.items()}
         if kind._is_recorded:
             self._handed_on.update(given)
-        values = {name: given.get(name, taken[name]) for name in taken}
+        values = {name: given.get(name, fields[name]) for name in fields}
         for name in values.keys() & set(
             BASE_KEYWORDS
         ):  # of some layers, for their place
@@ -107,14 +92,16 @@ def _initializer(cls: type, taken: Fields) -> Callable[..., None]:
             checks.add_note(error, f"in layer {self.name!r} ({kind.__name__})")
             raise
 
-    signature = _signature(cls, taken)
-    places = _names(signature, _POSITIONAL)
-    own = {k for c in cls.__mro__ if _is_seqirs(c) for k in vars(c)["_own_fields"]}
+    rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
+    shown = signature(cls, fields)
+    shown = shown.replace(parameters=[*shown.parameters.values(), rest])
+    places = positional(shown)
+    seqirs = {name for c in cls.__mro__ if _is_seqirs(c) for name in own(c)}
     made: Any = initialize
     made.__name__ = "__init__"
-    made.fields = tuple(taken)
+    made.fields = tuple(fields)
     made.__qualname__ = f"{cls.__qualname__}.__init__"
-    made.__signature__ = signature
+    made.__signature__ = shown
     return made
 
 
@@ -135,19 +122,6 @@ def present(kind: Any, kwargs: dict[str, Any]) -> dict[str, Any]:
 
 def _is_seqirs(cls: type) -> bool:
     return cls.__module__.startswith("seqir.") and "_own_fields" in vars(cls)
-
-
-def _initializers_after(kind: type, cls: type) -> Iterator[Callable[..., None]]:
-    """What is to be called once `cls` has taken its fields, in the order of `kind`."""
-    order = kind.__mro__
-    taken = True
-    for above in order[order.index(cls) + 1 :]:
-        init = above.__dict__.get("__init__")
-        if init is None:
-            continue
-        taken = taken and hasattr(init, "fields") and issubclass(cls, above)
-        if not taken:
-            yield init
 
 
 def _sort(
@@ -174,7 +148,7 @@ def _sort(
     given = {k: v for k, v in kwargs.items() if k in fields}
     rest = {k: v for k, v in kwargs.items() if k not in fields}
     if rest.keys() - set(BASE_KEYWORDS):
-        others = [name for init in later for name in _own_names(init)]
+        others = [name for init in later for name in names(init)]
         check_known(kind, rest, (*fields, *others, *BASE_KEYWORDS))
     for name, default in fields.items():
         if name not in given and default is REQUIRED:
@@ -182,37 +156,10 @@ def _sort(
     return given, rest
 
 
-_POSITIONAL = (inspect.Parameter.POSITIONAL_OR_KEYWORD,)
-_NAMED = (*_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
-
-
-def _names(signature: inspect.Signature, kinds: Any = _NAMED) -> list[str]:
-    """The arguments of an ``__init__`` that are of these kinds."""
-    _, *parameters = signature.parameters.values()
-    return [p.name for p in parameters if p.kind in kinds]
-
-
-def _own_names(init: Callable[..., None]) -> list[str]:
-    return _names(inspect.signature(init))
-
-
-def _signature(cls: type, fields: Fields) -> inspect.Signature:
-    """The signature that help() shows: what the next ``__init__`` takes comes first."""
-    kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    following = inspect.signature(next(_initializers_after(cls, cls))).parameters
-    found = [p for p in following.values() if p.kind is kind and p.name not in fields]
-    for name, default in fields.items():
-        if default is REQUIRED and found[-1].default is not REQUIRED:
-            kind = inspect.Parameter.KEYWORD_ONLY
-        found.append(inspect.Parameter(name, kind, default=default))
-    rest = inspect.Parameter("kwargs", inspect.Parameter.VAR_KEYWORD)
-    return inspect.Signature([*found, rest])
-
-
 def known_to(cls: type) -> tuple[str, ...]:
     """Keywords of every ``__init__`` of a class and those above it."""
     written = (c.__dict__["__init__"] for c in cls.__mro__ if "__init__" in c.__dict__)
-    return (*(name for init in written for name in _own_names(init)), *BASE_KEYWORDS)
+    return (*(name for init in written for name in names(init)), *BASE_KEYWORDS)
 
 
 def check_known(kind: str, kwargs: dict[str, Any], known: tuple[str, ...]) -> None:

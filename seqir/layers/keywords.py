@@ -7,17 +7,9 @@ declared here for them; nothing of it exists when a program runs.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, Literal, dataclass_transform
+from typing import TYPE_CHECKING, Any, dataclass_transform
 
-
-def keyword(*, default: Any = None, kw_only: Literal[True] = True) -> Any:
-    """A field that type checkers take for an argument by its name alone.
-
-    A field that `Keywords` has too must be one: its place would be before all others.
-    """
-    del kw_only
-    return default
-
+from seqir.fields import keyword
 
 if TYPE_CHECKING:
 
