@@ -14,11 +14,15 @@ from seqir.errors import (
     RunError,
     UnsupportedError,
 )
+from seqir.ir import Builder, FrozenArray
+from seqir.operators.constant import Constant
+from seqir.operators.linalg import MatMul
 from seqir.runtime import (
     Session,
     get_threads,
     set_threads,
 )
+from seqir.tensortype import TensorType
 
 pytest.importorskip("onnxruntime")
 
@@ -379,3 +383,15 @@ def test_threads_reach_the_runtime(default, own, used):
         set_threads(None)
     options = made._session.get_session_options()
     assert options.intra_op_num_threads == used
+
+
+def test_a_graph_becomes_a_session_as_it_is():
+    big = np.arange(4096, dtype=np.float32).reshape(64, 64)  # shared, not copied
+    b = Builder("doubled")
+    x = b.input("x", TensorType("float32", ("batch", 64)))
+    kernel = b(Constant(FrozenArray(big)))
+    graph = b.finish({"y": b(MatMul(), x, kernel)})
+    session = Session.of_graph(graph, device="cpu", optimize=False)
+    given = np.ones((2, 64), np.float32)
+    assert (session.input_names, session.output_names) == (("x",), ("y",))
+    np.testing.assert_array_equal(session.run({"x": given})[0], given @ big)

@@ -122,8 +122,7 @@ def _verify_quiet(
         if not cases or not _telling(loud, cases, state):
             continue
         optimized = passes.run(loud, passes.INFERENCE)
-        parts = lower.split(lower.lower(optimized, opset=opset))
-        session = runtime.Session(*parts, device="cpu")
+        session = runtime.Session.of_graph(optimized, opset=opset, device="cpu")
         judge = _Judge(loud, cases)
         for case in cases:
             judge.compare(case, _outputs(session, case.feeds))
@@ -154,8 +153,7 @@ def _model(naive: Graph, *, reference: bool) -> Run:
     """What the file is compared with."""
     if reference:
         return lambda feeds: evaluate(naive, feeds)
-    model, arrays = lower.split(lower.lower(naive, opset=None))
-    session = runtime.Session(model, arrays, device="cpu", optimize=False)
+    session = runtime.Session.of_graph(naive, device="cpu", optimize=False)
     return lambda feeds: _outputs(session, feeds)
 
 

@@ -9,7 +9,9 @@ from typing import Any, Final, NoReturn, Self
 
 import numpy as np
 
+from seqir import lower
 from seqir.errors import ArgumentError, DeviceError, RunError, UnsupportedError
+from seqir.ir import Graph
 from seqir.runtime import engine
 from seqir.runtime.device import Device, resolve
 from seqir.runtime.process import Native, make_room
@@ -102,6 +104,23 @@ class Session(Native):
         self._open(
             bytes(model), initializers or {}, device, threads, optimize, plan_memory
         )
+
+    @classmethod
+    def of_graph(
+        cls,
+        graph: Graph,
+        *,
+        opset: int | None = None,
+        device: str = "auto",
+        threads: int | None = None,
+        optimize: bool = True,
+    ) -> Self:
+        """A session of a graph without updates, lowered as it is.
+
+        Raises: what `Session` and `seqir.lower.lower` raise.
+        """
+        model, arrays = lower.split(lower.lower(graph, opset=opset))
+        return cls(model, arrays, device=device, threads=threads, optimize=optimize)
 
     @classmethod
     def from_file(

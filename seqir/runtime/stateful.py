@@ -33,9 +33,9 @@ def session_of(
 
     Raises: what `Session` raises.
     """
-    model, arrays = lower.split(lower.lower(graph))
     if not graph.updates:
-        return Session(model, arrays, device=device, threads=threads)
+        return Session.of_graph(graph, device=device, threads=threads)
+    model, arrays = lower.split(lower.lower(graph))
     state = {update.param: variables[update.param] for update in graph.updates}
     return StatefulSession(
         model, arrays, state, list(graph.outputs), device=device, threads=threads

@@ -8,7 +8,7 @@ from typing import TYPE_CHECKING, Any
 
 import numpy as np
 
-from seqir import lower, nest, ops, passes, runtime
+from seqir import nest, ops, passes, runtime
 from seqir.autodiff import gradient
 from seqir.errors import NonFiniteLossError
 from seqir.ir import Array, Builder
@@ -96,8 +96,7 @@ def gradient_norm(step: Step, feeds: Mapping[str, Array]) -> float:
         square: Any = ops.add_n([ops.sum(ops.cast(g * g, "float32")) for g in found])
         norm = ops.sqrt(square)
     graph = passes.run(b.finish({"norm": norm.value}), (passes.eliminate_dead,))
-    model, arrays = lower.split(lower.lower(graph, opset=OPSET))
-    session = runtime.Session(model, arrays, device="cpu")
+    session = runtime.Session.of_graph(graph, opset=OPSET, device="cpu")
     given = dict(feeds)
     given.update({name: slot.read() for name, slot in step.slots().items()})
     (value,) = session.run({name: given[name] for name in session.input_names})

@@ -15,7 +15,7 @@ from dataclasses import dataclass, replace
 from functools import cached_property
 from typing import Final
 
-from seqir import lower, passes, runtime, shapes
+from seqir import passes, runtime, shapes
 from seqir.errors import UnsupportedError
 from seqir.ir import Array, Graph, Node, Value
 from seqir.lower import opsets
@@ -55,9 +55,12 @@ class Front:
 
     @cached_property
     def _session(self) -> runtime.Session:
-        model, arrays = lower.split(lower.lower(self.graph, opset=opsets.LOWEST))
-        threads = runtime.get_threads()
-        return runtime.Session(model, arrays, device=self.device, threads=threads)
+        return runtime.Session.of_graph(
+            self.graph,
+            opset=opsets.LOWEST,
+            device=self.device,
+            threads=runtime.get_threads(),
+        )
 
     def run(self, feeds: Mapping[str, Array]) -> dict[str, Array]:
         """What the rest of the step is fed instead of the inputs of the model."""
