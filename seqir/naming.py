@@ -7,7 +7,7 @@ import os
 import re
 import threading
 from collections import Counter
-from collections.abc import Generator
+from collections.abc import Container, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
 from typing import Any
@@ -47,6 +47,15 @@ def auto_name(class_name: str) -> str:
         count = used[prefix]
         used[prefix] += 1
     return f"{prefix}_{count}" if count else prefix
+
+
+def free(name: str, taken: Container[str]) -> str:
+    """The name, or with ``_1``, ``_2``, ... the first that is not taken."""
+    found, count = name, 0
+    while found in taken:
+        count += 1
+        found = f"{name}_{count}"
+    return found
 
 
 def number(prefix: str) -> int:

@@ -14,7 +14,7 @@ import numpy as np
 import pytest
 
 import seqir as keras
-from seqir import layers, ops
+from seqir import layers, naming, ops
 from seqir.absent import ABSENT
 from seqir.errors import (
     AbsentError,
@@ -446,3 +446,8 @@ def test_random_numbers() -> None:
         mixed = np.asarray(random.shuffle(x, axis, seed=3))
         np.testing.assert_array_equal(np.sort(mixed, axis), x)
     assert not np.array_equal(random.shuffle(np.arange(50), seed=3), np.arange(50))
+
+
+def test_a_free_name() -> None:
+    assert naming.free("x", ()) == "x"
+    assert naming.free("x", {"x", "x_1", "x_3"}) == "x_2"

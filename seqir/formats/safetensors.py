@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from seqir import tensorfile
+from seqir import naming, tensorfile
 from seqir.errors import (
     CorruptFileError,
     DTypeError,
@@ -60,16 +60,10 @@ def in_order(source: str, arrays: Mapping[str, Array], order: Any) -> list[Array
 
 def keys_of(variables: Sequence[Variable]) -> list[str]:
     """Names of variables, made distinct."""
-    taken: set[str] = set()
-    keys: list[str] = []
+    keys: dict[str, Variable] = {}
     for variable in variables:
-        key, count = variable.path, 0
-        while key in taken:
-            count += 1
-            key = f"{variable.path}_{count}"
-        taken.add(key)
-        keys.append(key)
-    return keys
+        keys[naming.free(variable.path, keys)] = variable
+    return list(keys)
 
 
 def assign(source: str, variables: Sequence[Variable], arrays: Sequence[Array]) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
+from seqir import naming
 from seqir.errors import GraphError
 
 
@@ -35,12 +36,8 @@ def distinct(names: Iterable[str], taken: Iterable[str] = ()) -> list[str]:
     used = set(taken)
     result: list[str] = []
     for name in names:
-        free, count = name, 0
-        while free in used:
-            count += 1
-            free = f"{name}_{count}"
-        used.add(free)
-        result.append(free)
+        result.append(naming.free(name, used))
+        used.add(result[-1])
     return result
 
 

@@ -8,7 +8,7 @@ from typing import Any, Final, NamedTuple
 
 import numpy as np
 
-from seqir import losses, nest, ops
+from seqir import losses, naming, nest, ops
 from seqir import metrics as metrics_room
 from seqir.data import ClassWeights, noting
 from seqir.errors import ArgumentError, GraphError
@@ -225,11 +225,7 @@ class Objective:
         name = f"{prefix}{own}"
         if name in taken and weighted:
             name = f"{prefix}weighted_{own}"
-        free, count = name, 0
-        while free in taken:
-            count += 1
-            free = f"{name}_{count}"
-        return free
+        return naming.free(name, taken)
 
     def trace(
         self,

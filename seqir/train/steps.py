@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any, Final
 
-from seqir import lower, passes, runtime
+from seqir import lower, naming, passes, runtime
 from seqir.autodiff import gradient
 from seqir.errors import ShapeError
 from seqir.ir import Array, Graph, SizeCheck, Trace
@@ -113,7 +113,7 @@ def trace_step(
                 f"metric {name!r} has a result of shape {value.shape}: its sizes must "
                 "be known"
             )
-        names[name] = _free(f"metrics/{name}", b)
+        names[name] = naming.free(f"metrics/{name}", {*b.inputs, *b.params})
         outputs[names[name]] = value.value
     variables = {name: variable for variable, name in b.bindings.items()}
     return StepGraph(
@@ -169,18 +169,11 @@ def _batch_inputs(
         if type is None:
             names.append(None)
             continue
-        name = _free(what if len(types) == 1 else f"{what}_{label}", b)
+        name = what if len(types) == 1 else f"{what}_{label}"
+        name = naming.free(name, {*b.inputs, *b.params})
         b.input(name, named(type, predicted[place].type, f"{what}_{place}"))
         names.append(name)
     return tuple(names)
-
-
-def _free(name: str, b: Trace) -> str:
-    free, count = name, 0
-    while free in b.inputs or free in b.params:
-        count += 1
-        free = f"{name}_{count}"
-    return free
 
 
 class Step:
