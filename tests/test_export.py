@@ -251,6 +251,22 @@ def test_report(tmp_path: Path) -> None:
     assert "verified no" in str(dense().export(tmp_path / "m.onnx", verify=False))
 
 
+def test_report_calls_operators_by_what_they_compute(tmp_path: Path) -> None:
+    class Twice(layers.Layer):
+        def call(self, x: Any) -> Any:
+            return (
+                ops.exp(x)
+                + ops.exp(x)
+                + ops.mean(x, axis=-1, keepdims=True)
+                * (ops.mean(x, axis=-1, keepdims=True))
+            )
+
+    model = seqir.Sequential([seqir.Input((4,)), Twice()])
+    report = model.export(tmp_path / "m.onnx", verify=False)
+    assert report.passes["exp"] == (2, 1)
+    assert report.passes["reduce_mean"] == (2, 1)
+
+
 def test_a_wrong_file_is_an_error_and_leaves_the_old_one(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

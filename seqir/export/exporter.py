@@ -224,7 +224,7 @@ def _optimized(
 def _changes(before: Graph, after: Graph) -> dict[str, tuple[int, int]]:
     """Operators that there are more or less of, the largest change first."""
     first, then = (
-        Counter(node.op.name for node in graph.nodes if node.operands)
+        Counter(node.op.called for node in graph.nodes if node.operands)
         for graph in (before, after)
     )
     changed = [name for name in first | then if first[name] != then[name]]

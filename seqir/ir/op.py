@@ -264,6 +264,11 @@ class Op(ABC):
         """Multiply-accumulates of one evaluation; 0 for what only moves data."""
         return 0
 
+    @property
+    def called(self) -> str:
+        """The name in reports: that of the function, where one class has several."""
+        return str(self).partition("(")[0]
+
     def __str__(self) -> str:
         values = [(f, getattr(self, f.name)) for f in fields(self)]  # pyright: ignore[reportArgumentType]
         shown = [f"{f.name}={_show(v)}" for f, v in values if v != f.default]
