@@ -9,7 +9,7 @@ other room holds a list of operator names.
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import fields
 from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
 
@@ -43,9 +43,14 @@ class Emit(Protocol):
         ...
 
     def many(
-        self, onnx_op: str, *inputs: str, outputs: int, **attributes: Any
+        self,
+        onnx_op: str,
+        *inputs: str,
+        outputs: int,
+        unread: Collection[int] = (),
+        **attributes: Any,
     ) -> tuple[str, ...]:
-        """Add one node with several results; their names."""
+        """Add one node with several results; their names, "" for those `unread`."""
         ...
 
     def constant(self, array: Any) -> str:
@@ -200,6 +205,11 @@ class Op(ABC):
     def with_bodies(self, bodies: Sequence[Graph]) -> Op:
         """The operator with other graphs inside."""
         assert not bodies
+        return self
+
+    @property
+    def unpruned(self) -> Op:
+        """The operator with all of its results, whatever `pruned` took from it."""
         return self
 
     def pruned(self, used: Sequence[bool]) -> Pruned | None:

@@ -18,12 +18,15 @@ UNKNOWN = "%?"
 """A value that nothing defines, in a graph that the verifier refuses."""
 
 
-def format_graph(graph: Graph, *, digests: bool = False) -> str:
-    """The text of a graph; `digests` adds the hash of every constant."""
-    return "\n".join(_lines(graph, digests))
+def format_graph(graph: Graph, *, digests: bool = False, sources: bool = True) -> str:
+    """The text of a graph; `digests` adds the hash of every constant.
+
+    Without `sources` it does not say which layer asked for a node.
+    """
+    return "\n".join(_lines(graph, digests, sources))
 
 
-def _lines(graph: Graph, digests: bool) -> list[str]:
+def _lines(graph: Graph, digests: bool, sources: bool) -> list[str]:
     names: dict[Value, str] = {}
     names.update({v: one_line(name) for name, v in graph.inputs.items()})
     names.update({v: one_line(name) for name, v in graph.params.items()})
@@ -40,10 +43,10 @@ def _lines(graph: Graph, digests: bool) -> list[str]:
         words = [str(node.op), *(names.get(v, UNKNOWN) for v in node.operands)]
         if digests and node.op.constant is not None:
             words.append(node.op.constant.digest())
-        comment = f"  # {one_line(node.source)}" if node.source else ""
+        comment = f"  # {one_line(node.source)}" if sources and node.source else ""
         lines.append(f"  {results} = {' '.join(words)}{comment}")
         for body in node.op.bodies:
-            lines += ["    " + line for line in _lines(body, digests)]
+            lines += ["    " + line for line in _lines(body, digests, sources)]
     for update in graph.updates:
         value = names.get(update.value, UNKNOWN)
         lines.append(f"  update {one_line(update.param)} = {value}")

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -72,10 +72,15 @@ class Emitter:
         return self._made[key]
 
     def many(
-        self, onnx_op: str, *inputs: str, outputs: int, **attributes: Any
+        self,
+        onnx_op: str,
+        *inputs: str,
+        outputs: int,
+        unread: Collection[int] = (),
+        **attributes: Any,
     ) -> tuple[str, ...]:
         base = f"{self.source}/{onnx_op}" if self.source else onnx_op
-        names = [self.fresh(base) for _ in range(outputs)]
+        names = ["" if i in unread else self.fresh(base) for i in range(outputs)]
         self.nodes.append(
             OnnxNode(onnx_op, list(inputs), names, attributes, self.source)
         )

@@ -23,7 +23,9 @@ BFLOAT16: Final = frozenset(
 """The ONNX operators that ONNX Runtime has for bfloat16 on a processor."""
 
 
-NO_FLOAT64: Final = frozenset({"AveragePool", "Conv", "ConvTranspose"})
+NO_FLOAT64: Final = frozenset(
+    {"AveragePool", "Conv", "ConvTranspose", "GRU", "LSTM", "RNN"}
+)
 """ONNX operators that ONNX Runtime has not for float64, and seqir in other words."""
 
 
@@ -32,7 +34,8 @@ def runnable(graph: Graph, opset: int) -> Graph:
 
     In the place of bfloat16 float32 is computed with; every result is rounded to
     bfloat16, so that no number depends on which operators a runtime has. What only
-    moves numbers stays as it is. Convolutions of float64 become products of matrices.
+    moves numbers stays as it is. Convolutions of float64 become products of matrices,
+    recurrent networks of float64 loops.
     """
     graph = in_bodies(lambda body: runnable(body, opset), graph)
     if all(v.type.dtype not in ("bfloat16", "float64") for v in graph.values()):

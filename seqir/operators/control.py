@@ -59,7 +59,7 @@ class Scan(Op):
                 f"operand at least; got {_listed(along)}"
             )
         slices = [t.with_shape(t.shape[1:]) for t in along]
-        _expect_inputs(self, self.body, [*operands[:n], *slices, *operands[end:]])
+        expect_inputs(self, self.body, [*operands[:n], *slices, *operands[end:]])
         found = _types(self.body)
         _expect_carried(self, operands[:n], found[:n])
         sizes = [t.shape[0] for t in along]
@@ -135,7 +135,7 @@ class Scan(Op):
         ys = [i for i in range(n, len(outputs)) if used[i]]
         if len(kept) == len(inputs) and len(ys) == len(outputs) - n:
             return None
-        body = _part(self.body, kept, (*sorted(carried), *ys))
+        body = part_of(self.body, kept, (*sorted(carried), *ys))
         op = replace(self, body=body, carries=len(carried), scanned=len(along))
         return Pruned(op, kept, (*sorted(carried), *ys))
 
@@ -178,7 +178,7 @@ class Cond(Op):
         if operands[0] != TensorType("bool", ()):
             raise DTypeError(f"cond needs one truth value, got {operands[0]}")
         for body in self.bodies:
-            _expect_inputs(self, body, operands[1:])
+            expect_inputs(self, body, operands[1:])
         found, other = map(_types, self.bodies)
         if found != other:
             raise ShapeError(
@@ -210,7 +210,7 @@ class Cond(Op):
         kept = sorted(taken)
         if len(outputs) == len(used) and len(kept) == len(self.then.inputs):
             return None
-        parts = (_part(body, kept, outputs) for body in self.bodies)
+        parts = (part_of(body, kept, outputs) for body in self.bodies)
         return Pruned(Cond(*parts), (0, *(i + 1 for i in kept)), tuple(outputs))
 
     def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
@@ -254,7 +254,7 @@ class While(Op):
 
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
         for body in self.bodies:
-            _expect_inputs(self, body, operands)
+            expect_inputs(self, body, operands)
         found = _types(self.condition)
         if found != [TensorType("bool", ())]:
             raise DTypeError(
@@ -304,7 +304,7 @@ def _listed(types: Iterable[TensorType]) -> str:
     return ", ".join(map(str, types)) or "nothing"
 
 
-def _expect_inputs(op: Op, body: Graph, operands: Sequence[TensorType]) -> None:
+def expect_inputs(op: Op, body: Graph, operands: Sequence[TensorType]) -> None:
     """Raise GraphError unless a body takes these types."""
     wanted = [v.type for v in body.inputs.values()]
     if wanted != [*operands]:
@@ -334,7 +334,7 @@ def _needed(body: Graph, roots: Iterable[Any]) -> set[Any]:
     return live
 
 
-def _part(body: Graph, inputs: Iterable[int], outputs: Iterable[int]) -> Graph:
+def part_of(body: Graph, inputs: Iterable[int], outputs: Iterable[int]) -> Graph:
     """The body with some of its inputs and outputs."""
     given, found = [*body.inputs.items()], [*body.outputs.items()]
     kept = dict(found[i] for i in outputs)

@@ -48,6 +48,33 @@ def inlined(b: Builder, body: Graph, inputs: Sequence[Traced]) -> list[Traced]:
     return [Traced(b, found[v]) for v in body.outputs.values()]
 
 
+def pullback(ops: Functions, graph: Graph, seeded: Sequence[bool]) -> Graph:
+    """The cotangents of a graph's inputs, by name, given those of some outputs.
+
+    Its inputs are those of the graph, and a cotangent of each output that is seeded.
+    """
+    b = Builder.resume(graph)
+    walk = Backward(ops, b, graph.inputs.values())
+    with b.active():
+        for (name, y), wanted in zip(graph.outputs.items(), seeded, strict=True):
+            if wanted:
+                walk.add(y, Traced(b, b.input(f"seed_{name}", y.type)))
+        walk.run()
+        totals = {name: walk.total(v) for name, v in graph.inputs.items()}
+    return b.finish({n: g.value for n, g in totals.items() if g is not None})
+
+
+def inlined_gradient(
+    ops: Functions, body: Graph, operands: Sequence[Traced], gs: Sequence[Traced | None]
+) -> tuple[Traced | None, ...]:
+    """Cotangents of the inputs of a body, given those of its outputs."""
+    b = operands[0].builder
+    walk = pullback(ops, body, [g is not None for g in gs])
+    given = [*operands, *(g for g in gs if g is not None)]
+    found = dict(zip(walk.outputs, inlined(b, walk, given), strict=True))
+    return tuple(found.get(name) for name in body.inputs)
+
+
 class _Pullback(Region):
     """A body, and behind its nodes the walk backwards from its outputs."""
 

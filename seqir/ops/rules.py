@@ -22,8 +22,12 @@ from seqir.ops.apply import coerce as coerce
 from seqir.ops.like import reshape_like as reshape_like
 from seqir.ops.loops import cond_gradient as cond_gradient
 from seqir.ops.loops import inlined as inlined
+from seqir.ops.loops import inlined_gradient as inlined_gradient
 from seqir.ops.loops import scan_gradient as scan_gradient
 from seqir.ops.loops import while_gradient as while_gradient
+from seqir.ops.recurrences import recurrent_cotangents as recurrent_cotangents
+from seqir.ops.recurrences import recurrent_gradient as recurrent_gradient
+from seqir.ops.recurrences import recurrent_results as recurrent_results
 from seqir.ops.reduce import count as count
 from seqir.ops.refused import refuse
 from seqir.ops.resize import along as along

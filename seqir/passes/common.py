@@ -3,21 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from seqir.ir import Builder, Graph, Node, Op, Value, replay
+from seqir.ir.printer import format_graph
 from seqir.passes.facts import is_pure
 
 
 def eliminate_common(graph: Graph) -> Graph:
     """Merge nodes that apply an equal operator to the same operands."""
-    seen: dict[tuple[Op, tuple[Value, ...]], Sequence[Value]] = {}
+    seen: dict[tuple[Any, tuple[Value, ...]], Sequence[Value]] = {}
 
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
         if not is_pure(node.op):
             return None
-        key = (node.op, operands)
+        key = (_key(node.op), operands)
         if key in seen:
             return seen[key]
         if operands == node.operands:
@@ -27,3 +29,11 @@ def eliminate_common(graph: Graph) -> Graph:
         return seen[key]
 
     return replay(graph, visit)
+
+
+def _key(op: Op) -> Any:
+    """What is equal for equal operators, also those with equal bodies."""
+    if not op.bodies:
+        return op
+    bodies = (format_graph(b, digests=True, sources=False) for b in op.bodies)
+    return str(op), *bodies

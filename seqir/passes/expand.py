@@ -43,7 +43,7 @@ def expand(target: str) -> Pass:
             b: Builder, node: Node, operands: tuple[Value, ...]
         ) -> Sequence[Value] | None:
             traced = (Traced(b, v) for v in operands)
-            both = bool(operands) and (node.op, node.operands[0]) in shared
+            both = bool(operands) and (node.op.unpruned, node.operands[0]) in shared
             y = node.op.expanded(rules, target, *traced, shared=both)
             return None if y is None else [each.value for each in as_tuple(y)]
 

@@ -1,0 +1,129 @@
+"""The activations of recurrent operators, by ONNX's names."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import Any, Final
+
+from seqir import dtypes
+from seqir.errors import ArgumentError
+from seqir.ir import Op
+from seqir.operators.activation import (
+    Elu,
+    HardSigmoid,
+    LeakyRelu,
+    Relu,
+    Sigmoid,
+    Softplus,
+    Softsign,
+)
+from seqir.operators.convert import Cast
+from seqir.operators.unary import Function
+
+NUMBERS: Final[dict[str, tuple[float, ...]]] = {
+    "Affine": (1.0, 0.0),
+    "Elu": (1.0,),
+    "HardSigmoid": (0.2, 0.5),
+    "LeakyRelu": (0.01,),
+    "Relu": (),
+    "ScaledTanh": (1.0, 1.0),
+    "Sigmoid": (),
+    "Softplus": (),
+    "Softsign": (),
+    "Tanh": (),
+    "ThresholdedRelu": (1.0,),
+}
+"""The activations that ONNX knows, and what alpha and beta of each are by default."""
+
+_OPERATORS: Final[dict[str, Callable[..., Op]]] = {
+    "Elu": Elu,
+    "HardSigmoid": HardSigmoid,
+    "LeakyRelu": LeakyRelu,
+    "Relu": Relu,
+    "Sigmoid": Sigmoid,
+    "Softplus": Softplus,
+    "Softsign": Softsign,
+}
+"""Those that are an operator with these numbers."""
+
+Apply = Callable[..., Any]
+"""The result of an operator on operands: on arrays, or in a graph."""
+
+
+@dataclass(frozen=True)
+class Activation:
+    """A function of a recurrent operator, by ONNX's name, with its alpha and beta."""
+
+    name: str
+    numbers: tuple[float, ...] = ()
+
+    @property
+    def known(self) -> tuple[float, ...]:
+        """Alpha and beta, as far as the function has them."""
+        return (*self.numbers, *NUMBERS[self.name][len(self.numbers) :])
+
+    def __call__(self, apply: Apply, x: Any) -> Any:
+        """The function of an array or a tensor."""
+        match self.name, self.known:
+            case "Affine", (a, b):
+                return x * a + b
+            case "ScaledTanh", (a, b):
+                return apply(Function("tanh"), x * b) * a
+            case "ThresholdedRelu", (a,):
+                return x * apply(Cast(_dtype(x)), x > a)
+            case "Tanh", _:
+                return apply(Function("tanh"), x)
+            case name, numbers:
+                return apply(_OPERATORS[name](*numbers), x)
+
+    def slope(self, apply: Apply, y: Any) -> Any:
+        """The slope in terms of the result, for the backward steps."""
+
+        def flag(condition: Any) -> Any:
+            return apply(Cast(_dtype(y)), condition)
+
+        match self.name, self.known:
+            case "Affine", (a, _):
+                return y * 0.0 + a
+            case "Elu", (a,):  # a eˣ, which is y + a, where x < 0
+                return flag(y > 0.0) + flag(y <= 0.0) * (y + a)
+            case "HardSigmoid", (a, _):
+                return flag(y > 0.0) * flag(y < 1.0) * a
+            case "LeakyRelu", (a,):
+                return flag(y >= 0.0) * (1.0 - a) + a
+            case "Relu", _:
+                return flag(y > 0.0)
+            case "ScaledTanh", (a, b):
+                return y * y * (-b / a if a else 0.0) + a * b
+            case "Sigmoid", _:
+                return y * (1.0 - y)
+            case "Softplus", _:
+                return 1.0 - apply(Function("exp"), -y)
+            case "Softsign", _:
+                away = 1.0 - apply(Function("abs"), y)
+                return away * away
+            case "ThresholdedRelu", _:
+                return flag(y != 0.0)
+            case _:
+                return 1.0 - y * y
+
+    def __repr__(self) -> str:
+        return f"{self.name}({', '.join(map(str, self.numbers))})"
+
+
+def _dtype(x: Any) -> str:
+    return dtypes.canonical(x.dtype)
+
+
+def check_activation(name: str, activation: Activation) -> None:
+    """Raise ArgumentError unless ONNX has the activation, with numbers for a slope."""
+    if activation.name not in NUMBERS:
+        raise ArgumentError(
+            f"{name} knows the activations {', '.join(NUMBERS)}, "
+            f"not {activation.name!r}"
+        )
+    if len(activation.numbers) > len(NUMBERS[activation.name]):
+        raise ArgumentError(f"{name} got too many numbers for {activation}")
+    if activation.name in ("Elu", "LeakyRelu") and activation.known[0] < 0:
+        raise ArgumentError(f"{name} needs a function that never falls, {activation}")
