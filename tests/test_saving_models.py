@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
@@ -203,3 +205,20 @@ def test_a_model_with_a_call_of_its_own(tmp_path: Path) -> None:
         load_model(tmp_path / "m.keras")
     mine = load_model(tmp_path / "m.keras", owned(seqir))
     np.testing.assert_allclose(mine(x), wanted, rtol=1e-5)
+
+
+@pytest.mark.parametrize(
+    "function",
+    [
+        "layers.deserialize",
+        "utils.deserialize_keras_object",
+        "saving.deserialize_keras_object",
+    ],
+)
+def test_models_are_known_to_what_reads_them_first(function: str) -> None:
+    """In a process that has not used any model before."""
+    config = {"name": "empty", "layers": []}
+    stored = {"module": "keras", "class_name": "Sequential", "config": config}
+    code = f"import seqir\nprint(seqir.{function}({stored}))"
+    run = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True)
+    assert run.stdout == "<Sequential name=empty, built=False>\n", run.stderr
