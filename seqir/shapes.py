@@ -303,6 +303,12 @@ def agree(a: Sequence[Dim], b: Sequence[Dim]) -> bool:
     )
 
 
+def known_shape(shape: Shape) -> tuple[int, ...] | None:
+    """The shape if every size is known."""
+    sizes = tuple(d for d in shape if isinstance(d, int))
+    return sizes if len(sizes) == len(shape) else None
+
+
 def permute(shape: Shape, perm: Sequence[int]) -> Shape:
     """The shape with its axes reordered."""
     return tuple(shape[p] for p in perm)

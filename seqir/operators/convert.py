@@ -10,7 +10,8 @@ import numpy as np
 from seqir import dtypes
 from seqir.ir import Array, Emit, Functions, Node, Value
 from seqir.operators.elementwise import Elementwise
-from seqir.operators.kinds import ONNX_CODE, known_shape
+from seqir.operators.kinds import ONNX_CODE
+from seqir.shapes import known_shape
 from seqir.tensortype import TensorType
 
 

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from seqir import dtypes, shapes
+from seqir import dtypes
 from seqir.errors import DTypeError
 
 
@@ -24,12 +24,6 @@ ONNX_CODE = {
     "bfloat16": 16,
 }  # fmt: skip
 """``TensorProto.DataType`` of every element type."""
-
-
-def known_shape(shape: shapes.Shape) -> tuple[int, ...] | None:
-    """The shape if every size is known."""
-    sizes = tuple(d for d in shape if isinstance(d, int))
-    return sizes if len(sizes) == len(shape) else None
 
 
 def check_kind(name: str, dtype: str, kinds: str) -> None:

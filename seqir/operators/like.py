@@ -10,8 +10,8 @@ import numpy as np
 from seqir import shapes
 from seqir.errors import ShapeError
 from seqir.ir import Array, Emit, Functions, Node, Op, Perm, Permuted, Value
-from seqir.operators.kinds import known_shape
 from seqir.operators.pieces import Concat, Slice
+from seqir.shapes import known_shape
 from seqir.tensortype import TensorType
 
 

@@ -13,8 +13,9 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import ShapeError
 from seqir.ir import Array, Emit, Functions, Node, Op
-from seqir.operators.kinds import check_kind, known_shape
+from seqir.operators.kinds import check_kind
 from seqir.operators.taps import Ints, Pairs, Taps, channels_first, channels_last
+from seqir.shapes import known_shape
 from seqir.tensortype import TensorType
 
 _MOST_TAPS = 64

@@ -11,9 +11,9 @@ import numpy as np
 from seqir import dtypes
 from seqir.ir import Array, Emit, Functions, Node, Op
 from seqir.operators.conv_grad import check_cotangent
-from seqir.operators.kinds import known_shape
 from seqir.operators.pool import AveragePool, MaxPool
 from seqir.operators.taps import channels_first, channels_last
+from seqir.shapes import known_shape
 from seqir.tensortype import TensorType
 
 

@@ -16,7 +16,8 @@ import numpy as np
 from seqir import shapes
 from seqir.errors import DTypeError
 from seqir.ir import Array, Emit, Node, Op
-from seqir.operators.kinds import ONNX_CODE, known_shape
+from seqir.operators.kinds import ONNX_CODE
+from seqir.shapes import known_shape
 from seqir.tensortype import TensorType
 
 _SEED: Final = 0x9E3779B97F4A7C15 - (1 << 64)

@@ -18,9 +18,9 @@ from numpy.lib.stride_tricks import sliding_window_view
 from seqir import shapes
 from seqir.ir import Array, Emit, Functions
 from seqir.operators.gather import Gather
-from seqir.operators.kinds import known_shape
 from seqir.operators.linalg import products
 from seqir.operators.pieces import Concat, Pad, Slice
+from seqir.shapes import known_shape
 from seqir.tensortype import TensorType
 
 Ints = tuple[int, ...]

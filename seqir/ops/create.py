@@ -215,13 +215,6 @@ def dtype(x: Any) -> str:
     return type_of_operand(x).dtype
 
 
-FUNCTIONS = (
-    arange, array, convert_to_numpy, dtype, empty, eye, full, identity, is_tensor,
-    linspace, logspace, ndim, ones, size, tri, zeros,
-)  # fmt: skip
-"""Functions for users."""
-
-
 def at_or_below(rows: Any, columns: Any, k: int = 0) -> Any:
     """Whether each place of a matrix lies on or below a diagonal."""
     if not isinstance(rows, Size) and not isinstance(columns, Size):

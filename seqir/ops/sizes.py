@@ -1,9 +1,4 @@
-"""Operators whose sizes are numbers that the run computes.
-
-Each has a field that says what its result is called in types, and an operand that says
-what it is when the model runs: an int64 vector, made by `Sizes`. Where all sizes are
-known there are plainer operators (`Reshape`, `Expand`, `Slice`, constants).
-"""
+"""Sizes that only the run knows, as operands."""
 
 from __future__ import annotations
 

@@ -5,7 +5,7 @@
                 functions of `seqir.ops` append nodes to that graph
 `KerasTensor`   a tensor of a model under construction; functions and
                 layers record a `Call`, nothing is computed
-`Variable`      a weight: an array that lives between runs
+`Variable`      a weight: an array that lives between runs (`variable.py`)
 NumPy arrays    functions compute at once
 ==============  ==========================================================
 
