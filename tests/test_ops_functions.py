@@ -6,6 +6,7 @@ import inspect
 import os
 import re
 from collections.abc import Callable
+from pathlib import Path
 from typing import Any
 
 import numpy as np
@@ -14,18 +15,17 @@ import pytest
 os.environ.setdefault("KERAS_BACKEND", "numpy")
 keras = pytest.importorskip("keras")
 
-from function_cases import (  # noqa: E402
-    BAD_CALLS,
-    COUNTED_BY_THE_RUN,
-    UNTRACED,
-    Case,
-    x,
-)
+from array_cases import CASES as ARRAY_CASES  # noqa: E402
+from array_cases import ORACLES as ARRAY_ORACLES  # noqa: E402
+from bad_calls import BAD_CALLS  # noqa: E402
 from function_cases import CASES as PLAIN_CASES  # noqa: E402
+from function_cases import COUNTED_BY_THE_RUN, UNTRACED, Case, x  # noqa: E402
 from function_cases import ORACLES as PLAIN_ORACLES  # noqa: E402
 from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
 from matrix_cases import CASES as MATRIX_CASES  # noqa: E402
 from matrix_cases import ORACLES as MATRIX_ORACLES  # noqa: E402
+from network_cases import CASES as NETWORK_CASES  # noqa: E402
+from network_cases import ORACLES as NETWORK_ORACLES  # noqa: E402
 from number_cases import CASES as NUMBER_CASES  # noqa: E402
 from number_cases import ORACLES as NUMBER_ORACLES  # noqa: E402
 from signal_cases import CASES as SIGNAL_CASES  # noqa: E402
@@ -52,8 +52,10 @@ from seqir.ops.variable import Variable  # noqa: E402
 from seqir.tensortype import TensorType, type_of  # noqa: E402
 
 BATCH = 5
-CASES = PLAIN_CASES | NUMBER_CASES | MATRIX_CASES | SIGNAL_CASES
-ORACLES = PLAIN_ORACLES | NUMBER_ORACLES | MATRIX_ORACLES | SIGNAL_ORACLES
+CASES = PLAIN_CASES | ARRAY_CASES | NETWORK_CASES
+CASES |= NUMBER_CASES | MATRIX_CASES | SIGNAL_CASES
+ORACLES = PLAIN_ORACLES | ARRAY_ORACLES | NETWORK_ORACLES
+ORACLES |= NUMBER_ORACLES | MATRIX_ORACLES | SIGNAL_ORACLES
 
 
 @pytest.fixture(autouse=True)
@@ -188,7 +190,11 @@ def test_tensors_of_a_model_record_a_call(name: str, case: Case) -> None:
 
 @pytest.mark.parametrize("name", FUNCTIONS)
 def test_every_function_has_a_case(name: str) -> None:
-    assert name in CASES
+    parameters = inspect.signature(getattr(ops, name)).parameters.values()
+    if any("Callable" in str(p.annotation) for p in parameters):
+        assert f"ops.{name}" in (Path(__file__).parent / "test_flow.py").read_text()
+    else:
+        assert name in CASES
 
 
 @pytest.mark.parametrize("name", FUNCTIONS)
