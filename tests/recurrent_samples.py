@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Any
 
 import numpy as np
-from samples import BATCH, BadSample, Operand, Sample, x
+from operands import BATCH, BadSample, Operand, Sample, x
 
 from seqir.errors import ArgumentError, DTypeError
 from seqir.ir import Trace

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
-from samples import BATCH, BadSample, Sample, x
+from operands import BATCH, BadSample, Sample, x
 
 from seqir.errors import DTypeError, GraphError, ShapeError
 from seqir.ir import Builder, FrozenArray, Graph, Value

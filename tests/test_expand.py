@@ -7,7 +7,8 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
-from samples import SAMPLES, Operand, Sample, known
+from operands import Operand, Sample, known
+from samples import SAMPLES
 
 from seqir import autodiff, ops, passes, shapes
 from seqir.errors import ArgumentError

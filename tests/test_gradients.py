@@ -9,8 +9,9 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from operands import Sample
 from region_samples import REGIONS
-from samples import SAMPLES, Sample
+from samples import SAMPLES
 
 from seqir import autodiff, dtypes, ops, passes
 from seqir.ir import Functions, Graph, Op, Trace, evaluate

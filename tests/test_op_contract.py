@@ -19,12 +19,13 @@ from typing import Any, TypeAlias
 import numpy as np
 import onnx
 import pytest
+from bad_samples import BAD_SAMPLES
 from onnx.reference import ReferenceEvaluator
+from operands import BATCH, BadSample, Sample
+from operands import x as operand
 from recurrent_samples import BAD_RECURRENT, RECURRENT, RECURRENT_GRADIENTS
 from region_samples import BAD_REGIONS, REGIONS
-from samples import BAD_SAMPLES, BATCH, BadSample, Sample
 from samples import SAMPLES as PLAIN
-from samples import x as operand
 
 from seqir import operators as room
 from seqir import ops, shapes

@@ -8,8 +8,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from operands import Sample
 from recurrent_samples import EVERY, RECURRENT, gradients, operands
-from samples import Sample
 
 from seqir import autodiff, ops, passes
 from seqir.ir import Builder, Graph, Op, Trace, Value, evaluate, in_bodies
