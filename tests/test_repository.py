@@ -136,9 +136,12 @@ def test_imports_inside_of_functions_are_lazy() -> None:
         assert not late & loaded, f"{module} imports {late & loaded} in a function"
 
 
-@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+TESTS = sorted(Path(__file__).parent.rglob("*.py"))
+
+
+@pytest.mark.parametrize("path", [*FILES, *TESTS], ids=lambda p: p.stem)
 def test_files_stay_small(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= 620
+    assert len(path.read_text().splitlines()) <= (620 if path in FILES else 600)
 
 
 def test_importing_seqir_loads_nothing_heavy() -> None:
