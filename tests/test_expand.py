@@ -362,7 +362,7 @@ class Signs(Op):
         return operands[0] * 1.0, -operands[0]
 
 
-def test_operators_of_several_results_are_spelled_also_in_bodies() -> None:
+def test_operators_of_several_results_are_decomposed_also_in_bodies() -> None:
     b = Trace("g")
     x = Traced(b, b.input("x", TensorType("float32", ("n", 2))))
     _, once = apply(Signs(), x)
