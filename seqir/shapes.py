@@ -269,6 +269,11 @@ def normalize_axis(axis: Any, rank: int) -> int:
     return axis % rank
 
 
+def shifted(axes: Iterable[int], rank: int) -> tuple[int, ...]:
+    """The axes, counted from the front, where one more stands before all others."""
+    return tuple(normalize_axis(axis, rank) + 1 for axis in axes)
+
+
 def normalize_axes(axes: Any, rank: int) -> tuple[int, ...]:
     """One axis or several as a tuple, counted from the front.
 

@@ -173,6 +173,37 @@ def test_permuted_commutes_with_transpose(s: Sample) -> None:
 
 
 @each_sample
+def test_stacked_does_for_all_places_what_the_operator_does_for_one(s: Sample) -> None:
+    """One operand has one more axis in front, or all of them have it."""
+    arrays = s.arrays()
+    rank = max((a.ndim for a in arrays), default=0)
+    every = [(True,) * len(arrays)]
+    every += [tuple(i == place for i in range(len(arrays))) for place in range(2)]
+    for flags in every:
+        if not any(flags):
+            continue
+        stacked = s.op.stacked(flags, *s.types)
+        if stacked is None:
+            continue
+        given = [
+            np.stack([along(a, rank if s.op.elementwise else 0)] * 3) if f else a
+            for a, f in zip(arrays, flags, strict=True)
+        ]
+        found = stacked.evaluate(*given)
+        types = stacked.infer(*map(type_of, given))
+        for y, all_steps, type in zip(
+            s.op.evaluate(*arrays), found, types, strict=True
+        ):
+            assert type == type_of(all_steps)
+            assert_close(all_steps, np.stack([y] * 3))
+
+
+def along(array: Any, rank: int) -> Any:
+    """An array with axes of size 1 in front, up to a rank."""
+    return array.reshape((1,) * (rank - array.ndim) + array.shape)
+
+
+@each_sample
 def test_onnx_checks_and_runs_to_the_same_numbers(s: Sample) -> None:
     arrays = s.arrays()
     feed = {f"x{i}": a for i, a in enumerate(arrays)}

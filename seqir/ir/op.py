@@ -202,6 +202,12 @@ class Op(ABC):
         """
         return ()
 
+    @property
+    def own_operands(self) -> int:
+        """How many operands are not there for the bodies to capture."""
+        assert not self.bodies
+        return 0
+
     def with_bodies(self, bodies: Sequence[Graph]) -> Op:
         """The operator with other graphs inside."""
         assert not bodies
@@ -222,6 +228,14 @@ class Op(ABC):
         Where their names differ, the run finds out, and fails if they are not.
         """
         return ()
+
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        """The operator on operands with one more axis in front, where flags say so.
+
+        It does for all places of that axis what it does for one, and its results have
+        the axis in front, too. None if there is no such operator.
+        """
+        return None
 
     def never_zero(self, *operands: TensorType) -> tuple[Dim, ...]:
         """Sizes that no runtime can take if they turn out to be 0."""

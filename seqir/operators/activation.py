@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -10,7 +11,7 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Functions, Node
+from seqir.ir import Array, Emit, Functions, Node, Op
 from seqir.operators.elementwise import Unary
 from seqir.operators.unary import erf_array
 from seqir.tensortype import TensorType
@@ -290,6 +291,9 @@ class PRelu(Unary):
         if y.shape != x.shape:
             raise ShapeError(f"the slope {slope} does not broadcast to {x}")
         return (y,)
+
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        return self if flags[0] else None  # the slope is no larger than x
 
     def evaluate(self, x: Array, slope: Array) -> tuple[Array]:
         return (np.where(x >= 0, x, x * slope),)

@@ -165,7 +165,9 @@ class Cond(Op):
     then: Graph
     otherwise: Graph
 
-    own_operands: ClassVar[int] = 1
+    @property
+    def own_operands(self) -> int:
+        return 1
 
     @property
     def bodies(self) -> tuple[Graph, ...]:

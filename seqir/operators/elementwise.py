@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from seqir import shapes
@@ -42,6 +43,9 @@ class Elementwise(Op):
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         # An operand of lower rank counts as one with leading axes of size 1.
         return Permuted(self, perm)
+
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        return self
 
 
 class Unary(Elementwise):

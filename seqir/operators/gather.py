@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -35,6 +36,15 @@ class Gather(Op):
 
     def lower(self, emit: Emit, node: Node, x: str, indices: str) -> tuple[str]:
         return (emit("Gather", x, indices, axis=self.axis),)
+
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        taken, indices = flags
+        same = (
+            indices
+            and not taken
+            and not shapes.normalize_axis(self.axis, operands[0].rank)
+        )
+        return self if same else None
 
     def row_counts(self, *operands: TensorType) -> tuple[int | None, ...]:
         return None, _known(operands[0].shape[self.axis])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any, ClassVar
 
@@ -64,6 +65,12 @@ class MatMul(Op):
             da if a.ndim > 1 else ops.squeeze(da, -2),
             db if b.ndim > 1 else ops.squeeze(db, -1),
         )
+
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        a, b = (x.rank for x in operands)
+        # What has no axis of steps may have no more axes than what has one.
+        fits = a == b if all(flags) else (a >= b if flags[0] else b >= a)
+        return self if min(a, b) > 1 and fits else None
 
     channel_axis: ClassVar[int] = -1
 

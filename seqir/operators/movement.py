@@ -47,6 +47,9 @@ class Transpose(Op):
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         return (ops.apply(Transpose(inverse(self.perm)), g),)
 
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        return Transpose((0, *(axis + 1 for axis in self.perm)))
+
     def simplified(self, x: Value) -> Value | None:
         return x if self.perm == tuple(range(len(self.perm))) else None
 
@@ -146,6 +149,10 @@ class ExpandDims(Op):
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         return (ops.apply(Squeeze(self.axes), g),)
 
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        rank = operands[0].rank + len(self.axes)
+        return ExpandDims(shapes.shifted(self.axes, rank))
+
     def simplified(self, x: Value) -> Value | None:
         return None if self.axes else x
 
@@ -175,6 +182,9 @@ class Squeeze(Op):
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         axes = (shapes.normalize_axis(a, x.ndim) for a in self.axes)
         return (ops.apply(ExpandDims(tuple(axes)), g),)
+
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        return Squeeze(shapes.shifted(self.axes, operands[0].rank))
 
     def simplified(self, x: Value) -> Value | None:
         return None if self.axes else x

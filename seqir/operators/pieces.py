@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
@@ -64,6 +65,9 @@ class Slice(Op):
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
 
         return (ops.unslice(self, g, x),)
+
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        return replace(self, axes=shapes.shifted(self.axes, operands[0].rank))
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         axes = tuple(perm[a] for a in self.axes)
@@ -201,6 +205,10 @@ class Concat(Op):
     def vjp(self, ops: Functions, g: Any, y: Any, *xs: Any) -> tuple[Any, ...]:
 
         return ops.split_like(self.axis, g, *xs) if len(xs) > 1 else (g,)
+
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        (axis,) = shapes.shifted((self.axis,), operands[0].rank)
+        return Concat(axis) if all(flags) else None
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         return Permuted(Concat(perm[shapes.normalize_axis(self.axis, len(perm))]), perm)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, ClassVar, Final
 
@@ -142,6 +142,9 @@ class Reduce(Op):
         if emit.opset >= 18 or onnx == "ReduceSum":
             return (emit(onnx, x, emit.ints(*axes), keepdims=keep),)
         return (emit(onnx, x, axes=axes, keepdims=keep),)
+
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        return replace(self, axes=shapes.shifted(self.axes, operands[0].rank))
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         gone = {shapes.normalize_axis(a, len(perm)) for a in self.axes}

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import math
-from dataclasses import dataclass
+from collections.abc import Sequence
+from dataclasses import dataclass, replace
 from typing import Any, ClassVar
 
 import numpy as np
@@ -14,6 +15,7 @@ from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
 
 
+@dataclass(frozen=True)
 class AlongAxis(Op):
     """``y = f(x)`` along one axis, the shape unchanged."""
 
@@ -28,9 +30,13 @@ class AlongAxis(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit(self.onnx, x, axis=self.axis),)
 
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        (axis,) = shapes.shifted((self.axis,), operands[0].rank)
+        return replace(self, axis=axis)
+
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         axis = perm[shapes.normalize_axis(self.axis, len(perm))]
-        return Permuted(type(self)(axis), perm)  # pyright: ignore[reportCallIssue]
+        return Permuted(replace(self, axis=axis), perm)
 
 
 @dataclass(frozen=True)

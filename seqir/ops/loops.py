@@ -7,7 +7,8 @@ gradient runs the steps in the other direction and carries the cotangent of c::
 
 fᵀ reads values that the forward step has computed. What it reads is stacked: the loop
 is given more results (`Builder.extend`), and the loop backwards scans them. Constants,
-and what only moves what is at hand anyway, it computes again.
+and what only moves what is at hand anyway, it computes again. Where dw is a product,
+the sum of all is a product as well and taken after the loop (`seqir.ops.sums`).
 """
 
 from __future__ import annotations
@@ -24,6 +25,7 @@ from seqir.operators.control import Cond, Scan, While
 from seqir.ops.apply import apply, as_tuple, value_of
 from seqir.ops.backward import Backward
 from seqir.ops.convert import zeros_like
+from seqir.ops.sums import Sums
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
 
@@ -144,19 +146,23 @@ def scan_gradient(
     given = walk.given
     if not walk.totals:
         return (None,) * len(operands)
-    summed = [v for v in given[end:] if v in walk.totals]
-    sums = {v: Value(v.type) for v in summed}
     missing = walk.part_forward(given[n:])
     stacks = _stacks(b, node, [*missing, *given[:n]], walk)
+    later = Sums(walk.nodes, {*given[end:], *walk.captured.values()})
+    wanted = [v for v in given[end:] if v in walk.totals]
+    after = [v for v in wanted if later.takes(walk.totals[v])]
+    summed = [v for v in wanted if v not in after]
+    sums = {v: Value(v.type) for v in summed}
     scanned = {**{walk.seeds[i]: gs[i] for i in stacked}}
     scanned |= {v: x for v, x in zip(given[n:end], operands[n:end], strict=True)}
     scanned |= stacks
     found = [walk.totals.get(given[i]) or walk.zero(walk.seeds[i]) for i in carried]
     found += [walk.sum(sums[v], walk.totals[v]) for v in summed]
     slices = [v for v in given[n:end] if v in walk.totals]
+    extra = [v for v in later.stacked if v not in scanned]
     graph = walk.close(
         [*(walk.seeds[i] for i in carried), *sums.values(), *scanned, *given[end:]],
-        [*found, *(walk.totals[v] for v in slices)],
+        [*found, *(walk.totals[v] for v in slices), *extra],
         walk.captured,
     )
     backward = Scan(graph, len(carried) + len(summed), len(scanned), not op.reverse)
@@ -165,9 +171,10 @@ def scan_gradient(
     starts += [zeros_like(by_value[v]) for v in summed]
     around = (*operands[end:], *(Traced(b, v) for v in walk.captured))
     results = as_tuple(apply(backward, *starts, *scanned.values(), *around))
-    totals = dict(
-        zip([*(given[i] for i in carried), *summed, *slices], results, strict=True)
-    )
+    own = [*(given[i] for i in carried), *summed, *slices]
+    totals = dict(zip(own, results, strict=False))
+    every = {**scanned, **dict(zip(extra, results[len(own) :], strict=True))}
+    totals |= {v: later.total(walk.totals[v], every) for v in after}
     return tuple(totals.get(v) for v in given)
 
 

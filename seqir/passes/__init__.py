@@ -10,14 +10,17 @@ from seqir.passes.dead import eliminate_dead
 from seqir.passes.early import pool_early
 from seqir.passes.expand import TARGETS, expand
 from seqir.passes.fold import bind, fold_constants
+from seqir.passes.hoist import hoist
 from seqir.passes.layout import move_transposes
 from seqir.passes.order import absorb_order
 from seqir.passes.pipeline import Pass, rewrite, run
 from seqir.passes.rows import lengthen_rows
 from seqir.passes.simplify import simplify
+from seqir.passes.sink import sink_constants
 
 STRUCTURE: tuple[Pass, ...] = (
     simplify,
+    hoist,
     move_transposes,
     simplify,
     eliminate_common,
@@ -25,6 +28,8 @@ STRUCTURE: tuple[Pass, ...] = (
 )
 INFERENCE: tuple[Pass, ...] = (
     simplify,
+    sink_constants,
+    hoist,
     eliminate_dead,
     move_transposes,
     simplify,
@@ -63,11 +68,13 @@ __all__ = [
     "expand",
     "fold_affine",
     "fold_constants",
+    "hoist",
     "lengthen_rows",
     "move_transposes",
     "pool_early",
     "rewrite",
     "run",
     "simplify",
+    "sink_constants",
     "training",
 ]
