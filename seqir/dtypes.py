@@ -17,6 +17,8 @@ DTypeLike: TypeAlias = str | np.dtype[Any] | type[Any]
 """What names an element type: its name, NumPy's type or scalar type."""
 
 FLOATS: Final = ("float16", "bfloat16", "float32", "float64")
+HALF: Final = ("float16", "bfloat16")
+"""Half precision: two bytes."""
 SIGNED: Final = ("int8", "int16", "int32", "int64")
 UNSIGNED: Final = ("uint8", "uint16", "uint32", "uint64")
 ALL: Final = ("bool", *UNSIGNED, *SIGNED, *FLOATS)

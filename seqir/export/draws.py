@@ -11,7 +11,7 @@ import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import VerificationError
-from seqir.ir import Array, Graph, Node, Value, unsure_sizes
+from seqir.ir import Array, Graph, Node, Value, computed, unsure_sizes
 from seqir.passes.facts import is_pure
 from seqir.tensortype import TensorType
 
@@ -160,7 +160,7 @@ def _constants(graph: Graph) -> dict[Value, Array]:
         elif is_pure(node.op) and all(
             v in known and known[v].nbytes <= _SMALL for v in node.operands
         ):
-            found = node.op.evaluate(*(known[v] for v in node.operands))
+            found = computed(node.op, [known[v] for v in node.operands])
             known.update(zip(node.results, found, strict=True))
     return known
 
@@ -239,5 +239,5 @@ def _own_range(
 
 def _evaluated(node: Node, known: Mapping[Value, Array], x: Array) -> Array:
     operands = [known.get(v, x) for v in node.operands]
-    (y,) = node.op.evaluate(*operands)
+    (y,) = computed(node.op, operands)
     return y

@@ -1,7 +1,7 @@
 """The typed graph: values, nodes, and the one way to build and to change them."""
 
 from seqir.ir.builder import Builder, current_builder, outside
-from seqir.ir.evaluate import evaluate
+from seqir.ir.evaluate import computed, evaluate
 from seqir.ir.frozen import FrozenArray
 from seqir.ir.graph import Graph, Node, Update, Value
 from seqir.ir.op import Array, Emit, Functions, Op, Perm, Permuted, Pruned
@@ -30,6 +30,7 @@ __all__ = [
     "Update",
     "Value",
     "Visit",
+    "computed",
     "current_builder",
     "current_trace",
     "evaluate",

@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 
 import numpy as np
 
+from seqir import dtypes
 from seqir.errors import GraphError
 from seqir.ir.graph import Graph, Value
-from seqir.ir.op import Array
+from seqir.ir.op import Array, Op
+from seqir.tensortype import type_of
 
 
 def evaluate(
@@ -30,12 +32,28 @@ def evaluate(
     last_use = {v: i for i, node in enumerate(graph.nodes) for v in node.operands}
     keep = set(graph.roots)
     for i, node in enumerate(graph.nodes):
-        operands = [env[v] for v in node.operands]
-        with np.errstate(all="ignore"):  # infinities and NaN are results as others
-            results = node.op.evaluate(*operands)
+        results = computed(node.op, [env[v] for v in node.operands])
         env.update(zip(node.results, results, strict=True))
         for value in node.operands:
             if last_use[value] == i and value not in keep:
                 env.pop(value, None)
     outputs = {name: env[v] for name, v in graph.outputs.items()}
     return outputs | {u.param: env[u.value] for u in graph.updates}
+
+
+def computed(op: Op, operands: Sequence[Array]) -> tuple[Array, ...]:
+    """The results of an operator; a `wide` one adds up half precision in float32."""
+    with np.errstate(all="ignore"):  # infinities and NaN are results as others
+        if not op.wide or not any(map(_is_half, operands)):
+            return op.evaluate(*operands)
+        types = op.infer(*map(type_of, operands))
+        exact = (x.astype(np.float32) if _is_half(x) else x for x in operands)
+        results = op.evaluate(*exact)
+        return tuple(
+            y.astype(dtypes.to_numpy(t.dtype), copy=False)
+            for y, t in zip(results, types, strict=True)
+        )
+
+
+def _is_half(x: Array) -> bool:
+    return x.dtype.name in dtypes.HALF

@@ -126,6 +126,9 @@ class Op(ABC):
     """Each result is the largest of some elements of one sample and channel."""
     moves: ClassVar[bool] = False
     """Each result element is an element of the first operand, perhaps rounded."""
+    wide: ClassVar[bool] = False
+    """Adds up many numbers: half-precision operands are computed with in float32, and
+    the results rounded (`computed`). Rules of the operator need not see to it."""
     needs_room: ClassVar[bool] = False
     """`infer` refuses a first operand whose spatial axes are too small, which no
     runtime may be trusted to do: it is asked again about the sizes of each run."""

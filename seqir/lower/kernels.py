@@ -7,11 +7,10 @@ from typing import Final
 
 from seqir.ir import Builder, Graph, Node, Value, in_bodies, replay
 from seqir.lower.emit import Emitter
-from seqir.operators.convert import Cast
 from seqir.ops import rules
 from seqir.ops.apply import as_tuple
 from seqir.ops.tensor import Traced
-from seqir.passes.widen import retyped
+from seqir.passes.widen import computed_in
 
 BFLOAT16: Final = frozenset(
     {
@@ -22,59 +21,84 @@ BFLOAT16: Final = frozenset(
 )  # fmt: skip
 """The ONNX operators that ONNX Runtime has for bfloat16 on a processor."""
 
+NO_FLOAT16: Final = frozenset({"ScatterElements add", "ScatterND add", "ScatterND mul"})
+"""Those that it has not for float16, with their reduction; for others it casts."""
 
 NO_FLOAT64: Final = frozenset(
-    {"AveragePool", "Conv", "ConvTranspose", "GRU", "LSTM", "RNN"}
-)
-"""ONNX operators that ONNX Runtime has not for float64, and seqir in other words."""
+    {
+        "Acos", "Acosh", "Asin", "Asinh", "Atan", "Atanh", "AveragePool", "Conv",
+        "ConvTranspose", "Cosh", "Elu", "Erf", "GRU", "Gelu", "HardSigmoid",
+        "HardSwish", "LSTM", "LeakyRelu", "Mish", "PRelu", "RNN", "Resize", "Selu",
+        "Sinh", "Softplus", "Softsign", "Tan",
+    }
+)  # fmt: skip
+"""Those that it has not for float64."""
 
 
 def runnable(graph: Graph, opset: int) -> Graph:
     """The graph in operators that a runtime has for its element types.
 
-    In the place of bfloat16 float32 is computed with; every result is rounded to
-    bfloat16, so that no number depends on which operators a runtime has. What only
-    moves numbers stays as it is. Convolutions of float64 become products of matrices,
-    recurrent networks of float64 loops.
+    Where there are none for float64, plainer operators stand in their place. Where
+    there are none for half precision, nor plainer ones, float32 is computed with and
+    every result rounded, so that no number depends on which operators a runtime has.
+    What only moves numbers stays as it is.
     """
     graph = in_bodies(lambda body: runnable(body, opset), graph)
-    if all(v.type.dtype not in ("bfloat16", "float64") for v in graph.values()):
+    present = {v.type.dtype for v in graph.values()}
+    if "float64" in present:
+        plainer = _in_plainer_operators(graph, opset)
+        if plainer is not graph:  # what is new there may lack operators as well
+            return runnable(plainer, opset)
+    if present.isdisjoint(("bfloat16", "float16", "float64")):
         return graph
 
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
-        types = {v.type.dtype for v in (*node.operands, *node.results)}
-        if node.op.bodies:  # which are runnable, and the rest moves what they compute
+        dtype = _missing(node, opset)
+        if dtype is None:
             return None
-        if node.operands and "bfloat16" in types:
-            return (
-                None if _written(node, opset) <= BFLOAT16 else _wide(b, node, operands)
-            )
-        if node.operands and "float64" in types and _written(node, opset) & NO_FLOAT64:
-            traced = (Traced(b, v) for v in operands)
-            y = node.op.expanded(rules, "plain", *traced, shared=True)
-            return None if y is None else [each.value for each in as_tuple(y)]
-        return None
+        return computed_in(b, node, operands, {dtype: "float32"})
 
     return replay(graph, visit)
 
 
-def _wide(b: Builder, node: Node, operands: Sequence[Value]) -> list[Value]:
-    """The node's results, computed in float32."""
-    wide = [
-        b(Cast("float32"), v) if v.type.dtype == "bfloat16" else v for v in operands
-    ]
-    results = b.emit(retyped(node.op, {"bfloat16": "float32"}), *wide)
-    return [
-        found if found.type == old.type else b(Cast(old.type.dtype), found)
-        for found, old in zip(results, node.results, strict=True)
-    ]
+def _in_plainer_operators(graph: Graph, opset: int) -> Graph:
+    """The graph without operators that there are not for float64, as far as may be."""
+
+    def visit(
+        b: Builder, node: Node, operands: tuple[Value, ...]
+    ) -> Sequence[Value] | None:
+        if _missing(node, opset) != "float64":
+            return None
+        traced = (Traced(b, v) for v in operands)
+        y = node.op.expanded(rules, "plain", *traced, shared=True)
+        return None if y is None else [each.value for each in as_tuple(y)]
+
+    return replay(graph, visit)
 
 
-def _written(node: Node, opset: int) -> set[str]:
-    """The ONNX operators that the node is lowered to."""
+def _missing(node: Node, opset: int) -> str | None:
+    """The element type of the node for which a runtime lacks an operator."""
+    if node.op.bodies or not node.operands:  # bodies are runnable; the rest moves them
+        return None
+    types = {v.type.dtype for v in (*node.operands, *node.results)}
+    if types.isdisjoint(("bfloat16", "float16", "float64")):
+        return None
+    found = written(node, opset)
+    if "bfloat16" in types and not found <= BFLOAT16:
+        return "bfloat16"
+    if "float16" in types and found & NO_FLOAT16:
+        return "float16"
+    return "float64" if "float64" in types and found & NO_FLOAT64 else None
+
+
+def written(node: Node, opset: int) -> set[str]:
+    """The ONNX operators that the node is lowered to, with their reductions."""
     emit = Emitter(opset)
     names = [emit.fresh("operand") for _ in node.operands]
     node.op.lower(emit, node, *names)
-    return {each.op_type for each in emit.nodes}
+    return {
+        f"{each.op_type} {each.attributes.get('reduction', '')}".strip()
+        for each in emit.nodes
+    }

@@ -66,6 +66,9 @@ class LeakyRelu(Unary):
     def compute(self, x: Array) -> Array:
         return np.where(x >= 0, x, x * self.alpha)
 
+    def plain(self, ops: Functions, x: Any) -> Any | None:
+        return ops.where(x >= 0.0, x, x * self.alpha)
+
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         return (g * (_flag(ops, x >= 0.0, g) * (1.0 - self.alpha) + self.alpha),)
 
@@ -83,6 +86,9 @@ class Elu(Unary):
 
     def compute(self, x: Array) -> Array:
         return np.where(x >= 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
+
+    def plain(self, ops: Functions, x: Any) -> Any | None:
+        return ops.where(x >= 0.0, x, _below(ops, x) * self.alpha)
 
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         return (g * _elu_slope(ops, x, self.alpha),)
@@ -104,6 +110,10 @@ class Selu(Unary):
         negative = self.alpha * np.expm1(np.minimum(x, 0))
         return self.gamma * np.where(x >= 0, x, negative)
 
+    def plain(self, ops: Functions, x: Any) -> Any | None:
+        y = ops.where(x >= 0.0, x, _below(ops, x) * self.alpha)
+        return y * self.gamma
+
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         return (g * (_elu_slope(ops, x, self.alpha) * self.gamma),)
 
@@ -123,6 +133,9 @@ class HardSigmoid(Unary):
     def compute(self, x: Array) -> Array:
         return np.clip(self.alpha * x + self.beta, 0, 1)
 
+    def plain(self, ops: Functions, x: Any) -> Any | None:
+        return ops.clip(x * self.alpha + self.beta, 0.0, 1.0)
+
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         return (g * (_inside(ops, y, 0.0, 1.0) * self.alpha),)
 
@@ -137,6 +150,10 @@ class Softplus(Unary):
     def compute(self, x: Array) -> Array:
         return np.logaddexp(x, np.zeros((), x.dtype))
 
+    def plain(self, ops: Functions, x: Any) -> Any | None:
+        tail = ops.log(ops.exp(-ops.absolute(x)) + 1.0)
+        return ops.maximum(x, 0.0) + tail
+
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         return (g * ops.sigmoid(x),)
 
@@ -150,6 +167,9 @@ class Softsign(Unary):
 
     def compute(self, x: Array) -> Array:
         return x / (1 + np.abs(x))
+
+    def plain(self, ops: Functions, x: Any) -> Any | None:
+        return x / (ops.absolute(x) + 1.0)
 
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         size = ops.absolute(x) + 1.0
@@ -190,6 +210,11 @@ class Gelu(Unary):
         half = emit("Mul", x, number(0.5))
         return (emit("Mul", half, emit("Add", bell, number(1.0))),)
 
+    def plain(self, ops: Functions, x: Any) -> Any | None:
+        if self.approximate:
+            return None
+        return x * 0.5 * (ops.erf(x * math.sqrt(0.5)) + 1.0)
+
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         if self.approximate:
             root = math.sqrt(2 / math.pi)
@@ -216,6 +241,9 @@ class Mish(Unary):
             return (emit("Mish", x),)
         return (emit("Mul", x, emit("Tanh", emit("Softplus", x))),)
 
+    def plain(self, ops: Functions, x: Any) -> Any | None:
+        return x * ops.tanh(ops.softplus(x))
+
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         t = ops.tanh(ops.softplus(x))
         return (g * (t + x * (1.0 - t * t) * ops.sigmoid(x)),)
@@ -230,6 +258,9 @@ class HardSwish(Unary):
 
     def compute(self, x: Array) -> Array:
         return x * np.clip(x / 6 + 0.5, 0, 1)
+
+    def plain(self, ops: Functions, x: Any) -> Any | None:
+        return x * ops.clip(x * (1 / 6) + 0.5, 0.0, 1.0)
 
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         gate = ops.hard_sigmoid(x)
@@ -298,6 +329,12 @@ class PRelu(Unary):
     def evaluate(self, x: Array, slope: Array) -> tuple[Array]:
         return (np.where(x >= 0, x, x * slope),)
 
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
+        x, slope = operands
+        return ops.where(x >= 0.0, x, x * slope) if target == "plain" else None
+
     def vjp(
         self, ops: Functions, g: Any, y: Any, x: Any, slope: Any
     ) -> tuple[Any, ...]:
@@ -313,6 +350,11 @@ def _flag(ops: Functions, condition: Any, g: Any) -> Any:
 def _inside(ops: Functions, y: Any, low: float, high: float) -> Any:
     """1 where y lies between the bounds, else 0."""
     return _flag(ops, ops.logical_and(y > low, y < high), y)
+
+
+def _below(ops: Functions, x: Any) -> Any:
+    """eˣ - 1 where x is negative, else 0."""
+    return ops.exp(ops.minimum(x, 0.0)) - 1.0
 
 
 def _elu_slope(ops: Functions, x: Any, alpha: float) -> Any:

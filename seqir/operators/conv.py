@@ -37,6 +37,7 @@ class Conv(Op):
     """
 
     name: ClassVar[str] = "conv"
+    wide: ClassVar[bool] = True
     needs_room: ClassVar[bool] = True
     strides: Ints
     pads: Pairs
@@ -171,6 +172,7 @@ class ConvTranspose(Op):
     """
 
     name: ClassVar[str] = "conv_transpose"
+    wide: ClassVar[bool] = True
     needs_room: ClassVar[bool] = True
     strides: Ints
     pads: Pairs

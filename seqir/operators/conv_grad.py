@@ -28,6 +28,7 @@ class ConvKernelGrad(Op):
     """
 
     name: ClassVar[str] = "conv_kernel_grad"
+    wide: ClassVar[bool] = True
     conv: Conv
     kernel_shape: Ints
 
@@ -139,6 +140,7 @@ class ConvInputGrad(Op):
     """
 
     name: ClassVar[str] = "conv_input_grad"
+    wide: ClassVar[bool] = True
     conv: Conv
 
     def infer(self, g: TensorType, w: TensorType, x: TensorType) -> tuple[TensorType]:

@@ -8,7 +8,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 
-from seqir import dtypes, shapes
+from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
 from seqir.ir import Array, Emit, Functions, Node, Op
 from seqir.operators.kinds import check_kind
@@ -25,6 +25,7 @@ class MatMul(Op):
     """
 
     name: ClassVar[str] = "matmul"
+    wide: ClassVar[bool] = True
 
     def infer(self, a: TensorType, b: TensorType) -> tuple[TensorType]:
         _one_dtype(self.name, a, b)
@@ -106,6 +107,7 @@ class Gemm(Op):
     """
 
     name: ClassVar[str] = "gemm"
+    wide: ClassVar[bool] = True
     trans_a: bool = False
     trans_b: bool = False
 
@@ -177,6 +179,7 @@ class Einsum(Op):
     """
 
     name: ClassVar[str] = "einsum"
+    wide: ClassVar[bool] = True
     equation: str
 
     def infer(self, *operands: TensorType) -> tuple[TensorType]:
@@ -268,13 +271,7 @@ def _types(operands: tuple[TensorType, ...]) -> str:
 
 
 def products(equation: str, *arrays: Array) -> Array:
-    """``np.einsum``, in float32 for the types of half that size, as runtimes do it.
-
-    NumPy has no such sums of bfloat16.
-    """
-    short = {a.dtype for a in arrays if dtypes.is_float(a.dtype.name)}
-    if any(dtype.itemsize < 4 for dtype in short):
-        arrays = tuple(a.astype(np.float32) for a in arrays)
+    """``np.einsum`` in the order that takes the fewest multiplications."""
     return np.einsum(equation, *arrays, optimize=True)
 
 

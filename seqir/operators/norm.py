@@ -23,6 +23,7 @@ class BatchNorm(Op):
     """
 
     name: ClassVar[str] = "batch_norm"
+    wide: ClassVar[bool] = True
     epsilon: float
 
     def infer(self, x: TensorType, *vectors: TensorType) -> tuple[TensorType]:
@@ -83,6 +84,7 @@ class TrainingBatchNorm(Op):
     """
 
     name: ClassVar[str] = "training_batch_norm"
+    wide: ClassVar[bool] = True
     epsilon: float
 
     def infer(self, x: TensorType, *vectors: TensorType) -> tuple[TensorType]:
@@ -159,6 +161,7 @@ class LayerNorm(Op):
     """
 
     name: ClassVar[str] = "layer_norm"
+    wide: ClassVar[bool] = True
     axis: int
     epsilon: float
 

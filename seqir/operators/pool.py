@@ -127,6 +127,7 @@ class AveragePool(Pool):
     """
 
     name: ClassVar[str] = "average_pool"
+    wide: ClassVar[bool] = True
     onnx: ClassVar[str] = "AveragePool"
 
     def evaluate(self, x: Array) -> tuple[Array]:

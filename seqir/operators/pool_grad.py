@@ -137,6 +137,7 @@ class AveragePoolGrad(Op):
     """
 
     name: ClassVar[str] = "average_pool_grad"
+    wide: ClassVar[bool] = True
     pool: AveragePool
 
     def infer(self, g: TensorType, x: TensorType) -> tuple[TensorType]:

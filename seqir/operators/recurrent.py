@@ -45,6 +45,7 @@ class Recurrent(Op):
         D directions and G gates.
     """
 
+    wide: ClassVar[bool] = True
     onnx: ClassVar[str]
     gates: ClassVar[int]
     states: ClassVar[tuple[str, ...]] = ("h",)

@@ -108,6 +108,7 @@ class Reduce(Op):
     """
 
     name: ClassVar[str] = "reduce"
+    wide: ClassVar[bool] = True
     kind: str
     axes: tuple[int, ...]
     keepdims: bool = False
@@ -263,6 +264,7 @@ class CumSum(Op):
     """Running sum along an axis. Source: ONNX ``CumSum`` (opset 14)."""
 
     name: ClassVar[str] = "cumsum"
+    wide: ClassVar[bool] = True
     axis: int = 0
     exclusive: bool = False
     reverse: bool = False

@@ -44,6 +44,7 @@ class Upsample(Op):
     """
 
     name: ClassVar[str] = "upsample"
+    wide: ClassVar[bool] = True
     factors: tuple[int, ...]
     mode: str = "nearest"
 
@@ -91,6 +92,19 @@ class Upsample(Op):
         wide = (shapes.mul(n, f) for n, f in zip(size, self.factors, strict=True))
         return all(n <= _COUNTED if isinstance(n, int) else len(size) > 1 for n in wide)
 
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
+        (x,) = operands
+        if target != "plain":
+            return None
+        if self.mode != "nearest":
+            sizes = zip(x.shape[2:], self.factors, strict=True)
+            return _by_products(ops, x, [n and n * f for n, f in sizes], self.mode)
+        for axis, factor in enumerate(self.factors, start=2):
+            x = ops.repeat(x, factor, axis)
+        return x
+
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         if self.mode == "nearest":
             no_pads = ((0, 0),) * len(self.factors)
@@ -108,6 +122,7 @@ class Resize(Op):
     """
 
     name: ClassVar[str] = "resize"
+    wide: ClassVar[bool] = True
     sizes: tuple[int, ...]
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
@@ -131,6 +146,13 @@ class Resize(Op):
         others = emit("Shape", x, end=2)
         sizes = emit("Concat", others, emit.ints(*self.sizes), axis=0)
         return (emit("Resize", x, "", "", sizes, mode="linear", **given),)
+
+    def expanded(
+        self, ops: Functions, target: str, *operands: Any, shared: bool
+    ) -> Any | None:
+        if target != "plain":
+            return None
+        return _by_products(ops, operands[0], self.sizes, "linear")
 
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         return (_interpolation_vjp(ops, g, x, "linear"),)
@@ -191,6 +213,17 @@ def _interpolated(x: Array, sizes: Sequence[int], mode: str) -> Array:
         weights = interpolation(x.shape[axis], new, mode)
         y = np.moveaxis(np.moveaxis(y, axis, -1) @ weights.T, -1, axis)
     return np.asarray(y.astype(x.dtype, copy=False), order="C")
+
+
+def _by_products(
+    ops: Functions, x: Any, sizes: Sequence[int | None], mode: str
+) -> Any | None:
+    """The interpolated x by a product with a matrix for each axis of known size."""
+    for axis, new in enumerate(sizes, start=2):
+        if x.shape[axis] is None or new is None:
+            return None
+        x = ops.along(x, interpolation(x.shape[axis], new, mode), axis)
+    return x
 
 
 def _interpolation_vjp(ops: Functions, g: Any, x: Any, mode: str) -> Any:

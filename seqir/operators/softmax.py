@@ -44,6 +44,7 @@ class Softmax(AlongAxis):
     """y = eˣ / sum(eˣ) along an axis. Source: ONNX ``Softmax`` (opset 13)."""
 
     name: ClassVar[str] = "softmax"
+    wide: ClassVar[bool] = True
     onnx: ClassVar[str] = "Softmax"
     axis: int = -1
 
@@ -62,6 +63,7 @@ class LogSoftmax(AlongAxis):
     """y = x - log(sum(eˣ)) along an axis. Source: ONNX ``LogSoftmax`` (13)."""
 
     name: ClassVar[str] = "log_softmax"
+    wide: ClassVar[bool] = True
     onnx: ClassVar[str] = "LogSoftmax"
     axis: int = -1
 

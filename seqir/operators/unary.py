@@ -52,11 +52,44 @@ class ElementFunction:
     """Accepted element types; see `check_kind`."""
     gradient: Callable[[Functions, Any, Any, Any], Any] | None
     """The cotangent of x from that of y, y and x; None where it is 0."""
+    plain: Callable[[Functions, Any], Any] | None = None
+    """The function in plainer ones, for a runtime that has not this one."""
 
 
 def _sign(ops: Functions, x: Any, g: Any) -> Any:
     """1 or -1, in g's type; 1 at 0, as in JAX."""
     return ops.coerce(x >= 0.0, g.dtype) * 2.0 - 1.0
+
+
+def _plain_atan(ops: Functions, x: Any) -> Any:
+    """The arctangent in float64, by that of float32 and one correction of it.
+
+    ``atan(a) = t + atan((a - tan t) / (1 + a tan t))``; for the t of float32 the
+    quotient d is below 1e-6, and d its own arctangent. Where |x| > 1,
+    ``atan(x) = pi/2 - atan(1/x)`` keeps a in [0, 1].
+    """
+    size = ops.absolute(x)
+    outside = ops.greater(size, 1.0)
+    a = ops.where(outside, ops.reciprocal(ops.maximum(size, 1.0)), size)
+    t = ops.coerce(ops.arctan(ops.coerce(a, "float32")), x.dtype)
+    sine, cosine = ops.sin(t), ops.cos(t)
+    t = t + (a * cosine - sine) / (cosine + a * sine)
+    t = ops.where(outside, math.pi / 2 - t, t)
+    return ops.where(ops.less(x, 0.0), -t, t)
+
+
+def _plain_asin(ops: Functions, x: Any) -> Any:
+    """asin(x) = 2 atan(x / (1 + √(1 - x²)))."""
+    return ops.arctan(x / (ops.sqrt((1.0 - x) * (x + 1.0)) + 1.0)) * 2.0
+
+
+def _plain_asinh(ops: Functions, x: Any) -> Any:
+    """asinh(|x|) = log(|x| + √(x² + 1)), with x's sign; past 1e8, log(2|x|)."""
+    size = ops.absolute(x)
+    near = ops.minimum(size, 1e8)
+    found = ops.log(near + ops.sqrt(near * near + 1.0))
+    found = found + ops.log(ops.maximum(size, 1e8) * 1e-8)
+    return ops.where(ops.less(x, 0.0), -found, found)
 
 
 FUNCTIONS: Final[dict[str, ElementFunction]] = {
@@ -75,41 +108,81 @@ FUNCTIONS: Final[dict[str, ElementFunction]] = {
     "round": ElementFunction("Round", np.round, "float", None),
     "sign": ElementFunction("Sign", np.sign, "number", None),
     "erf": ElementFunction(
-        "Erf", erf_array, "float", lambda ops, g, y, x: g * ops.exp(-x * x) * ERF_SLOPE
+        "Erf",
+        erf_array,
+        "float",
+        lambda ops, g, y, x: g * ops.exp(-x * x) * ERF_SLOPE,
+        lambda ops, x: 1.0 - ops.erfc(x),
     ),
     "sin": ElementFunction("Sin", np.sin, "float", lambda ops, g, y, x: g * ops.cos(x)),
     "cos": ElementFunction(
         "Cos", np.cos, "float", lambda ops, g, y, x: -g * ops.sin(x)
     ),
     "tan": ElementFunction(
-        "Tan", np.tan, "float", lambda ops, g, y, x: g * (y * y + 1.0)
+        "Tan",
+        np.tan,
+        "float",
+        lambda ops, g, y, x: g * (y * y + 1.0),
+        lambda ops, x: ops.sin(x) / ops.cos(x),
     ),
     "asin": ElementFunction(
-        "Asin", np.arcsin, "float", lambda ops, g, y, x: g / ops.sqrt(1.0 - x * x)
+        "Asin",
+        np.arcsin,
+        "float",
+        lambda ops, g, y, x: g / ops.sqrt(1.0 - x * x),
+        _plain_asin,
     ),
     "acos": ElementFunction(
-        "Acos", np.arccos, "float", lambda ops, g, y, x: -g / ops.sqrt(1.0 - x * x)
+        "Acos",
+        np.arccos,
+        "float",
+        lambda ops, g, y, x: -g / ops.sqrt(1.0 - x * x),
+        lambda ops, x: math.pi / 2 - ops.arcsin(x),
     ),
     "atan": ElementFunction(
-        "Atan", np.arctan, "float", lambda ops, g, y, x: g / (x * x + 1.0)
+        "Atan",
+        np.arctan,
+        "float",
+        lambda ops, g, y, x: g / (x * x + 1.0),
+        _plain_atan,
     ),
     "sinh": ElementFunction(
-        "Sinh", np.sinh, "float", lambda ops, g, y, x: g * ops.cosh(x)
+        "Sinh",
+        np.sinh,
+        "float",
+        lambda ops, g, y, x: g * ops.cosh(x),
+        lambda ops, x: (ops.exp(x) - ops.exp(-x)) * 0.5,
     ),
     "cosh": ElementFunction(
-        "Cosh", np.cosh, "float", lambda ops, g, y, x: g * ops.sinh(x)
+        "Cosh",
+        np.cosh,
+        "float",
+        lambda ops, g, y, x: g * ops.sinh(x),
+        lambda ops, x: (ops.exp(x) + ops.exp(-x)) * 0.5,
     ),
     "tanh": ElementFunction(
         "Tanh", np.tanh, "float", lambda ops, g, y, x: g * (1.0 - y * y)
     ),
     "asinh": ElementFunction(
-        "Asinh", np.arcsinh, "float", lambda ops, g, y, x: g / ops.sqrt(x * x + 1.0)
+        "Asinh",
+        np.arcsinh,
+        "float",
+        lambda ops, g, y, x: g / ops.sqrt(x * x + 1.0),
+        _plain_asinh,
     ),
     "acosh": ElementFunction(
-        "Acosh", np.arccosh, "float", lambda ops, g, y, x: g / ops.sqrt(x * x - 1.0)
+        "Acosh",
+        np.arccosh,
+        "float",
+        lambda ops, g, y, x: g / ops.sqrt(x * x - 1.0),
+        lambda ops, x: ops.log(x + ops.sqrt(x - 1.0) * ops.sqrt(x + 1.0)),
     ),
     "atanh": ElementFunction(
-        "Atanh", np.arctanh, "float", lambda ops, g, y, x: g / (1.0 - x * x)
+        "Atanh",
+        np.arctanh,
+        "float",
+        lambda ops, g, y, x: g / (1.0 - x * x),
+        lambda ops, x: ops.log((x + 1.0) / (1.0 - x)) * 0.5,
     ),
 }
 """Every `Function`: a new one is one row, and one function in `seqir.ops`."""
@@ -142,6 +215,10 @@ class Function(Unary):
     def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
         gradient = self.TABLE[self.f].gradient
         return (gradient and gradient(ops, g, y, x),)
+
+    def plain(self, ops: Functions, x: Any) -> Any | None:
+        plain = self.TABLE[self.f].plain
+        return plain and plain(ops, x)
 
     def __str__(self) -> str:
         return self.f

@@ -16,6 +16,7 @@ from seqir.ir import (
     FrozenArray,
     Op,
     Value,
+    computed,
     current_builder,
 )
 from seqir.operators.constant import Constant
@@ -53,8 +54,7 @@ def apply(op: Op, *operands: Any) -> Any:
             error.add_note(f"in {op}({', '.join(str(type_of(a)) for a in arrays)})")
             raise
         try:
-            with np.errstate(all="ignore"):  # infinities and NaN are results as others
-                results: tuple[Any, ...] = op.evaluate(*arrays)
+            results: tuple[Any, ...] = computed(op, arrays)
         except IndexError as error:
             raise ShapeError(f"{op.name}: {error}") from None
     else:

@@ -5,9 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import replace
 
-import numpy as np
-
-from seqir.ir import Array, Builder, FrozenArray, Graph, Node, Value, replay
+from seqir.ir import Array, Builder, FrozenArray, Graph, Node, Value, computed, replay
 from seqir.operators.constant import Constant
 from seqir.passes.facts import constants, is_pure
 from seqir.tensortype import type_of
@@ -39,8 +37,7 @@ def fold_constants(graph: Graph) -> Graph:
         labels = {f.label for f in frozen if f is not None and f.label}
         label = labels.pop() if len(labels) == 1 else ""
         values: list[Value] = []
-        with np.errstate(all="ignore"):  # infinities and NaN are results as others
-            results = node.op.evaluate(*arrays)
+        results = computed(node.op, arrays)
         for array, old in zip(results, node.results, strict=True):
             assert type_of(array) == old.type, f"{node.op} evaluates to {array.dtype}"
             constant = FrozenArray(array, label)

@@ -2,15 +2,16 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import fields, replace
 from typing import Any
 
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Builder, FrozenArray, Graph, Op, Value
+from seqir.ir import Builder, FrozenArray, Graph, Node, Op, Value
 from seqir.operators.constant import Constant
+from seqir.operators.convert import Cast
 
 _WIDE: dict[str, str] = {d: "float64" for d in dtypes.FLOATS}
 
@@ -39,3 +40,19 @@ def retyped(op: Op, names: Mapping[str, str]) -> Op:
     given: dict[str, Any] = {f.name: getattr(op, f.name) for f in fields(op)}  # pyright: ignore[reportArgumentType]
     types = {k: names.get(v, v) for k, v in given.items() if k in ("dtype", "to")}
     return replace(op, **types) if types else op  # pyright: ignore[reportArgumentType]
+
+
+def computed_in(
+    b: Builder, node: Node, operands: Sequence[Value], names: Mapping[str, str]
+) -> list[Value]:
+    """The node's results, computed in other element types and rounded to its own."""
+
+    def cast(value: Value, dtype: str) -> Value:
+        return value if value.type.dtype == dtype else b(Cast(dtype), value)
+
+    wide = [cast(v, names.get(v.type.dtype, v.type.dtype)) for v in operands]
+    results = b.emit(retyped(node.op, names), *wide)
+    return [
+        cast(found, old.type.dtype)
+        for found, old in zip(results, node.results, strict=True)
+    ]
