@@ -75,7 +75,7 @@ def module_of(path: Path) -> str:
 
 MODULES = {module_of(path): path for path in ROOT.rglob("*.py")}
 FREE_OF_CIRCLES = (
-    *("cli", "config", "dtype_policies", "operators", "ops"),
+    *("cli", "config", "dtype_policies", "layers", "operators", "ops"),
     *("network", "train", "summary", "export", "persistence", "model", "models"),
     *("formats", "passes", "runtime", "losses", "metrics", "callbacks", "data"),
     *("applications", "plot", "utils", "saving", "datasets", "images", "downloads"),

@@ -107,7 +107,7 @@ def _children(thing: Any) -> Iterator[tuple[str, Any]]:
         layers = [x for x in thing.layers if not isinstance(x, FunctionCall)]
         yield "layers", layers
     attributes: dict[str, Any] = vars(thing)
-    names = thing._holding if isinstance(thing, Layer) else attributes
+    names = thing._layer_state.holding if isinstance(thing, Layer) else attributes
     for name in sorted(sorted(names), key=_is_private):
         child = attributes.get(name)
         if _may_hold(child):
@@ -125,5 +125,5 @@ def _may_hold(child: Any) -> bool:
 def _own_variables(thing: Any) -> list[Variable]:
     if isinstance(thing, Optimizer):
         return thing.variables
-    own = thing._own_variables
+    own = thing._layer_state.variables
     return sorted(own, key=lambda variable: variable.role != "weight")

@@ -3,20 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import Any, Final
 
 import numpy as np
 
 from seqir import activations
-from seqir.errors import ArgumentError, DTypeError, ShapeError
-from seqir.ir import Array
+from seqir.errors import ArgumentError
+from seqir.layers import checks
+from seqir.layers.state import Stateful
 from seqir.ops.tensor import KerasTensor, Tensor
-from seqir.ops.variable import Variable
 from seqir.plain import python
 from seqir.stored import unstore
 
-if TYPE_CHECKING:
-    from seqir.layers.base import Layer
+LAYERS: Final[dict[str, Any]] = {}
+"""The classes of this package by their names, for a layer that is an argument."""
 
 
 def legacy_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:
@@ -65,23 +65,21 @@ def _stored_activation(found: Mapping[str, Any]) -> Any:
     """The activation that a dictionary stands for: a layer, or a function of seqir."""
     if found.get("class_name") == "function":
         return activation(found.get("config"))
-    from seqir import layers
-
     name, config = unstore(found, "layers")
-    cls: Any = vars(layers)[name] if name in layers.__all__ else None
-    if not isinstance(cls, type):
+    cls = LAYERS.get(name)
+    if cls is None:
         raise ArgumentError(f"activation {name!r} is not a layer of seqir")
     return cls.from_config(config)
 
 
 def with_training(
-    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any], outer: bool
+    layer: Stateful, args: tuple[Any, ...], kwargs: dict[str, Any], outer: bool
 ) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
     """Arguments with `training` filled in, and what it is for layers inside.
 
     Raises: ArgumentError if it is neither true nor false.
     """
-    names = layer._call_arguments
+    names = checks.call_arguments(layer)
     place = names.index("training") if "training" in names else len(args)
     given = args[place] if place < len(args) else kwargs.get("training")
     if not isinstance(given, bool | int | np.bool_ | None):
@@ -97,49 +95,6 @@ def with_training(
     if "training" in names:
         kwargs["training"] = training
     return args, kwargs, training
-
-
-def arrays_for(layer: Layer, weights: Any) -> list[Array]:
-    """An array for each weight of the layer.
-
-    Raises: ArgumentError, ShapeError or DTypeError if there are others.
-    """
-    mine = layer.weights
-    if not isinstance(weights, list | tuple):
-        raise ArgumentError(
-            f"set_weights of layer {layer.name!r} takes a list of arrays, got "
-            f"{type(weights).__name__}"
-        )
-    if len(weights) != len(mine):
-        raise ShapeError(
-            f"You called set_weights(weights) on layer {layer.name!r} with a weight "
-            f"list of length {len(weights)}, but the layer has {len(mine)} weights."
-        )
-    arrays: list[Array] = []
-    for variable, value in zip(mine, weights, strict=True):
-        array = numeric_array(value, variable.path)
-        arrays.append(array)
-        if array.shape != variable.shape:
-            raise ShapeError(
-                f"Layer {layer.name} weight {variable.path!r} of shape "
-                f"{variable.shape} is not compatible with provided weight shape "
-                f"{array.shape}."
-            )
-    return arrays
-
-
-def numeric_array(value: Any, path: str) -> Array:
-    """The value for a weight as an array.
-
-    Raises: DTypeError if it is not an array of numbers.
-    """
-    try:
-        array = value.array if isinstance(value, Variable) else np.asarray(value)
-    except ValueError as error:
-        raise DTypeError(f"the value for {path!r} is not a numeric array") from error
-    if array.dtype == object or array.dtype.kind in "USMmc":
-        raise DTypeError(f"the value for {path!r} is not a numeric array")
-    return array
 
 
 def stand_ins(shape: Any, dtype: str) -> Any:

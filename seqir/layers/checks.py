@@ -5,17 +5,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, NoReturn
+from typing import Any, NoReturn
 
 import numpy as np
 
 from seqir import constraints, initializers, nest, regularizers
 from seqir.errors import ArgumentError, GraphError, SeqirError, ShapeError
+from seqir.layers.state import Stateful
 from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
-
-if TYPE_CHECKING:
-    from seqir.layers.base import Layer
 
 _GETTERS: dict[str, Callable[[Any], Any]] = {
     "initializer": initializers.get,
@@ -38,7 +36,9 @@ def check_getters(values: dict[str, Any]) -> None:
             _GETTERS[ending](value)
 
 
-def check_arrays(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+def check_arrays(
+    layer: Stateful, args: tuple[Any, ...], kwargs: dict[str, Any]
+) -> None:
     """ArgumentError unless a layer that is called outside of models got arrays."""
     who = f"{'model' if hasattr(layer, 'predict') else 'layer'} {layer.name!r}"
     inputs = nest.flatten(args[:1])
@@ -62,7 +62,7 @@ def _is_array(x: Any) -> bool:
     return hasattr(x, "shape") or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
 
 
-def refuse_weight(layer: Layer, name: str | None) -> NoReturn:
+def refuse_weight(layer: Stateful, name: str | None) -> NoReturn:
     """GraphError for a weight that comes too late."""
     raise GraphError(
         f"layer {layer.name!r} is built, so it cannot get the weight "
@@ -71,7 +71,7 @@ def refuse_weight(layer: Layer, name: str | None) -> NoReturn:
     )
 
 
-def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
+def check_positional(layer: Stateful, args: tuple[Any, ...]) -> None:
     """ArgumentError if a setting of a call is given by its place."""
     for place, arg in enumerate(args[1:], 1):
         if isinstance(arg, bool | int | float | str | np.bool_):
@@ -84,7 +84,7 @@ def check_positional(layer: Layer, args: tuple[Any, ...]) -> None:
 
 
 def bind_call(
-    layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]
+    layer: Stateful, args: tuple[Any, ...], kwargs: dict[str, Any]
 ) -> inspect.BoundArguments:
     """The arguments of the layer's `call` by name; the layer itself comes first.
 
@@ -106,13 +106,13 @@ def _signature(call: Callable[..., Any]) -> inspect.Signature:
     return inspect.signature(call)
 
 
-def call_arguments(layer: Layer) -> tuple[str, ...]:
+def call_arguments(layer: Stateful) -> tuple[str, ...]:
     """Names of what the layer's `call` takes."""
     return tuple(_signature(type(layer).call).parameters)[1:]
 
 
 def build_shapes(
-    layer: Layer,
+    layer: Stateful,
     args: tuple[Any, ...],
     kwargs: dict[str, Any],
     method: str = "build",
@@ -136,7 +136,7 @@ def shapes_of(tensors: Any) -> Any:
     return nest.map_structure(lambda x: getattr(x, "shape", None), tensors)
 
 
-def required_inputs(layer: Layer) -> int:
+def required_inputs(layer: Stateful) -> int:
     """How many arguments the layer's `call` cannot do without."""
     parameters = [*_signature(type(layer).call).parameters.values()][1:]
     return sum(
@@ -145,7 +145,7 @@ def required_inputs(layer: Layer) -> int:
     )
 
 
-def check_inputs(layer: Layer, args: tuple[Any, ...]) -> None:
+def check_inputs(layer: Stateful, args: tuple[Any, ...]) -> None:
     """ShapeError unless the input is one tensor, of a rank that the layer takes."""
     if not args:
         return

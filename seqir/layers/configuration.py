@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import inspect
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any, Final
+from typing import Any, ClassVar, Final, Protocol
 
 import numpy as np
 
@@ -19,8 +19,14 @@ from seqir import (
 from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.layers import fields
 
-if TYPE_CHECKING:
-    from seqir.layers.base import Layer
+
+class Configured(Protocol):
+    """A layer, as far as its configuration goes."""
+
+    keras_module: ClassVar[str]
+
+    def get_config(self) -> dict[str, Any]: ...
+
 
 _ROOMS: Final[dict[str, Any]] = {
     "initializer": initializers,
@@ -66,7 +72,7 @@ def plain(name: str, value: Any) -> Any:
     return value
 
 
-def arguments(cls: type[Layer], config: Mapping[str, Any]) -> dict[str, Any]:
+def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
     """The arguments in a configuration, without those of Keras that say nothing.
 
     Raises: UnsupportedError for an argument of Keras that seqir does not have.
@@ -83,7 +89,7 @@ def arguments(cls: type[Layer], config: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def made(cls: type[Layer], config: Mapping[str, Any]) -> Any:
+def made(cls: type[Any], config: Mapping[str, Any]) -> Any:
     """A layer with these arguments.
 
     Whether it is trained is set afterwards if its ``__init__`` does not take that;
@@ -118,7 +124,7 @@ def array(found: Mapping[str, Any]) -> Any:
     return np.asarray(config["value"], dtype)
 
 
-def entry(layer: Layer) -> dict[str, Any]:
+def entry(layer: Configured) -> dict[str, Any]:
     """The dictionary that stands for a layer: its class and its configuration."""
     cls = type(layer)
     own = cls.__module__.startswith(("seqir.layers.", "seqir.model."))

@@ -258,7 +258,7 @@ class Embedding(Layer):
         self.embeddings_initializer = embeddings_initializer
         self.embeddings_regularizer = embeddings_regularizer
         self.embeddings_constraint = embeddings_constraint
-        check_getters(self.__dict__)
+        check_getters(vars(self))
         self.mask_zero = self.supports_masking = mask_zero
         self.autocast = False
         if weights is not None:

@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqir import nest
+from seqir.layers.calling import Calling
 from seqir.layers.checks import build_shapes, shapes_of
 from seqir.shapes import format_shape
 
-if TYPE_CHECKING:
-    from seqir.layers.base import Layer
 
-
-def compare(layer: Layer, args: Any, kwargs: Any, outputs: Any) -> None:
+def compare(layer: Calling, args: Any, kwargs: Any, outputs: Any) -> None:
     """Warn if the layer's own `compute_output_shape` or `_spec` says other shapes."""
     method = _own(type(layer))
     if method is None:
@@ -38,7 +36,7 @@ def compare(layer: Layer, args: Any, kwargs: Any, outputs: Any) -> None:
         )
 
 
-def _own(cls: type[Layer]) -> str | None:
+def _own(cls: type[Calling]) -> str | None:
     """The method by which a class of the user's says what comes out."""
     for name in ("compute_output_spec", "compute_output_shape"):
         module = getattr(getattr(cls, name), "__module__", "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -11,7 +11,9 @@ from seqir import dtypes, nest
 from seqir.errors import DTypeError
 from seqir.ir import SEED, STEP, Array, Trace
 from seqir.layers import masks
+from seqir.layers.calling import Calling
 from seqir.layers.checks import check_arrays
+from seqir.layers.state import Stateful
 from seqir.ops import changes
 from seqir.ops.apply import as_array
 from seqir.ops.masks import with_masks
@@ -19,13 +21,10 @@ from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
 from seqir.tensortype import type_of
 
-if TYPE_CHECKING:
-    from seqir.layers.base import Layer
-
 _KEEP = 16
 
 
-def run(layer: Layer, args: Any, kwargs: Any) -> Any:
+def run(layer: Calling, args: Any, kwargs: Any) -> Any:
     """Call the layer on arrays; weights are fed, so that changing them costs nothing.
 
     Raises: DTypeError if an argument is not an array of numbers.
@@ -45,7 +44,7 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
     types = nest.map_structure(
         lambda x: str(type_of(x)) if isinstance(x, np.ndarray) else x, every
     )
-    sessions = layer._sessions
+    sessions = layer._layer_state.sessions
     key = str((types, revisions(layer._walk())))
     if key not in sessions or not sessions[key][0].usable:
         if len(sessions) >= _KEEP:
@@ -67,22 +66,22 @@ def run(layer: Layer, args: Any, kwargs: Any) -> Any:
         changes.tick()
     count = len(nest.flatten(structure))
     end = count + len(carriers)
-    layer.__dict__["_losses"] = results[end:]
+    layer._layer_state.losses = results[end:]
     return nest.pack(structure, with_masks(results[:end], carriers))
 
 
-def revisions(layers: Iterable[Layer]) -> tuple[Any, ...]:
+def revisions(layers: Iterable[Stateful]) -> tuple[Any, ...]:
     """Others when one of the layers changes in anything but weights.
 
     The second half is what is trained: it may come back, the first never does.
     """
     inside = list(layers)
-    own = (v.trainable for inner in inside for v in inner._own_variables)
-    trained = (*(inner._trainable for inner in inside), *own)
-    return tuple(inner.revision for inner in inside), trained
+    own = (v.trainable for inner in inside for v in inner._layer_state.variables)
+    trained = (*(inner._layer_state.trainable for inner in inside), *own)
+    return tuple(inner._layer_state.revision for inner in inside), trained
 
 
-def _prepare(layer: Layer, args: Any, kwargs: Any, given: list[Any]) -> Any:
+def _prepare(layer: Calling, args: Any, kwargs: Any, given: list[Any]) -> Any:
     """What runs the layer: session, weights that it is fed, structure of the outputs,
     and the places of those that have masks, which follow them.
     """
@@ -114,7 +113,7 @@ def _prepare(layer: Layer, args: Any, kwargs: Any, given: list[Any]) -> Any:
     return session, fed, result, list(carried)
 
 
-def _array(x: Any, layer: Layer) -> Any:
+def _array(x: Any, layer: Calling) -> Any:
     if x is None or isinstance(x, str | bool):
         return x
     if isinstance(x, int | float):

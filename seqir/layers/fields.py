@@ -75,7 +75,7 @@ def _initializer(cls: type, fields: Fields) -> Callable[..., None]:
         given, rest = _sort(kind.__name__, fields, places, later, args, kwargs)
         given = {k: python(v) if k in seqirs else v for k, v in given.items()}
         if kind._is_recorded:
-            self._handed_on.update(given)
+            self._layer_state.handed_on.update(given)
         values = {name: given.get(name, fields[name]) for name in fields}
         for name in values.keys() & set(
             BASE_KEYWORDS

@@ -6,19 +6,17 @@ from collections.abc import Mapping, MutableMapping
 from typing import Any
 
 from seqir.errors import ShapeError
+from seqir.layers.state import Stateful
 from seqir.ops.variable import Variable
 
 
-class Keeping:
+class Keeping(Stateful):
     """The methods of a layer that say what a file keeps of it beside its settings.
 
     Files of Keras 3's formats call them; a layer of yours may keep arrays that are no
     weights, or, with ``save_assets(folder)`` and ``load_assets(folder)``, files of any
     kind in a ``.keras`` file.
     """
-
-    name: str
-    _own_variables: list[Variable]
 
     def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
         """Put arrays into `store` by their names; the layer's own weights by numbers.
@@ -45,4 +43,4 @@ class Keeping:
             variable.assign(store[str(index)])
 
     def _kept(self) -> list[Variable]:
-        return sorted(self._own_variables, key=lambda v: v.role != "weight")
+        return sorted(self._layer_state.variables, key=lambda v: v.role != "weight")

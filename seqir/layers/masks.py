@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 import warnings
-from typing import TYPE_CHECKING, Any, NamedTuple
+from typing import Any, NamedTuple
 
 import numpy as np
 
 from seqir import nest
 from seqir.errors import ArgumentError
 from seqir.layers import checks
+from seqir.layers.state import Stateful
 from seqir.ops.masks import get_keras_mask, masked, set_keras_mask
 from seqir.ops.tensor import Tensor
-
-if TYPE_CHECKING:
-    from seqir.layers.base import Layer
 
 
 class Given(NamedTuple):
@@ -28,7 +26,7 @@ class Given(NamedTuple):
     """Arguments by name, masks filled in."""
 
 
-def given(layer: Layer, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
+def given(layer: Stateful, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
     """The arguments with masks where `call` takes them and nothing was passed.
 
     One tensor (or structure of tensors) among the arguments fills ``mask``; of several
@@ -58,7 +56,7 @@ def of(structure: Any) -> Any:
     return nest.map_structure(get_keras_mask, structure)
 
 
-def passed_on(layer: Layer, given: Given, outputs: Any) -> Any:
+def passed_on(layer: Stateful, given: Given, outputs: Any) -> Any:
     """The outputs of a traced call with their masks.
 
     An output keeps the mask that it has: one that a layer inside, or `call`, gave it.
@@ -83,7 +81,7 @@ def put_on(inputs: Any, mask: Any, who: str) -> Any:
     return nest.pack(inputs, list(map(masked, xs, masks)))
 
 
-def connect(layer: Layer, given: Given, outputs: Any) -> None:
+def connect(layer: Stateful, given: Given, outputs: Any) -> None:
     """Give the outputs of a call on tensors of a model their masks."""
     ys = nest.flatten(outputs)
     for y, mask in zip(ys, _of_outputs(layer, given, ys), strict=False):
@@ -91,7 +89,7 @@ def connect(layer: Layer, given: Given, outputs: Any) -> None:
             set_keras_mask(y, mask)
 
 
-def _of_outputs(layer: Layer, given: Given, ys: list[Any]) -> list[Any]:
+def _of_outputs(layer: Stateful, given: Given, ys: list[Any]) -> list[Any]:
     """A mask for each output that has none yet and gets one; empty if none does."""
     if not layer.supports_masking:
         if layer.destroys_masks and any(
@@ -108,7 +106,7 @@ def _of_outputs(layer: Layer, given: Given, ys: list[Any]) -> list[Any]:
     return [m if none else None for m, none in zip(masks, missing, strict=True)]
 
 
-def _warn(layer: Layer) -> None:
+def _warn(layer: Stateful) -> None:
     warnings.warn(
         f"Layer '{layer.name}' (of type {type(layer).__name__}) was passed an input "
         "with a mask attached to it. However, this layer does not support masking and "

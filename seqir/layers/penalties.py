@@ -3,18 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqir import dtypes, nest, ops
 from seqir.errors import DTypeError, GraphError, ShapeError
 from seqir.ir import Array, Trace, current_trace
+from seqir.layers.weights import Weighted
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
 from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
-
-if TYPE_CHECKING:
-    from seqir.layers.base import Layer
 
 
 def penalties(b: Trace, weights: Iterable[Variable]) -> list[Any]:
@@ -31,14 +29,14 @@ def weight_penalties(weights: Iterable[Variable]) -> list[Any]:
     return [w.regularizer(w) for w in weights if w.regularizer is not None]
 
 
-def losses(layer: Layer, called: Sequence[Array]) -> list[Any]:
+def losses(layer: Weighted, called: Sequence[Array]) -> list[Any]:
     """`penalties` inside a trace; outside, the numbers of the last call instead."""
     b = current_trace()
     weights = layer.trainable_weights
     return [*called, *weight_penalties(weights)] if b is None else penalties(b, weights)
 
 
-def add(layer: Layer, loss: Any) -> None:
+def add(layer: Weighted, loss: Any) -> None:
     """Add one scalar or several to the losses of the graph under construction.
 
     Raises: GraphError outside of a trace, ShapeError for what is not a scalar,
@@ -65,7 +63,7 @@ def add(layer: Layer, loss: Any) -> None:
         b.losses.append(value)
 
 
-def add_activity(layer: Layer, outputs: Any) -> None:
+def add_activity(layer: Weighted, outputs: Any) -> None:
     """Add ``activity_regularizer(y) / batch size`` of each output y.
 
     Its nodes are none of the layer's own: those compute what the layer gives.

@@ -10,14 +10,12 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, ParamSpec
+from typing import Any, Final, ParamSpec
 
 from seqir import nest, plain
 from seqir.errors import UnsupportedError
 from seqir.layers import configuration
-
-if TYPE_CHECKING:
-    from seqir.layers.base import Layer
+from seqir.layers.state import Stateful
 
 _BASE: Final = ("name", "trainable", "dtype")
 _PLAIN: Final = (str, int, float, bool, type(None))
@@ -53,7 +51,7 @@ def noted(init: Callable[_P, None]) -> Callable[_P, None]:
     @functools.wraps(init)
     def wrapper(*args: _P.args, **kwargs: _P.kwargs) -> None:
         found = _by_name(signature.bind(*args, **kwargs))
-        found.pop("self")._handed_on.update(found)
+        found.pop("self")._layer_state.handed_on.update(found)
         plain.arguments(init)(*args, **kwargs)
 
     return wrapper
@@ -77,7 +75,7 @@ def _by_name(bound: inspect.BoundArguments) -> dict[str, Any]:
     return found
 
 
-def config(layer: Layer, described: dict[str, Any]) -> dict[str, Any]:
+def config(layer: Stateful, described: dict[str, Any]) -> dict[str, Any]:
     """The configuration of a layer that describes the part of it that is seqir's.
 
     An argument that was passed on to seqir's class as it is, and one that was left to
@@ -85,7 +83,7 @@ def config(layer: Layer, described: dict[str, Any]) -> dict[str, Any]:
 
     Raises: UnsupportedError if one is not plain data.
     """
-    arguments, given = dict(layer._made_with), layer._handed_on
+    arguments, given = dict(layer._layer_state.made_with), layer._layer_state.handed_on
     unnamed = arguments.pop(_UNNAMED, None) is not None
     if unnamed and not given:
         raise UnsupportedError(
@@ -110,7 +108,7 @@ def config(layer: Layer, described: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _plain(layer: Layer, name: str, value: Any) -> Any:
+def _plain(layer: Stateful, name: str, value: Any) -> Any:
     # A layer that is an argument has a configuration, which would come back as that.
     is_layer = hasattr(value, "compute_output_shape")
     shown = value if is_layer else configuration.plain(name, value)

@@ -11,20 +11,18 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqir.ir import outside
+from seqir.layers.state import Stateful, copied
 from seqir.plain import python
 
-if TYPE_CHECKING:
-    from seqir.layers.base import Layer
-
-_scopes: ContextVar[tuple[Layer, ...]] = ContextVar("seqir_scopes", default=())
+_scopes: ContextVar[tuple[Stateful, ...]] = ContextVar("seqir_scopes", default=())
 _empty: ContextVar[bool] = ContextVar("seqir_empty", default=False)
 
 
 @contextmanager
-def name_scope(layer: Layer) -> Generator[None]:
+def name_scope(layer: Stateful) -> Generator[None]:
     """Layers that make weights inside get a path that starts with this one's name."""
     outer = _scopes.get()
     if outer and outer[-1] is layer:
@@ -37,7 +35,7 @@ def name_scope(layer: Layer) -> Generator[None]:
         _scopes.reset(token)
 
 
-def outer_names(layer: Layer) -> list[str]:
+def outer_names(layer: Stateful) -> list[str]:
     """Names of the layers that this one is being built or traced inside of."""
     return [outer.name for outer in _scopes.get() if outer is not layer]
 
@@ -60,8 +58,8 @@ def empty() -> bool:
 class Snapshot:
     """The state of a layer and all layers inside, to go back to."""
 
-    def __init__(self, layer: Layer) -> None:
-        self.saved = [(inner, _copy(inner)) for inner in layer._walk()]
+    def __init__(self, layer: Stateful) -> None:
+        self.saved = [(inner, copied(inner)) for inner in layer._walk()]
 
     def restore(self) -> None:
         """Put everything back as it was."""
@@ -69,14 +67,6 @@ class Snapshot:
             for name in layer.__dict__.keys() - state.keys():
                 del layer.__dict__[name]
             layer.__dict__.update(state)
-
-
-def _copy(layer: Layer) -> dict[str, Any]:
-    """The attributes of a layer, with copies of the lists that building appends to."""
-    return {
-        k: v.copy() if isinstance(v, list | dict) else v
-        for k, v in layer.__dict__.items()
-    }
 
 
 _building = threading.RLock()
@@ -104,27 +94,31 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
     """A build method that marks the layer as built, or leaves nothing behind."""
 
     @functools.wraps(build)
-    def wrapper(self: Layer, *args: Any, **kwargs: Any) -> None:
+    def wrapper(self: Stateful, *args: Any, **kwargs: Any) -> None:
         with _building:
             alone(self, *args, **kwargs)
 
-    def alone(self: Layer, *args: Any, **kwargs: Any) -> None:
-        if self.__dict__["_building"]:  # super().build(input_shape)
+    def alone(self: Stateful, *args: Any, **kwargs: Any) -> None:
+        if self._layer_state.building:  # super().build(input_shape)
             build(self, *args, **kwargs)
             return
         if self.built and not self.checks_rebuild:
             return
-        before = list(self._own_variables), list(self._layers)
+        state = self._layer_state
+        before = [*state.variables], [*state.layers]
         args, kwargs = python(args), python(kwargs)
-        self.__dict__["_building"] = True
+        self._layer_state.building = True
         try:
             with name_scope(self), outside():
                 build(self, *args, **kwargs)
         except BaseException:
-            self._own_variables[:], self._layers[:] = before
+            state = self._layer_state
+            state.variables[:], state.layers[:] = before
             raise
         finally:
-            self.__dict__["_building"] = False
-        self.__dict__.update(built=True, _locked=True, _build_shapes=(args, kwargs))
+            self._layer_state.building = False
+        state = self._layer_state
+        state.built = state.locked = True
+        state.build_shapes = args, kwargs
 
     return wrapper

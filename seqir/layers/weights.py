@@ -1,25 +1,170 @@
-"""Making the weights of a layer."""
+"""The weights of a layer: made, listed, counted, replaced."""
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from collections.abc import Sequence
+from typing import Any
 
 import numpy as np
 
-from seqir import dtypes, initializers
+from seqir import constraints, dtype_policies, dtypes, initializers, regularizers
 from seqir.arguments import one_of
-from seqir.errors import ShapeError
-from seqir.layers import scope
+from seqir.dtype_policies import DTypePolicy
+from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
+from seqir.ir import Array
+from seqir.layers import checks, scope
+from seqir.layers.state import Stateful
+from seqir.ops import changes
 from seqir.ops.roles import ROLES, Role
-from seqir.ops.variable import Variable
+from seqir.ops.variable import Variable, assign_all
+from seqir.plain import python
 from seqir.shapes import format_shape
 
-if TYPE_CHECKING:
-    from seqir.layers.base import Layer
+
+class Weighted(Stateful):
+    """A layer, as far as its weights go."""
+
+    @property
+    def dtype(self) -> str:
+        """Element type of the weights."""
+        return self.variable_dtype
+
+    @property
+    def dtype_policy(self) -> DTypePolicy:
+        """Which types the weights have and the layer computes in; any form is taken."""
+        names = {"float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
+        alike = self.variable_dtype == self.compute_dtype
+        return DTypePolicy(self.variable_dtype if alike else names[self.compute_dtype])
+
+    @dtype_policy.setter
+    def dtype_policy(self, policy: Any) -> None:
+        found = dtype_policies.get(policy)
+        self.variable_dtype = found.variable_dtype
+        self.compute_dtype = found.compute_dtype
+
+    @property
+    def path(self) -> str:
+        """Name of the layer, as weights' paths have it."""
+        return "/".join((*scope.outer_names(self), self.name))
+
+    def add_weight(
+        self,
+        shape: Any = (),
+        initializer: Any = None,
+        dtype: Any = None,
+        trainable: bool = True,
+        autocast: bool = True,
+        regularizer: Any = None,
+        constraint: Any = None,
+        name: str | None = None,
+        *,
+        role: Role | None = None,
+    ) -> Variable:
+        """Make a weight; call it in `build` (or in ``__init__``).
+
+        Its `role` follows from `trainable`, and from what `call` assigns to. Say
+        "state" for what changes also when the layer only runs, or "statistic" for what
+        changes in training: neither is trainable.
+
+        Raises: ShapeError if a size is not known, GraphError once the layer is built,
+            ArgumentError for a role that there is not.
+        """
+        state = self._layer_state
+        if state.locked and not state.building:
+            checks.refuse_weight(self, name)
+        variable = make(
+            self,
+            name or f"variable_{len(state.variables)}",
+            python(shape),
+            initializer,
+            dtype or self.variable_dtype,
+            role or ("weight" if python(trainable) else "statistic"),
+        )
+        variable.trainable &= bool(trainable) and self.trainable
+        variable.autocast = autocast
+        variable.regularizer = regularizers.get(regularizer)
+        variable.constraint = constraints.get(constraint)
+        self._track(variable)
+        return variable
+
+    add_variable = add_weight
+
+    @property
+    def variables(self) -> list[Variable]:
+        """All weights: own trainable, own non-trainable, those of layers inside."""
+        found: dict[Variable, None] = {}
+        for layer in self._walk():
+            own = layer._layer_state.variables
+            found.update((v, None) for v in own if v.role == "weight")
+            found.update((v, None) for v in own if v.role != "weight")
+        return list(found)
+
+    @property
+    def weights(self) -> list[Variable]:
+        """All weights, in Keras's order."""
+        return self.variables
+
+    @property
+    def trainable_weights(self) -> list[Variable]:
+        """Weights that training changes."""
+        return [w for w in self.weights if w.trainable] if self.trainable else []
+
+    @property
+    def non_trainable_weights(self) -> list[Variable]:
+        """Weights that training leaves alone or only keeps statistics in."""
+        if not self.trainable:
+            return self.weights
+        return [w for w in self.weights if not w.trainable]
+
+    trainable_variables = trainable_weights
+    non_trainable_variables = non_trainable_weights
+
+    @property
+    def trainable(self) -> bool:
+        """Whether training changes the weights; set, it reaches all layers inside."""
+        return self._layer_state.trainable
+
+    @trainable.setter
+    def trainable(self, value: bool) -> None:
+        for layer in self._walk():
+            layer._layer_state.trainable = bool(value)
+            changes.tick()
+            for variable in layer._layer_state.variables:
+                variable.trainable = bool(value) and variable.role == "weight"
+
+    def count_params(self) -> int:
+        """Number of weight elements.
+
+        Raises: NotBuiltError before the layer is built.
+        """
+        if not self.built:
+            raise NotBuiltError(
+                f"You tried to call count_params on layer {self.name!r}, but the layer "
+                "isn't built. Call it on an input first, or call build(input_shape)."
+            )
+        return sum(w.size for w in self.weights)
+
+    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+        """Copies of all weights."""
+        return [w.numpy() for w in self.weights]
+
+    def set_weights(self, weights: Sequence[Any]) -> None:
+        """Replace all weights; nothing changes if one of them does not fit.
+
+        Raises: ShapeError for a wrong number of arrays or a wrong shape, DTypeError
+            for what is not an array of numbers.
+        """
+        assign_all(self.weights, _arrays_for(self, weights))
+
+    def reset_state(self) -> None:
+        """Put all states, those of layers inside too, back to their initial values."""
+        own = (v for layer in self._walk() for v in layer._layer_state.variables)
+        states = [v for v in dict.fromkeys(own) if v.role == "state"]
+        assign_all(states, [v.initial_value for v in states])
 
 
 def make(
-    layer: Layer, name: str, shape: Any, initializer: Any, dtype: Any, role: Role
+    layer: Weighted, name: str, shape: Any, initializer: Any, dtype: Any, role: Role
 ) -> Variable:
     """A variable of that role, with the values that the initializer makes.
 
@@ -45,3 +190,46 @@ def make(
     variable.initial = None if role == "weight" else values
     variable.path = f"{layer.path}/{name}"
     return variable
+
+
+def _arrays_for(layer: Weighted, weights: Any) -> list[Array]:
+    """An array for each weight of the layer.
+
+    Raises: ArgumentError, ShapeError or DTypeError if there are others.
+    """
+    mine = layer.weights
+    if not isinstance(weights, list | tuple):
+        raise ArgumentError(
+            f"set_weights of layer {layer.name!r} takes a list of arrays, got "
+            f"{type(weights).__name__}"
+        )
+    if len(weights) != len(mine):
+        raise ShapeError(
+            f"You called set_weights(weights) on layer {layer.name!r} with a weight "
+            f"list of length {len(weights)}, but the layer has {len(mine)} weights."
+        )
+    arrays: list[Array] = []
+    for variable, value in zip(mine, weights, strict=True):
+        array = _numeric_array(value, variable.path)
+        arrays.append(array)
+        if array.shape != variable.shape:
+            raise ShapeError(
+                f"Layer {layer.name} weight {variable.path!r} of shape "
+                f"{variable.shape} is not compatible with provided weight shape "
+                f"{array.shape}."
+            )
+    return arrays
+
+
+def _numeric_array(value: Any, path: str) -> Array:
+    """The value for a weight as an array.
+
+    Raises: DTypeError if it is not an array of numbers.
+    """
+    try:
+        array = value.array if isinstance(value, Variable) else np.asarray(value)
+    except ValueError as error:
+        raise DTypeError(f"the value for {path!r} is not a numeric array") from error
+    if array.dtype == object or array.dtype.kind in "USMmc":
+        raise DTypeError(f"the value for {path!r} is not a numeric array")
+    return array

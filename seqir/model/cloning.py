@@ -93,7 +93,7 @@ class _Cloner:
         """The copy of a stack or a graph of layers."""
         stack = isinstance(model, Sequential)
         clone = (self._stack if stack else self._graph)(model, input_tensors)
-        clone.__dict__["_trainable"] = model.trainable  # its layers know it themselves
+        clone._layer_state.trainable = model.trainable  # its layers know it themselves
         return _compiled_as(model, clone)
 
     def _layer(self, layer: Layer) -> Layer:

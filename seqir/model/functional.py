@@ -65,8 +65,9 @@ class Functional(Model):
         self.__dict__["_operations"] = operations
         check_unique((o.name for o in operations), f"in model {self.name!r}")
         layers = [o for o in operations if isinstance(o, Layer)]
-        self._layers[:] = dict.fromkeys([*layers, *self._layers])
-        self.__dict__["built"] = True
+        state = self._layer_state
+        state.layers[:] = dict.fromkeys([*layers, *state.layers])
+        state.built = True
         self._register(input_layers(self.inputs))
         if trainable is not None:
             self.trainable = trainable

@@ -58,12 +58,8 @@ class Sequential(Model):
         name: str | None = None,
     ) -> None:
         super().__init__(trainable=True, name=name)
-        self.__dict__.update(
-            _trainable=trainable,
-            _start=None,
-            _tensors=[],
-            _names=Counter(),
-        )
+        self._layer_state.trainable = trainable
+        self.__dict__.update(_start=None, _tensors=[], _names=Counter())
         single = layers is not None and not isinstance(layers, Iterable)
         if single or isinstance(layers, Layer | KerasTensor):
             raise ArgumentError(
@@ -85,7 +81,9 @@ class Sequential(Model):
                 "Only instances of Layer can be added to a Sequential model, got "
                 f"{layer!r} of type {type(layer).__name__}"
             )
-        if layer.name in self._names and not any(layer is k for k in self._layers):
+        if layer.name in self._names and not any(
+            layer is k for k in self._layer_state.layers
+        ):
             raise GraphError(
                 f"All layers added to a Sequential model should have unique names. "
                 f"Name {layer.name!r} is already the name of a layer in this model: "
@@ -106,10 +104,10 @@ class Sequential(Model):
                 f"input shape {shape}. You cannot add a different Input layer to it; "
                 f"{_FUNCTIONAL}"
             )
-        if self._layers:
+        if self._layer_state.layers:
             raise GraphError(
                 f"an Input must come first in Sequential model {self.name!r}, which "
-                f"starts with {self._layers[0].name!r}"
+                f"starts with {self._layer_state.layers[0].name!r}"
             )
         self._start_at(layer.output)
 
@@ -123,7 +121,7 @@ class Sequential(Model):
         return nest.map_structure(lambda t: t.shape, self._start)
 
     def _add_layer(self, layer: Layer) -> None:
-        if self._start is None and not self._layers:
+        if self._start is None and not self._layer_state.layers:
             shape = _known_input_shape(layer)
             if shape is not None:
                 # Embedding takes integers, but Keras makes a float input here.
@@ -132,7 +130,7 @@ class Sequential(Model):
                 self._names.update(t.call.target.name for t in nest.flatten(tensors))
         if self._start is not None:
             self._extend(layer)
-        self._layers.append(layer)
+        self._layer_state.layers.append(layer)
 
     def _extend(self, layer: Layer) -> None:
         """Connect one layer to the end of the stack."""
@@ -156,36 +154,36 @@ class Sequential(Model):
         with name_scope(self):
             output = layer(previous)
         self._tensors.append(output)
-        self.__dict__["built"] = True
+        self._layer_state.built = True
 
     def pop(self, rebuild: bool = True) -> Layer:
         """Remove the last layer and return it.
 
         Raises: GraphError if there is none.
         """
-        if not self._layers:
+        if not self._layer_state.layers:
             raise GraphError(f"Sequential model {self.name!r} has no layers to pop")
-        layer = self._layers.pop()
+        layer = self._layer_state.layers.pop()
         if self._tensors:
             self._tensors.pop()
             layer.calls.pop()
         self._names -= Counter([layer.name])
         if not self._tensors:
-            self.__dict__["built"] = False
+            self._layer_state.built = False
         self._changed()
         return layer
 
     def _changed(self) -> None:
         self._has_changed()
         self._runner.reset()
-        self._sessions.clear()
+        self._layer_state.sessions.clear()
 
     def build(self, input_shape: Any = None) -> None:
         """Build for inputs of this shape, the batch included.
 
         Raises: GraphError without layers or if built for another shape.
         """
-        if not self._layers:
+        if not self._layer_state.layers:
             raise GraphError(
                 f"Sequential model {self.name!r} cannot be built because it has no "
                 "layers. Call model.add(layer)."
@@ -203,9 +201,9 @@ class Sequential(Model):
         if shape is None:
             raise ArgumentError("build needs input_shape=, the batch included")
         before = Snapshot(self)
-        self._start_at(input_tensors(shape, self._layers[0].compute_dtype))
+        self._start_at(input_tensors(shape, self._layer_state.layers[0].compute_dtype))
         try:
-            for layer in self._layers:
+            for layer in self._layer_state.layers:
                 self._extend(layer)
         except BaseException:
             before.restore()
@@ -216,7 +214,7 @@ class Sequential(Model):
     @property
     def layers(self) -> list[Layer]:
         """The layers, in order; an Input is not one of them."""
-        return list(self._layers)
+        return list(self._layer_state.layers)
 
     @layers.setter
     def layers(self, _: Any) -> None:
@@ -258,14 +256,14 @@ class Sequential(Model):
         None for an input that is not known, or is several.
         """
         single = isinstance(self._start, KerasTensor) and self._start.call
-        return [single.target if single else None, *self._layers]
+        return [single.target if single else None, *self._layer_state.layers]
 
     def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
         """One layer after the other, on traced values or on tensors of a model."""
         if self._computes(inputs):
             return self.run(inputs, training=training, mask=mask)
         x = masks.put_on(inputs, mask, self.name)
-        for layer in self._layers:
+        for layer in self._layer_state.layers:
             flags: dict[str, Any] = {}
             if training is not None and "training" in layer._call_arguments:
                 flags["training"] = training
@@ -274,7 +272,7 @@ class Sequential(Model):
 
     def compute_output_shape(self, input_shape: Any) -> Any:
         shape = input_shape
-        for layer in self._layers:
+        for layer in self._layer_state.layers:
             try:
                 shape = layer.compute_output_shape(shape)
             except SeqirError as error:
@@ -289,7 +287,7 @@ class Sequential(Model):
         return of_sequential(self)
 
     def __len__(self) -> int:
-        return len(self._layers)
+        return len(self._layer_state.layers)
 
     def __bool__(self) -> bool:
         return True
@@ -317,4 +315,4 @@ def _known_input_shape(layer: Layer) -> Any:
     """The batch shape that a first layer brings along."""
     if isinstance(layer, Model) and layer.built:
         return layer.input_shape
-    return layer._input_shape_arg
+    return layer._layer_state.input_shape

@@ -67,7 +67,7 @@ class Network(Layer):
     @property
     def layers(self) -> list[Layer]:
         """The layers, in order; a copy."""
-        return list(self._layers)
+        return list(self._layer_state.layers)
 
     @property
     def inputs(self) -> list[KerasTensor]:
@@ -127,10 +127,8 @@ class Network(Layer):
     @property
     def connected(self) -> bool:
         """Whether the model is built, and it is known for which inputs."""
-        known = self._kind != "subclass" or not self.__dict__.keys().isdisjoint(
-            ("_built_by", "_build_shapes")
-        )
-        return self.built and known
+        known = self._kind != "subclass" or "_built_by" in self.__dict__
+        return self.built and (known or self._layer_state.build_shapes is not None)
 
     def build(self, input_shape: Any) -> None:
         """Build a subclass that has a `call` for inputs of this shape."""
@@ -139,11 +137,12 @@ class Network(Layer):
     def _record_as_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
         before = self.built
         # Its layers are built while it is traced.
-        self.__dict__.update(built=True, _built_by=None)
+        self._layer_state.built = True
+        self.__dict__["_built_by"] = None
         try:
             record(self, args, kwargs)
         except BaseException:
-            self.__dict__["built"] = before
+            self._layer_state.built = before
             del self.__dict__["_built_by"]
             raise
         self.__dict__["_built_by"] = self.calls.pop()
@@ -151,9 +150,10 @@ class Network(Layer):
 
     def _record_for_shapes(self) -> None:
         """Record the call of a subclass whose `build` is its own, if it has run."""
-        if "_built_by" in self.__dict__ or "_build_shapes" not in self.__dict__:
+        built_with = self._layer_state.build_shapes
+        if "_built_by" in self.__dict__ or built_with is None:
             return
-        args, kwargs = self._build_shapes
+        args, kwargs = built_with
         shapes = inspect.signature(self.build).bind(*args, **kwargs).arguments
         inputs = {
             name.removesuffix("_shape"): input_tensors(shape, self.compute_dtype)
@@ -180,7 +180,8 @@ class Network(Layer):
         names = self._call_arguments[: required_inputs(self)]
         needed = {name: given[name] for name in names}
         if not all(isinstance(x, Traced) for x in nest.flatten(needed)):
-            self.__dict__["built"] = True  # for these settings; other calls have others
+            # For these settings; other calls have others.
+            self._layer_state.built = True
             return
         inputs = nest.map_structure(lambda x: input_tensors(x.shape, x.dtype), needed)
         self._record_as_built((), inputs)

@@ -114,7 +114,7 @@ def _lifted(
     name = f"{inner.name}_features" if inner in left else inner.name
     ends = [*(inner.outputs if joined else ()), *new]
     part = connect(inner.input_structure, ends, name=name)
-    part.__dict__["_trainable"] = inner.trainable
+    part._layer_state.trainable = inner.trainable
     values = nest.flatten(part(*call.args, **call.kwargs))
     lifted = known | dict(zip(ends, values, strict=True))
     if joined:

@@ -230,7 +230,7 @@ def _sequential(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
     shape = config.get("build_input_shape")
     if shape is not None and not model.built and layers:
         model.build(shape)
-    model.__dict__["_trainable"] = bool(config.get("trainable", True))
+    model._layer_state.trainable = bool(config.get("trainable", True))
     return model
 
 
@@ -247,7 +247,7 @@ def _functional(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
         name=config.get("name"),
     )
     # What is frozen, each layer says itself.
-    model.__dict__["_trainable"] = bool(config.get("trainable", True))
+    model._layer_state.trainable = bool(config.get("trainable", True))
     return model
 
 

@@ -354,7 +354,7 @@ def frozen_weights(model: Trainable) -> list[Variable]:
     return [
         variable
         for layer in model._walk()
-        for variable in layer._own_variables
+        for variable in layer._layer_state.variables
         if not (model.trainable and _is_state(variable, layer))
     ]
 

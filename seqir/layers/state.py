@@ -1,0 +1,219 @@
+"""What a layer knows of itself, apart from what was set on it as attributes.
+
+`LayerState` is one object in one attribute; all others are the user's. `Stateful` is a
+layer as far as this package's files need to know it to help `Layer`, which extends it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from operator import attrgetter
+from types import NoneType
+from typing import TYPE_CHECKING, Any, ClassVar, Self
+
+from seqir import absent, random
+from seqir.errors import ArgumentError
+from seqir.ir import Array
+from seqir.ops import changes
+from seqir.ops.tensor import Call
+from seqir.ops.variable import Variable
+from seqir.text import one_line
+
+
+class LayerState:
+    """What a layer knows of itself. What is not set by ``__init__`` is not known yet.
+
+    Attributes:
+        name: the layer's name.
+        trainable: whether training changes the weights.
+        variable_dtype: element type of the weights.
+        compute_dtype: element type that the layer computes in.
+        autocast: whether floating-point inputs and weights are cast to that.
+        activity_regularizer: penalty of the outputs, or None.
+        input_shape: the batch shape that came with the arguments, or None.
+        built: whether the weights exist.
+        building: whether `build` is running.
+        locked: whether `build` is done, and the weights are those that there are.
+        build_shapes: what `build` was called with; None until it is done.
+        variables: the layer's own weights, as they came.
+        layers: the layers inside.
+        holding: names of attributes that were set to what may hold layers, for files.
+        calls: calls on tensors of models, in order.
+        revision: how often anything but the weights, and whether they are trained, has
+            changed since the layer was built.
+        sessions: what runs calls on arrays.
+        losses: what the last call on arrays has added to the loss.
+        keys: seed and step of calls on arrays.
+        handed_on: arguments that the ``__init__`` of seqir's class got, as it got them.
+        made_with: arguments of an ``__init__`` of the user's, as they were given.
+    """
+
+    name: str
+    trainable: bool
+    variable_dtype: str
+    compute_dtype: str
+    autocast: bool
+    activity_regularizer: Any
+    input_shape: tuple[int | None, ...] | None
+
+    def __init__(self, made_with: dict[str, Any]) -> None:
+        self.built = self.building = self.locked = False
+        self.variables: list[Variable] = []
+        self.layers: list[Any] = []
+        self.holding: dict[str, None] = {}
+        self.calls: list[Call] = []
+        self.revision = 0
+        self.sessions: dict[str, Any] = {}
+        self.losses: list[Array] = []
+        self.keys = random.SeedGenerator()
+        self.handed_on: dict[str, Any] = {}
+        self.made_with = made_with
+        self.build_shapes: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+
+    def copy(self) -> Self:
+        """Another state with lists and dictionaries of its own."""
+        found = object.__new__(type(self))
+        found.__dict__.update(copied(self))
+        return found
+
+
+def copied(thing: Any) -> dict[str, Any]:
+    """The attributes of an object, with copies of what is appended to."""
+    return {
+        name: value.copy() if isinstance(value, list | dict | LayerState) else value
+        for name, value in vars(thing).items()
+    }
+
+
+def kept(name: str, doc: str) -> Any:
+    """An attribute of a layer that its state keeps under that name."""
+
+    def write(layer: Stateful, value: Any) -> None:
+        setattr(layer._layer_state, name, value)
+        if layer.built:
+            layer._has_changed()
+
+    return property(attrgetter(f"_layer_state.{name}"), write, doc=doc)
+
+
+class Stateful:
+    """A layer, as far as its state and its attributes go."""
+
+    min_ndim: ClassVar[int | None] = None
+    """Smallest rank of an input, for the error message."""
+    ndim: ClassVar[int | None] = None
+    """The one rank an input can have."""
+    supports_masking: bool = False
+    """Whether `compute_mask` is asked for the masks of outputs; so it is where a
+    subclass defines it."""
+    destroys_masks: ClassVar[bool] = True
+    """Without `supports_masking`, what comes out has no mask, and a warning says so."""
+    single_input: ClassVar[bool] = False
+    """Takes one tensor and says so when it gets a list."""
+    checks_rebuild: ClassVar[bool] = False
+    """`build` runs again on a built layer, to compare the shapes."""
+    keras_module: ClassVar[str] = "keras.layers"
+    """Where Keras has the layer of that name; its files say it."""
+    _is_recorded: ClassVar[bool] = False
+    _renamed: ClassVar[dict[str, str]] = {}
+    """Former names of arguments, and their present ones."""
+    _absent: ClassVar[tuple[str, ...]] = ()
+    """Arguments of the layer of Keras that must be None: they say nothing then."""
+
+    _layer_state: LayerState
+
+    name: str = kept("name", "The layer's name.")
+    built: bool = kept("built", "Whether the weights exist.")
+    calls: list[Call] = kept("calls", "Calls on tensors of models, in order.")
+    variable_dtype: str = kept("variable_dtype", "Element type of the weights.")
+    compute_dtype: str = kept("compute_dtype", "Element type that is computed in.")
+    autocast: bool = kept("autocast", "Whether inputs and weights are cast to that.")
+    activity_regularizer: Any = kept(
+        "activity_regularizer", "Penalty of the outputs, or None."
+    )
+
+    # What a subclass fills in.
+
+    def call(self, *args: Any, **kwargs: Any) -> Any:
+        """Outputs as a function of the inputs, with `seqir.ops`."""
+        raise NotImplementedError(f"{type(self).__name__} has no call method")
+
+    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+        """The mask of the outputs, given that of the inputs.
+
+        For several outputs a list of masks in their order, None where there is none.
+        """
+        return previous_mask
+
+    # Attributes are tracked: weights and layers are found wherever they are put.
+
+    def __setattr__(self, name: str, value: Any) -> None:
+        if isinstance(getattr(type(self), name, None), property):
+            object.__setattr__(self, name, value)
+            return
+        self._track(value)
+        object.__setattr__(self, name, value)
+        if not isinstance(value, _PLAIN):
+            self._layer_state.holding[name] = None
+        if self.built:
+            self._has_changed()
+
+    def _has_changed(self) -> None:
+        """Sessions that the layer is part of are made anew."""
+        self._layer_state.revision += 1
+        changes.tick()
+
+    def _track(self, value: Any) -> None:
+        if isinstance(value, Variable):
+            own = self._layer_state.variables
+            if value not in own:
+                own.append(value)
+        elif isinstance(value, Stateful):
+            self._hold(value)
+        elif isinstance(value, list | tuple | dict):
+            for item in value.values() if isinstance(value, dict) else value:
+                if isinstance(item, Variable | Stateful | list | tuple):
+                    self._track(item)
+
+    def _hold(self, layer: Stateful) -> None:
+        """Take a layer of an attribute for one inside."""
+        inside = self._layer_state.layers
+        if not any(layer is inner for inner in inside):
+            inside.append(layer)
+
+    def _walk(self) -> Iterator[Stateful]:
+        """This layer and all layers inside, each once, outer before inner."""
+        seen: set[int] = set()
+        stack: list[Stateful] = [self]
+        while stack:
+            layer = stack.pop()
+            if id(layer) in seen:
+                continue
+            seen.add(id(layer))
+            yield layer
+            stack.extend(reversed(layer._layer_state.layers))
+
+    if not TYPE_CHECKING:
+
+        def __getattr__(self, name: str) -> Any:
+            if name in _SET_BY_INIT and "name" not in vars(self._layer_state):
+                raise ArgumentError(
+                    f"call super().__init__() in {type(self).__name__}.__init__"
+                )
+            return absent.attribute(self, name)
+
+    def __getstate__(self) -> dict[str, Any]:
+        """What a copy takes along: everything but sessions."""
+        state = self._layer_state.copy()
+        state.sessions.clear()
+        return {**self.__dict__, "_layer_state": state}
+
+    def __repr__(self) -> str:
+        kind, name = type(self).__name__, one_line(self.name)
+        return f"<{kind} name={name}, built={self.built}>"
+
+
+_PLAIN = (str, int, float, NoneType, Variable)
+"""Types of attributes in which there is no layer."""
+
+_SET_BY_INIT = ("name", "variable_dtype", "compute_dtype", "autocast", "trainable")
