@@ -10,6 +10,7 @@ from typing import Any, ClassVar
 import numpy as np
 import pytest
 from operands import Sample
+from recurrent_samples import RECURRENT, RECURRENT_GRADIENTS
 from region_samples import REGIONS
 from samples import SAMPLES
 
@@ -61,7 +62,7 @@ def floats(types: tuple[TensorType, ...]) -> bool:
 def differentiable() -> Iterator[Sample]:
     """Samples of float32 operands that give float32 results."""
     kinds = {"float32", "int32", "int64", "bool"}
-    for s in (*SAMPLES, *REGIONS):
+    for s in (*SAMPLES, *REGIONS, *RECURRENT[:8], *RECURRENT_GRADIENTS[:2]):
         results = s.op.infer(*s.types)
         types = (*s.types, *results)
         plain = {t.dtype for t in types} <= kinds and all(t.size for t in types)

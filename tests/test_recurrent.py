@@ -21,6 +21,7 @@ from seqir.ops.apply import apply, as_tuple
 from seqir.ops.bodies import scan
 from seqir.ops.loops import pullback
 from seqir.ops.tensor import Traced
+from seqir.passes.widen import widened
 from seqir.tensortype import TensorType, type_of
 
 ort = pytest.importorskip("onnxruntime")
@@ -177,6 +178,50 @@ def test_a_frozen_network_stays_whole() -> None:
     (slope,) = autodiff.gradient(loss, [scale])
     graph = passes.run(b.finish({"d": slope.value}), passes.training("cpu"))
     assert len(nodes_of(graph, Lstm)) == 1
+
+
+def test_gradients_of_weights_in_a_loop_are_products_behind_it() -> None:
+    """What a user's step multiplies with is not summed up from step to step."""
+    types = {
+        "xs": TensorType("float32", ("time", "batch", 2)),
+        "h": TensorType("float32", ("batch", 3)),
+        "w": TensorType("float32", (2, 3)),
+        "r": TensorType("float32", (3, 3)),
+    }
+    b = Trace("g")
+    given = {n: Traced(b, b.input(n, t)) for n, t in types.items()}
+    w, r = given["w"], given["r"]
+
+    def step(h: Any, x: Any) -> list[Any]:
+        h = ops.tanh(ops.matmul(x, w) + ops.matmul(h, r) + 0.5 * ops.matmul(h, r))
+        return [h, ops.matmul(h, r)]
+
+    last, ys = scan(step, [given["h"]], [given["xs"]])
+    loss = ops.sum(last * last) + ops.sum(ys)
+    found = autodiff.gradient(loss, list(given.values()))
+    slopes = {
+        f"d{n}": d.value for n, d in zip(given, found, strict=True) if d is not None
+    }
+    naive = b.finish({"loss": loss.value, **slopes})
+    graph = passes.run(naive, passes.training("cpu"), check=True)
+    (backward,) = (loop for loop in nodes_of(graph, Scan) if loop.reverse)
+    carried = [*backward.body.inputs.values()][: backward.carries]
+    assert [v.type.shape for v in carried] == [("batch", 3)]
+    rng = np.random.default_rng(0)
+    sizes = {"time": 4, "batch": 5}
+    feed = {
+        n: rng.normal(size=[sizes.get(str(d), d) for d in t.shape])
+        for n, t in types.items()
+    }
+    mine = evaluate(widened(graph), feed)
+    for name, x in feed.items():
+        along, move = rng.normal(size=x.shape), 1e-6
+        above, below = (
+            evaluate(widened(naive), {**feed, name: x + sign * move * along})["loss"]
+            for sign in (1, -1)
+        )
+        slope = (above - below) / (2 * move)
+        np.testing.assert_allclose((mine[f"d{name}"] * along).sum(), slope, 1e-6)
 
 
 def test_loops_with_equal_bodies_merge() -> None:
