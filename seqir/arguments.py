@@ -8,14 +8,17 @@ from __future__ import annotations
 
 import math
 import operator
-from collections.abc import Iterable
-from typing import Any, NamedTuple, SupportsIndex, TypeGuard, TypeVar
+from collections.abc import Iterable, Sequence
+from typing import Final, Literal, NamedTuple, SupportsIndex, TypeGuard, TypeVar
 
 import numpy as np
 
 from seqir.errors import ArgumentError, did_you_mean
+from seqir.plain import python
 
 Choice = TypeVar("Choice")
+Verbosity = Literal["auto", 0, 1, 2]
+_VERBOSITIES: Final[tuple[Verbosity, ...]] = ("auto", 0, 1, 2)
 
 
 class _Bounds(NamedTuple):
@@ -49,11 +52,27 @@ def integer(
 
     Raises: ArgumentError unless it is an integer within these bounds.
     """
-    bounds = _Bounds(least, most)
-    found = operator.index(value) if is_integer(value) else None
+    found, bounds = _index(value), _Bounds(least, most)
     if found is None or not bounds.hold(found):
         raise _wrong(name, f"an integer{bounds}", value)
     return found
+
+
+def integer_or(
+    name: str, value: object, words: Iterable[Choice], *, least: int | None = None
+) -> int | Choice:
+    """The value as an int, or as one of the words.
+
+    Raises: ArgumentError unless it is one of them, or an integer that is large enough.
+    """
+    choices, found = list(words), python(value)
+    if (place := _place(found, choices)) is not None:
+        return choices[place]
+    index, bounds = _index(found), _Bounds(least)
+    if index is None or not bounds.hold(index):
+        wanted = [*map(repr, choices), f"an integer{bounds}"]
+        raise _wrong(name, alternatives(wanted), value)
+    return index
 
 
 def number(
@@ -71,7 +90,7 @@ def number(
     Raises: ArgumentError unless it is a number within these bounds, finite if asked.
     """
     bounds = _Bounds(least, most, above, below)
-    found: Any = value.item() if isinstance(value, np.generic) else value
+    found = python(value)
     is_number = isinstance(found, int | float) and not isinstance(found, bool)
     if not is_number or (finite and not math.isfinite(found)) or not bounds.hold(found):
         raise _wrong(name, f"a {'finite ' if finite else ''}number{bounds}", value)
@@ -84,9 +103,8 @@ def one_of(name: str, value: object, known: Iterable[Choice]) -> Choice:
     Raises: ArgumentError unless it is one of those known, with the nearest word.
     """
     choices = list(known)
-    for choice in choices:
-        if type(value) is type(choice) and value == choice:
-            return choice
+    if (place := _place(python(value), choices)) is not None:
+        return choices[place]
     words = [choice for choice in choices if isinstance(choice, str)]
     near = did_you_mean(value, words) if isinstance(value, str) else ""
     raise ArgumentError(
@@ -95,20 +113,53 @@ def one_of(name: str, value: object, known: Iterable[Choice]) -> Choice:
     )
 
 
-def integers(name: str, value: object) -> tuple[int, ...]:
-    """One integer or several as a tuple.
+def verbosity(value: object) -> Verbosity:
+    """How much is shown while something runs; truth values are 0 and 1.
 
-    Raises: ArgumentError for anything else.
+    Raises: ArgumentError unless it is "auto", 0, 1 or 2.
     """
-    values: Any = value if isinstance(value, list | tuple) else (value,)
-    if not values or not all(map(is_integer, values)):
-        raise _wrong(name, "an integer or several integers", value)
-    return tuple(map(operator.index, values))
+    found = python(value)
+    return one_of(
+        "verbose", int(found) if isinstance(found, bool) else found, _VERBOSITIES
+    )
+
+
+def integers(
+    name: str, value: object, *, count: int | None = None, least: int | None = None
+) -> tuple[int, ...]:
+    """One integer or several as a tuple; one stands for all of a known `count`.
+
+    Raises: ArgumentError for anything else, another count, or one below `least`.
+    """
+    given, bounds = python(value), _Bounds(least)
+    if not isinstance(given, list | tuple):
+        given = [given] * (count or 1)
+    found = [*map(_index, given)]
+    known = [n for n in found if n is not None and bounds.hold(n)]
+    if not found or len(known) != len(found) or count not in (None, len(found)):
+        several = f" or {count or 'several'} of them" if count != 1 else ""
+        wanted = f"an integer{bounds}{several}"
+        raise _wrong(name, wanted, value)
+    return tuple(known)
 
 
 def is_integer(value: object) -> TypeGuard[SupportsIndex]:
     """Whether it is an integer of Python or NumPy, and no truth value."""
+    if isinstance(value, np.ndarray):  # has the method, whatever is in it
+        return value.ndim == 0 and value.dtype.kind in "iu"
     return hasattr(value, "__index__") and not isinstance(value, bool | np.bool_)
+
+
+def _index(value: object) -> int | None:
+    return operator.index(value) if is_integer(value) else None
+
+
+def _place(value: object, choices: Sequence[object]) -> int | None:
+    """Where a value is among choices; 1 and True are two."""
+    for place, choice in enumerate(choices):
+        if type(value) is type(choice) and value == choice:
+            return place
+    return None
 
 
 def alternatives(words: Iterable[str]) -> str:

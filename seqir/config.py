@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Literal, NoReturn
+from typing import Any, Literal, NoReturn, get_args
 
 from seqir import absent, console
+from seqir.arguments import integer, one_of
 from seqir.dtype_policies import dtype_policy, set_dtype_policy
 from seqir.dtypes import floatx, set_floatx
-from seqir.errors import ArgumentError
 
 __all__ = [
     "backend",
@@ -62,11 +62,7 @@ def check_data_format(value: Any) -> DataFormat:
     """
     if value is None:
         return _image_data_format
-    if value not in ("channels_last", "channels_first"):
-        raise ArgumentError(
-            f"data_format must be 'channels_last' or 'channels_first', got {value!r}"
-        )
-    return value
+    return one_of("data_format", value, get_args(DataFormat))
 
 
 def epsilon() -> float:
@@ -152,11 +148,7 @@ def set_max_steps_per_epoch(value: int | None) -> None:
 
 
 def _limit(name: str, value: Any) -> int | None:
-    if value is None:
-        return None
-    if isinstance(value, bool) or not isinstance(value, int) or value < 1:
-        raise ArgumentError(f"{name} must be None or a positive integer, got {value!r}")
-    return value
+    return None if value is None else integer(name, value, least=1)
 
 
 def __getattr__(name: str) -> NoReturn:

@@ -137,7 +137,7 @@ def test_model_without_published_weights() -> None:
         ("VGG16", {"input_shape": (None, 224, 3)}, r"all sizes here, got \(None, 224"),
         ("VGG16", {"include_top": False, "pooling": "mean"}, "'avg', 'max' or None"),
         ("MobileNet", {"input_shape": (224,)}, r"three sizes, .* got \(224,\)"),
-        ("MobileNetV2", {"classes": 0}, "units must be a positive integer, got 0"),
+        ("MobileNetV2", {"classes": 0}, "units must be an integer >= 1, got 0"),
         ("InceptionV3", {"input_shape": (80, 74, 3)}, "at least 75x75"),
         (
             "NASNetMobile",
@@ -385,5 +385,5 @@ def test_predictions_that_are_not_of_imagenet() -> None:
     with pytest.raises(ShapeError, match=r"got \(1000,\)"):
         imagenet_utils.decode_predictions(np.zeros(1000))
     for top in (0, -1, 2.5, True):
-        with pytest.raises(ArgumentError, match="top must be a positive integer"):
+        with pytest.raises(ArgumentError, match="top must be an integer >= 1"):
             imagenet_utils.decode_predictions(np.zeros((2, 1000)), top)

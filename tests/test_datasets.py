@@ -273,7 +273,7 @@ def test_wrong_arguments() -> None:
     with pytest.raises(ArgumentError, match="version must be 'small' or 'large', got"):
         datasets.california_housing.load_data("huge")
     for module in (datasets.boston_housing, datasets.reuters):
-        with pytest.raises(ArgumentError, match="test_split must be at least 0 and"):
+        with pytest.raises(ArgumentError, match="test_split must be a number >= 0 and"):
             module.load_data(test_split=1.0)
 
 

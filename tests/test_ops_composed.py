@@ -92,7 +92,7 @@ BAD_CALLS: tuple[tuple[str, tuple[Any, ...], str], ...] = (
     (
         "adaptive_max_pool",
         (x(1, 4, 3), (2, 2)),
-        "output_size must be a whole number of at",
+        "output_size must be an integer >= 1",
     ),
 )
 

@@ -407,7 +407,7 @@ def test_errors(tmp_path):
         plot_model(guide(), "model")
     with pytest.raises(ArgumentError, match="rankdir must be 'TB' or 'LR', got 'BT'"):
         plot_model(guide(), tmp_path / "m.svg", rankdir="BT")
-    with pytest.raises(ArgumentError, match="dpi must be positive"):
+    with pytest.raises(ArgumentError, match="dpi must be a number > 0"):
         plot_model(guide(), tmp_path / "m.svg", dpi=0)
     with pytest.raises(NotBuiltError, match=r"not built .* no drawing: .* build\("):
         plot_model(seqir.Sequential([nn.Dense(2)]), tmp_path / "m.svg")

@@ -60,7 +60,7 @@ BAD: list[tuple[Any, type[Exception], str]] = [
     (
         entry("Dense", units=-1),
         CorruptFileError,
-        r"'stack/x' \(Dense\): units must be a positive integer, got -1",
+        r"'stack/x' \(Dense\): units must be an integer >= 1, got -1",
     ),
     (entry("Dense", unit=1), CorruptFileError, "unit"),
     (entry("Dense", units=[1]), CorruptFileError, "units"),

@@ -247,15 +247,15 @@ def wrong(match: str, kind: type[Exception], **arguments: Any) -> Any:
 @pytest.mark.parametrize(
     ("match", "kind", "arguments"),
     [
-        wrong("validation_split must be between 0 and 1, got 'x'", ArgumentError,
+        wrong("validation_split must be a number > 0 and < 1, got 'x'", ArgumentError,
               validation_split="x"),
-        wrong("validation_freq must be a positive integer or a list of epochs, "
+        wrong("validation_freq must be an integer >= 1 or several of them, "
               "got (1, 'a')", ArgumentError, validation_freq=(1, "a")),
-        wrong("checkpoint_freq must be 'epoch' or a positive number of batches, "
+        wrong("checkpoint_freq must be 'epoch' or an integer >= 1, "
               "got True", ArgumentError, checkpoint_freq=True),
         wrong("resume must name a folder, got ''", ArgumentError, resume=""),
         wrong("resume must name a folder, got True", ArgumentError, resume=True),
-        wrong("batch_size must be a positive integer, got 0", ArgumentError,
+        wrong("batch_size must be an integer >= 1, got 0", ArgumentError,
               validation_data=(X, Y), validation_batch_size=0),
         wrong("'' is not a device", ArgumentError, device=""),
         wrong("loss 'sparse_categorical_crossentropy' of output 'scores' needs "

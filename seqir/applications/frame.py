@@ -36,6 +36,7 @@ from pathlib import Path
 from typing import Any, Literal, Protocol, TypeAlias
 
 from seqir import activations, config, downloads, layers
+from seqir.arguments import one_of
 from seqir.errors import ArgumentError, LoadError, did_you_mean
 from seqir.layers.core import InputLayer
 from seqir.model import Functional
@@ -158,10 +159,7 @@ class Frame:
         Raises: ArgumentError for arguments that make no sense together, LoadError for
             a file of weights that is not there.
         """
-        if pooling is not None and pooling not in _POOLS:
-            raise ArgumentError(
-                f"pooling must be 'avg', 'max' or None, got {pooling!r}"
-            )
+        one_of("pooling", pooling, (*_POOLS, None))
         check_weights(weights)
         if include_top and weights is not None:
             check_trained_top(weights, classes, classifier_activation)

@@ -9,8 +9,9 @@ from typing import Any, Protocol
 import numpy as np
 
 from seqir import downloads
+from seqir.arguments import integer
 from seqir.config import DataFormat
-from seqir.errors import ArgumentError, ShapeError
+from seqir.errors import ShapeError
 from seqir.images.imagenet import Mode, one_array, preprocess_input
 from seqir.shapes import format_shape
 
@@ -64,8 +65,7 @@ def decode_predictions(
             "decode_predictions takes a batch of predictions of shape (samples, 1000), "
             f"got {format_shape(scores.shape)}"
         )
-    if isinstance(top, bool) or not isinstance(top, int) or top < 1:
-        raise ArgumentError(f"top must be a positive integer, got {top!r}")
+    top = integer("top", top, least=1)
     classes = _class_index()
     best = np.argsort(scores, axis=-1)[:, : -top - 1 : -1]
     return [

@@ -4,9 +4,6 @@ from __future__ import annotations
 
 from typing import Any
 
-import numpy as np
-
-from seqir.errors import ArgumentError
 from seqir.ir import Array
 from seqir.plain import PlainArguments
 
@@ -135,17 +132,6 @@ def overrides(callback: Callback, hook: str) -> bool:
         return True
     default = getattr(Callback, hook)
     return hook in vars(callback) or getattr(type(callback), hook) is not default
-
-
-def check_count(name: str, value: Any, least: int = 0) -> int:
-    """The value as an int, if it is an integer that is large enough.
-
-    Raises: ArgumentError if it is not.
-    """
-    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if not integer or value < least:
-        raise ArgumentError(f"{name} must be an integer >= {least}, got {value!r}")
-    return int(value)
 
 
 def numbered(arrays: list[Array] | None) -> dict[str, Array]:

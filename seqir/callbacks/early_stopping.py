@@ -6,7 +6,8 @@ from typing import Any
 
 import numpy as np
 
-from seqir.callbacks.base import Logs, check_count, in_order, numbered
+from seqir.arguments import integer
+from seqir.callbacks.base import Logs, in_order, numbered
 from seqir.callbacks.monitor import Mode, MonitorCallback
 from seqir.console import say
 from seqir.ir import Array
@@ -43,8 +44,8 @@ class EarlyStopping(MonitorCallback):
         start_from_epoch: int = 0,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
-        self.patience = check_count("patience", patience)
-        self.start_from_epoch = check_count("start_from_epoch", start_from_epoch)
+        self.patience = integer("patience", patience, least=0)
+        self.start_from_epoch = integer("start_from_epoch", start_from_epoch, least=0)
         self.verbose = verbose
         self.baseline = baseline
         self.restore_best_weights = restore_best_weights

@@ -9,7 +9,8 @@ from typing import Any
 
 import numpy as np
 
-from seqir.callbacks.base import Callback, Logs, check_count
+from seqir.arguments import integer, number
+from seqir.callbacks.base import Callback, Logs
 from seqir.callbacks.monitor import Mode, MonitorCallback
 from seqir.console import say
 from seqir.errors import ArgumentError
@@ -83,13 +84,9 @@ class ReduceLROnPlateau(MonitorCallback):
         min_lr: float = 0.0,
     ) -> None:
         super().__init__(monitor, mode, min_delta=min_delta)
-        if not 0 <= factor < 1:
-            raise ArgumentError(
-                f"factor must be at least 0 and less than 1, got {factor}"
-            )
-        self.factor = factor
-        self.patience = check_count("patience", patience)
-        self.cooldown = check_count("cooldown", cooldown)
+        self.factor = number("factor", factor, least=0, below=1)
+        self.patience = integer("patience", patience, least=0)
+        self.cooldown = integer("cooldown", cooldown, least=0)
         self.min_lr = min_lr
         self.verbose = verbose
         self._reset()

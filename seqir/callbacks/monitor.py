@@ -4,10 +4,11 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from seqir.arguments import one_of
 from seqir.callbacks.base import Callback, Logs
 from seqir.errors import ArgumentError, did_you_mean
 
@@ -34,10 +35,8 @@ class MonitorCallback(Callback):
         baseline: float | None = None,
         min_delta: float = 0.0,
     ) -> None:
-        if mode not in ("auto", "min", "max"):
-            raise ArgumentError(f"mode must be 'auto', 'min' or 'max', got {mode!r}")
         self.monitor = monitor
-        self.mode: Mode = mode
+        self.mode: Mode = one_of("mode", mode, get_args(Mode))
         self.best = baseline
         self.min_delta = abs(min_delta)
 

@@ -8,8 +8,8 @@ from typing import Any, Literal
 import numpy as np
 
 from seqir import dtypes
+from seqir.arguments import integer_or
 from seqir.callbacks.base import Logs
-from seqir.errors import ArgumentError
 
 Frequency = int | Literal["epoch"]
 
@@ -23,13 +23,7 @@ class Schedule:
     """
 
     def __init__(self, frequency: Frequency) -> None:
-        number = isinstance(frequency, int) and not isinstance(frequency, bool)
-        if frequency != "epoch" and not (number and frequency > 0):
-            raise ArgumentError(
-                "save_freq must be 'epoch' or a positive number of batches, got "
-                f"{frequency!r}"
-            )
-        self.frequency: Frequency = frequency
+        self.frequency = integer_or("save_freq", frequency, ("epoch",), least=1)
         self._seen = 0
         self._last: int | None = None
 
@@ -40,7 +34,7 @@ class Schedule:
 
     def due(self, batch: int) -> bool:
         """Whether to save after this batch."""
-        if self.frequency == "epoch":
+        if isinstance(self.frequency, str):
             return False
         again = self._last is None or batch <= self._last
         self._seen += batch + 1 if again else batch - (self._last or 0)

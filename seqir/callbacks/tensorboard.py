@@ -9,9 +9,10 @@ from typing import Any
 
 import numpy as np
 
-from seqir.callbacks.base import Callback, Logs, check_count
+from seqir.arguments import integer, integer_or
+from seqir.callbacks.base import Callback, Logs
 from seqir.callbacks.lr import learning_rates
-from seqir.errors import ArgumentError, MissingPackageError, UnsupportedError
+from seqir.errors import MissingPackageError, UnsupportedError
 
 
 class TensorBoard(Callback):
@@ -62,16 +63,11 @@ class TensorBoard(Callback):
                     f"TensorBoard cannot do {name}={value!r}: leave it out; models are "
                     "drawn by seqir.utils.plot_model"
                 )
-        every = 1 if update_freq == "batch" else update_freq
-        if every != "epoch" and (not isinstance(every, int) or every < 1):
-            raise ArgumentError(
-                "update_freq must be 'epoch', 'batch' or a positive number of batches, "
-                f"got {update_freq!r}"
-            )
+        every = integer_or("update_freq", update_freq, ("epoch", "batch"), least=1)
         self.log_dir = Path(log_dir)
-        self.histogram_freq = check_count("histogram_freq", histogram_freq)
+        self.histogram_freq = integer("histogram_freq", histogram_freq, least=0)
         self.write_steps_per_second = write_steps_per_second
-        self.update_freq = every
+        self.update_freq = 1 if every == "batch" else every
         self._writers: dict[str, Any] = {}
         self._batches = 0
         self._in_epoch = 0

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqir import config, nest
+from seqir.arguments import integer, number
 from seqir.data.arrays import ArrayBatches
 from seqir.data.batch import Batch, make_batch, noting, part
 from seqir.data.batches import Batches
@@ -42,8 +43,9 @@ def adapt(
     Source: the arguments of ``keras.Model.fit``.
     """
     with noting(f"in the data of {what}"):
-        _check_positive("batch_size", batch_size)
-        _check_positive("the number of steps", steps)
+        for name, given in (("batch_size", batch_size), ("the number of steps", steps)):
+            if given is not None:
+                integer(name, given, least=1)
         shuffle = _shuffle(shuffle)
         weights = _weights(class_weight)
         if not makes_batches(x):
@@ -86,11 +88,7 @@ def split(
         without samples, or x has no arrays.
     Source: ``validation_split`` of ``keras.Model.fit``.
     """
-    number = isinstance(fraction, float | np.floating)
-    if not number or not 0 < fraction < 1:
-        raise ArgumentError(
-            f"validation_split must be between 0 and 1, got {fraction!r}"
-        )
+    number("validation_split", fraction, above=0, below=1)
     if makes_batches(x):
         raise ArgumentError(
             f"validation_split needs arrays, x is a {type(x).__name__}; "
@@ -146,9 +144,3 @@ def _shuffle(given: Any) -> Any:
     if isinstance(given, numbers) and given in (0, 1):
         return bool(given)
     raise ArgumentError(f"shuffle must be True, False or 'batch', got {given!r}")
-
-
-def _check_positive(name: str, value: Any) -> None:
-    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    if value is not None and not (integer and value > 0):
-        raise ArgumentError(f"{name} must be a positive integer, got {value!r}")

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from seqir.arguments import integer
 from seqir.data.arrays import permutation
 from seqir.data.batch import Batch, Reader, Signature, noting
 from seqir.data.batches import IndexedBatches
@@ -46,13 +47,9 @@ class PyDataset:
         use_multiprocessing: bool = False,
         max_queue_size: int = 10,
     ) -> None:
-        if workers < 0:
-            raise ArgumentError(f"workers must be >= 0, got {workers}")
-        if max_queue_size < 0:
-            raise ArgumentError(f"max_queue_size must be >= 0, got {max_queue_size}")
-        self.workers = workers
+        self.workers = integer("workers", workers, least=0)
         self.use_multiprocessing = use_multiprocessing
-        self.max_queue_size = max_queue_size
+        self.max_queue_size = integer("max_queue_size", max_queue_size, least=0)
 
     def __getitem__(self, index: int) -> Any:
         """Batch number `index`."""

@@ -9,7 +9,7 @@ from collections import deque
 from collections.abc import Iterator
 from typing import Any, Generic, TypeVar
 
-from seqir.errors import ArgumentError
+from seqir.arguments import integer
 
 T = TypeVar("T")
 
@@ -23,9 +23,7 @@ def prefetch(iterator: Iterator[T], depth: int = 2) -> Prefetch[T]:
 
     Raises: ArgumentError if `depth` is below 1.
     """
-    if depth < 1:
-        raise ArgumentError(f"depth must be >= 1, got {depth}")
-    return Prefetch(iterator, depth)
+    return Prefetch(iterator, integer("depth", depth, least=1))
 
 
 class Prefetch(Iterator[T], Generic[T]):

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Any, Literal, get_args
 
 import numpy as np
 
+from seqir.arguments import one_of
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 
@@ -36,8 +37,7 @@ def pad_sequences(
     Source: ``keras.utils.pad_sequences``.
     """
     for word, side in (("padding", padding), ("truncating", truncating)):
-        if side not in ("pre", "post"):
-            raise ArgumentError(f"{word} must be 'pre' or 'post', got {side!r}")
+        one_of(word, side, get_args(Side))
     if not hasattr(sequences, "__len__") or not all(
         hasattr(one, "__len__") and not isinstance(one, str) for one in sequences
     ):

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 
+from seqir.arguments import integer
 from seqir.data.dataset import ShuffledDataset
 from seqir.errors import ArgumentError
 from seqir.ir import Array
@@ -49,11 +50,8 @@ def timeseries_dataset_from_array(
         "sampling_rate": sampling_rate,
     }
     for name, step in steps.items():
-        if step < 1 or step >= len(data) + (name == "sequence_length"):
-            raise ArgumentError(
-                f"{name} must be from 1 to the length of the data, {len(data)}, "
-                f"got {step}"
-            )
+        most = len(data) if name == "sequence_length" else len(data) - 1
+        integer(name, step, least=1, most=most)
     begin, end = start_index or 0, len(data) if end_index is None else end_index
     if not 0 <= begin < end <= len(data):
         raise ArgumentError(

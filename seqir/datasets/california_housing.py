@@ -4,10 +4,10 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from seqir.arguments import one_of
 from seqir.datasets.readers import read_npz
 from seqir.datasets.remote import STORE, Remote
 from seqir.datasets.split import check_share, shuffled_split
-from seqir.errors import ArgumentError
 
 FILE: Final = Remote(
     f"{STORE}/california_housing.npz",
@@ -35,8 +35,7 @@ def load_data(
     Source: ``keras.datasets.california_housing``; doi:10.1016/S0167-7152(96)00140-X.
     """
     check_share(test_split)
-    if version not in _SIZES:
-        raise ArgumentError(f"version must be 'small' or 'large', got {version!r}")
+    version = one_of("version", version, _SIZES)
     x, y = read_npz(FILE.fetch(path), "x", "y")
     size = _SIZES[version]
     return shuffled_split(x[:size], y[:size], test_split, seed)

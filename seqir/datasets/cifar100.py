@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any, Final
 
+from seqir.arguments import one_of
 from seqir.datasets.cifar import read_batches
 from seqir.datasets.remote import Remote
-from seqir.errors import ArgumentError
 
 FILE: Final = Remote(
     "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
@@ -26,10 +26,7 @@ def load_data(label_mode: str = "fine") -> tuple[tuple[Any, Any], tuple[Any, Any
     Source: ``keras.datasets.cifar100``; Krizhevsky, Learning Multiple Layers of
         Features from Tiny Images, 2009.
     """
-    if label_mode not in ("fine", "coarse"):
-        raise ArgumentError(
-            f"label_mode must be 'fine' or 'coarse', got {label_mode!r}"
-        )
+    one_of("label_mode", label_mode, ("fine", "coarse"))
     names = ["cifar-100-python/train", "cifar-100-python/test"]
     batches = read_batches(FILE.fetch(), names, f"{label_mode}_labels")
     training, test = ((images, classes.reshape(-1, 1)) for images, classes in batches)

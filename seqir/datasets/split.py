@@ -6,7 +6,7 @@ from typing import Any
 
 import numpy as np
 
-from seqir.errors import ArgumentError
+from seqir.arguments import number
 
 
 def shuffled_split(
@@ -30,7 +30,4 @@ def check_share(test_split: Any) -> None:
 
     Raises: ArgumentError.
     """
-    if not 0 <= test_split < 1:
-        raise ArgumentError(
-            f"test_split must be at least 0 and less than 1, got {test_split!r}"
-        )
+    number("test_split", test_split, least=0, below=1)

@@ -6,6 +6,7 @@ import os
 from pathlib import Path
 from typing import Any
 
+from seqir.arguments import one_of
 from seqir.downloads.cache import check_name, download, home, name_of
 from seqir.errors import ArgumentError, UnsupportedError
 
@@ -40,10 +41,7 @@ def get_file(
         )
     if origin is None:
         raise ArgumentError("get_file needs origin, the URL of the file")
-    if hash_algorithm not in ("auto", "md5", "sha256"):
-        raise ArgumentError(
-            f"hash_algorithm must be 'auto', 'md5' or 'sha256', got {hash_algorithm!r}"
-        )
+    one_of("hash_algorithm", hash_algorithm, ("auto", "md5", "sha256"))
     if file_hash is None and md5_hash is not None:
         file_hash, hash_algorithm = md5_hash, "md5"
     if file_hash is not None and hash_algorithm != "auto":

@@ -9,6 +9,7 @@ from typing import Any, Literal
 import numpy as np
 
 from seqir import config
+from seqir.arguments import integer, integers, number, one_of
 from seqir.console import say
 from seqir.data.dataset import ShuffledDataset
 from seqir.errors import ArgumentError, UnsupportedError
@@ -133,6 +134,7 @@ def image_dataset_from_directory(
     fit: Fit = (
         "crop" if crop_to_aspect_ratio else "pad" if pad_to_aspect_ratio else "stretch"
     )
+    height, width = integers("image_size", image_size, count=2, least=1)
     if seed is None:
         seed = int(np.random.randint(10**6))
     listing = list_folder(directory, labels, class_names, follow_links)
@@ -147,7 +149,7 @@ def image_dataset_from_directory(
             part,
             _encoded(part, label_mode),
             batch_size or 1,
-            image_size=_check_size(image_size),
+            image_size=(height, width),
             color_mode=color_mode,
             interpolation=interpolation.lower(),
             fit=fit,
@@ -204,24 +206,16 @@ def _encoded(listing: Listing, label_mode: str | None) -> Any:
 def _check_form(
     label_mode: Any, color_mode: Any, interpolation: Any, batch_size: Any, format: Any
 ) -> None:
-    if label_mode not in ("int", "categorical", "binary", None):
-        raise ArgumentError(
-            "label_mode must be 'int', 'categorical', 'binary' or None, "
-            f"got {label_mode!r}"
-        )
+    one_of("label_mode", label_mode, ("int", "categorical", "binary", None))
     check_color_mode(color_mode)
-    if str(interpolation).lower() not in INTERPOLATIONS:
-        raise ArgumentError(
-            f"interpolation must be one of {', '.join(INTERPOLATIONS)}, "
-            f"got {interpolation!r}"
-        )
+    spelt = interpolation.lower() if isinstance(interpolation, str) else interpolation
+    one_of("interpolation", spelt, INTERPOLATIONS)
     if batch_size is None:
         raise UnsupportedError(
             "batch_size=None would give pictures one by one, which nothing here takes: "
             "batch_size=1 gives batches of one"
         )
-    if not isinstance(batch_size, int | np.integer) or batch_size < 1:
-        raise ArgumentError(f"batch_size must be an integer >= 1, got {batch_size!r}")
+    integer("batch_size", batch_size, least=1)
     if format != "tf":
         raise UnsupportedError(
             f"format={format!r} asks for a dataset of another library: leave it out, "
@@ -248,28 +242,10 @@ def _check_split(
         )
     if subset is None:
         return
-    if subset not in ("training", "validation", "both"):
-        raise ArgumentError(
-            f"subset must be 'training', 'validation' or 'both', got {subset!r}"
-        )
-    if not 0 < validation_split < 1:
-        raise ArgumentError(
-            f"validation_split must be between 0 and 1, got {validation_split!r}"
-        )
+    one_of("subset", subset, ("training", "validation", "both"))
+    number("validation_split", validation_split, above=0, below=1)
     if shuffle and seed is None:
         raise ArgumentError(
             "validation_split of shuffled pictures needs a seed: without one, the two "
             "subsets would overlap"
         )
-
-
-def _check_size(image_size: Any) -> tuple[int, int]:
-    pair = (image_size, image_size) if isinstance(image_size, int) else image_size
-    integers = isinstance(pair, list | tuple) and all(
-        isinstance(n, int | np.integer) and n > 0 for n in pair
-    )
-    if not integers or len(pair) != 2:
-        raise ArgumentError(
-            f"image_size must be (height, width) in pixels, got {image_size!r}"
-        )
-    return int(pair[0]), int(pair[1])

@@ -7,7 +7,8 @@ from typing import Any, Final, Literal, get_args
 import numpy as np
 
 from seqir import config, dtypes, ops
-from seqir.errors import ArgumentError, DTypeError, ShapeError
+from seqir.arguments import one_of
+from seqir.errors import DTypeError, ShapeError
 from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
@@ -39,8 +40,7 @@ def preprocess_input(
         no axis of 3 colours, DTypeError for what is not an array of numbers.
     Source: Keras 3 ``applications.imagenet_utils.preprocess_input``.
     """
-    if mode not in MODES:
-        raise ArgumentError(f"mode must be 'tf', 'torch' or 'caffe', got {mode!r}")
+    one_of("mode", mode, MODES)
     data_format = config.check_data_format(data_format)
     first = data_format == "channels_first"
     x = _as_floats(x)

@@ -8,6 +8,7 @@ import struct
 from pathlib import Path
 from typing import Any, Final
 
+from seqir.arguments import one_of
 from seqir.errors import (
     ArgumentError,
     CorruptFileError,
@@ -47,10 +48,7 @@ def load_img(
     Source: ``keras.utils.load_img``.
     """
     check_color_mode(color_mode)
-    if interpolation not in _FILTERS:
-        raise ArgumentError(
-            f"interpolation must be one of {', '.join(_FILTERS)}, got {interpolation!r}"
-        )
+    one_of("interpolation", interpolation, _FILTERS)
     picture = open_picture(path, color_mode)
     if target_size is None:
         return picture
@@ -89,10 +87,7 @@ def check_color_mode(color_mode: Any) -> None:
 
     Raises: ArgumentError.
     """
-    if color_mode not in CHANNELS:
-        raise ArgumentError(
-            f"color_mode must be 'grayscale', 'rgb' or 'rgba', got {color_mode!r}"
-        )
+    one_of("color_mode", color_mode, CHANNELS)
 
 
 def pillow() -> Any:

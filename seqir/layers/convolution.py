@@ -5,17 +5,16 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from seqir import ops
+from seqir.arguments import integer, integers
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError
 from seqir.layers.arguments import activation as activation_of
 from seqir.layers.base import Initializer, Layer
 from seqir.layers.casting import require_float
-from seqir.layers.core import positive
 from seqir.layers.keywords import keyword
 from seqir.layers.spatial import (
     channel_axis,
     from_channels_first,
-    ints,
     padding_name,
     to_channels_first,
 )
@@ -33,9 +32,9 @@ class _Spatial(Layer):
     single_input = True
 
     def _setup(self: Any) -> None:
-        self.kernel_size = ints("kernel_size", self.kernel_size, self.rank)
-        self.strides = ints("strides", self.strides, self.rank)
-        self.dilation_rate = ints("dilation_rate", self.dilation_rate, self.rank)
+        for name in ("kernel_size", "strides", "dilation_rate"):
+            found = integers(name, getattr(self, name), count=self.rank, least=1)
+            setattr(self, name, found)
         self.padding = padding_name(self.padding, self.paddings)
         self.data_format = check_data_format(self.data_format)
         if self.padding == "causal" and self.data_format == "channels_first":
@@ -121,8 +120,8 @@ class _Conv(_Spatial):
     _absent = ("lora_rank", "lora_alpha", "quantization_config")
 
     def setup(self) -> None:
-        self.filters = positive("filters", self.filters)
-        self.groups = positive("groups", self.groups)
+        self.filters = integer("filters", self.filters, least=1)
+        self.groups = integer("groups", self.groups, least=1)
         if self.filters % self.groups:
             raise ArgumentError(
                 f"filters (={self.filters}) must be divisible by groups "
@@ -213,7 +212,8 @@ class _DepthwiseConv(_Spatial):
     bias_constraint: Any = None
 
     def setup(self) -> None:
-        self.depth_multiplier = positive("depth_multiplier", self.depth_multiplier)
+        multiplier = integer("depth_multiplier", self.depth_multiplier, least=1)
+        self.depth_multiplier = multiplier
         self._setup()
 
     def build(self, input_shape: Any) -> None:
@@ -292,8 +292,9 @@ class _SeparableConv(_Spatial):
     bias_constraint: Any = None
 
     def setup(self) -> None:
-        self.filters = positive("filters", self.filters)
-        self.depth_multiplier = positive("depth_multiplier", self.depth_multiplier)
+        self.filters = integer("filters", self.filters, least=1)
+        multiplier = integer("depth_multiplier", self.depth_multiplier, least=1)
+        self.depth_multiplier = multiplier
         self._setup()
 
     def build(self, input_shape: Any) -> None:
@@ -373,10 +374,10 @@ class _ConvTranspose(_Spatial):
     bias_constraint: Any = None
 
     def setup(self) -> None:
-        self.filters = positive("filters", self.filters)
+        self.filters = integer("filters", self.filters, least=1)
         if self.output_padding is not None:
-            self.output_padding = ints(
-                "output_padding", self.output_padding, self.rank, least=0
+            self.output_padding = integers(
+                "output_padding", self.output_padding, count=self.rank, least=0
             )
         self._setup()
         self._check_dilation()

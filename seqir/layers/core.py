@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqir import config, dtypes, ops, shapes
-from seqir.arguments import is_integer
+from seqir.arguments import integer, is_integer
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layers.arguments import activation as activation_of
 from seqir.layers.arguments import sizes
@@ -192,7 +192,7 @@ class Dense(Layer):
     single_input = True
 
     def setup(self) -> None:
-        self.units = positive("units", self.units)
+        self.units = integer("units", self.units, least=1)
         self.activation = activation_of(self.activation)
 
     def build(self, input_shape: Any) -> None:
@@ -253,8 +253,8 @@ class Embedding(Layer):
         # Not fields: a field called `weights` would hide the property of that name.
         kwargs = {k: v for k, v in kwargs.items() if k != "input_length"}
         super().__init__(**present(type(self), kwargs))
-        self.input_dim = positive("input_dim", input_dim)
-        self.output_dim = positive("output_dim", output_dim)
+        self.input_dim = integer("input_dim", input_dim, least=1)
+        self.output_dim = integer("output_dim", output_dim, least=1)
         self.embeddings_initializer = embeddings_initializer
         self.embeddings_regularizer = embeddings_regularizer
         self.embeddings_constraint = embeddings_constraint
@@ -316,13 +316,3 @@ class Identity(Layer):
 
     def call(self, x: Any) -> Any:
         return x
-
-
-def positive(name: str, value: Any) -> int:
-    """The value if it is a positive integer.
-
-    Raises: ArgumentError otherwise.
-    """
-    if not is_integer(value) or int(value) <= 0:
-        raise ArgumentError(f"{name} must be a positive integer, got {value!r}")
-    return int(value)

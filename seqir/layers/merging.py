@@ -9,7 +9,7 @@ from typing import Any, ClassVar
 import numpy as np
 
 from seqir import ops, shapes
-from seqir.arguments import integers
+from seqir.arguments import integer, integers
 from seqir.errors import ArgumentError, ShapeError
 from seqir.layers.base import Layer
 from seqir.ops.masks import get_keras_mask
@@ -160,8 +160,7 @@ class Concatenate(_Merge):
     axis: int = -1
 
     def setup(self) -> None:
-        if len(integers("axis", self.axis)) != 1 or not isinstance(self.axis, int):
-            raise ArgumentError(f"axis must be one integer, got {self.axis!r}")
+        integer("axis", self.axis)
 
     def call(self, xs: Any) -> Any:
         self._check_list(xs)
@@ -212,13 +211,7 @@ class Dot(_Merge):
     exact = 2
 
     def setup(self) -> None:
-        axes = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
-        if (
-            not isinstance(axes, list | tuple)
-            or len(axes) != 2
-            or not all(isinstance(a, int) for a in axes)
-        ):
-            raise ArgumentError(f"axes must be one or two integers, got {self.axes!r}")
+        integers("axes", self.axes, count=2)
 
     def call(self, xs: Any) -> Any:
         self._check_list(xs)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqir import config, ops, shapes
-from seqir.arguments import integers, number
+from seqir.arguments import integer, integer_or, integers, number
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ir import Op
 from seqir.layers.base import Initializer, Layer
@@ -51,8 +51,7 @@ class BatchNormalization(Layer):
     single_input = True
 
     def setup(self) -> None:
-        if not isinstance(self.axis, int):
-            raise ArgumentError(f"axis must be one integer, got {self.axis!r}")
+        integer("axis", self.axis)
         number("momentum", self.momentum)
         number("epsilon", self.epsilon, least=0)
         if self.renorm:
@@ -248,13 +247,8 @@ class GroupNormalization(Layer):
     min_ndim = 2
 
     def setup(self) -> None:
-        (groups,) = integers("groups", self.groups)
-        if groups < 1 and groups != -1:
-            raise ArgumentError(
-                f"groups must be a positive integer or -1, got {self.groups!r}"
-            )
-        if not isinstance(self.axis, int):
-            raise ArgumentError(f"axis must be one integer, got {self.axis!r}")
+        integer_or("groups", self.groups, (-1,), least=1)
+        integer("axis", self.axis)
         number("epsilon", self.epsilon, least=0)
         self.autocast = False
 

@@ -5,13 +5,13 @@ from __future__ import annotations
 from typing import Any, ClassVar
 
 from seqir import ops
+from seqir.arguments import integers
 from seqir.config import check_data_format
 from seqir.layers.base import Layer
 from seqir.layers.casting import as_float, exactly
 from seqir.layers.keywords import keyword
 from seqir.layers.spatial import (
     from_channels_first,
-    ints,
     padding_name,
     spatial_axes,
     to_channels_first,
@@ -35,9 +35,9 @@ class _Pooling(Layer):
     name: Any = keyword(default=None)
 
     def setup(self) -> None:
-        self.pool_size = ints("pool_size", self.pool_size, self.rank)
+        self.pool_size = integers("pool_size", self.pool_size, count=self.rank, least=1)
         strides = self.pool_size if self.strides is None else self.strides
-        self.strides = ints("strides", strides, self.rank)
+        self.strides = integers("strides", strides, count=self.rank, least=1)
         self.padding = padding_name(self.padding, ("valid", "same"))
         self.data_format = check_data_format(self.data_format)
 

@@ -5,15 +5,14 @@ from __future__ import annotations
 from typing import Any
 
 from seqir import dtypes, ops, shapes
+from seqir.arguments import integer, integers, one_of
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError
 from seqir.layers.arguments import sizes
 from seqir.layers.base import Layer
 from seqir.layers.casting import as_float
-from seqir.layers.core import positive
 from seqir.layers.spatial import (
     from_channels_first,
-    ints,
     spatial_axes,
     to_channels_first,
 )
@@ -133,7 +132,7 @@ class RepeatVector(Layer):
     single_input = True
 
     def setup(self) -> None:
-        self.n = positive("n", self.n)
+        self.n = integer("n", self.n, least=1)
 
     def call(self, x: Any) -> Any:
         return ops.repeat(ops.expand_dims(x, 1), self.n, axis=1)
@@ -248,7 +247,7 @@ class UpSampling1D(Layer):
     single_input = True
 
     def setup(self) -> None:
-        (self.size,) = ints("size", self.size, 1)
+        (self.size,) = integers("size", self.size, count=1, least=1)
 
     def call(self, x: Any) -> Any:
         return ops.repeat(x, self.size, axis=1)
@@ -268,15 +267,10 @@ class UpSampling2D(Layer):
     single_input = True
 
     def setup(self) -> None:
-        self.size = ints("size", self.size, 2)
+        self.size = integers("size", self.size, count=2, least=1)
         self.data_format = check_data_format(self.data_format)
         modes = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"}
-        if self.interpolation not in modes:
-            raise ArgumentError(
-                f"interpolation must be one of {', '.join(modes)}, "
-                f"got {self.interpolation!r}"
-            )
-        self._mode = modes[self.interpolation]
+        self._mode = modes[one_of("interpolation", self.interpolation, modes)]
 
     def call(self, x: Any) -> Any:
         x = to_channels_first(x, self.data_format)
@@ -306,7 +300,7 @@ class UpSampling3D(Layer):
     single_input = True
 
     def setup(self) -> None:
-        self.size = ints("size", self.size, 3)
+        self.size = integers("size", self.size, count=3, least=1)
         self.data_format = check_data_format(self.data_format)
 
     def call(self, x: Any) -> Any:

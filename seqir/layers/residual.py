@@ -6,10 +6,9 @@ from collections.abc import Sequence
 from typing import Any, ClassVar
 
 from seqir import initializers, random
-from seqir.arguments import number
+from seqir.arguments import integers, number
 from seqir.errors import ArgumentError
 from seqir.layers.base import Layer
-from seqir.layers.spatial import ints
 
 __all__ = ["CustomScaleLayer", "LayerScale", "StochasticDepth"]
 
@@ -31,7 +30,7 @@ class LayerScale(Layer):
 
     def setup(self) -> None:
         number("init_values", self.init_values)
-        ints("projection_dim", self.projection_dim, 1)
+        integers("projection_dim", self.projection_dim, count=1, least=1)
 
     def build(self, input_shape: Any) -> None:
         first = initializers.Constant(self.init_values)

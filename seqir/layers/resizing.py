@@ -7,10 +7,10 @@ from typing import TYPE_CHECKING, Any
 import numpy as np
 
 from seqir import ops
+from seqir.arguments import integer, one_of
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layers.base import Layer
-from seqir.layers.core import positive
 from seqir.operators.reduce import Count
 from seqir.ops.apply import apply
 from seqir.ops.framing import kernel_of
@@ -29,8 +29,8 @@ class _Images(Layer):
     single_input = True
 
     def setup(self) -> None:
-        self.height = positive("height", self.height)
-        self.width = positive("width", self.width)
+        self.height = integer("height", self.height, least=1)
+        self.width = integer("width", self.width, least=1)
         self.data_format = check_data_format(self.data_format)
 
     @property
@@ -84,8 +84,7 @@ class Resizing(_Images):
             raise ArgumentError(
                 "only one of crop_to_aspect_ratio and pad_to_aspect_ratio can be True"
             )
-        if self.fill_mode != "constant":
-            raise ArgumentError(f"fill_mode must be 'constant', got {self.fill_mode!r}")
+        one_of("fill_mode", self.fill_mode, ("constant",))
 
     def call(self, x: Any) -> Any:
         if self.crop_to_aspect_ratio or self.pad_to_aspect_ratio:

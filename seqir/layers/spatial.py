@@ -6,26 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqir import ops
-from seqir.errors import ArgumentError
-
-
-def ints(name: str, value: Any, rank: int, *, least: int = 1) -> tuple[int, ...]:
-    """One number for each spatial axis, from one number or a sequence.
-
-    Raises: ArgumentError for anything else, or a number below `least`.
-    """
-    values = (value,) * rank if hasattr(value, "__index__") else value
-    try:
-        found = tuple(int(v.__index__()) for v in values)
-    except (TypeError, AttributeError):
-        found = ()
-    if len(found) != rank or isinstance(value, bool):
-        raise ArgumentError(
-            f"{name} must be an integer or {rank} integers, got {value!r}"
-        )
-    if any(v < least for v in found):
-        raise ArgumentError(f"{name} must be at least {least}, got {value!r}")
-    return found
+from seqir.arguments import one_of
 
 
 def padding_name(value: Any, allowed: Sequence[str]) -> str:
@@ -33,12 +14,8 @@ def padding_name(value: Any, allowed: Sequence[str]) -> str:
 
     Raises: ArgumentError unless it is one of the allowed ones.
     """
-    name = value.lower() if isinstance(value, str) else value
-    if name not in allowed:
-        raise ArgumentError(
-            f"padding must be one of {', '.join(map(repr, allowed))}, got {value!r}"
-        )
-    return name
+    spelt = value.lower() if isinstance(value, str) else value
+    return one_of("padding", spelt, allowed)
 
 
 def to_channels_first(x: Any, data_format: str) -> Any:

@@ -11,8 +11,9 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from seqir import data, nest
+from seqir.arguments import integer, verbosity
 from seqir.console import moves, rich_console
-from seqir.errors import ArgumentError, ShapeError
+from seqir.errors import ShapeError
 from seqir.ir import Array
 from seqir.layers.checks import check_arrays
 from seqir.network.base import Network
@@ -33,8 +34,7 @@ def predict(
     device: str | None,
 ) -> Any:
     """See `Model.predict`."""
-    if verbose not in ("auto", 0, 1, 2):
-        raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
+    verbose = verbosity(verbose)
     model = runner.model
     model.stop_predicting = False
 
@@ -73,11 +73,7 @@ def _of_arrays(
     model: Network, x: Any, batch_size: Any, steps: Any, verbose: Any, run: Run
 ) -> list[Array]:
     """The outputs for arrays."""
-    size = 32 if batch_size is None else batch_size
-    if isinstance(size, bool) or not isinstance(size, int | np.integer) or size < 1:
-        raise ArgumentError(
-            f"batch_size must be a positive integer, got {batch_size!r}"
-        )
+    size = 32 if batch_size is None else integer("batch_size", batch_size, least=1)
     if not model.connected:
         check_arrays(model, (x,), {})
         model.build_from_arrays(nest.map_structure(lambda a: a[:size], x))

@@ -7,13 +7,13 @@ from typing import Any
 
 import numpy as np
 
+from seqir.arguments import integers
 from seqir.errors import ShapeError
 from seqir.ops.apply import coerce, common_dtype, floating, rank_of, type_of_operand
 from seqir.ops.call import operation
 from seqir.ops.gather import take
 from seqir.ops.linalg import tensordot
 from seqir.ops.movement import moveaxis
-from seqir.ops.patches import numbers
 from seqir.ops.reduce import max as max_
 
 
@@ -59,7 +59,8 @@ def _windows(
     """Each spatial axis with the begins and ends of its windows."""
     sizes = type_of_operand(x).shape
     begin = 2 if data_format == "channels_first" else 1
-    for i, count in enumerate(numbers("output_size", output_size, rank_of(x) - 2)):
+    counts = integers("output_size", output_size, count=rank_of(x) - 2, least=1)
+    for i, count in enumerate(counts):
         size = sizes[begin + i]
         if not isinstance(size, int):
             raise ShapeError(

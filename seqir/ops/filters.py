@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes, shapes
+from seqir.arguments import integers
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
@@ -18,7 +19,6 @@ from seqir.ops.call import operation
 from seqir.ops.layout import check_fractions, images_of, on_batch
 from seqir.ops.movement import moveaxis, reshape, shape
 from seqir.ops.parts import concatenate, split
-from seqir.ops.patches import numbers
 from seqir.ops.reduce import mean
 from seqir.ops.spatial import depthwise_conv
 
@@ -55,7 +55,7 @@ def gaussian_blur(
     """
     x, axis, _ = images_of("gaussian_blur", images, data_format)
     check_fractions("gaussian_blur", x)
-    width, height = numbers("kernel_size", kernel_size, 2)
+    width, height = integers("kernel_size", kernel_size, count=2, least=1)
     spread = np.ravel(np.asarray(sigma, np.float64)).tolist()
     if len(spread) != 2:
         raise ArgumentError(f"sigma must be two numbers, got {sigma!r}")
@@ -113,7 +113,7 @@ def ssim(
         )
     dtype = common_dtype(image1, image2, floating=True)
     _, axis, spatial = images_of("ssim", image1, data_format)
-    (size,) = numbers("filter_size", filter_size, 1)
+    (size,) = integers("filter_size", filter_size, count=1, least=1)
     for i in spatial:
         n = found[0].shape[i]
         if isinstance(n, int) and n < size:

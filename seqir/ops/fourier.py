@@ -13,6 +13,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from seqir import dtypes
+from seqir.arguments import integer
 from seqir.errors import ArgumentError, DTypeError, ShapeError, UnsupportedError
 from seqir.ir import Array
 from seqir.operators.conv import static
@@ -24,7 +25,7 @@ from seqir.ops.indexing import getitem
 from seqir.ops.linalg import matmul
 from seqir.ops.movement import expand_dims, reshape, shape, swapaxes
 from seqir.ops.parts import concatenate, flip, pad, split
-from seqir.ops.patches import check_positive, frames
+from seqir.ops.patches import frames
 from seqir.ops.spatial import conv, conv_transpose
 from seqir.ops.unary import negative
 
@@ -199,7 +200,7 @@ def rfft(x: Any, fft_length: int | None = None) -> Pair:
     x = floating(x)
     n = _points("rfft", x)
     if fft_length is not None:
-        n = check_positive("fft_length", fft_length)
+        n = integer("fft_length", fft_length, least=1)
         x = _sized(x, n)
     bins = n // 2 + 1
     if n <= _WHOLE:
@@ -229,7 +230,7 @@ def irfft(x: Any, fft_length: int | None = None) -> Any:
     """
     real, imag = _parts("irfft", x)
     n = 2 * (_points("irfft", real) - 1) if fft_length is None else fft_length
-    n = check_positive("fft_length", n)
+    n = integer("fft_length", n, least=1)
     bins = n // 2 + 1
     real, imag = _sized(real, bins), _sized(imag, bins)
     if n <= _WHOLE:
@@ -286,9 +287,9 @@ def stft(
     Shapes: x[..., samples] -> (real[..., parts, bins], imag[..., parts, bins]).
     Source: ``keras.ops.stft``.
     """
-    length = check_positive("sequence_length", sequence_length)
-    stride = check_positive("sequence_stride", sequence_stride)
-    n = check_positive("fft_length", fft_length)
+    length = integer("sequence_length", sequence_length, least=1)
+    stride = integer("sequence_stride", sequence_stride, least=1)
+    n = integer("fft_length", fft_length, least=1)
     values = _window("stft", window, length, n)
     t = type_of_operand(x)
     if t.dtype not in ("float32", "float64") or not t.rank:
@@ -333,9 +334,9 @@ def istft(
             f"ops.istft takes parts by bins, so 2 axes or more, got "
             f"{type_of_operand(real)}"
         )
-    part = check_positive("sequence_length", sequence_length)
-    stride = check_positive("sequence_stride", sequence_stride)
-    n = check_positive("fft_length", fft_length)
+    part = integer("sequence_length", sequence_length, least=1)
+    stride = integer("sequence_stride", sequence_stride, least=1)
+    n = integer("fft_length", fft_length, least=1)
     values = _window("istft", window, part, n)
     _points("istft", real)
     bins, kind = n // 2 + 1, dtypes.to_numpy(real.dtype)
@@ -353,7 +354,7 @@ def istft(
     total = shape(y)[-1]
     end = total if not center else total - n // 2
     if length is not None:
-        end = start + check_positive("length", length)
+        end = start + integer("length", length, least=1)
     y = getitem(y, (..., slice(start, end)))
     return reshape(expand_dims(y, 0), (*lead, *shape(y)[2:]))
 
@@ -372,8 +373,8 @@ def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any
     Shapes: x[..., n] -> y[..., parts, sequence_length].
     Source: ``keras.ops.extract_sequences``.
     """
-    length = check_positive("sequence_length", sequence_length)
-    return frames(x, length, check_positive("sequence_stride", sequence_stride))
+    length = integer("sequence_length", sequence_length, least=1)
+    return frames(x, length, integer("sequence_stride", sequence_stride, least=1))
 
 
 __all__ = [

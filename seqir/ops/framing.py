@@ -9,6 +9,7 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from seqir import shapes
+from seqir.arguments import integers, one_of
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.operators.reduce import Count
@@ -22,7 +23,7 @@ from seqir.ops.indexing import getitem
 from seqir.ops.layout import images_of, on_batch
 from seqir.ops.movement import moveaxis, reshape, shape, transpose
 from seqir.ops.parts import pad
-from seqir.ops.patches import blocks, numbers
+from seqir.ops.patches import blocks
 from seqir.ops.resize import along
 from seqir.ops.resize import resize as interpolated
 from seqir.ops.size import Size
@@ -37,10 +38,7 @@ def kernel_of(name: str) -> str:
     Raises: ArgumentError for an unknown one.
     """
     modes = ("nearest", *_KERNELS, "lanczos3", "lanczos5")
-    if name not in modes:
-        raise ArgumentError(
-            f"interpolation must be one of {', '.join(modes)}, got {name!r}"
-        )
+    one_of("interpolation", name, modes)
     return _KERNELS.get(name, name)
 
 
@@ -69,7 +67,7 @@ def resize(
         )
     if fill_mode != "constant":
         raise ArgumentError(f"fill_mode must be 'constant', got {fill_mode!r}")
-    new = numbers("size", size, 2)
+    new = integers("size", size, count=2, least=1)
     x, channel, axes = images_of("resize", images, data_format)
     dtype = type_of_operand(x).dtype
     if crop_to_aspect_ratio:
@@ -332,9 +330,9 @@ def _patches(
     padding: str,
     data_format: str | None,
 ) -> Any:
-    k = numbers("size", size, rank)
-    s = numbers("strides", k if strides is None else strides, rank)
-    d = numbers("dilation_rate", dilation_rate, rank)
+    k = integers("size", size, count=rank, least=1)
+    s = integers("strides", k if strides is None else strides, count=rank, least=1)
+    d = integers("dilation_rate", dilation_rate, count=rank, least=1)
     if padding not in ("valid", "same"):
         raise ArgumentError(f"padding must be 'valid' or 'same', got {padding!r}")
     last = check_data_format(data_format) == "channels_last"

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from seqir import shapes
-from seqir.errors import ArgumentError, ShapeError
+from seqir.arguments import integers
+from seqir.errors import ShapeError
 from seqir.ops.apply import (
     coerce,
     common_dtype,
@@ -27,27 +28,6 @@ from seqir.ops.parts import pad
 from seqir.ops.size import Size, maximum_size
 from seqir.ops.sizes import counting
 from seqir.ops.spatial import conv_transpose
-
-
-def check_positive(name: str, value: Any) -> int:
-    """A whole number above 0, or ArgumentError."""
-    if type(value) is not int or value < 1:
-        raise ArgumentError(f"{name} must be a whole number above 0, got {value!r}")
-    return value
-
-
-def numbers(name: str, value: Any, count: int, least: int = 1) -> tuple[int, ...]:
-    """One whole number for each axis; a single one counts for all.
-
-    Raises: ArgumentError for anything else, or below the least one.
-    """
-    given = tuple(value) if isinstance(value, list | tuple) else (value,) * count
-    if len(given) != count or any(type(n) is not int or n < least for n in given):
-        raise ArgumentError(
-            f"{name} must be a whole number of at least {least}, or {count} of them, "
-            f"got {value!r}"
-        )
-    return given
 
 
 def windows(x: Any, axis: int, size: int, stride: int = 1, dilation: int = 1) -> Any:
@@ -101,8 +81,10 @@ def unfold(
     """
     if rank_of(x) != 4:
         raise ShapeError(f"unfold takes images [N, C, H, W], got {type_of_operand(x)}")
-    k, d = numbers("kernel_size", kernel_size, 2), numbers("dilation", dilation, 2)
-    p, s = numbers("padding", padding, 2, 0), numbers("stride", stride, 2)
+    k = integers("kernel_size", kernel_size, count=2, least=1)
+    d = integers("dilation", dilation, count=2, least=1)
+    p = integers("padding", padding, count=2, least=0)
+    s = integers("stride", stride, count=2, least=1)
     x = numeric(x)
     if any(p):
         x = pad(x, ((0, 0), (0, 0), (p[0], p[0]), (p[1], p[1])))
@@ -128,9 +110,11 @@ def fold(
     t = type_of_operand(x)
     if t.rank != 3:
         raise ShapeError(f"fold takes blocks [N, C*kH*kW, blocks], got {t}")
-    size = numbers("output_size", output_size, 2)
-    k, d = numbers("kernel_size", kernel_size, 2), numbers("dilation", dilation, 2)
-    p, s = numbers("padding", padding, 2, 0), numbers("stride", stride, 2)
+    size = integers("output_size", output_size, count=2, least=1)
+    k = integers("kernel_size", kernel_size, count=2, least=1)
+    d = integers("dilation", dilation, count=2, least=1)
+    p = integers("padding", padding, count=2, least=0)
+    s = integers("stride", stride, count=2, least=1)
     taps, channels = math.prod(k), t.shape[1]
     if not isinstance(channels, int) or channels % taps:
         raise ShapeError(f"fold of blocks {k} needs a multiple of {taps} rows, got {t}")

@@ -9,6 +9,7 @@ import os
 from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
+from seqir.arguments import number, one_of
 from seqir.errors import ArgumentError
 from seqir.files import staged
 from seqir.plot.content import Shown, content_of
@@ -54,10 +55,8 @@ def plot_model(
         raise ArgumentError(
             f"to_file must end in .svg, .png or .html, got {os.fspath(to_file)!r}"
         )
-    if rankdir not in ("TB", "LR"):
-        raise ArgumentError(f"rankdir must be 'TB' or 'LR', got {rankdir!r}")
-    if not dpi > 0:
-        raise ArgumentError(f"dpi must be positive, got {dpi!r}")
+    one_of("rankdir", rankdir, ("TB", "LR"))
+    number("dpi", dpi, above=0)
     model.require_built("drawing")
     shown = Shown(
         shapes=show_shapes,

@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
 from seqir import nest
+from seqir.arguments import one_of
 from seqir.errors import ArgumentError
 from seqir.layers.base import Layer
 from seqir.network.base import Network
@@ -45,8 +46,7 @@ def summarize(
         width or layer range that cannot be.
     Source: Keras 3 ``Model.summary``.
     """
-    if style not in ("rich", "plain"):
-        raise ArgumentError(f"style must be 'rich' or 'plain', got {style!r}")
+    one_of("style", style, ("rich", "plain"))
     summary = summary_of(
         model,
         expand_nested=expand_nested,

@@ -6,9 +6,9 @@ from contextlib import closing
 from typing import Any
 
 from seqir import data
+from seqir.arguments import verbosity
 from seqir.callbacks import CallbackList
 from seqir.data import Batches, noting
-from seqir.errors import ArgumentError
 from seqir.train.compiled import Compiled
 from seqir.train.feeds import Feeder
 
@@ -59,8 +59,7 @@ def evaluate(
     device: str | None,
 ) -> dict[str, Any]:
     """See `Model.evaluate`."""
-    if verbose not in ("auto", 0, 1, 2):
-        raise ArgumentError(f"verbose must be 'auto', 0, 1 or 2, got {verbose!r}")
+    verbose = verbosity(verbose)
     compiled.use(device)
     batches = data.adapt(
         x, y, sample_weight, batch_size=batch_size, steps=steps, what="evaluate"

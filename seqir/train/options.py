@@ -6,10 +6,8 @@ from dataclasses import dataclass, replace
 from os import PathLike, fspath
 from typing import Any
 
-import numpy as np
-
 from seqir import config
-from seqir.callbacks.base import check_count
+from seqir.arguments import integer, integer_or, integers, one_of, verbosity
 from seqir.errors import ArgumentError
 
 
@@ -44,27 +42,12 @@ class FitOptions:
 
         Raises: ArgumentError for numbers and words that make no sense.
         """
-        if self.verbose not in ("auto", 0, 1, 2):
-            raise ArgumentError(
-                f"verbose must be 'auto', 0, 1 or 2, got {self.verbose!r}"
-            )
-        if self.on_nan not in ("raise", "stop", "ignore"):
-            raise ArgumentError(
-                f"on_nan must be 'raise', 'stop' or 'ignore', got {self.on_nan!r}"
-            )
-        every = self.checkpoint_freq
-        if every != "epoch" and not _positive(every):
-            raise ArgumentError(
-                "checkpoint_freq must be 'epoch' or a positive number of batches, "
-                f"got {every!r}"
-            )
+        verbosity(self.verbose)
+        one_of("on_nan", self.on_nan, ("raise", "stop", "ignore"))
+        integer_or("checkpoint_freq", self.checkpoint_freq, ("epoch",), least=1)
         when = self.validation_freq
-        several = isinstance(when, list | tuple | set | range)
-        if not all(map(_positive, when if several else [when])):
-            raise ArgumentError(
-                "validation_freq must be a positive integer or a list of epochs, "
-                f"got {when!r}"
-            )
+        several = isinstance(when, set | range)
+        integers("validation_freq", [*when] if several else when, least=1)
         for name, folder, or_else in (
             ("resume", self.resume, ""),
             ("cache_frozen", self.cache_frozen, " or be 'memory'"),
@@ -76,8 +59,8 @@ class FitOptions:
                 )
         return replace(
             self,
-            epochs=_limited(check_count("epochs", self.epochs)),
-            initial_epoch=check_count("initial_epoch", self.initial_epoch),
+            epochs=_limited(integer("epochs", self.epochs, least=0)),
+            initial_epoch=integer("initial_epoch", self.initial_epoch, least=0),
         )
 
     def validates(self, epoch: int) -> bool:
@@ -85,11 +68,6 @@ class FitOptions:
         if isinstance(self.validation_freq, list | tuple | set | range):
             return (epoch + 1) in self.validation_freq
         return (epoch + 1) % self.validation_freq == 0
-
-
-def _positive(value: Any) -> bool:
-    integer = isinstance(value, int | np.integer) and not isinstance(value, bool)
-    return integer and bool(value > 0)
 
 
 def _limited(epochs: int) -> int:
