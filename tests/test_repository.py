@@ -3,6 +3,7 @@
 import ast
 import importlib
 import json
+import re
 import subprocess
 import sys
 import types
@@ -134,6 +135,16 @@ def test_imports_inside_of_functions_are_lazy() -> None:
         loaded = nx.descendants(graph, module)
         late = {name for name, when in imports_of(module) if when == "calling"}
         assert not late & loaded, f"{module} imports {late & loaded} in a function"
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
+def test_docstrings_write_arguments_as_they_are(path: Path) -> None:
+    for node in ast.walk(ast.parse(path.read_text())):
+        if isinstance(node, ast.FunctionDef):
+            names = {a.arg for a in (*node.args.posonlyargs, *node.args.args)}
+            first = re.match(r"[B-Z]\b", ast.get_docstring(node) or "")
+            capital = first and first[0] not in names and first[0].lower() in names
+            assert not capital, f"{node.name} begins with {first and first[0]}"
 
 
 TESTS = sorted(Path(__file__).parent.rglob("*.py"))

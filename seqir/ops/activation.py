@@ -86,13 +86,13 @@ def softplus(x: Any) -> Any:
 
 @operation
 def softsign(x: Any) -> Any:
-    """X / (1 + |x|). Source: ``keras.ops.softsign``."""
+    """x / (1 + |x|). Source: ``keras.ops.softsign``."""
     return _floating(Softsign(), x)
 
 
 @operation
 def silu(x: Any) -> Any:
-    """X * sigmoid(x). Source: ``keras.ops.silu``."""
+    """x * sigmoid(x). Source: ``keras.ops.silu``."""
     x = floating(x)
     return multiply(x, sigmoid(x))
 
@@ -109,7 +109,7 @@ def log_sigmoid(x: Any) -> Any:
 
 @operation
 def leaky_relu(x: Any, negative_slope: float = 0.2) -> Any:
-    """X where x >= 0, else slope * x. Source: ``keras.ops.leaky_relu``."""
+    """x where x >= 0, else slope * x. Source: ``keras.ops.leaky_relu``."""
     return _floating(LeakyRelu(float(negative_slope)), x)
 
 
@@ -121,7 +121,7 @@ def hard_sigmoid(x: Any) -> Any:
 
 @operation
 def hard_silu(x: Any) -> Any:
-    """X * hard_sigmoid(x). Source: ``keras.ops.hard_silu``."""
+    """x * hard_sigmoid(x). Source: ``keras.ops.hard_silu``."""
     return _floating(HardSwish(), x)
 
 
@@ -136,7 +136,7 @@ def hard_tanh(x: Any) -> Any:
 
 @operation
 def elu(x: Any, alpha: float = 1.0) -> Any:
-    """X where x >= 0, else alpha * (eˣ - 1). Source: ``keras.ops.elu``."""
+    """x where x >= 0, else alpha * (eˣ - 1). Source: ``keras.ops.elu``."""
     return _floating(Elu(float(alpha)), x)
 
 
@@ -156,13 +156,13 @@ def celu(x: Any, alpha: float = 1.0) -> Any:
 
 @operation
 def gelu(x: Any, approximate: bool = True) -> Any:
-    """X * Phi(x). Source: ``keras.ops.gelu`` (approximate by default there)."""
+    """x * Phi(x). Source: ``keras.ops.gelu`` (approximate by default there)."""
     return _floating(Gelu(approximate), x)
 
 
 @operation
 def mish(x: Any) -> Any:
-    """X * tanh(softplus(x)). Source: ``keras.activations.mish``."""
+    """x * tanh(softplus(x)). Source: ``keras.activations.mish``."""
     return _floating(Mish(), x)
 
 
@@ -179,14 +179,14 @@ def glu(x: Any, axis: int = -1) -> Any:
 
 @operation
 def tanh_shrink(x: Any) -> Any:
-    """X - tanh(x). Source: ``keras.ops.tanh_shrink``."""
+    """x - tanh(x). Source: ``keras.ops.tanh_shrink``."""
     x = floating(x)
     return x - tanh(x)
 
 
 @operation
 def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
-    """X moved towards 0 by the threshold. Source: ``keras.ops.soft_shrink``."""
+    """x moved towards 0 by the threshold. Source: ``keras.ops.soft_shrink``."""
     x, by = floating(x), float(threshold)
     below = where(x < -by, add(x, by), 0.0)
     return where(x > by, subtract(x, by), below)
@@ -194,14 +194,14 @@ def soft_shrink(x: Any, threshold: float = 0.5) -> Any:
 
 @operation
 def hard_shrink(x: Any, threshold: float = 0.5) -> Any:
-    """X where |x| > threshold, else 0. Source: ``keras.ops.hard_shrink``."""
+    """x where |x| > threshold, else 0. Source: ``keras.ops.hard_shrink``."""
     x = floating(x)
     return where(absolute(x) > float(threshold), x, 0.0)
 
 
 @operation
 def threshold(x: Any, threshold: float, default_value: float) -> Any:
-    """X where x > threshold, else the default. Source: ``keras.ops.threshold``."""
+    """x where x > threshold, else the default. Source: ``keras.ops.threshold``."""
     return where(greater(x, threshold), numeric(x), default_value)
 
 
@@ -238,7 +238,7 @@ def softmax(x: Any, axis: Any = -1) -> Any:
 
 @operation
 def log_softmax(x: Any, axis: Any = -1) -> Any:
-    """X - log(sum(eˣ)). Source: ``keras.ops.log_softmax``."""
+    """x - log(sum(eˣ)). Source: ``keras.ops.log_softmax``."""
     x, axes = floating(x), axes_of(x, axis)
     if len(axes) == 1:
         return apply(LogSoftmax(_from_end(axes[0], rank_of(x))), x)
@@ -252,7 +252,7 @@ def _from_end(axis: int, rank: int) -> int:
 
 
 def _below_largest(x: Any, axes: tuple[int, ...]) -> Any:
-    """X less its largest numbers along the axes: no exponential overflows."""
+    """x less its largest numbers along the axes: no exponential overflows."""
     return subtract(x, max_(x, axes, keepdims=True))
 
 

@@ -138,7 +138,7 @@ def power(x1: Any, x2: Any) -> Any:
 
 @operation
 def square(x: Any) -> Any:
-    """X * x. Source: ``keras.ops.square``."""
+    """x * x. Source: ``keras.ops.square``."""
     return _binary(Mul(), x, x)
 
 

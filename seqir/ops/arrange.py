@@ -52,7 +52,7 @@ from seqir.ops.unary import isnan
 
 @operation
 def ravel(x: Any) -> Any:
-    """X as one axis. Source: ``keras.ops.ravel``."""
+    """x as one axis. Source: ``keras.ops.ravel``."""
     return reshape(x, (-1,))
 
 
@@ -64,7 +64,7 @@ def get_item(x: Any, key: Any) -> Any:
 
 @operation
 def copy(x: Any) -> Any:
-    """X itself: values never change. Source: ``keras.ops.copy``."""
+    """x itself: values never change. Source: ``keras.ops.copy``."""
     return numeric(x)
 
 
@@ -103,7 +103,7 @@ def _at_least(x: Any, rank: int) -> Any:
 
 @operation
 def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """X cut into parts, the first ones larger by one if it does not come out even.
+    """x cut into parts, the first ones larger by one if it does not come out even.
 
     Source: ``keras.ops.array_split``.
     """
@@ -120,25 +120,25 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 @operation
 def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
-    """X cut along axis 0. Source: ``keras.ops.vsplit``."""
+    """x cut along axis 0. Source: ``keras.ops.vsplit``."""
     return split(x, indices_or_sections, 0)
 
 
 @operation
 def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
-    """X cut along axis 1 (0 for vectors). Source: ``keras.ops.hsplit``."""
+    """x cut along axis 1 (0 for vectors). Source: ``keras.ops.hsplit``."""
     return split(x, indices_or_sections, 0 if rank_of(x) == 1 else 1)
 
 
 @operation
 def fliplr(x: Any) -> Any:
-    """X in reverse order along axis 1. Source: ``keras.ops.fliplr``."""
+    """x in reverse order along axis 1. Source: ``keras.ops.fliplr``."""
     return flip(x, 1)
 
 
 @operation
 def flipud(x: Any) -> Any:
-    """X in reverse order along axis 0. Source: ``keras.ops.flipud``."""
+    """x in reverse order along axis 0. Source: ``keras.ops.flipud``."""
     return flip(x, 0)
 
 
@@ -164,7 +164,7 @@ def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
 
 @operation
 def roll(x: Any, shift: Any, axis: Any = None) -> Any:
-    """X moved along axes, what leaves at the end comes back. Source: ``keras.ops``."""
+    """x moved along axes, what leaves at the end comes back. Source: ``keras.ops``."""
     if axis is None:
         return reshape(roll(reshape(x, (-1,)), shift, 0), shape_(x))
     axes, shifts = shapes.integers(axis), sizes_of(shift)

@@ -12,7 +12,7 @@ from seqir.ops.call import operation
 
 @operation
 def stop_gradient(variable: Any) -> Any:
-    """X, or each of a structure, as a constant for gradients. Source: ``keras.ops``."""
+    """x, or each of a structure, as a constant for gradients. Source: ``keras.ops``."""
     return nest.map_structure(lambda x: apply(StopGradient(), numeric(x)), variable)
 
 

@@ -76,7 +76,7 @@ def bitwise_not(x: Any) -> Any:
 
 @operation
 def bitwise_left_shift(x: Any, y: Any) -> Any:
-    """X times 2ʸ, without the bits that leave. Source: ``keras.ops``."""
+    """x times 2ʸ, without the bits that leave. Source: ``keras.ops``."""
     dtype, size = _shifted("bitwise_left_shift", x, y)
     powers = np.ones(size, dtypes.to_numpy(dtype)) << np.arange(size, dtype=dtype)
     inside, places = _places(y, size)
@@ -85,7 +85,7 @@ def bitwise_left_shift(x: Any, y: Any) -> Any:
 
 @operation
 def left_shift(x: Any, y: Any) -> Any:
-    """X times 2ʸ, without the bits that leave. Source: ``keras.ops.left_shift``."""
+    """x times 2ʸ, without the bits that leave. Source: ``keras.ops.left_shift``."""
     return bitwise_left_shift(x, y)
 
 

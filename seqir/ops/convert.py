@@ -25,13 +25,13 @@ from seqir.ops.tensor import Tensor
 
 @operation
 def cast(x: Any, dtype: Any) -> Any:
-    """X in another element type. Source: ``keras.ops.cast``."""
+    """x in another element type. Source: ``keras.ops.cast``."""
     return coerce(x, dtypes.canonical(dtype))
 
 
 @operation
 def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
-    """X as something the other functions take. Source: ``keras.ops``."""
+    """x as something the other functions take. Source: ``keras.ops``."""
     if holds_tensors(x):
         x = coerce(x, dtypes.canonical(dtype or common_dtype(*x)))
     x = x if isinstance(x, Tensor) else as_array(x)
@@ -42,7 +42,7 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
 
 @operation
 def saturate_cast(x: Any, dtype: Any) -> Any:
-    """X in another element type, numbers out of its range cut off at the ends.
+    """x in another element type, numbers out of its range cut off at the ends.
 
     Source: ``keras.ops.saturate_cast``.
     """

@@ -12,12 +12,12 @@ from seqir.ops.call import operation
 
 @operation
 def expand_like(x: Any, like: Any) -> Any:
-    """X broadcast to the shape of another tensor."""
+    """x broadcast to the shape of another tensor."""
     return apply(ExpandLike(), operand(x), operand(like))
 
 
 def reshape_like(x: Any, like: Any) -> Any:
-    """X's numbers in the shape of another tensor; both are traced."""
+    """x's numbers in the shape of another tensor; both are traced."""
     op = reshape_op(x.type, like.type.shape)
     return apply(ReshapeLike(), x, like) if op is None else apply(op, x)
 

@@ -37,13 +37,13 @@ def _sides(x: Any) -> tuple[Any, Any]:
 
 @operation
 def tril(x: Any, k: int = 0) -> Any:
-    """X with zeros above a diagonal. Source: ``keras.ops.tril``."""
+    """x with zeros above a diagonal. Source: ``keras.ops.tril``."""
     return where(at_or_below(*_sides(x), k), x, zero_of(x))
 
 
 @operation
 def triu(x: Any, k: int = 0) -> Any:
-    """X with zeros below a diagonal. Source: ``keras.ops.triu``."""
+    """x with zeros below a diagonal. Source: ``keras.ops.triu``."""
     return where(at_or_below(*_sides(x), k - 1), zero_of(x), x)
 
 

@@ -33,7 +33,7 @@ def shape(x: Any) -> tuple[Any, ...]:
 
 @operation
 def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
-    """X with its axes reordered (reversed by default). Source: ``keras.ops``."""
+    """x with its axes reordered (reversed by default). Source: ``keras.ops``."""
     rank = rank_of(x)
     order = range(rank)[::-1] if axes is None else axes
     return apply(Transpose(shapes.normalize_axes(order, rank)), operand(x))
@@ -41,7 +41,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
 
 @operation
 def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
-    """X with two axes exchanged. Source: ``keras.ops.swapaxes``."""
+    """x with two axes exchanged. Source: ``keras.ops.swapaxes``."""
     order = list(range(rank_of(x)))
     a, b = (shapes.normalize_axis(axis, len(order)) for axis in (axis1, axis2))
     order[a], order[b] = b, a
@@ -52,7 +52,7 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 def moveaxis(
     x: Any, source: int | Sequence[int], destination: int | Sequence[int]
 ) -> Any:
-    """X with axes moved, the others in order. Source: ``keras.ops.moveaxis``."""
+    """x with axes moved, the others in order. Source: ``keras.ops.moveaxis``."""
     rank = rank_of(x)
     from_, to = (shapes.normalize_axes(v, rank) for v in (source, destination))
     if len(from_) != len(to):
@@ -65,7 +65,7 @@ def moveaxis(
 
 @operation
 def reshape(x: Any, newshape: Any) -> Any:
-    """X in another shape; one size may be -1. Source: ``keras.ops.reshape``.
+    """x in another shape; one size may be -1. Source: ``keras.ops.reshape``.
 
     Unknown sizes can be passed on and computed with: ``(ops.shape(x)[0], -1)``.
     """
@@ -89,7 +89,7 @@ def _is_given(size: Any) -> bool:
 
 @operation
 def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
-    """X with new axes of size 1. Source: ``keras.ops.expand_dims``."""
+    """x with new axes of size 1. Source: ``keras.ops.expand_dims``."""
     rank = rank_of(x) + len(shapes.integers(axis))
     normal = tuple(sorted(shapes.normalize_axes(axis, rank)))
     return apply(ExpandDims(normal), operand(x))
@@ -97,7 +97,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
 
 @operation
 def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
-    """X without axes of size 1. Source: ``keras.ops.squeeze``."""
+    """x without axes of size 1. Source: ``keras.ops.squeeze``."""
     sizes = type_of_operand(x).shape
     ones = [i for i, d in enumerate(sizes) if d == 1]
     axes = shapes.normalize_axes(ones if axis is None else axis, len(sizes))
@@ -106,7 +106,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 @operation
 def broadcast_to(x: Any, shape: Any) -> Any:
-    """X repeated to a shape. Source: ``keras.ops.broadcast_to``."""
+    """x repeated to a shape. Source: ``keras.ops.broadcast_to``."""
     x = operand(x)
     old = type_of_operand(x).shape
     sizes = sizes_of(shape)

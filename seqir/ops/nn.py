@@ -27,7 +27,7 @@ from seqir.ops.unary import absolute, log, log10, negative, rsqrt
 
 @operation
 def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: Any = None) -> Any:
-    """X divided by its length along an axis, or by epsilon if that is more.
+    """x divided by its length along an axis, or by epsilon if that is more.
 
     The power of the length is bounded before the root is taken, whose slope at 0 is
     infinite. Source: ``keras.ops.normalize``.
@@ -110,7 +110,7 @@ def layer_normalization(
 def rms_normalization(
     x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None
 ) -> Any:
-    """X / √(mean(x²) + epsilon) * scale. Source: ``keras.ops.rms_normalization``."""
+    """x / √(mean(x²) + epsilon) * scale. Source: ``keras.ops.rms_normalization``."""
     dtype, wide, axes = _precise(x, axis)
     square = mean(multiply(wide, wide), axes, keepdims=True)
     y = multiply(

@@ -50,7 +50,7 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
 
 @operation
 def tile(x: Any, repeats: Any) -> Any:
-    """X repeated whole. Source: ``keras.ops.tile``."""
+    """x repeated whole. Source: ``keras.ops.tile``."""
     counts = sizes_of(repeats)
     rank = rank_of(x)
     if len(counts) > rank:
@@ -66,7 +66,7 @@ def tile(x: Any, repeats: Any) -> Any:
 
 @operation
 def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
-    """X with every element repeated in place, all as often or each as it says.
+    """x with every element repeated in place, all as often or each as it says.
 
     Source: ``keras.ops.repeat``.
     """
@@ -96,7 +96,7 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 def pad(
     x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None
 ) -> Any:
-    """X with elements added at its edges.
+    """x with elements added at its edges.
 
     `mode` is "constant", "edge", "reflect", "symmetric" or "wrap".
 
@@ -151,7 +151,7 @@ def _pad_width(pad_width: Any, rank: int) -> list[tuple[int, int]]:
 def _padded_axis(
     x: Any, axis: int, before: int, after: int, mode: str
 ) -> tuple[Any, bool]:
-    """X padded along one axis with what it has there, if `Pad` cannot do it."""
+    """x padded along one axis with what it has there, if `Pad` cannot do it."""
     size = type_of_operand(x).shape[axis]
     if mode == "reflect" and not (isinstance(size, int) and max(before, after) >= size):
         return x, False
@@ -194,7 +194,7 @@ def _padded(x: Any, pad_width: Any, mode: str, value: Any) -> Any:
 
 @operation
 def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
-    """X in reverse order along axes. Source: ``keras.ops.flip``."""
+    """x in reverse order along axes. Source: ``keras.ops.flip``."""
     rank = rank_of(x)
     places = shapes.normalize_axes(range(rank) if axis is None else axis, rank)
     n = len(places)
@@ -203,7 +203,7 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 @operation
 def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
-    """X cut along an axis, into equal parts or at indices. Source: ``keras.ops``.
+    """x cut along an axis, into equal parts or at indices. Source: ``keras.ops``.
 
     Raises: ShapeError if the axis has no equal parts; where the run alone knows its
         size, the run fails.

@@ -16,7 +16,7 @@ _Groups: TypeAlias = list[list[str]]
 
 @operation
 def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
-    """X with axes split, moved and joined: ``"b (h w) c -> b c h w", h=4``.
+    """x with axes split, moved and joined: ``"b (h w) c -> b c h w", h=4``.
 
     Source: ``keras.ops.rearrange``.
     Raises: ArgumentError for a pattern that is none, ShapeError for sizes that do not

@@ -35,12 +35,12 @@ from seqir.shapes import Shape
 
 
 def unslice(part: Slice, x: Any, like: Any) -> Any:
-    """X where the slice takes from a tensor like that, 0 elsewhere."""
+    """x where the slice takes from a tensor like that, 0 elsewhere."""
     return apply(Unslice(*astuple(part)), x, like)
 
 
 def split_like(axis: int, x: Any, *likes: Any) -> Any:
-    """X cut along an axis into parts of the shapes of other tensors."""
+    """x cut along an axis into parts of the shapes of other tensors."""
     return apply(SplitLike(axis), x, *likes)
 
 

@@ -52,7 +52,7 @@ def diagflat(x: Any, k: int = 0) -> Any:
 
 @operation
 def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
-    """X cut along axis 2. Source: ``keras.ops.dsplit``."""
+    """x cut along axis 2. Source: ``keras.ops.dsplit``."""
     return split(x, indices_or_sections, 2)
 
 

@@ -150,7 +150,7 @@ def solve(a: Any, b: Any) -> Any:
 
 
 def _with_columns(name: str, f: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
-    """F of matrices and of columns, or of single columns given as vectors."""
+    """f of matrices and of columns, or of single columns given as vectors."""
     dtype, (a, b) = _floats(a, b)
     n, _ = _sizes(name, a)
     vectors = rank_of(b) == rank_of(a) - 1

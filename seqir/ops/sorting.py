@@ -25,7 +25,7 @@ def top_k(x: Any, k: Any, sorted: bool = True) -> Any:
 
 @operation
 def sort(x: Any, axis: int | None = -1) -> Any:
-    """X in ascending order along an axis, flattened for None. Source: ``keras.ops``."""
+    """x in ascending order along an axis, flattened for None. Source: ``keras.ops``."""
     return _all(x, axis)[0]
 
 
@@ -66,7 +66,7 @@ def _ordered(k: Any, x: Any, axis: int, *, largest: bool = False) -> tuple[Any, 
 
 
 def falling(x: Any) -> Any:
-    """X in descending order along the last axis."""
+    """x in descending order along the last axis."""
     return _ordered(shape(x)[-1], x, -1, largest=True)[0]
 
 

@@ -33,7 +33,7 @@ def _ints(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
 
 
 def _first(x: Any, data_format: str | None) -> Any:
-    """X with the channels first."""
+    """x with the channels first."""
     if data_format not in (None, "channels_first", "channels_last"):
         raise ArgumentError(
             "data_format must be 'channels_first' or 'channels_last', "

@@ -40,7 +40,7 @@ def _floating(f: str, x: Any) -> Any:
 
 
 def _scaled(x: Any, factor: float) -> Any:
-    """X times a number, in x's type: NumPy would make bfloat16 float32."""
+    """x times a number, in x's type: NumPy would make bfloat16 float32."""
     return multiply(floating(x), factor)
 
 
