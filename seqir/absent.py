@@ -67,7 +67,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "RematScope remat": _MEMORY,
         "visualization": _BOXES,
         "wrappers": "wrap `fit` and `predict` in an estimator of your own",
-        "export": "use model.export('name.onnx')",
         "legacy": "what was of Keras 2 is read from files alone",
     },
     "callbacks": {
@@ -84,6 +83,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "AWQDTypePolicy DTypePolicyMap GPTQDTypePolicy Int4DTypePolicy "
         "QuantizedDTypePolicy QuantizedFloat8DTypePolicy": _QUANTIZED,
     },
+    "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {
         "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell RNN "
         "SimpleRNN SimpleRNNCell StackedRNNCells TimeDistributed": _RECURRENT,

@@ -1,6 +1,6 @@
 """Losses, optimizers and their kind as dictionaries, in the form that Keras stores.
 
-A dictionary names a class; which class that is, the room that it belongs to decides.
+A dictionary names a class; which class that is, the package that it belongs to decides.
 No name in it is ever looked up anywhere else.
 """
 
@@ -16,11 +16,11 @@ from seqir.registered import get_registered_name
 _T = TypeVar("_T")
 
 
-def store(thing: Any, config: Any, room: str, *, own: bool) -> dict[str, Any]:
+def store(thing: Any, config: Any, package: str, *, own: bool) -> dict[str, Any]:
     """The dictionary that stands for an object; `own` if its class is seqir's."""
     cls = type(thing)
     return {
-        "module": f"keras.{room}" if own else cls.__module__,
+        "module": f"keras.{package}" if own else cls.__module__,
         "class_name": cls.__name__,
         "config": config,
         "registered_name": None if own else get_registered_name(cls),
@@ -37,7 +37,7 @@ def function(name: str, registered_name: str = "function") -> dict[str, Any]:
     }
 
 
-def unstore(stored: Mapping[str, Any], room: str) -> tuple[str, dict[str, Any]]:
+def unstore(stored: Mapping[str, Any], package: str) -> tuple[str, dict[str, Any]]:
     """The name of the class and its configuration.
 
     Raises: ArgumentError for a dictionary of another form, and for classes that are
@@ -46,13 +46,13 @@ def unstore(stored: Mapping[str, Any], room: str) -> tuple[str, dict[str, Any]]:
     name, config = stored.get("class_name"), stored.get("config", {})
     if not isinstance(name, str) or not isinstance(config, Mapping):
         raise ArgumentError(
-            f"what is stored for {room} is {{'class_name': ..., 'config': {{...}}}}, "
-            f"got {dict(stored)}"
+            f"what is stored for {package} is "
+            f"{{'class_name': ..., 'config': {{...}}}}, got {dict(stored)}"
         )
-    if stored.get("module") not in (None, f"keras.{room}", f"seqir.{room}"):
+    if stored.get("module") not in (None, f"keras.{package}", f"seqir.{package}"):
         raise ArgumentError(
-            f"{stored['module']}.{name} is not one of seqir's {room}: pass the object "
-            "itself"
+            f"{stored['module']}.{name} is not one of seqir's {package}: pass the "
+            "object itself"
         )
     return name, dict(config)
 

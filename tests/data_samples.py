@@ -1,4 +1,4 @@
-"""Sources of batches that the tests of the data room walk over."""
+"""Sources of batches that the tests of the data package walk over."""
 
 import os
 import threading

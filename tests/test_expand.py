@@ -1,4 +1,4 @@
-"""Gradients of convolution and pooling, and how they are spelled for a target."""
+"""Gradients of convolution and pooling, and how they are expanded for a target."""
 
 from __future__ import annotations
 
@@ -335,7 +335,7 @@ def test_batch_normalization_takes_few_passes_over_the_image() -> None:
     ]
     # Forward: centred, squared, scaled, shifted; five more for the gradient.
     assert len(image) == 9
-    # The spelling of a sum inside of a spelling.
+    # A sum inside of what an operator expands to is expanded, too.
     axes = [node.op.axes for node in graph.nodes if isinstance(node.op, Reduce)]
     assert axes.count((0,)) == axes.count((2, 3)) == 4
     assert len(axes) == 8

@@ -20,8 +20,8 @@ def parameters(function: Any) -> set[str]:
 
 @pytest.mark.parametrize("name", STORED)
 def test_made_and_called_with_what_keras_wants(name: str) -> None:
-    room, kind = functions.stored_as(name)
-    operation = getattr(importlib.import_module(room), kind)
+    package, kind = functions.stored_as(name)
+    operation = getattr(importlib.import_module(package), kind)
     mine = list(inspect.signature(functions._BY_CLASS[kind.lower()]).parameters)
     operands = [p for p in mine if functions.is_operand(name, p)]
     assert set(mine) - set(operands) <= parameters(operation.__init__)
@@ -30,7 +30,9 @@ def test_made_and_called_with_what_keras_wants(name: str) -> None:
 
 
 def test_every_function_is_stored_or_known_not_to_be() -> None:
-    rooms = (ops, ops.image)
-    found = (vars(room).get(name) for room in rooms for name in room.__all__)
+    packages = (ops, ops.image)
+    found = (
+        vars(package).get(name) for package in packages for name in package.__all__
+    )
     public = {f.__name__ for f in found if inspect.isfunction(f)}
     assert public <= {*STORED, *functions._NONE_IN_KERAS}

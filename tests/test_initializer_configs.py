@@ -86,9 +86,9 @@ def test_signatures_equal_keras(keras_initializers):
         ours, theirs = (
             [
                 (p.name, p.default)
-                for p in inspect.signature(getattr(room, name)).parameters.values()
+                for p in inspect.signature(getattr(package, name)).parameters.values()
             ]
-            for room in (I, keras_initializers)
+            for package in (I, keras_initializers)
         )
         assert ours == theirs, name
 

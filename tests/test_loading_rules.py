@@ -12,8 +12,8 @@ ROOT = Path(seqir.__file__).parent
 ALSO = ("tensorfile.py", "files.py", "model/saving.py", "model/weights.py")
 READERS = sorted(
     path
-    for room in ("formats", "datasets", "downloads")
-    for path in (ROOT / room).rglob("*.py")
+    for package in ("formats", "datasets", "downloads")
+    for path in (ROOT / package).rglob("*.py")
 ) + [
     ROOT / name
     for name in ("tensorfile.py", "files.py", "model/saving.py", "model/weights.py")

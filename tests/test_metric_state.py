@@ -79,8 +79,8 @@ WEIGHTS = {
 @pytest.mark.parametrize("ignored", [None, 1, -1])
 def test_ignored_classes_have_no_weight(weights: Any, ignored: int | None) -> None:
     found, wanted = (
-        room.SparseCategoricalCrossentropy(ignore_class=ignored)
-        for room in (metrics, keras.metrics)
+        package.SparseCategoricalCrossentropy(ignore_class=ignored)
+        for package in (metrics, keras.metrics)
     )
     for rows in (slice(2), slice(2, None)):
         given = None if weights is None else weights[rows]

@@ -99,9 +99,9 @@ def test_arguments_and_defaults_are_kerass(name: str) -> None:
     ours, theirs = (
         [
             (p.name, p.default, p.kind)
-            for p in inspect.signature(getattr(room, name)).parameters.values()
+            for p in inspect.signature(getattr(package, name)).parameters.values()
         ]
-        for room in (metrics, keras.metrics)
+        for package in (metrics, keras.metrics)
     )
     assert ours == theirs
 

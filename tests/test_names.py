@@ -83,9 +83,9 @@ def test_what_is_refused_is_of_keras_and_not_there() -> None:
 def test_names_of_nobody() -> None:
     for name in ("layers.Nonsense", "nonsense", "random.nonsense", "utils.nonsense"):
         *module, own = name.split(".")
-        room = importlib.import_module(".".join(["seqir", *module]))
+        package = importlib.import_module(".".join(["seqir", *module]))
         with pytest.raises(AttributeError, match=f"has no attribute '{own}'") as error:
-            getattr(room, own)
+            getattr(package, own)
         assert not isinstance(error.value, SeqirError)
     assert not hasattr(layers, "LSTM")
     with pytest.raises(ImportError):
@@ -262,7 +262,7 @@ def test_plain_values_as_dictionaries() -> None:
             )
 
 
-def test_rooms_have_deserialize() -> None:
+def test_packages_have_deserialize() -> None:
     entry = layers.serialize(layers.Dense(2, name="d"))
     assert layers.deserialize(entry).units == 2
     assert keras.activations.deserialize("relu") is keras.activations.relu

@@ -27,7 +27,7 @@ from recurrent_samples import BAD_RECURRENT, RECURRENT, RECURRENT_GRADIENTS
 from region_samples import BAD_REGIONS, REGIONS
 from samples import SAMPLES as PLAIN
 
-from seqir import operators as room
+from seqir import operators as package
 from seqir import ops, shapes
 from seqir.errors import SeqirError
 from seqir.ir import Graph, Op, Trace, Value
@@ -410,7 +410,7 @@ def test_bad_operands_say_what_is_wrong(s: BadSample) -> None:
 
 def operators() -> list[type[Op]]:
     """Every class that a module of `seqir.operators` makes and that can be applied."""
-    modules = pkgutil.iter_modules(room.__path__, "seqir.operators.")
+    modules = pkgutil.iter_modules(package.__path__, "seqir.operators.")
     names = (m.name for m in modules)
     modules = map(importlib.import_module, names)
     found = {

@@ -117,11 +117,11 @@ def test_constraints_come_last(run: Any, monkeypatch: Any) -> None:
     plain = variables_of
 
     def constrained(kind: Any) -> list[Any]:
-        room = constraints if kind is Variable else keras.constraints
+        package = constraints if kind is Variable else keras.constraints
         found = plain(kind)
-        found[0].constraint = room.NonNeg()
-        found[1].constraint = room.MaxNorm(0.5)
-        found[2].constraint = room.UnitNorm(axis=1)
+        found[0].constraint = package.NonNeg()
+        found[1].constraint = package.MaxNorm(0.5)
+        found[2].constraint = package.UnitNorm(axis=1)
         return found
 
     monkeypatch.setitem(globals(), "variables_of", constrained)

@@ -140,7 +140,7 @@ GIVEN = {
     "gradient_accumulation_steps": np.int32(2), "thresholds": np.array([0.25, 0.5]),
     "class_id": Int(1), "top_k": Int(2), "num_thresholds": Int(20), "patience": Int(2),
 }  # fmt: skip
-ROOMS = (
+PACKAGES = (
     seqir.optimizers,
     seqir.optimizers.schedules,
     seqir.losses,
@@ -154,11 +154,11 @@ ABSTRACT = {
     "LossFunctionWrapper", "MeanMetricWrapper",
 }  # fmt: skip
 CONFIGURED = {
-    f"{room.__name__}.{name}": cls
-    for room in ROOMS
-    for name in vars(room)
-    if inspect.isclass(cls := getattr(room, name))
-    and cls.__module__.startswith(room.__name__)
+    f"{package.__name__}.{name}": cls
+    for package in PACKAGES
+    for name in vars(package)
+    if inspect.isclass(cls := getattr(package, name))
+    and cls.__module__.startswith(package.__name__)
     and name not in ABSTRACT
 }
 

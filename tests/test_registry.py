@@ -18,14 +18,14 @@ class Total(metrics.Sum):
 
 
 @pytest.mark.parametrize(
-    ("room", "thing"), [(losses, Offset(3.0, name="o")), (metrics, Total(3.0, "o"))]
+    ("package", "thing"), [(losses, Offset(3.0, name="o")), (metrics, Total(3.0, "o"))]
 )
-def test_classes_of_users_are_made_again(room: Any, thing: Any) -> None:
+def test_classes_of_users_are_made_again(package: Any, thing: Any) -> None:
     kind = type(thing)
-    stored = room.serialize(thing)
+    stored = package.serialize(thing)
     with pytest.raises(ArgumentError, match="pass the object itself"):
-        room.deserialize(stored)
-    again = room.deserialize(stored, custom_objects={kind.__name__: kind})
+        package.deserialize(stored)
+    again = package.deserialize(stored, custom_objects={kind.__name__: kind})
     assert type(again) is kind
     assert again.get_config() == thing.get_config()
 

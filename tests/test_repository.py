@@ -36,7 +36,7 @@ FLOORS = (
     "backend mixed_precision preprocessing tree",
     "cli",
 )
-RANK = {room: floor for floor, rooms in enumerate(FLOORS) for room in rooms.split()}
+RANK = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 OWNER = {"onnx": "lower", "onnxruntime": "runtime"}
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 
@@ -52,21 +52,21 @@ def imported(path: Path) -> Iterator[list[str]]:
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(ROOT)))
 def test_imports_point_down(path: Path) -> None:
-    room = path.relative_to(ROOT).parts[0].removesuffix(".py")
+    own = path.relative_to(ROOT).parts[0].removesuffix(".py")
     for package, *rest in imported(path):
-        if package == "seqir" and rest and rest[0] != room and rest[0] in RANK:
+        if package == "seqir" and rest and rest[0] != own and rest[0] in RANK:
             # seqir.plot is what utils.plot_model calls: the one import on a floor.
-            allowed = (room, rest[0]) == ("utils", "plot")
-            below = RANK[rest[0]] < RANK[room] or RANK[room] == 0
-            assert below or allowed, f"{room} imports {rest[0]}, which is above it"
-        owner = OWNER.get(package, room)
+            allowed = (own, rest[0]) == ("utils", "plot")
+            below = RANK[rest[0]] < RANK[own] or RANK[own] == 0
+            assert below or allowed, f"{own} imports {rest[0]}, which is above it"
+        owner = OWNER.get(package, own)
         doctor = path.name == "doctor.py"  # asks for versions
-        assert owner == room or doctor, f"only {owner}/ may import {package}"
+        assert owner == own or doctor, f"only {owner}/ may import {package}"
 
 
-def test_every_room_has_a_floor() -> None:
-    rooms = {p.relative_to(ROOT).parts[0].removesuffix(".py") for p in FILES}
-    assert rooms <= set(RANK)
+def test_every_package_has_a_floor() -> None:
+    packages = {p.relative_to(ROOT).parts[0].removesuffix(".py") for p in FILES}
+    assert packages <= set(RANK)
 
 
 def module_of(path: Path) -> str:
@@ -81,7 +81,7 @@ FREE_OF_CIRCLES = (
     *("formats", "passes", "runtime", "losses", "metrics", "callbacks", "data"),
     *("applications", "plot", "utils", "saving", "datasets", "images", "downloads"),
 )
-"""Rooms whose files import each other in no circle."""
+"""Packages whose files import each other in no circle."""
 
 
 def is_free_of_circles(module: str) -> bool:
@@ -182,12 +182,12 @@ def test_public_names_are_sorted_and_exist() -> None:
 @pytest.mark.parametrize(
     "name", ["layers", "operators", "ops", "model", "passes", "ir", "runtime"]
 )
-def test_rooms_export_what_they_say(name: str) -> None:
-    room = importlib.import_module(f"seqir.{name}")
-    public = [n for n in room.__all__ if n != "ALL"]
+def test_packages_export_what_they_say(name: str) -> None:
+    package = importlib.import_module(f"seqir.{name}")
+    public = [n for n in package.__all__ if n != "ALL"]
     assert sorted(public) == sorted(set(public))
     for public_name in public:
-        assert not isinstance(getattr(room, public_name), types.ModuleType)
+        assert not isinstance(getattr(package, public_name), types.ModuleType)
 
 
 def test_passes_know_operators_by_their_facts() -> None:

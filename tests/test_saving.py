@@ -486,7 +486,7 @@ def test_without_h5py(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert load_model(path).built
 
 
-def test_names_of_the_room() -> None:
+def test_names_of_the_package() -> None:
     assert models.load_model is load_model
     assert seqir.saving.load_model is load_model
     assert seqir.saving.save_model is models.save_model

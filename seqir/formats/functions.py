@@ -14,10 +14,10 @@ from typing import Any, Final
 
 from seqir import naming, ops
 from seqir.errors import UnsafeFileError, UnsupportedError
-from seqir.ops import image
+from seqir.ops import custom, flow, image
 from seqir.ops.call import FunctionCall
 
-_ROOMS: Final = {
+_PACKAGES: Final = {
     "nn": """
         adaptive_average_pool adaptive_max_pool average_pool binary_crossentropy
         categorical_crossentropy celu conv conv_transpose depth_to_space depthwise_conv
@@ -36,7 +36,9 @@ _ROOMS: Final = {
     "image": " ".join(image.__all__),
     "linalg": "cholesky cholesky_inverse det inv norm qr solve solve_triangular",
 }
-_ROOM_OF: Final = {f: room for room, names in _ROOMS.items() for f in names.split()}
+_PACKAGE_OF: Final = {
+    f: package for package, names in _PACKAGES.items() for f in names.split()
+}
 """Where Keras keeps the classes; all others are in ``numpy``."""
 
 _SPELLED: Final = {
@@ -55,7 +57,9 @@ _NONE_IN_KERAS_TEXT: Final = """
     layer_normalization mish ones rearrange rms_normalization shape
     squared_difference swish tri zeros
 """
-_NONE_IN_KERAS: Final = frozenset(_NONE_IN_KERAS_TEXT.split())
+_TAKE_FUNCTIONS: Final = frozenset({*flow.__all__, *custom.__all__})
+_NONE_IN_KERAS: Final = frozenset(_NONE_IN_KERAS_TEXT.split()) | _TAKE_FUNCTIONS
+"""What no operation in a file stands for: a file holds no functions of users."""
 
 _OPERANDS_TEXT: Final = """
     x x1 x2 xs inputs kernel depthwise_kernel pointwise_kernel target output start
@@ -150,13 +154,13 @@ class Operation:
 def entry(call: FunctionCall) -> dict[str, Any]:
     """The dictionary that stands for a function in a model.
 
-    Raises: UnsupportedError for functions that Keras has no operation for.
+    Raises: UnsupportedError for functions that files have no operation for.
     """
     name = call.function.__name__
     if FUNCTIONS.get(name) is not call.function:
         raise UnsupportedError(
-            f"{call.name!r} is a call of {name}, which Keras has no operation for: put "
-            "it into a layer of your own"
+            f"{call.name!r} is a call of {name}, which files have no operation for: "
+            "put it into a layer of your own"
         )
     module, kind = stored_as(name)
     made_with = {k: v for k, v in _bound(call).items() if not is_operand(name, k)}
@@ -171,7 +175,7 @@ def entry(call: FunctionCall) -> dict[str, Any]:
 def stored_as(name: str) -> tuple[str, str]:
     """The module and the class that Keras has for a function of `seqir.ops`."""
     kind = _SPELLED.get(name) or "".join(w.capitalize() for w in name.split("_"))
-    return f"keras.src.ops.{_ROOM_OF.get(name, 'numpy')}", kind
+    return f"keras.src.ops.{_PACKAGE_OF.get(name, 'numpy')}", kind
 
 
 def is_operand(name: str, parameter: str) -> bool:

@@ -37,8 +37,8 @@ from seqir.ops.call import FunctionCall
 
 LAYERS: Final[dict[str, type[Layer]]] = {
     cls.__name__: cls
-    for room in (layers, residual)
-    for cls in map(room.__dict__.get, room.__all__)
+    for package in (layers, residual)
+    for cls in map(package.__dict__.get, package.__all__)
     if inspect.isclass(cls) and issubclass(cls, Layer)
 }
 
@@ -181,31 +181,31 @@ class Decoder:
         _check_module(value)
         return {**value, "config": self.values(config)} if config else dict(value)
 
-    def trained_with(self, value: Any, room: Any) -> Any:
+    def trained_with(self, value: Any, package: Any) -> Any:
         """What `compile` got: names, objects or functions, in lists or by output.
 
-        `room` is `seqir.losses`, `metrics` or `optimizers`.
+        `package` is `seqir.losses`, `metrics` or `optimizers`.
         """
         if isinstance(value, list | tuple):
-            return [self.trained_with(v, room) for v in value]
+            return [self.trained_with(v, package) for v in value]
         if isinstance(value, str):
-            return self._trained_by_name(value, room)
+            return self._trained_by_name(value, package)
         if not isinstance(value, Mapping):
             return value
         if not isinstance(value.get("class_name"), str):
-            return {k: self.trained_with(v, room) for k, v in value.items()}
+            return {k: self.trained_with(v, package) for k, v in value.items()}
         made = self._object(value)
         if isinstance(made, str):
-            return self._trained_by_name(made, room)
-        return room.deserialize(made) if isinstance(made, Mapping) else made
+            return self._trained_by_name(made, package)
+        return package.deserialize(made) if isinstance(made, Mapping) else made
 
-    def _trained_by_name(self, name: str, room: Any) -> Any:
+    def _trained_by_name(self, name: str, package: Any) -> Any:
         named = self._named(name)
         if named is not None:
             return named() if inspect.isclass(named) else named
-        if room is losses:
+        if package is losses:
             _check_known(name, losses.get)
-        elif room is metrics and not _knows(metrics.check_name, name):
+        elif package is metrics and not _knows(metrics.check_name, name):
             _check_known(name, losses.get)
             return losses.get(name)  # the function of a loss can be a metric
         return name
@@ -237,7 +237,7 @@ def encode_layer(layer: Any, describe: Callable[[Any], dict[str, Any]]) -> Any:
     return found
 
 
-def trained_with(value: Any, room: Any) -> Any:
+def trained_with(value: Any, package: Any) -> Any:
     """What `compile` got, in the form that `Decoder.trained_with` reads.
 
     Raises: UnsupportedError for functions without a name.
@@ -245,11 +245,11 @@ def trained_with(value: Any, room: Any) -> Any:
     if value is None or isinstance(value, str | int | float):
         return value
     if isinstance(value, list | tuple):
-        return [trained_with(v, room) for v in value]
+        return [trained_with(v, package) for v in value]
     if isinstance(value, Mapping):
-        return {k: trained_with(v, room) for k, v in value.items()}
+        return {k: trained_with(v, package) for k, v in value.items()}
     if hasattr(value, "get_config"):
-        return room.serialize(value)
+        return package.serialize(value)
     return function(value)
 
 

@@ -3,7 +3,7 @@
 An operator is a frozen dataclass: its fields are its attributes, so that two equal
 operators compare, hash and print equal. Everything that the rest of the program
 wants to know about it is asked through the methods and facts below; no pass and no
-other room holds a list of operator names.
+other package holds a list of operator names.
 """
 
 from __future__ import annotations

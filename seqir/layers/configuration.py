@@ -28,7 +28,7 @@ class Configured(Protocol):
     def get_config(self) -> dict[str, Any]: ...
 
 
-_ROOMS: Final[dict[str, Any]] = {
+_PACKAGES: Final[dict[str, Any]] = {
     "initializer": initializers,
     "regularizer": regularizers,
     "constraint": constraints,
@@ -58,10 +58,10 @@ def plain(name: str, value: Any) -> Any:
 
     What has no such form, a function of your own, stays what it is.
     """
-    room = _ROOMS.get(name.rsplit("_", 1)[-1])
-    if room is not None:
-        value = room.get(value)
-        return room.serialize(value) if isinstance(value, _BASES) else value
+    package = _PACKAGES.get(name.rsplit("_", 1)[-1])
+    if package is not None:
+        value = package.get(value)
+        return package.serialize(value) if isinstance(value, _BASES) else value
     if isinstance(value, np.generic | np.ndarray):
         return value.tolist()
     if hasattr(value, "compute_output_shape"):

@@ -1,4 +1,4 @@
-"""Lowering to ONNX: the only room that imports onnx."""
+"""Lowering to ONNX: the only package that imports onnx."""
 
 from seqir.lower.lowering import OnnxModel, lower
 from seqir.lower.proto import split, to_proto

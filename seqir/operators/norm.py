@@ -79,7 +79,7 @@ class TrainingBatchNorm(Op):
         dx = factor * (g - mean(g) - centred * mean(g * centred) / (variance + epsilon))
 
     Shapes: x[N, C, ...], scale, bias[C] -> y as x.
-    Source: ONNX ``BatchNormalization`` (opset 15, ``training_mode=1``), spelled out;
+    Source: ONNX ``BatchNormalization`` (opset 15, ``training_mode=1``), decomposed;
         arXiv:1502.03167.
     """
 

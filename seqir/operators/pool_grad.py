@@ -1,4 +1,4 @@
-"""Gradients of pooling, whole: how to spell them depends on the target."""
+"""Gradients of pooling, whole: how to expand them depends on the target."""
 
 from __future__ import annotations
 

@@ -21,7 +21,7 @@ _GRADIENTS = (
     "gradients come from each operator's own rule; ops.stop_gradient cuts one, and "
     "compile and fit compute them"
 )
-_ROOMS = "seqir.ops has one namespace; call its functions as ops.NAME"
+_PACKAGES = "seqir.ops has one namespace; call its functions as ops.NAME"
 
 REFUSED: Final[dict[str, str]] = {
     **dict.fromkeys(("conj", "conjugate", "imag", "real", "isreal"), _COMPLEX),
@@ -33,7 +33,7 @@ REFUSED: Final[dict[str, str]] = {
         "run it along an axis with ops.map"
     )),
     **dict.fromkeys(("jvp",), _GRADIENTS),
-    **dict.fromkeys(("numpy",), _ROOMS),
+    **dict.fromkeys(("numpy",), _PACKAGES),
     "image.elastic_transform": (
         "what it draws cannot be given to it; blur keras.random.normal with "
         "ops.image.gaussian_blur and read the images there with "
@@ -93,5 +93,5 @@ def refuse(name: str) -> NoReturn:
     """
     if name in REFUSED:
         raise AbsentError(f"seqir has no ops.{name}: {REFUSED[name]}")
-    room, _, last = f"seqir.ops.{name}".rpartition(".")
-    raise AttributeError(f"module {room!r} has no attribute {last!r}")
+    package, _, last = f"seqir.ops.{name}".rpartition(".")
+    raise AttributeError(f"module {package!r} has no attribute {last!r}")

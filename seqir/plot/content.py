@@ -158,10 +158,10 @@ def kind_of(layer: Any) -> str:
     if not isinstance(layer, Layer):
         return "function"
     for cls in type(layer).__mro__:
-        room, _, module = cls.__module__.rpartition(".")
-        if room == "seqir.layers" and module != "base":
+        package, _, module = cls.__module__.rpartition(".")
+        if package == "seqir.layers" and module != "base":
             return "input" if cls is InputLayer else module
-        if room == "seqir.model":
+        if package == "seqir.model":
             return "model"
     return "custom"
 
