@@ -40,12 +40,18 @@ class Builder:
         self._unknown: dict[str, int] = {}
 
     @classmethod
-    def resume(cls, graph: Graph) -> Self:
-        """A builder that goes on where a graph ends."""
+    def like(cls, graph: Graph) -> Self:
+        """A builder with the inputs and params of a graph, and no node."""
         b = cls(graph.name)
         b.inputs.update(graph.inputs)
         b.params.update(graph.params)
         b.sources.update(graph.sources)
+        return b
+
+    @classmethod
+    def resume(cls, graph: Graph) -> Self:
+        """A builder that goes on where a graph ends."""
+        b = cls.like(graph)
         for node in graph.nodes:
             b.keep(node)
         b.updates.update((u.param, u) for u in graph.updates)

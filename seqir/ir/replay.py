@@ -42,10 +42,7 @@ def replay(graph: Graph, visit: Visit) -> Graph:
 
     Cost: one visit per node, whatever changed.
     """
-    b = Builder(graph.name)
-    b.inputs.update(graph.inputs)
-    b.params.update(graph.params)
-    b.sources.update(graph.sources)
+    b = Builder.like(graph)
     new: dict[Value, Value] = {}
     changed = False
     for node in graph.nodes:

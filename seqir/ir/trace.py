@@ -33,6 +33,13 @@ class Trace(Builder):
         self.draws: dict[Any, int] = {}
         """How many random tensors have come from each source."""
 
+    def continued(self, graph: Graph) -> Trace:
+        """A trace that goes on where a graph ends, with the variables of this one."""
+        b = Trace.resume(graph)
+        b.training, b.autocast = self.training, self.autocast
+        b.bindings, b.reserved, b.draws = self.bindings, self.reserved, self.draws
+        return b
+
     def bind(self, variable: Any, name: str, type: TensorType) -> Value:
         """The parameter that stands for a variable, named `name` if that is free."""
         if variable not in self.bindings:

@@ -13,7 +13,7 @@ from seqir.passes.fold import bind, fold_constants
 from seqir.passes.hoist import hoist
 from seqir.passes.layout import move_transposes
 from seqir.passes.order import absorb_order
-from seqir.passes.pipeline import Pass, rewrite, run
+from seqir.passes.pipeline import Pass, run
 from seqir.passes.rows import lengthen_rows
 from seqir.passes.simplify import simplify
 from seqir.passes.sink import sink_constants
@@ -72,7 +72,6 @@ __all__ = [
     "lengthen_rows",
     "move_transposes",
     "pool_early",
-    "rewrite",
     "run",
     "simplify",
     "sink_constants",

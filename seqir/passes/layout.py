@@ -31,10 +31,7 @@ def move_transposes(graph: Graph) -> Graph:
 class _Walk:
     def __init__(self, graph: Graph) -> None:
         self.graph = graph
-        self.b = b = Builder(graph.name)
-        b.inputs.update(graph.inputs)
-        b.params.update(graph.params)
-        b.sources.update(graph.sources)
+        self.b = Builder.like(graph)
         self.env: dict[Value, _Owed] = {}
         self.paid: dict[tuple[Value, Perm], Value] = {}
         self.constant: set[Value] = set(graph.params.values())

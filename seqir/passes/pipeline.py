@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Callable, Iterable
 from typing import TypeAlias
 
 from seqir.errors import SeqirError
-from seqir.ir import Builder, Graph, Value, in_bodies, verify
+from seqir.ir import Graph, in_bodies, verify
 
 Pass: TypeAlias = Callable[[Graph], Graph]
 """A pass takes a valid graph and returns a valid graph that computes the same."""
@@ -40,15 +40,3 @@ def run(graph: Graph, passes: Iterable[Pass], *, check: bool = False) -> Graph:
         graph = changed
         done.append(name)
     return graph
-
-
-def rewrite(b: Builder, step: Pass, values: Sequence[Value]) -> list[Value]:
-    """Apply a pass to what a builder has so far; what the values have become.
-
-    Any other value that was computed before may be gone.
-    """
-    graph = step(b.finish({str(i): value for i, value in enumerate(values)}))
-    b.nodes = list(graph.nodes)
-    b.producer = graph.producers()
-    b.updates = {update.param: update for update in graph.updates}
-    return list(graph.outputs.values())

@@ -11,7 +11,7 @@ import numpy as np
 from seqir import nest, ops, passes, runtime
 from seqir.autodiff import gradient
 from seqir.errors import NonFiniteLossError
-from seqir.ir import Array, Builder
+from seqir.ir import Array, Trace
 from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
 from seqir.train.compilation import Compilation
@@ -81,11 +81,7 @@ def _bad_weight(weights: Iterable[Variable]) -> str | None:
 def gradient_norm(step: Step, feeds: Mapping[str, Array]) -> float:
     """Length of all gradients of a batch together, with the weights as they are."""
     graph = step.program.graph
-    b = Builder(graph.name)
-    b.inputs.update(graph.inputs)
-    b.params.update(graph.params)
-    for node in graph.nodes:
-        b.keep(node)
+    b = Trace.resume(graph)
     loss = Traced(b, next(iter(graph.outputs.values())))
     updated = [u.param for u in graph.updates]
     params = [Traced(b, graph.params[name]) for name in updated]

@@ -98,12 +98,14 @@ def trace_step(
         loss, reported = objective.trace(b, ys, predicted, ws, extra)
         for trained in model.trainable_weights:
             b.updates.pop(b.bindings.get(trained, ""), None)  # the optimizer's affair
-        if training:
-            values = [loss.value, *(value.value for value in reported.values())]
-            trained = [b.bindings.get(w, "") for w in model.trainable_weights]
-            values = passes.rewrite(b, passes.pool_early(trained), values)
-            loss, *others = (Traced(b, value) for value in values)
-            reported = dict(zip(reported, others, strict=True))
+    if training:
+        found = {str(i): y.value for i, y in enumerate((loss, *reported.values()))}
+        trained = [b.bindings.get(w, "") for w in model.trainable_weights]
+        forward = passes.pool_early(trained)(b.finish(found))
+        b = b.continued(forward)
+        loss, *others = (Traced(b, value) for value in forward.outputs.values())
+        reported = dict(zip(reported, others, strict=True))
+        with b.active():
             _trace_update(b, compiled, loss)
     outputs = {LOSS: loss.value}
     names: dict[str, str] = {}
