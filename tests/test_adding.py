@@ -31,7 +31,7 @@ class Cube(Unary):
         (x,) = operands
         return (emit("Mul", emit("Mul", x, x), x),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (g * (x * x * 3.0),)
 
 

@@ -15,7 +15,7 @@ from region_samples import REGIONS
 from samples import SAMPLES
 
 from seqir import autodiff, dtypes, ops, passes
-from seqir.ir import Functions, Graph, Op, Trace, evaluate
+from seqir.ir import Cotangents, Functions, Graph, Op, Operand, Trace, evaluate
 from seqir.lower import lower, to_proto
 from seqir.operators.arith import Pow
 from seqir.operators.barrier import StopGradient
@@ -258,7 +258,7 @@ class Off(Op):
     def lower(self, *_: Any) -> tuple[str, ...]:
         raise NotImplementedError
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (g * (x * x * (3.0 + self.error)),)
 
 

@@ -4,7 +4,18 @@ from seqir.ir.builder import Builder, current_builder, outside
 from seqir.ir.evaluate import computed, evaluate
 from seqir.ir.frozen import FrozenArray
 from seqir.ir.graph import Graph, Node, Update, Value
-from seqir.ir.op import Array, Emit, Functions, Op, Perm, Permuted, Pruned
+from seqir.ir.op import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Op,
+    Operand,
+    Perm,
+    Permuted,
+    Pruned,
+    Results,
+)
 from seqir.ir.replay import Visit, in_bodies, replay
 from seqir.ir.sizes import SizeCheck, unsure_sizes
 from seqir.ir.trace import SEED, STEP, Region, Trace, current_trace
@@ -15,16 +26,19 @@ __all__ = [
     "STEP",
     "Array",
     "Builder",
+    "Cotangents",
     "Emit",
     "FrozenArray",
     "Functions",
     "Graph",
     "Node",
     "Op",
+    "Operand",
     "Perm",
     "Permuted",
     "Pruned",
     "Region",
+    "Results",
     "SizeCheck",
     "Trace",
     "Update",

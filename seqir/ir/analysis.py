@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any
+from typing import Any, TypeVar
 
 from seqir.errors import GraphError
 from seqir.ir.graph import Graph
+
+Vertex = TypeVar("Vertex", bound=Hashable)
 
 
 def to_networkx(graph: Graph) -> Any:
@@ -22,17 +24,17 @@ def to_networkx(graph: Graph) -> Any:
 
 
 def dominating(
-    edges: Iterable[tuple[Hashable, Hashable]],
-    sources: Iterable[Hashable],
-    sinks: Iterable[Hashable],
-) -> list[Any]:
+    edges: Iterable[tuple[Vertex, Vertex]],
+    sources: Iterable[Vertex],
+    sinks: Iterable[Vertex],
+) -> list[Vertex]:
     """Vertices that every path from a source to a sink passes, in path order."""
     import networkx as nx
 
     # Vertices are numbered, because networkx compares them and tensors compare numbers.
-    numbers: dict[Hashable, int] = {}
+    numbers: dict[Vertex, int] = {}
 
-    def number(vertex: Hashable) -> int:
+    def number(vertex: Vertex) -> int:
         return numbers.setdefault(vertex, len(numbers))
 
     start, end = -1, -2
@@ -42,7 +44,7 @@ def dominating(
     g.add_edges_from((number(s), end) for s in sinks)
     above = nx.immediate_dominators(g, start)
     vertices = list(numbers)
-    chain: list[Any] = []
+    chain: list[Vertex] = []
     vertex = above.get(end, start)
     while vertex != start and vertex is not None:
         chain.append(vertices[vertex])
@@ -50,7 +52,7 @@ def dominating(
     return chain[::-1]
 
 
-def ordered(edges: Mapping[Any, Iterable[Any]], what: str) -> list[Any]:
+def ordered(edges: Mapping[Vertex, Iterable[Vertex]], what: str) -> list[Vertex]:
     """Vertices of ``{vertex: its predecessors}`` so that predecessors come first.
 
     Raises: GraphError that spells out the cycle, if there is one.

@@ -11,7 +11,8 @@ from __future__ import annotations
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Sequence
 from dataclasses import fields
-from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol
+from types import EllipsisType
+from typing import TYPE_CHECKING, Any, ClassVar, NamedTuple, Protocol, TypeAlias
 
 import numpy as np
 
@@ -20,6 +21,7 @@ from seqir.shapes import Dim
 from seqir.tensortype import TensorType
 
 if TYPE_CHECKING:
+    from seqir.ir.builder import Builder
     from seqir.ir.frozen import FrozenArray
     from seqir.ir.graph import Graph, Node, Value
 
@@ -90,6 +92,50 @@ class Functions(Protocol):
     def __getattr__(self, name: str) -> Any: ...
 
 
+class Operand(Protocol):
+    """A tensor as `Op.vjp` and `Op.expanded` see it: typed, with Python's operators."""
+
+    @property
+    def builder(self) -> Builder: ...
+    @property
+    def type(self) -> TensorType: ...
+    @property
+    def shape(self) -> tuple[int | None, ...]: ...
+    @property
+    def dtype(self) -> str: ...
+    @property
+    def ndim(self) -> int: ...
+
+    def __neg__(self) -> Operand: ...
+    def __invert__(self) -> Operand: ...
+    def __getitem__(self, key: Index | tuple[Index, ...], /) -> Operand: ...
+    def __add__(self, other: Term, /) -> Operand: ...
+    def __radd__(self, other: Term, /) -> Operand: ...
+    def __sub__(self, other: Term, /) -> Operand: ...
+    def __rsub__(self, other: Term, /) -> Operand: ...
+    def __mul__(self, other: Term, /) -> Operand: ...
+    def __rmul__(self, other: Term, /) -> Operand: ...
+    def __truediv__(self, other: Term, /) -> Operand: ...
+    def __rtruediv__(self, other: Term, /) -> Operand: ...
+    def __pow__(self, other: Term, /) -> Operand: ...
+    def __and__(self, other: Term, /) -> Operand: ...
+    def __or__(self, other: Term, /) -> Operand: ...
+    def __lt__(self, other: Term, /) -> Operand: ...
+    def __le__(self, other: Term, /) -> Operand: ...
+    def __gt__(self, other: Term, /) -> Operand: ...
+    def __ge__(self, other: Term, /) -> Operand: ...
+
+
+Term: TypeAlias = Operand | Array | float
+"""What meets an operand in a sum, a product or a comparison."""
+Index: TypeAlias = int | slice | EllipsisType | None
+"""One of the indices of an operand, or a tuple of them."""
+Results: TypeAlias = Operand | tuple[Operand, ...]
+"""The only result of an operator, or a tuple of them."""
+Cotangents: TypeAlias = tuple[Operand | None, ...]
+"""One for each operand; None where the gradient is 0 everywhere."""
+
+
 class Permuted(NamedTuple):
     """How an operator looks on transposed operands, and what is left of the transpose.
 
@@ -156,7 +202,13 @@ class Op(ABC):
         """The array that the only result is, whatever happens."""
         return None
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self,
+        ops: Functions,
+        g: Operand | Cotangents,
+        y: Results,
+        *operands: Operand,
+    ) -> Cotangents:
         """Cotangents of the operands, given the cotangent `g` of the result `y`.
 
         All of them are traced tensors, so a rule is written with Python's operators
@@ -179,8 +231,8 @@ class Op(ABC):
         return None
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Results | None:
         """The result in plainer operators, where a target computes those faster.
 
         Written like `vjp`: a tuple for an operator of several results. `shared` says

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Generator, Iterable, Sequence
+from collections.abc import Collection, Generator, Hashable, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
@@ -30,7 +30,7 @@ class Trace(Builder):
         """The variable behind each parameter, and the parameter's name."""
         self.reserved: Collection[str] = ()
         """Names that no variable's parameter gets: outputs will have them."""
-        self.draws: dict[Any, int] = {}
+        self.draws: dict[Hashable, int] = {}
         """How many random tensors have come from each source."""
 
     def continued(self, graph: Graph) -> Trace:
@@ -71,7 +71,7 @@ class Trace(Builder):
                 self.input(name, TensorType("int64", ()))
         return self.inputs[SEED], self.inputs[STEP]
 
-    def draw(self, source: Any) -> int:
+    def draw(self, source: Hashable) -> int:
         """How many random tensors came from a source before; counts one more.
 
         It is their place in the trace and not the name of a layer that tells them

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Collection, Hashable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -58,7 +58,7 @@ class Emitter:
     _counts: dict[str, int] = field(default_factory=dict[str, int])
     """The last number that each name was given with."""
     _constants: dict[FrozenArray, str] = field(default_factory=dict[FrozenArray, str])
-    _made: dict[Any, str] = field(default_factory=dict[Any, str])
+    _made: dict[Hashable, str] = field(default_factory=dict[Hashable, str])
 
     def __call__(
         self, onnx_op: str, *inputs: str, outputs: int = 1, **attributes: Any

@@ -166,4 +166,4 @@ def cut_points(model: Network) -> list[str]:
     ]
     chain = dominating(edges, model.inputs, model.outputs)
     ends = {*model.inputs, *model.outputs}
-    return [t.call.target.name for t in chain if t not in ends]
+    return [t.call.target.name for t in chain if t.call and t not in ends]

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
 from seqir.operators.elementwise import Unary
 from seqir.operators.unary import erf_array
 from seqir.tensortype import TensorType
@@ -33,7 +33,7 @@ class Relu(Unary):
     def compute(self, x: Array) -> Array:
         return np.maximum(x, np.zeros((), x.dtype))
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (g * _flag(ops, y > 0.0, g),)
 
 
@@ -48,7 +48,7 @@ class Sigmoid(Unary):
     def compute(self, x: Array) -> Array:
         return (1 + np.tanh(x / 2)) / 2  # e⁻ˣ overflows for large -x
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (g * (y * (1.0 - y)),)
 
 
@@ -66,10 +66,10 @@ class LeakyRelu(Unary):
     def compute(self, x: Array) -> Array:
         return np.where(x >= 0, x, x * self.alpha)
 
-    def plain(self, ops: Functions, x: Any) -> Any | None:
+    def plain(self, ops: Functions, x: Operand) -> Operand | None:
         return ops.where(x >= 0.0, x, x * self.alpha)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (g * (_flag(ops, x >= 0.0, g) * (1.0 - self.alpha) + self.alpha),)
 
 
@@ -87,10 +87,10 @@ class Elu(Unary):
     def compute(self, x: Array) -> Array:
         return np.where(x >= 0, x, self.alpha * np.expm1(np.minimum(x, 0)))
 
-    def plain(self, ops: Functions, x: Any) -> Any | None:
+    def plain(self, ops: Functions, x: Operand) -> Operand | None:
         return ops.where(x >= 0.0, x, _below(ops, x) * self.alpha)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (g * _elu_slope(ops, x, self.alpha),)
 
 
@@ -110,11 +110,11 @@ class Selu(Unary):
         negative = self.alpha * np.expm1(np.minimum(x, 0))
         return self.gamma * np.where(x >= 0, x, negative)
 
-    def plain(self, ops: Functions, x: Any) -> Any | None:
+    def plain(self, ops: Functions, x: Operand) -> Operand | None:
         y = ops.where(x >= 0.0, x, _below(ops, x) * self.alpha)
         return y * self.gamma
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (g * (_elu_slope(ops, x, self.alpha) * self.gamma),)
 
 
@@ -133,10 +133,10 @@ class HardSigmoid(Unary):
     def compute(self, x: Array) -> Array:
         return np.clip(self.alpha * x + self.beta, 0, 1)
 
-    def plain(self, ops: Functions, x: Any) -> Any | None:
+    def plain(self, ops: Functions, x: Operand) -> Operand | None:
         return ops.clip(x * self.alpha + self.beta, 0.0, 1.0)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (g * (_inside(ops, y, 0.0, 1.0) * self.alpha),)
 
 
@@ -150,11 +150,11 @@ class Softplus(Unary):
     def compute(self, x: Array) -> Array:
         return np.logaddexp(x, np.zeros((), x.dtype))
 
-    def plain(self, ops: Functions, x: Any) -> Any | None:
+    def plain(self, ops: Functions, x: Operand) -> Operand | None:
         tail = ops.log(ops.exp(-ops.absolute(x)) + 1.0)
         return ops.maximum(x, 0.0) + tail
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (g * ops.sigmoid(x),)
 
 
@@ -168,10 +168,10 @@ class Softsign(Unary):
     def compute(self, x: Array) -> Array:
         return x / (1 + np.abs(x))
 
-    def plain(self, ops: Functions, x: Any) -> Any | None:
+    def plain(self, ops: Functions, x: Operand) -> Operand | None:
         return x / (ops.absolute(x) + 1.0)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         size = ops.absolute(x) + 1.0
         return (g / (size * size),)
 
@@ -210,12 +210,12 @@ class Gelu(Unary):
         half = emit("Mul", x, number(0.5))
         return (emit("Mul", half, emit("Add", bell, number(1.0))),)
 
-    def plain(self, ops: Functions, x: Any) -> Any | None:
+    def plain(self, ops: Functions, x: Operand) -> Operand | None:
         if self.approximate:
             return None
         return x * 0.5 * (ops.erf(x * math.sqrt(0.5)) + 1.0)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         if self.approximate:
             root = math.sqrt(2 / math.pi)
             t = ops.tanh((x * x * 0.044715 + 1.0) * x * root)
@@ -241,10 +241,10 @@ class Mish(Unary):
             return (emit("Mish", x),)
         return (emit("Mul", x, emit("Tanh", emit("Softplus", x))),)
 
-    def plain(self, ops: Functions, x: Any) -> Any | None:
+    def plain(self, ops: Functions, x: Operand) -> Operand | None:
         return x * ops.tanh(ops.softplus(x))
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         t = ops.tanh(ops.softplus(x))
         return (g * (t + x * (1.0 - t * t) * ops.sigmoid(x)),)
 
@@ -259,10 +259,10 @@ class HardSwish(Unary):
     def compute(self, x: Array) -> Array:
         return x * np.clip(x / 6 + 0.5, 0, 1)
 
-    def plain(self, ops: Functions, x: Any) -> Any | None:
+    def plain(self, ops: Functions, x: Operand) -> Operand | None:
         return x * ops.clip(x * (1 / 6) + 0.5, 0.0, 1.0)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         gate = ops.hard_sigmoid(x)
         return (g * (gate + x * _inside(ops, gate, 0.0, 1.0) * (1 / 6)),)
 
@@ -301,7 +301,7 @@ class Clip(Unary):
             bounds.pop()
         return (emit("Clip", x, *bounds),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (g * _inside(ops, y, self.low, self.high),)
 
 
@@ -330,34 +330,34 @@ class PRelu(Unary):
         return (np.where(x >= 0, x, x * slope),)
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         x, slope = operands
         return ops.where(x >= 0.0, x, x * slope) if target == "plain" else None
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, slope: Any
-    ) -> tuple[Any, ...]:
+        self, ops: Functions, g: Operand, y: Operand, x: Operand, slope: Operand
+    ) -> Cotangents:
         negative = _flag(ops, x < 0.0, g)
         return g * (negative * (slope - 1.0) + 1.0), g * (negative * x)
 
 
-def _flag(ops: Functions, condition: Any, g: Any) -> Any:
+def _flag(ops: Functions, condition: Operand, g: Operand) -> Operand:
     """1 where the condition holds, else 0: faster to multiply by than to choose."""
     return ops.coerce(condition, g.dtype)
 
 
-def _inside(ops: Functions, y: Any, low: float, high: float) -> Any:
+def _inside(ops: Functions, y: Operand, low: float, high: float) -> Operand:
     """1 where y lies between the bounds, else 0."""
     return _flag(ops, ops.logical_and(y > low, y < high), y)
 
 
-def _below(ops: Functions, x: Any) -> Any:
+def _below(ops: Functions, x: Operand) -> Operand:
     """eˣ - 1 where x is negative, else 0."""
     return ops.exp(ops.minimum(x, 0.0)) - 1.0
 
 
-def _elu_slope(ops: Functions, x: Any, alpha: float) -> Any:
+def _elu_slope(ops: Functions, x: Operand, alpha: float) -> Operand:
     """1 where x is positive, else alpha * eˣ."""
     return ops.exp(ops.minimum(x, 0.0)) * alpha + _flag(ops, x > 0.0, x) * (1.0 - alpha)
 

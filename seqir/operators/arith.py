@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError
-from seqir.ir import Array, Emit, Functions, Node
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Operand
 from seqir.operators.elementwise import Elementwise
 from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
@@ -18,7 +18,7 @@ from seqir.tensortype import TensorType
 class Binary(Elementwise):
     """``y[i] = f(a[i], b[i])`` by a NumPy function of two arrays."""
 
-    compute: ClassVar[Any]
+    compute: ClassVar[np.ufunc]
 
     def evaluate(self, a: Array, b: Array) -> tuple[Array]:
         with np.errstate(all="ignore"):
@@ -34,7 +34,7 @@ class Add(Binary):
     name: ClassVar[str] = "add"
     monotone: ClassVar[bool] = True
     onnx: ClassVar[str] = "Add"
-    compute: ClassVar[Any] = np.add
+    compute: ClassVar[np.ufunc] = np.add
 
     def channelwise(
         self, rank: int, axis: int, *operands: Array | None
@@ -45,7 +45,9 @@ class Add(Binary):
             return None
         return np.ones((), constant.dtype), constant
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         return g, g
 
 
@@ -55,9 +57,11 @@ class Sub(Binary):
 
     name: ClassVar[str] = "sub"
     onnx: ClassVar[str] = "Sub"
-    compute: ClassVar[Any] = np.subtract
+    compute: ClassVar[np.ufunc] = np.subtract
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         return g, -g
 
 
@@ -67,7 +71,7 @@ class Mul(Binary):
 
     name: ClassVar[str] = "mul"
     onnx: ClassVar[str] = "Mul"
-    compute: ClassVar[Any] = np.multiply
+    compute: ClassVar[np.ufunc] = np.multiply
 
     def channelwise(
         self, rank: int, axis: int, *operands: Array | None
@@ -78,7 +82,9 @@ class Mul(Binary):
             return None
         return constant, np.zeros((), constant.dtype)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, a: Operand, b: Operand
+    ) -> Cotangents:
         return g * b, g * a
 
 
@@ -89,9 +95,11 @@ class Div(Binary):
     name: ClassVar[str] = "div"
     onnx: ClassVar[str] = "Div"
     kinds: ClassVar[str] = "float"
-    compute: ClassVar[Any] = np.divide
+    compute: ClassVar[np.ufunc] = np.divide
 
-    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, a: Operand, b: Operand
+    ) -> Cotangents:
         da = g / b
         return da, -(da * y)
 
@@ -106,7 +114,7 @@ class FloorDiv(Binary):
 
     name: ClassVar[str] = "floor_div"
     kinds: ClassVar[str] = "integer"
-    compute: ClassVar[Any] = np.floor_divide
+    compute: ClassVar[np.ufunc] = np.floor_divide
 
     def lower(self, emit: Emit, node: Node, a: str, b: str) -> tuple[str]:
         return (emit("Div", emit("Sub", a, emit("Mod", a, b)), b),)
@@ -119,7 +127,7 @@ class Mod(Binary):
     name: ClassVar[str] = "mod"
     onnx: ClassVar[str] = "Mod"
     kinds: ClassVar[str] = "integer"
-    compute: ClassVar[Any] = np.mod
+    compute: ClassVar[np.ufunc] = np.mod
 
 
 @dataclass(frozen=True)
@@ -128,13 +136,14 @@ class Fmod(Binary):
 
     name: ClassVar[str] = "fmod"
     kinds: ClassVar[str] = "float"
-    compute: ClassVar[Any] = np.fmod
+    compute: ClassVar[np.ufunc] = np.fmod
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
         return (emit("Mod", *operands, fmod=1),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
-
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, a: Operand, b: Operand
+    ) -> Cotangents:
         return g, -g * ops.round((a - y) / b)
 
 
@@ -145,10 +154,11 @@ class Pow(Binary):
     name: ClassVar[str] = "pow"
     onnx: ClassVar[str] = "Pow"
     kinds: ClassVar[str] = "wide"
-    compute: ClassVar[Any] = np.power
+    compute: ClassVar[np.ufunc] = np.power
 
-    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
-
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, a: Operand, b: Operand
+    ) -> Cotangents:
         # 0 ** -1 and log(0) are infinite where the gradient is 0: keep away from them.
         slope = b * a ** (b - 1.0 + ops.coerce(ops.equal(b, 0.0), b.dtype))
         return g * slope, g * y * ops.log(a + ops.coerce(ops.equal(a, 0.0), a.dtype))
@@ -163,9 +173,11 @@ class Maximum(Binary):
 
     name: ClassVar[str] = "maximum"
     onnx: ClassVar[str] = "Max"
-    compute: ClassVar[Any] = np.maximum
+    compute: ClassVar[np.ufunc] = np.maximum
 
-    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, a: Operand, b: Operand
+    ) -> Cotangents:
         da = g * _share(ops, a, b)
         return da, g - da
 
@@ -179,14 +191,16 @@ class Minimum(Binary):
 
     name: ClassVar[str] = "minimum"
     onnx: ClassVar[str] = "Min"
-    compute: ClassVar[Any] = np.minimum
+    compute: ClassVar[np.ufunc] = np.minimum
 
-    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, a: Operand, b: Operand
+    ) -> Cotangents:
         da = g * _share(ops, b, a)
         return da, g - da
 
 
-def _share(ops: Functions, a: Any, b: Any) -> Any:
+def _share(ops: Functions, a: Operand, b: Operand) -> Operand:
     """1 where a is larger, 1/2 where they are equal, else 0."""
     return (ops.coerce(a > b, a.dtype) + ops.coerce(a >= b, a.dtype)) * 0.5
 
@@ -215,7 +229,7 @@ class Equal(Comparison):
     name: ClassVar[str] = "equal"
     onnx: ClassVar[str] = "Equal"
     kinds: ClassVar[str] = "any"
-    compute: ClassVar[Any] = np.equal
+    compute: ClassVar[np.ufunc] = np.equal
 
 
 @dataclass(frozen=True)
@@ -224,7 +238,7 @@ class Less(Comparison):
 
     name: ClassVar[str] = "less"
     onnx: ClassVar[str] = "Less"
-    compute: ClassVar[Any] = np.less
+    compute: ClassVar[np.ufunc] = np.less
 
 
 @dataclass(frozen=True)
@@ -233,7 +247,7 @@ class LessEqual(Comparison):
 
     name: ClassVar[str] = "less_equal"
     onnx: ClassVar[str] = "LessOrEqual"
-    compute: ClassVar[Any] = np.less_equal
+    compute: ClassVar[np.ufunc] = np.less_equal
 
 
 class Logic(Binary):
@@ -248,7 +262,7 @@ class And(Logic):
 
     name: ClassVar[str] = "and"
     onnx: ClassVar[str] = "And"
-    compute: ClassVar[Any] = np.logical_and
+    compute: ClassVar[np.ufunc] = np.logical_and
 
 
 @dataclass(frozen=True)
@@ -257,7 +271,7 @@ class Or(Logic):
 
     name: ClassVar[str] = "or"
     onnx: ClassVar[str] = "Or"
-    compute: ClassVar[Any] = np.logical_or
+    compute: ClassVar[np.ufunc] = np.logical_or
 
 
 @dataclass(frozen=True)
@@ -266,7 +280,7 @@ class Xor(Logic):
 
     name: ClassVar[str] = "xor"
     onnx: ClassVar[str] = "Xor"
-    compute: ClassVar[Any] = np.logical_xor
+    compute: ClassVar[np.ufunc] = np.logical_xor
 
 
 @dataclass(frozen=True)
@@ -303,8 +317,13 @@ class Where(Elementwise):
         return (np.where(condition, a, b).astype(a.dtype, copy=False),)
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, condition: Any, *choices: Any
-    ) -> tuple[Any, ...]:
+        self,
+        ops: Functions,
+        g: Operand,
+        y: Operand,
+        condition: Operand,
+        *choices: Operand,
+    ) -> Cotangents:
         # Not a product: the gradient of a choice that is not taken may be infinite.
         return None, ops.where(condition, g, 0.0), ops.where(condition, 0.0, g)
 

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from seqir.ir import Array, Emit, Functions, Node
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Operand
 from seqir.operators.elementwise import Elementwise
 
 
@@ -25,7 +25,9 @@ class StopGradient(Elementwise):
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
         return operands
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         return (None,)
 
 

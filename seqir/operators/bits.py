@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
@@ -24,7 +24,7 @@ class Bitwise(Binary):
     kinds: ClassVar[str] = "integer"
     f: str
 
-    TABLE: ClassVar[dict[str, tuple[str, Any, int]]] = {
+    TABLE: ClassVar[dict[str, tuple[str, np.ufunc, int]]] = {
         "and": ("BitwiseAnd", np.bitwise_and, 0),
         "or": ("BitwiseOr", np.bitwise_or, 1),
         "xor": ("BitwiseXor", np.bitwise_xor, 2),
@@ -32,7 +32,7 @@ class Bitwise(Binary):
     """ONNX name, NumPy function, and how often ``a and b`` is less than ``a + b``."""
 
     @property
-    def compute(self) -> Any:  # pyright: ignore[reportIncompatibleVariableOverride]
+    def compute(self) -> np.ufunc:  # pyright: ignore[reportIncompatibleVariableOverride]
         return self.TABLE[self.f][1]
 
     def lower(self, emit: Emit, node: Node, a: str, b: str) -> tuple[str]:

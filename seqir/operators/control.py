@@ -8,13 +8,26 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError, GraphError, ShapeError
-from seqir.ir import Array, Emit, Functions, Graph, Node, Op, Pruned, evaluate
+from seqir.ir import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Graph,
+    Node,
+    Op,
+    Operand,
+    Pruned,
+    Results,
+    Value,
+    evaluate,
+)
 from seqir.shapes import Dim
 from seqir.tensortype import TensorType
 
@@ -139,7 +152,9 @@ class Scan(Op):
         op = replace(self, body=body, carries=len(carried), scanned=len(along))
         return Pruned(op, kept, (*sorted(carried), *ys))
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand | Cotangents, y: Results, *operands: Operand
+    ) -> Cotangents:
         return ops.scan_gradient(ops, self, g, y, operands)
 
     def cost(self, node: Node) -> int | str:
@@ -215,7 +230,9 @@ class Cond(Op):
         parts = (part_of(body, kept, outputs) for body in self.bodies)
         return Pruned(Cond(*parts), (0, *(i + 1 for i in kept)), tuple(outputs))
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand | Cotangents, y: Results, *operands: Operand
+    ) -> Cotangents:
         return ops.cond_gradient(ops, self, g, y, operands)
 
     def cost(self, node: Node) -> int | str:
@@ -280,7 +297,9 @@ class While(Op):
         body = emit.body(self.body, captured, until=self.condition)
         return emit.many("Loop", limit, begin, *own, outputs=len(own), body=body)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand | Cotangents, y: Results, *operands: Operand
+    ) -> Cotangents:
         return ops.while_gradient(ops, self, g, y, operands)
 
     def cost(self, node: Node) -> int | str:
@@ -327,7 +346,7 @@ def _expect_carried(
         )
 
 
-def _needed(body: Graph, roots: Iterable[Any]) -> set[Any]:
+def _needed(body: Graph, roots: Iterable[Value]) -> set[Value]:
     """The values that some values are computed from, and these."""
     live = set(roots)
     for node in reversed(body.nodes):

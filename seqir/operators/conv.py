@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
 from seqir.operators.kinds import check_kind
 from seqir.operators.linalg import products, rescaled
 from seqir.operators.taps import (
@@ -104,8 +104,9 @@ class Conv(Op):
         )
         return (y,)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         x, w, *bias = operands
         return (
             ops.conv_input_grad(self, g, w, x),
@@ -114,8 +115,8 @@ class Conv(Op):
         )
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         x, w, *bias = operands
         taps = self.taps(static(w.type.shape)[2:])
         placed = taps.placed(x.type.shape[2:])
@@ -132,18 +133,19 @@ class Conv(Op):
         )
         return channels_first(ops, y + bias[0] if bias else y)
 
-    def _by_taps(self, ops: Functions, taps: Taps, x: Any, w: Any) -> Any:
+    def _by_taps(self, ops: Functions, taps: Taps, x: Operand, w: Operand) -> Operand:
         """The sum of a product of matrices for each tap, group by group."""
         m, per_group, *_ = static(w.type.shape)
         groups = self.groups
         w = ops.reshape(w, (groups, m // groups, per_group, -1))
-        found: Any = None
+        found: Operand | None = None
         for k, part in enumerate(taps.cut(ops, channels_last(ops, x))):
             *places, _ = ops.shape(part)
             rows = ops.reshape(part, (*places, groups, 1, per_group))
             y = ops.matmul(rows, ops.transpose(w[..., k], (0, 2, 1)))
             y = ops.reshape(y, (*places, m))
             found = y if found is None else found + y
+        assert found is not None, "a kernel has taps"
         return channels_first(ops, found)
 
     def scaled(
@@ -250,8 +252,9 @@ class ConvTranspose(Op):
         )
         return (y,)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         x, w, *bias = operands
         return (
             ops.apply(self.adjoint, g, w),
@@ -260,8 +263,8 @@ class ConvTranspose(Op):
         )
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         x, w, *bias = operands
         types = [v.type for v in operands]
         size = self.infer(*types)[0].shape[2:]
@@ -316,15 +319,15 @@ def static(shape: shapes.Shape) -> tuple[int, ...]:
     return shape  # pyright: ignore[reportReturnType]
 
 
-def taps_first(ops: Functions, w: Any) -> Any:
+def taps_first(ops: Functions, w: Operand) -> Operand:
     """w[M, C, *kernel] -> [*kernel, C, M]."""
     rank = w.type.rank
     return ops.transpose(w, (*range(2, rank), 1, 0))
 
 
 def spread_products(
-    ops: Functions, taps: Taps, g: Any, w: Any, size: shapes.Shape
-) -> Any:
+    ops: Functions, taps: Taps, g: Operand, w: Operand, size: shapes.Shape
+) -> Operand:
     """g[N, M, *out] spread by w[M, C, *kernel] to [N, C, *size], a product a tap."""
     m, c, *kernel = static(w.type.shape)
     g = channels_last(ops, g)
@@ -336,12 +339,12 @@ def spread_products(
     return channels_first(ops, taps.spread(ops, parts, size))
 
 
-def channel_column(ops: Functions, b: Any, y: Any) -> Any:
+def channel_column(ops: Functions, b: Operand, y: Operand) -> Operand:
     """b[C] as it broadcasts to y[N, C, *size]."""
     return ops.reshape(b, (-1, *(1,) * (y.type.rank - 2)))
 
 
-def channel_sums(ops: Functions, g: Any) -> Any:
+def channel_sums(ops: Functions, g: Operand) -> Operand:
     """g[N, C, *size] summed over all but the channels."""
     return ops.sum(g, (0, *range(2, g.type.rank)))
 

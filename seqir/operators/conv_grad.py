@@ -4,11 +4,11 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
 from seqir.operators.conv import Conv, check_operands, spread_products, static
 from seqir.operators.linalg import Gemm, products
 from seqir.operators.pieces import Concat
@@ -88,7 +88,9 @@ class ConvKernelGrad(Op):
         dw = emit("Transpose", dw, perm=(1, 0, *spatial))
         return (emit("Reshape", dw, emit.ints(m, per_group, *kernel)),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         x, cotangent = operands
         dx = ops.apply(ConvInputGrad(self.conv), cotangent, g, x)
         return dx, ops.apply(self.conv, x, g)
@@ -98,8 +100,8 @@ class ConvKernelGrad(Op):
         return self.conv
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         x, g = operands
         m, c, *kernel = self.kernel_shape
         placed = self.taps.placed(x.type.shape[2:])
@@ -157,15 +159,17 @@ class ConvInputGrad(Op):
         size = node.result.type.shape[2:]
         return (taps.emit_spread(emit, size, g, w, x, self.conv.groups),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         cotangent, w, _ = operands
         kernel = static(w.type.shape)
         dw = ops.apply(ConvKernelGrad(self.conv, kernel), g, cotangent)
         return ops.apply(self.conv, g, w), dw, None
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         g, w, x = operands
         kernel = static(w.type.shape)[2:]
         taps = self.conv.taps(kernel)
@@ -183,7 +187,7 @@ class ConvInputGrad(Op):
         return shapes.mul(node.operands[0].type.size, window)
 
 
-def _matrix(ops: Functions, x: Any) -> Any:
+def _matrix(ops: Functions, x: Operand) -> Operand:
     """All axes but the last as one."""
     return ops.reshape(x, (-1, x.type.shape[-1]))
 

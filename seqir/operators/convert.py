@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array, Emit, Functions, Node, Value
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Operand, Value
 from seqir.operators.elementwise import Elementwise
 from seqir.operators.kinds import ONNX_CODE
 from seqir.shapes import known_shape
@@ -39,7 +39,7 @@ class Cast(Elementwise):
     def simplified(self, x: Value) -> Value | None:
         return x if x.type.dtype == self.to else None
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (ops.coerce(g, x.dtype),)
 
 
@@ -68,7 +68,7 @@ class FillLike(Elementwise):
             return (emit("ConstantOfShape", emit.ints(*sizes), value=value),)
         return (emit("ConstantOfShape", emit("Shape", x), value=value),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (None,)
 
 

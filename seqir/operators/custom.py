@@ -4,9 +4,20 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
-from seqir.ir import Array, Emit, Functions, Graph, Node, Op, Value
+from seqir.ir import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Graph,
+    Node,
+    Op,
+    Operand,
+    Results,
+    Value,
+)
 from seqir.tensortype import TensorType
 
 
@@ -49,8 +60,11 @@ class CustomGradient(Op):
     def simplified(self, *operands: Value) -> Value | tuple[Value, ...]:
         return operands[0] if self.results == 1 else operands[: self.results]
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-        gs, ys = (v if isinstance(v, tuple) else (v,) for v in (g, y))
+    def vjp(
+        self, ops: Functions, g: Operand | Cotangents, y: Results, *operands: Operand
+    ) -> Cotangents:
+        gs = g if isinstance(g, tuple) else (g,)
+        ys = y if isinstance(y, tuple) else (y,)
         pairs = zip(gs, ys, strict=True)
         seeds = [ops.zeros_like(like) if seed is None else seed for seed, like in pairs]
         given = (*seeds, *operands[self.own_operands :])

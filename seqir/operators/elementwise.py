@@ -7,7 +7,7 @@ from typing import Any, ClassVar
 
 from seqir import shapes
 from seqir.errors import DTypeError
-from seqir.ir import Array, Emit, Functions, Node, Op, Perm, Permuted
+from seqir.ir import Array, Emit, Functions, Node, Op, Operand, Perm, Permuted
 from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
 
@@ -60,11 +60,11 @@ class Unary(Elementwise):
         """The function itself, in NumPy."""
         raise NotImplementedError
 
-    def plain(self, ops: Functions, x: Any) -> Any | None:
+    def plain(self, ops: Functions, x: Operand) -> Operand | None:
         """The function in plainer ones, for a runtime that has not this one."""
         return None
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         return self.plain(ops, operands[0]) if target == "plain" else None

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import DTypeError, ShapeError, UnsupportedError
-from seqir.ir import Array, Emit, Functions, Node, Op, Value
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Value
 from seqir.operators.kinds import ONNX_CODE
 from seqir.tensortype import TensorType
 
@@ -50,9 +50,8 @@ class Gather(Op):
         return None, _known(operands[0].shape[self.axis])
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, indices: Any
-    ) -> tuple[Any, ...]:
-
+        self, ops: Functions, g: Operand, y: Operand, x: Operand, indices: Operand
+    ) -> Cotangents:
         axis, count = shapes.normalize_axis(self.axis, x.ndim), indices.ndim
         g = ops.moveaxis(g, range(axis, axis + count), range(count)) if axis else g
         zeros = ops.zeros_like(ops.moveaxis(x, axis, 0) if axis else x)
@@ -90,8 +89,8 @@ class GatherElements(Op):
         return None, _known(operands[0].shape[self.axis])
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, indices: Any
-    ) -> tuple[Any, ...]:
+        self, ops: Functions, g: Operand, y: Operand, x: Operand, indices: Operand
+    ) -> Cotangents:
         axis = shapes.normalize_axis(self.axis, x.ndim)
         return ops.apply(ScatterElements(axis), ops.zeros_like(x), indices, g), None
 
@@ -131,8 +130,14 @@ class ScatterElements(Op):
         return (emit("ScatterElements", x, indices, updates, **how),)
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, indices: Any, updates: Any
-    ) -> tuple[Any, ...]:
+        self,
+        ops: Functions,
+        g: Operand,
+        y: Operand,
+        x: Operand,
+        indices: Operand,
+        updates: Operand,
+    ) -> Cotangents:
         return g, None, ops.apply(GatherElements(self.axis), g, indices)
 
 
@@ -179,7 +184,7 @@ class Scatter(Op):
     name: ClassVar[str] = "scatter"
     reduction: str = "none"
 
-    UFUNCS: ClassVar[dict[str, Any]] = {
+    UFUNCS: ClassVar[dict[str, np.ufunc]] = {
         "add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum,
     }  # fmt: skip
 
@@ -216,8 +221,14 @@ class Scatter(Op):
         return (emit("ScatterND", x, indices, updates, **how),)
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, indices: Any, updates: Any
-    ) -> tuple[Any, ...]:
+        self,
+        ops: Functions,
+        g: Operand,
+        y: Operand,
+        x: Operand,
+        indices: Operand,
+        updates: Operand,
+    ) -> Cotangents:
         if self.reduction == "add":
             return g, None, ops.apply(GatherND(), g, indices)
         if self.reduction in ("max", "min"):  # equal numbers share, as in JAX
@@ -252,8 +263,8 @@ class GatherND(Op):
         return (emit("GatherND", x, int64(emit, node.operands[1], indices)),)
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, indices: Any
-    ) -> tuple[Any, ...]:
+        self, ops: Functions, g: Operand, y: Operand, x: Operand, indices: Operand
+    ) -> Cotangents:
         return ops.apply(Scatter("add"), ops.zeros_like(x), indices, g), None
 
 

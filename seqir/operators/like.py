@@ -3,13 +3,24 @@
 from __future__ import annotations
 
 from dataclasses import astuple, dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import shapes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op, Perm, Permuted, Value
+from seqir.ir import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Node,
+    Op,
+    Operand,
+    Perm,
+    Permuted,
+    Value,
+)
 from seqir.operators.pieces import Concat, Slice
 from seqir.shapes import known_shape
 from seqir.tensortype import TensorType
@@ -46,7 +57,9 @@ class ExpandLike(Op):
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         return Permuted(self, perm) if operands[0].rank == len(perm) else None
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         return g, None
 
 
@@ -71,7 +84,9 @@ class ReshapeLike(Op):
     def lower(self, emit: Emit, node: Node, x: str, like: str) -> tuple[str]:
         return (emit("Reshape", x, emit("Shape", like), allowzero=1),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any, like: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, x: Operand, like: Operand
+    ) -> Cotangents:
         return ops.reshape_like(g, x), None
 
 
@@ -112,8 +127,13 @@ class SplitLike(Op):
         return emit.many("Split", x, sizes, outputs=len(likes), axis=axis)
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, *likes: Any
-    ) -> tuple[Any, ...]:
+        self,
+        ops: Functions,
+        g: Cotangents,
+        y: tuple[Operand, ...],
+        x: Operand,
+        *likes: Operand,
+    ) -> Cotangents:
         parts = [
             ops.zeros_like(b) if a is None else a for a, b in zip(g, y, strict=True)
         ]
@@ -183,7 +203,9 @@ class Unslice(Op):
             x = emit_with_gaps(emit, x, axis % rank, step, rank)
         return x
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         return ops.apply(self.slice, g), None
 
 

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
 from seqir.operators.kinds import check_kind
 from seqir.operators.reduce import CumSum
 from seqir.tensortype import TensorType
@@ -50,8 +50,9 @@ class MatMul(Op):
     def lower(self, emit: Emit, node: Node, a: str, b: str) -> tuple[str]:
         return (emit("MatMul", a, b),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, a: Any, b: Any) -> tuple[Any, ...]:
-
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, a: Operand, b: Operand
+    ) -> Cotangents:
         rows = a if a.ndim > 1 else ops.expand_dims(a, 0)
         columns = b if b.ndim > 1 else ops.expand_dims(b, 1)
         g = g if b.ndim > 1 else ops.expand_dims(g, -1)
@@ -136,9 +137,14 @@ class Gemm(Op):
         return (emit("Gemm", *operands, **turned),)
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, a: Any, b: Any, *c: Any
-    ) -> tuple[Any, ...]:
-
+        self,
+        ops: Functions,
+        g: Operand,
+        y: Operand,
+        a: Operand,
+        b: Operand,
+        *c: Operand,
+    ) -> Cotangents:
         rows = ops.transpose(a) if self.trans_a else a
         columns = ops.transpose(b) if self.trans_b else b
         da, db = MatMul().vjp(ops, g, y, rows, columns)
@@ -212,10 +218,12 @@ class Einsum(Op):
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
         return (emit("Einsum", *operands, equation=self.equation),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         inputs, output = self.equation.split("->")
         terms = inputs.split(",")
-        cotangents: list[Any] = []
+        cotangents: list[Operand] = []
         for i, x in enumerate(operands):
             others = [output, *terms[:i], *terms[i + 1 :]]
             known = set("".join(others))
@@ -233,7 +241,9 @@ class Einsum(Op):
         return shapes.mul(*sizes.values())
 
 
-def _spread(ops: Functions, found: Any, term: str, wanted: str, x: Any) -> Any:
+def _spread(
+    ops: Functions, found: Operand, term: str, wanted: str, x: Operand
+) -> Operand:
     """What broadcasts to x, from a tensor that has the wanted letters of its term.
 
     A letter that is missing was summed alone: all its elements get the same. One that

@@ -5,13 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import shapes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op, Perm, Permuted, Value
+from seqir.ir import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Node,
+    Op,
+    Operand,
+    Perm,
+    Permuted,
+    Value,
+)
 from seqir.tensortype import TensorType
 
 
@@ -44,7 +55,7 @@ class Transpose(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Transpose", x, perm=self.perm) if self.perm else x,)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (ops.apply(Transpose(inverse(self.perm)), g),)
 
     def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
@@ -104,8 +115,7 @@ class Reshape(Op):
             return (emit("Flatten", x, axis=1),)
         return (emit("Reshape", x, emit.ints(*self.shape)),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (ops.reshape_like(g, x),)
 
     def simplified(self, x: Value) -> Value | None:
@@ -146,7 +156,7 @@ class ExpandDims(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Unsqueeze", x, emit.ints(*self.axes)) if self.axes else x,)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (ops.apply(Squeeze(self.axes), g),)
 
     def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
@@ -179,7 +189,7 @@ class Squeeze(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Squeeze", x, emit.ints(*self.axes)) if self.axes else x,)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         axes = (shapes.normalize_axis(a, x.ndim) for a in self.axes)
         return (ops.apply(ExpandDims(tuple(axes)), g),)
 
@@ -218,7 +228,7 @@ class Expand(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Expand", x, emit.ints(*self.shape)),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (g,)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:

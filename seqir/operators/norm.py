@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import shapes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
 from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
 
@@ -58,8 +58,8 @@ class BatchNorm(Op):
         return (emit("BatchNormalization", *operands, epsilon=self.epsilon),)
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, *vectors: Any
-    ) -> tuple[Any, ...]:
+        self, ops: Functions, g: Operand, y: Operand, x: Operand, *vectors: Operand
+    ) -> Cotangents:
         scale, _, mean, variance = vectors
         inverse = ops.rsqrt(variance + self.epsilon)
         factor = scale * inverse
@@ -115,15 +115,21 @@ class TrainingBatchNorm(Op):
         return (emit("Add", scaled, emit("Reshape", bias, column)),)
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         x, scale, bias = operands
         centred, inverse = self._statistics(ops, x)
         return centred * (inverse * _column(ops, scale, x)) + _column(ops, bias, x)
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, scale: Any, bias: Any
-    ) -> tuple[Any, ...]:
+        self,
+        ops: Functions,
+        g: Operand,
+        y: Operand,
+        x: Operand,
+        scale: Operand,
+        bias: Operand,
+    ) -> Cotangents:
         axes = _others(x.ndim)
         centred, inverse = self._statistics(ops, x)
         factor = inverse * _column(ops, scale, x)
@@ -134,7 +140,7 @@ class TrainingBatchNorm(Op):
         dx = g * factor + (centred * slope - factor * (total / n))
         return dx, ops.squeeze(towards * inverse, axes), ops.squeeze(total, axes)
 
-    def _statistics(self, ops: Functions, x: Any) -> tuple[Any, Any]:
+    def _statistics(self, ops: Functions, x: Operand) -> tuple[Operand, Operand]:
         """x less its mean, and 1 / √(variance + epsilon), per channel."""
         axes = _others(x.ndim)
         centred = x - ops.mean(x, axes, keepdims=True)
@@ -147,7 +153,7 @@ def _others(rank: int) -> tuple[int, ...]:
     return (0, *range(2, rank))
 
 
-def _column(ops: Functions, vector: Any, x: Any) -> Any:
+def _column(ops: Functions, vector: Operand, x: Operand) -> Operand:
     """A vector of channels as what broadcasts to x[N, C, ...]."""
     return ops.expand_dims(vector, tuple(range(1, x.ndim - 1)))
 
@@ -186,11 +192,17 @@ class LayerNorm(Op):
         )
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, scale: Any, bias: Any
-    ) -> tuple[Any, ...]:
+        self,
+        ops: Functions,
+        g: Operand,
+        y: Operand,
+        x: Operand,
+        scale: Operand,
+        bias: Operand,
+    ) -> Cotangents:
         axes = tuple(range(shapes.normalize_axis(self.axis, x.ndim), x.ndim))
 
-        def average(t: Any) -> Any:
+        def average(t: Operand) -> Operand:
             return ops.mean(t, axes, keepdims=True)
 
         centred = x - average(x)

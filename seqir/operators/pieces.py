@@ -4,13 +4,24 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError, UnsupportedError
-from seqir.ir import Array, Emit, Functions, Node, Op, Perm, Permuted, Value
+from seqir.ir import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Node,
+    Op,
+    Operand,
+    Perm,
+    Permuted,
+    Value,
+)
 from seqir.operators.movement import Reshape, inverse
 from seqir.tensortype import TensorType
 
@@ -62,8 +73,7 @@ class Slice(Op):
             parts.append(emit.ints(*self.steps))
         return (emit("Slice", x, *parts),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (ops.unslice(self, g, x),)
 
     def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
@@ -156,8 +166,7 @@ class Pad(Op):
         value = emit.scalar(self.value, node.operands[0].type.dtype)
         return (emit("Pad", x, pads, value),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (unpad(ops, g, self.before, self.after, self.mode),)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
@@ -202,8 +211,7 @@ class Concat(Op):
     def lower(self, emit: Emit, node: Node, *xs: str) -> tuple[str]:
         return (emit("Concat", *xs, axis=self.axis),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *xs: Any) -> tuple[Any, ...]:
-
+    def vjp(self, ops: Functions, g: Operand, y: Operand, *xs: Operand) -> Cotangents:
         return ops.split_like(self.axis, g, *xs) if len(xs) > 1 else (g,)
 
     def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
@@ -237,8 +245,7 @@ class Tile(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         return (emit("Tile", x, emit.ints(*self.repeats)),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         for axis in reversed(range(x.ndim)):  # repeats apart, what follows in one
             if (n := self.repeats[axis]) != 1:
                 g = ops.sum(ops.apply(Reshape((*(0,) * axis, n, -1)), g), axis)
@@ -253,8 +260,12 @@ class Tile(Op):
 
 
 def unpad(
-    ops: Functions, g: Any, before: tuple[int, ...], after: tuple[int, ...], mode: str
-) -> Any:
+    ops: Functions,
+    g: Operand,
+    before: tuple[int, ...],
+    after: tuple[int, ...],
+    mode: str,
+) -> Operand:
     """The adjoint of padding: what was copied to an edge goes back where it is from.
 
     Raises: UnsupportedError for a mode other than constant, edge and reflect.
@@ -273,11 +284,11 @@ def unpad(
 
 
 def _folded(
-    ops: Functions, g: Any, axis: int, before: int, after: int, *, edge: bool
-) -> Any:
+    ops: Functions, g: Operand, axis: int, before: int, after: int, *, edge: bool
+) -> Operand:
     """g without its first and last elements, which are added to those they copied."""
 
-    def cut(begin: int, end: int) -> Any:
+    def cut(begin: int, end: int) -> Operand:
         return ops.apply(Slice((axis,), (begin,), (end,), (1,), inside=True), g)
 
     y = cut(before, -after or Slice.END)

@@ -12,7 +12,7 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
 from seqir.operators.kinds import check_kind
 from seqir.operators.taps import Ints, Pairs, Taps, channels_first, channels_last
 from seqir.shapes import known_shape
@@ -89,13 +89,14 @@ class MaxPool(Pool):
         y = patches.max(tuple(range(-len(self.window), 0)))
         return (np.asarray(y, order="C"),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         return (ops.max_pool_grad(self, *operands, y, g),)
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         (x,) = operands
         if target == "cuda" or not shared or not self.unrolls(x.type):
             return None
@@ -111,7 +112,7 @@ class MaxPool(Pool):
             pads[axis] = self.pads[axis]
             yield MaxPool(tuple(window), tuple(strides), tuple(pads), self.same)
 
-    def maxima(self, ops: Functions, x: Any) -> list[Any]:
+    def maxima(self, ops: Functions, x: Operand) -> list[Operand]:
         """x[N, *size, C], and what it is after each pool `by_axis`."""
         found = [x]
         for pool in self.by_axis():
@@ -141,8 +142,8 @@ class AveragePool(Pool):
         return ones.sum(tuple(range(-len(size), 0)))[0, 0]
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         (x,) = operands
         size = known_shape(x.type.shape[2:])
         if target != "plain" or size is None:
@@ -166,8 +167,9 @@ class AveragePool(Pool):
         ones, given = self.emit_window(emit, type, ones)
         return emit("AveragePool", ones, count_include_pad=1, **given)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
-
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         return (ops.average_pool_grad(self, g, *operands),)
 
 

@@ -4,12 +4,12 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
 from seqir.operators.conv_grad import check_cotangent
 from seqir.operators.pool import AveragePool, MaxPool
 from seqir.operators.taps import channels_first, channels_last
@@ -61,7 +61,9 @@ class MaxPoolGrad(Op):
         dx = emit("Reshape", dx, shape)
         return (dx if whole == x else self.pool.taps.emit_cropped(emit, dx, x),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         return None, None, ops.apply(MaxPoolPick(self.pool), operands[0], g)
 
     @property
@@ -69,8 +71,8 @@ class MaxPoolGrad(Op):
         return self.pool
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         if target == "cuda" or not self.pool.unrolls(operands[0].type):
             return None
         x, _, g = (channels_last(ops, v) for v in operands)
@@ -82,9 +84,11 @@ class MaxPoolGrad(Op):
         return channels_first(ops, g)
 
 
-def _to_first(ops: Functions, pool: MaxPool, x: Any, y: Any, rest: Any) -> Any:
+def _to_first(
+    ops: Functions, pool: MaxPool, x: Operand, y: Operand, rest: Operand
+) -> Operand:
     """A cotangent of maxima y of x, given to the first tap that has each maximum."""
-    parts: list[Any] = []
+    parts: list[Operand] = []
     for part in pool.taps.cut(ops, x, pool.fill)[:-1]:
         parts.append(rest * ops.cast(ops.equal(part, y), x.dtype))
         rest = rest - parts[-1]
@@ -120,7 +124,9 @@ class MaxPoolPick(Op):
             h = self.pool.taps.emit_padded(emit, node.operands[1].type, h)
         return (emit("Gather", emit("Reshape", h, emit.ints(-1)), indices, axis=0),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         x, _ = operands
         return None, ops.apply(MaxPoolGrad(self.pool), x, ops.apply(self.pool, x), g)
 
@@ -170,12 +176,14 @@ class AveragePoolGrad(Op):
         dx = taps.emit_spread(emit, size, shares, emit.constant(ones), x, 1)
         return (emit("Reshape", dx, emit("Shape", x)),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         return ops.apply(self.pool, g), None
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         g, x = operands
         type = x.type
         size = type.shape[2:]

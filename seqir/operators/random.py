@@ -9,7 +9,7 @@ from __future__ import annotations
 
 import math
 from dataclasses import dataclass
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import numpy as np
 
@@ -97,7 +97,9 @@ class RandomBits(Op):
         assert like is not None, "without a shape there is a tensor to take it from"
         return like.shape
 
-    def evaluate(self, seed: Array, step: Array, like: Array | None = None) -> Any:
+    def evaluate(
+        self, seed: Array, step: Array, like: Array | None = None
+    ) -> tuple[Array]:
         shape = self.shape if like is None else like.shape
         assert shape is not None
         with np.errstate(over="ignore"):

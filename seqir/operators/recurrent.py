@@ -8,13 +8,25 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, TypeVar
 
 import numpy as np
 
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ir import Array, Emit, Functions, Graph, Node, Op, Pruned, evaluate
+from seqir.ir import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Graph,
+    Node,
+    Op,
+    Operand,
+    Pruned,
+    Results,
+    evaluate,
+)
 from seqir.operators.control import expect_inputs, part_of
 from seqir.operators.gates import Activation, check_activation
 from seqir.operators.kinds import check_kind
@@ -27,6 +39,7 @@ DIRECTIONS: Final[dict[str, tuple[bool, ...]]] = {
 }
 """For each direction that a network goes in, whether that is from the end."""
 
+Item = TypeVar("Item")
 OPTIONAL: Final = ("bias", "lengths", "h", "c")
 """The operands that need not be there, in ONNX's order."""
 
@@ -68,7 +81,7 @@ class Recurrent(Op):
     def unpruned(self) -> Recurrent:
         return replace(self, wanted=("y", *self.states))
 
-    def named(self, operands: Sequence[Any]) -> dict[str, Any]:
+    def named(self, operands: Sequence[Item]) -> dict[str, Item]:
         """The operands by name, those that are there."""
         return dict(zip(("x", "w", "r", *self.given), operands, strict=True))
 
@@ -163,8 +176,8 @@ class Recurrent(Op):
         raise NotImplementedError
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Results | None:
         if not shared and target != "plain":
             return None
         found = ops.recurrent_results(self, self.named(operands))
@@ -215,7 +228,9 @@ class Recurrent(Op):
         operands = tuple(range(3 + len(self.given)))
         return Pruned(op, operands, kept)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand | Cotangents, y: Results, *operands: Operand
+    ) -> Cotangents:
         gs = g if isinstance(g, tuple) else (g,)
         pairs = zip(self.wanted, gs, strict=True)
         seeds = {name: each for name, each in pairs if each is not None}
@@ -358,8 +373,8 @@ class RecurrentGrad(Op):
         return emit.inline(self.body, operands)
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Results | None:
         own = 3 + len(self.of.given)
         seeds = dict(zip(self.seeds, operands[own:], strict=True))
         given = self.of.named(operands[:own])
@@ -375,7 +390,9 @@ class RecurrentGrad(Op):
         body = part_of(self.body, operands, kept)
         return Pruned(replace(self, wanted=wanted, body=body), operands, kept)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand | Cotangents, y: Results, *operands: Operand
+    ) -> Cotangents:
         gs = g if isinstance(g, tuple) else (g,)
         return ops.inlined_gradient(ops, self.body, operands, gs)
 

@@ -5,13 +5,24 @@ from __future__ import annotations
 import math
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar, Final
+from typing import ClassVar, Final
 
 import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op, Perm, Permuted, Value
+from seqir.ir import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Node,
+    Op,
+    Operand,
+    Perm,
+    Permuted,
+    Value,
+)
 from seqir.operators.kinds import ONNX_CODE, check_kind
 from seqir.tensortype import TensorType
 
@@ -22,11 +33,11 @@ class Reduction:
 
     onnx: str
     """Name of the ONNX operator."""
-    compute: Callable[..., Any]
+    compute: Callable[..., Array]
     """``f(x, axes, keepdims=)`` in NumPy."""
     kinds: str
     """Accepted element types; see `check_kind`."""
-    gradient: Callable[[Functions, Any, Any, Any, tuple[int, ...]], Any]
+    gradient: Callable[[Functions, Operand, Operand, Operand, tuple[int, ...]], Operand]
     """The cotangent of x from that of y, y and x; the axes are kept, of size 1."""
 
 
@@ -43,20 +54,24 @@ def _length(x: Array, axes: tuple[int, ...], *, keepdims: bool) -> Array:
     return np.sqrt(np.sum(x * x, axes, keepdims=keepdims))
 
 
-def _same(ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+def _same(
+    ops: Functions, g: Operand, y: Operand, x: Operand, axes: tuple[int, ...]
+) -> Operand:
     """The gradient of a sum."""
     return g
 
 
-def _shared(ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+def _shared(
+    ops: Functions, g: Operand, y: Operand, x: Operand, axes: tuple[int, ...]
+) -> Operand:
     """The gradient of a largest number, in equal parts to all that are as large."""
     taken = ops.coerce(ops.equal(x, y), x.dtype)
     return g / ops.sum(taken, axes, keepdims=True) * taken
 
 
 def _other_factors(
-    ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]
-) -> Any:
+    ops: Functions, g: Operand, y: Operand, x: Operand, axes: tuple[int, ...]
+) -> Operand:
     """The gradient of a product: the product of the others, also where one is 0."""
     zero = ops.coerce(ops.equal(x, 0.0), x.dtype)
     factors = x + zero
@@ -66,21 +81,23 @@ def _other_factors(
 
 
 def _mean_gradient(
-    ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]
-) -> Any:
+    ops: Functions, g: Operand, y: Operand, x: Operand, axes: tuple[int, ...]
+) -> Operand:
     """The gradient of a mean; narrow types cannot hold the number of elements."""
     dtype = x.dtype if dtypes.itemsize(x.dtype) > 2 else "float32"
     return ops.coerce(ops.coerce(g, dtype) / ops.count(x, axes, dtype), x.dtype)
 
 
 def _softmax_gradient(
-    ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]
-) -> Any:
+    ops: Functions, g: Operand, y: Operand, x: Operand, axes: tuple[int, ...]
+) -> Operand:
 
     return g * ops.exp(x - y)
 
 
-def _direction(ops: Functions, g: Any, y: Any, x: Any, axes: tuple[int, ...]) -> Any:
+def _direction(
+    ops: Functions, g: Operand, y: Operand, x: Operand, axes: tuple[int, ...]
+) -> Operand:
     """The gradient of a length: the unit vector that x points along."""
     return g / y * x
 
@@ -158,8 +175,8 @@ class Reduce(Op):
         return Permuted(replace(self, axes=axes), tuple(rank[p] for p in left))
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         (x,) = operands
         axes = sorted(shapes.normalize_axis(a, x.ndim) for a in self.axes)
         across = 1 < len(axes) < x.ndim and axes[0] == 0
@@ -175,7 +192,7 @@ class Reduce(Op):
     def simplified(self, x: Value) -> Value | None:
         return None if self.axes else x
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         if not self.axes:
             return (g,)
         axes = tuple(sorted(shapes.normalize_axes(self.axes, x.ndim)))
@@ -220,7 +237,7 @@ class Count(Op):
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
         return Permuted(Count(tuple(perm[a] for a in self.axes), self.dtype), ())
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (None,)
 
 
@@ -286,7 +303,7 @@ class CumSum(Op):
         flags = {"exclusive": int(self.exclusive), "reverse": int(self.reverse)}
         return (emit("CumSum", x, axis, **flags),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (ops.apply(replace(self, reverse=not self.reverse), g),)
 
     def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
 from seqir.operators.kinds import check_kind
 from seqir.operators.pool import AveragePool
 from seqir.tensortype import TensorType
@@ -93,8 +93,8 @@ class Upsample(Op):
         return all(n <= _COUNTED if isinstance(n, int) else len(size) > 1 for n in wide)
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         (x,) = operands
         if target != "plain":
             return None
@@ -105,7 +105,7 @@ class Upsample(Op):
             x = ops.repeat(x, factor, axis)
         return x
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         if self.mode == "nearest":
             no_pads = ((0, 0),) * len(self.factors)
             mean = ops.apply(AveragePool(self.factors, self.factors, no_pads), g)
@@ -148,13 +148,13 @@ class Resize(Op):
         return (emit("Resize", x, "", "", sizes, mode="linear", **given),)
 
     def expanded(
-        self, ops: Functions, target: str, *operands: Any, shared: bool
-    ) -> Any | None:
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Operand | None:
         if target != "plain":
             return None
         return _by_products(ops, operands[0], self.sizes, "linear")
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (_interpolation_vjp(ops, g, x, "linear"),)
 
 
@@ -216,21 +216,22 @@ def _interpolated(x: Array, sizes: Sequence[int], mode: str) -> Array:
 
 
 def _by_products(
-    ops: Functions, x: Any, sizes: Sequence[int | None], mode: str
-) -> Any | None:
+    ops: Functions, x: Operand, sizes: Sequence[int | None], mode: str
+) -> Operand | None:
     """The interpolated x by a product with a matrix for each axis of known size."""
     for axis, new in enumerate(sizes, start=2):
-        if x.shape[axis] is None or new is None:
+        size = x.shape[axis]
+        if size is None or new is None:
             return None
-        x = ops.along(x, interpolation(x.shape[axis], new, mode), axis)
+        x = ops.along(x, interpolation(size, new, mode), axis)
     return x
 
 
-def _interpolation_vjp(ops: Functions, g: Any, x: Any, mode: str) -> Any:
+def _interpolation_vjp(ops: Functions, g: Operand, x: Operand, mode: str) -> Operand:
     """The cotangent of x, given that of the interpolated x."""
     for axis in range(2, x.ndim):
         size, new = x.shape[axis], g.shape[axis]
-        if size is None:
+        if size is None or new is None:
             raise ShapeError(
                 f"the gradient of {mode} interpolation needs a known size, got {x.type}"
             )

@@ -10,13 +10,24 @@ from __future__ import annotations
 import ast
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import DTypeError, ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op, Perm, Permuted, Value
+from seqir.ir import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Node,
+    Op,
+    Operand,
+    Perm,
+    Permuted,
+    Value,
+)
 from seqir.operators.gather import ScatterElements
 from seqir.operators.like import emit_in_place, emit_with_gaps
 from seqir.tensortype import TensorType
@@ -171,9 +182,8 @@ class ReshapeTo(Op):
         return x if x.type.shape == self.shape else None
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, sizes: Any
-    ) -> tuple[Any, ...]:
-
+        self, ops: Functions, g: Operand, y: Operand, x: Operand, sizes: Operand
+    ) -> Cotangents:
         return ops.reshape_like(g, x), None
 
 
@@ -208,8 +218,8 @@ class ExpandTo(Op):
         return x if x.type.shape == self.shape else None
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, sizes: Any
-    ) -> tuple[Any, ...]:
+        self, ops: Functions, g: Operand, y: Operand, x: Operand, sizes: Operand
+    ) -> Cotangents:
         return g, None
 
 
@@ -298,8 +308,14 @@ class SliceAt(Op):
         return (emit("Slice", x, begin, end, emit.ints(self.axis), *steps),)
 
     def vjp(
-        self, ops: Functions, g: Any, y: Any, x: Any, begin: Any, end: Any
-    ) -> tuple[Any, ...]:
+        self,
+        ops: Functions,
+        g: Operand,
+        y: Operand,
+        x: Operand,
+        begin: Operand,
+        end: Operand,
+    ) -> Cotangents:
         back = UnsliceAt(self.axis, self.step, self.size)
         return ops.apply(back, g, x, begin, end), None, None
 
@@ -340,7 +356,6 @@ class UnsliceAt(Op):
     def lower(
         self, emit: Emit, node: Node, x: str, like: str, begin: str, end: str
     ) -> tuple[str]:
-
         rank = node.result.type.rank
         axis = self.axis % rank
         x = emit_with_gaps(emit, x, axis, self.step, rank)
@@ -353,7 +368,9 @@ class UnsliceAt(Op):
         first = emit("Where", negative, from_end, first)
         return (emit_in_place(emit, x, like, first),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, *operands: Any) -> tuple[Any, ...]:
+    def vjp(
+        self, ops: Functions, g: Operand, y: Operand, *operands: Operand
+    ) -> Cotangents:
         _, _, begin, end = operands
         return ops.apply(self.slice, g, begin, end), None, None, None
 
@@ -414,8 +431,9 @@ class Unique(Op):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str, ...]:
         return emit.many("Unique", x, outputs=4, sorted=1)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
-
+    def vjp(
+        self, ops: Functions, g: Cotangents, y: tuple[Operand, ...], x: Operand
+    ) -> Cotangents:
         return (ops.apply(ScatterElements(0), ops.zeros_like(x), y[1], g[0]),)
 
 

@@ -5,12 +5,22 @@ from __future__ import annotations
 import math
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import shapes
-from seqir.ir import Array, Emit, Functions, Node, Op, Perm, Permuted
+from seqir.ir import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Node,
+    Op,
+    Operand,
+    Perm,
+    Permuted,
+)
 from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
 
@@ -52,7 +62,7 @@ class Softmax(AlongAxis):
         e = np.exp(x - x.max(self.axis, keepdims=True, initial=-math.inf))
         return ((e / e.sum(self.axis, keepdims=True)).astype(x.dtype, copy=False),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
 
         weighted = g * y
         return (weighted - y * ops.sum(weighted, self.axis, keepdims=True),)
@@ -71,7 +81,7 @@ class LogSoftmax(AlongAxis):
         x = x - x.max(self.axis, keepdims=True, initial=-math.inf)
         return (x - np.log(np.exp(x).sum(self.axis, keepdims=True)),)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
 
         return (g - ops.exp(y) * ops.sum(g, self.axis, keepdims=True),)
 

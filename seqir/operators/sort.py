@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Any, ClassVar
+from typing import ClassVar
 
 import numpy as np
 
 from seqir import shapes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Emit, Functions, Node, Op
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
 from seqir.operators.gather import ScatterElements
 from seqir.operators.kinds import check_kind
 from seqir.operators.sizes import check_sizes
@@ -63,7 +63,14 @@ class TopK(Op):
             largest=int(self.largest),
         )
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any, *k: Any) -> tuple[Any, ...]:
+    def vjp(
+        self,
+        ops: Functions,
+        g: Cotangents,
+        y: tuple[Operand, ...],
+        x: Operand,
+        *k: Operand,
+    ) -> Cotangents:
         axis = shapes.normalize_axis(self.axis, x.ndim)
         dx = ops.apply(ScatterElements(axis), ops.zeros_like(x), y[1], g[0])
         return dx, *(None for _ in k)

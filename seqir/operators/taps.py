@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from seqir import shapes
-from seqir.ir import Array, Emit, Functions
+from seqir.ir import Array, Emit, Functions, Operand
 from seqir.operators.gather import Gather
 from seqir.operators.linalg import products
 from seqir.operators.pieces import Concat, Pad, Slice
@@ -127,13 +127,13 @@ class Taps:
 
     # Traced tensors, channels last: x[N, *size, C]. Needs `placed` sizes.
 
-    def cut(self, ops: Functions, x: Any, fill: float = 0.0) -> list[Any]:
+    def cut(self, ops: Functions, x: Operand, fill: float = 0.0) -> list[Operand]:
         """What each tap sees: one [N, *positions, C] for each."""
         size = x.type.shape[1:-1]
         padded = self._padded(ops, x, fill)
         axes = tuple(range(1, len(size) + 1))
         positions = self.positions(size)
-        parts: list[Any] = []
+        parts: list[Operand] = []
         for place in self.places():
             ends = tuple(
                 i + (n - 1) * s + 1 if isinstance(n, int) else i - r + 1 or Slice.END
@@ -150,7 +150,7 @@ class Taps:
             )
         return parts
 
-    def columns(self, ops: Functions, x: Any) -> list[Any]:
+    def columns(self, ops: Functions, x: Operand) -> list[Operand]:
         """What the taps see side by side, in blocks of a bounded size (im2col).
 
         Each block is [N, *positions, taps*C]; `places` says in which order. Long
@@ -169,8 +169,8 @@ class Taps:
         return self._gathered(ops, self._padded(ops, x), positions, blocks)
 
     def _gathered(
-        self, ops: Functions, padded: Any, positions: Ints, blocks: list[slice]
-    ) -> list[Any]:
+        self, ops: Functions, padded: Operand, positions: Ints, blocks: list[slice]
+    ) -> list[Operand]:
         """Columns of a padded image, each place looked up in the flattened image."""
         *size, c = padded.type.shape[1:]
         whole = known_shape(tuple(size))
@@ -180,19 +180,21 @@ class Taps:
         offsets = np.transpose(list(self.places()))[:, None, :]
         seen = np.array(np.ravel_multi_index(tuple(starts + offsets), whole), np.int32)
         flat = ops.reshape(padded, (-1, math.prod(whole), c))
-        columns: list[Any] = []
+        columns: list[Operand] = []
         for block in blocks:
             places = seen[:, block]
             pixels = ops.apply(Gather(1), flat, places.reshape(-1))
             columns.append(ops.reshape(pixels, (-1, *positions, places.shape[1] * c)))
         return columns
 
-    def _padded(self, ops: Functions, x: Any, fill: float = 0.0) -> Any:
+    def _padded(self, ops: Functions, x: Operand, fill: float = 0.0) -> Operand:
         pads = self.known_padding(x.type.shape[1:-1])
         before, after = zip((0, 0), *pads, (0, 0), strict=True)
         return ops.apply(Pad(before, after, value=fill), x)
 
-    def spread(self, ops: Functions, parts: Sequence[Any], size: shapes.Shape) -> Any:
+    def spread(
+        self, ops: Functions, parts: Sequence[Operand], size: shapes.Shape
+    ) -> Operand:
         """The adjoint of `cut`: parts[N, *positions, C] -> [N, *size, C].
 
         Place i is phase ``i % s`` of cell ``i // s``: each tap gives to one phase,
@@ -200,7 +202,7 @@ class Taps:
         """
         reach = [r - 1 for r in self.reach]
         most = [r // s for r, s in zip(reach, self.strides, strict=True)]
-        phases: dict[Ints, Any] = {}
+        phases: dict[Ints, Operand] = {}
         for place, part in zip(self.places(), parts, strict=True):
             pairs = list(zip(place, self.strides, strict=True))
             phase = tuple(i % s for i, s in pairs)
@@ -210,7 +212,7 @@ class Taps:
             phases[phase] = phases[phase] + moved if phase in phases else moved
         return self._cropped(ops, self._interleaved(ops, phases), size)
 
-    def _interleaved(self, ops: Functions, phases: dict[Ints, Any]) -> Any:
+    def _interleaved(self, ops: Functions, phases: dict[Ints, Operand]) -> Operand:
         """The phases of each axis side by side, the last axis first."""
         empty = ops.zeros_like(next(iter(phases.values())))
         for axis in reversed(range(len(self.strides))):
@@ -218,7 +220,7 @@ class Taps:
             if s == 1:
                 phases = {phase[:axis]: x for phase, x in phases.items()}
                 continue
-            joined: dict[Ints, Any] = {}
+            joined: dict[Ints, Operand] = {}
             for prefix in dict.fromkeys(phase[:axis] for phase in phases):
                 row = [phases.get((*prefix, r), empty) for r in range(s)]
                 sizes = list(ops.shape(row[0]))
@@ -229,7 +231,7 @@ class Taps:
         (whole,) = phases.values()
         return whole
 
-    def _cropped(self, ops: Functions, x: Any, size: shapes.Shape) -> Any:
+    def _cropped(self, ops: Functions, x: Operand, size: shapes.Shape) -> Operand:
         """The image without its padding, and with what no window saw."""
         pads = self.known_padding(size)
         found = x.type.shape[1:-1]
@@ -354,11 +356,11 @@ def tap_parts(g: Array, w: Array, groups: int) -> Array:
     return parts.reshape(g.shape[0], -1, *parts.shape[3:])
 
 
-def channels_last(ops: Functions, x: Any) -> Any:
+def channels_last(ops: Functions, x: Operand) -> Operand:
     """x[N, C, *size] -> [N, *size, C]."""
     return ops.moveaxis(x, 1, -1)
 
 
-def channels_first(ops: Functions, x: Any) -> Any:
+def channels_first(ops: Functions, x: Operand) -> Operand:
     """x[N, *size, C] -> [N, C, *size]."""
     return ops.moveaxis(x, -1, 1)

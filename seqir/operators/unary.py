@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array, Emit, Functions, Node
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Operand
 from seqir.operators.elementwise import Unary
 from seqir.operators.kinds import ONNX_CODE
 
@@ -46,22 +46,22 @@ class ElementFunction:
 
     onnx: str
     """Name of the ONNX operator."""
-    compute: Callable[..., Any]
+    compute: Callable[[Array], Array]
     """The function in NumPy."""
     kinds: str
     """Accepted element types; see `check_kind`."""
-    gradient: Callable[[Functions, Any, Any, Any], Any] | None
+    gradient: Callable[[Functions, Operand, Operand, Operand], Operand] | None
     """The cotangent of x from that of y, y and x; None where it is 0."""
-    plain: Callable[[Functions, Any], Any] | None = None
+    plain: Callable[[Functions, Operand], Operand] | None = None
     """The function in plainer ones, for a runtime that has not this one."""
 
 
-def _sign(ops: Functions, x: Any, g: Any) -> Any:
+def _sign(ops: Functions, x: Operand, g: Operand) -> Operand:
     """1 or -1, in g's type; 1 at 0, as in JAX."""
     return ops.coerce(x >= 0.0, g.dtype) * 2.0 - 1.0
 
 
-def _plain_atan(ops: Functions, x: Any) -> Any:
+def _plain_atan(ops: Functions, x: Operand) -> Operand:
     """The arctangent in float64, by that of float32 and one correction of it.
 
     ``atan(a) = t + atan((a - tan t) / (1 + a tan t))``; for the t of float32 the
@@ -78,12 +78,12 @@ def _plain_atan(ops: Functions, x: Any) -> Any:
     return ops.where(ops.less(x, 0.0), -t, t)
 
 
-def _plain_asin(ops: Functions, x: Any) -> Any:
+def _plain_asin(ops: Functions, x: Operand) -> Operand:
     """asin(x) = 2 atan(x / (1 + √(1 - x²)))."""
     return ops.arctan(x / (ops.sqrt((1.0 - x) * (x + 1.0)) + 1.0)) * 2.0
 
 
-def _plain_asinh(ops: Functions, x: Any) -> Any:
+def _plain_asinh(ops: Functions, x: Operand) -> Operand:
     """asinh(|x|) = log(|x| + √(x² + 1)), with x's sign; past 1e8, log(2|x|)."""
     size = ops.absolute(x)
     near = ops.minimum(size, 1e8)
@@ -212,11 +212,11 @@ class Function(Unary):
         with np.errstate(all="ignore"):
             return self.TABLE[self.f].compute(x)
 
-    def vjp(self, ops: Functions, g: Any, y: Any, x: Any) -> tuple[Any, ...]:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         gradient = self.TABLE[self.f].gradient
         return (gradient and gradient(ops, g, y, x),)
 
-    def plain(self, ops: Functions, x: Any) -> Any | None:
+    def plain(self, ops: Functions, x: Operand) -> Operand | None:
         plain = self.TABLE[self.f].plain
         return plain and plain(ops, x)
 

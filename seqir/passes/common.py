@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Hashable, Sequence
 
 from seqir.ir import Builder, Graph, Node, Op, Value, replay
 from seqir.ir.printer import format_graph
@@ -12,7 +11,7 @@ from seqir.passes.facts import is_pure
 
 def eliminate_common(graph: Graph) -> Graph:
     """Merge nodes that apply an equal operator to the same operands."""
-    seen: dict[tuple[Any, tuple[Value, ...]], Sequence[Value]] = {}
+    seen: dict[tuple[Hashable, tuple[Value, ...]], Sequence[Value]] = {}
 
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
@@ -31,7 +30,7 @@ def eliminate_common(graph: Graph) -> Graph:
     return replay(graph, visit)
 
 
-def _key(op: Op) -> Any:
+def _key(op: Op) -> Hashable:
     """What is equal for equal operators, also those with equal bodies."""
     if not op.bodies:
         return op
