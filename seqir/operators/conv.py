@@ -104,6 +104,9 @@ class Conv(Op):
         )
         return (y,)
 
+    # y[n, m, p] = b[m] + sum over c and k of x[n, c, p*s + k*d - pad] * w[m, c, k]:
+    # each product gives g[n, m, p] times one factor to the other. `conv_grad` has the
+    # sums.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, *operands: Operand
     ) -> Cotangents:
@@ -252,6 +255,8 @@ class ConvTranspose(Op):
         )
         return (y,)
 
+    # y = Aᵀx with A the convolution by w, so dx = A g; the products of x and w are
+    # those of A with g as its image and x as its cotangent, whence dw.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, *operands: Operand
     ) -> Cotangents:

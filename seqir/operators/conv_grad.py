@@ -72,7 +72,8 @@ class ConvKernelGrad(Op):
         else:
             x = emit("Transpose", x, perm=(1, 0, *spatial))
         before, after = zip(*pads, strict=True)
-        # Here the positions are the taps and the taps the positions.
+        # Over the places p*s + k*d - pad, a sum over p is a convolution too: p counts
+        # taps that lie s apart, and k positions that lie d apart.
         dw = emit(
             "Conv",
             x,
@@ -88,6 +89,10 @@ class ConvKernelGrad(Op):
         dw = emit("Transpose", dw, perm=(1, 0, *spatial))
         return (emit("Reshape", dw, emit.ints(m, per_group, *kernel)),)
 
+    # dw is linear in x and in g, so with h for the cotangent of dw:
+    #   dx[n, c, i] = sum over m and p*s + k*d - pad = i of g[n, m, p] * h[m, c, k],
+    #   dg[n, m, p] = sum over c and k of x[n, c, p*s + k*d - pad] * h[m, c, k],
+    # what the convolution by h gives back, and that convolution.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, *operands: Operand
     ) -> Cotangents:
@@ -159,6 +164,10 @@ class ConvInputGrad(Op):
         size = node.result.type.shape[2:]
         return (taps.emit_spread(emit, size, g, w, x, self.conv.groups),)
 
+    # dx is linear in g and in w, so with h for the cotangent of dx:
+    #   dg[n, m, p] = sum over c and k of h[n, c, p*s + k*d - pad] * w[m, c, k],
+    #   dw[m, c, k] = sum over n and p of h[n, c, p*s + k*d - pad] * g[n, m, p],
+    # the convolution of h, and its gradient by the kernel.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, *operands: Operand
     ) -> Cotangents:

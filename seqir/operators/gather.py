@@ -49,6 +49,9 @@ class Gather(Op):
     def row_counts(self, *operands: TensorType) -> tuple[int | None, ...]:
         return None, _known(operands[0].shape[self.axis])
 
+    # A slice of x gets the sum of g over all places that it was taken to: g is
+    # scattered back into zeros and added, for which the axis of the slices has to come
+    # first.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, x: Operand, indices: Operand
     ) -> Cotangents:
@@ -220,6 +223,12 @@ class Scatter(Op):
         )
         return (emit("ScatterND", x, indices, updates, **how),)
 
+    # At a place with value x and updates u_1, u_2, ...:
+    #   add: y = x + sum(u), so all of them get g.
+    #   max, min: y is one of them; those that are equal to it share g evenly.
+    #   mul: y = x prod(u), so dx = g prod(u), which is g with the updates multiplied
+    #        in, and du_j = g y / u_j.
+    #   none: y = u, so x gets 0 there and u gets g.
     def vjp(
         self,
         ops: Functions,

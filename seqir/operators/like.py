@@ -203,6 +203,8 @@ class Unslice(Op):
             x = emit_with_gaps(emit, x, axis % rank, step, rank)
         return x
 
+    # Elements of x stand in y as they are, and the zeros depend on nothing: each gets
+    # what g has where it went, which is the slice of g.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, *operands: Operand
     ) -> Cotangents:

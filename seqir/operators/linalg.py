@@ -50,6 +50,8 @@ class MatMul(Op):
     def lower(self, emit: Emit, node: Node, a: str, b: str) -> tuple[str]:
         return (emit("MatMul", a, b),)
 
+    # y_ij = sum over k of a_ik b_kj, so da = g bᵀ and db = aᵀ g; a stack that was
+    # broadcast is summed behind this.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, a: Operand, b: Operand
     ) -> Cotangents:
@@ -218,6 +220,10 @@ class Einsum(Op):
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
         return (emit("Einsum", *operands, equation=self.equation),)
 
+    # y[out] is the sum, over all letters that are not in out, of the products of all
+    # operands. Its derivative by one operand is the product of the others, so
+    #   dx_i[term_i] = sum over all letters not in term_i of g[out] * the others:
+    # an einsum in which the output and term i have changed places.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, *operands: Operand
     ) -> Cotangents:

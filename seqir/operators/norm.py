@@ -57,6 +57,10 @@ class BatchNorm(Op):
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
         return (emit("BatchNormalization", *operands, epsilon=self.epsilon),)
 
+    # With r = (variance + epsilon)^(-1/2), dr/dvariance = -r³/2 and
+    # y = (x - mean) r scale + bias; sums are over all axes but the channels:
+    #   dscale = r sum(g (x - mean)),  dmean = -r scale sum(g),
+    #   dvariance = sum(g (x - mean)) scale (-r³/2) = dscale (scale r) r / -2.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, x: Operand, *vectors: Operand
     ) -> Cotangents:
@@ -121,6 +125,9 @@ class TrainingBatchNorm(Op):
         centred, inverse = self._statistics(ops, x)
         return centred * (inverse * _column(ops, scale, x)) + _column(ops, bias, x)
 
+    # As of `LayerNorm`, with a scale that is one number for all that a mean is of, so
+    # it leaves the means. What has one number per channel is combined first, so that
+    # few steps have the size of x.
     def vjp(
         self,
         ops: Functions,
@@ -191,6 +198,11 @@ class LayerNorm(Op):
             emit("LayerNormalization", *operands, axis=self.axis, epsilon=self.epsilon),
         )
 
+    # With c = x - mean(x), r = (mean(c²) + epsilon)^(-1/2) and n = c r:
+    #   dr = -r³ mean(c dc), so dn = r dc + c dr = r (dc - n mean(n dc)).
+    # That map is its own adjoint, and so is taking the mean away. With h = g scale,
+    # which reaches n, and mean(n) = 0:
+    #   dx = r (h - mean(h) - n mean(n h)).
     def vjp(
         self,
         ops: Functions,

@@ -61,6 +61,8 @@ class MaxPoolGrad(Op):
         dx = emit("Reshape", dx, shape)
         return (dx if whole == x else self.pool.taps.emit_cropped(emit, dx, x),)
 
+    # dx = Pᵀg, where P picks the first maximum of each window: P is constant but where
+    # maxima meet, so x and y have no gradient, and that of g is P h.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, *operands: Operand
     ) -> Cotangents:
@@ -88,6 +90,8 @@ def _to_first(
     ops: Functions, pool: MaxPool, x: Operand, y: Operand, rest: Operand
 ) -> Operand:
     """A cotangent of maxima y of x, given to the first tap that has each maximum."""
+    # With e = 1 where a tap is the maximum, else 0: what is left, rest * (1 - e), is
+    # the cotangent where no tap was it yet, and 0 behind the first one that was.
     parts: list[Operand] = []
     for part in pool.taps.cut(ops, x, pool.fill)[:-1]:
         parts.append(rest * ops.cast(ops.equal(part, y), x.dtype))
@@ -124,6 +128,7 @@ class MaxPoolPick(Op):
             h = self.pool.taps.emit_padded(emit, node.operands[1].type, h)
         return (emit("Gather", emit("Reshape", h, emit.ints(-1)), indices, axis=0),)
 
+    # y = P h, so the gradient of h is Pᵀg.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, *operands: Operand
     ) -> Cotangents:
@@ -176,6 +181,7 @@ class AveragePoolGrad(Op):
         dx = taps.emit_spread(emit, size, shares, emit.constant(ones), x, 1)
         return (emit("Reshape", dx, emit("Shape", x)),)
 
+    # dx = Aᵀg for the averages y = A x, so the gradient of g is A h.
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, *operands: Operand
     ) -> Cotangents:

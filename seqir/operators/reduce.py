@@ -65,6 +65,7 @@ def _shared(
     ops: Functions, g: Operand, y: Operand, x: Operand, axes: tuple[int, ...]
 ) -> Operand:
     """The gradient of a largest number, in equal parts to all that are as large."""
+    # Of equal ones any is the largest; a fair share is the mean of what each would get.
     taken = ops.coerce(ops.equal(x, y), x.dtype)
     return g / ops.sum(taken, axes, keepdims=True) * taken
 
@@ -73,6 +74,10 @@ def _other_factors(
     ops: Functions, g: Operand, y: Operand, x: Operand, axes: tuple[int, ...]
 ) -> Operand:
     """The gradient of a product: the product of the others, also where one is 0."""
+    # y / x is that where no factor is 0. With one 0, only it has others without a 0,
+    # and with two of them none has. So zeros are taken as 1 in the product of all, it
+    # is divided by the own factor, and kept where the zeros are none, or the own one
+    # alone.
     zero = ops.coerce(ops.equal(x, 0.0), x.dtype)
     factors = x + zero
     alone = ops.equal(ops.sum(zero, axes, keepdims=True), zero)
@@ -91,14 +96,14 @@ def _mean_gradient(
 def _softmax_gradient(
     ops: Functions, g: Operand, y: Operand, x: Operand, axes: tuple[int, ...]
 ) -> Operand:
-
+    """The gradient of log(sum(eˣ)): eˣ / sum(eˣ), which is e^(x - y)."""
     return g * ops.exp(x - y)
 
 
 def _direction(
     ops: Functions, g: Operand, y: Operand, x: Operand, axes: tuple[int, ...]
 ) -> Operand:
-    """The gradient of a length: the unit vector that x points along."""
+    """The gradient of √(sum(x²)): x / y, the unit vector that x points along."""
     return g / y * x
 
 
@@ -303,6 +308,8 @@ class CumSum(Op):
         flags = {"exclusive": int(self.exclusive), "reverse": int(self.reverse)}
         return (emit("CumSum", x, axis, **flags),)
 
+    # y_i is the sum of x_j over j <= i (or j < i), so x_j reaches all y_i with i >= j
+    # (or i > j): the same running sum, from the other end.
     def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         return (ops.apply(replace(self, reverse=not self.reverse), g),)
 

@@ -105,6 +105,8 @@ class Upsample(Op):
             x = ops.repeat(x, factor, axis)
         return x
 
+    # Each pixel stands in a block of y, so it gets the sum of g over that block: the
+    # mean that a pooling computes, times the number of pixels in the block.
     def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
         if self.mode == "nearest":
             no_pads = ((0, 0),) * len(self.factors)
@@ -229,6 +231,7 @@ def _by_products(
 
 def _interpolation_vjp(ops: Functions, g: Operand, x: Operand, mode: str) -> Operand:
     """The cotangent of x, given that of the interpolated x."""
+    # Along each axis y = W x, and the axes are independent: dx = Wᵀ g along each.
     for axis in range(2, x.ndim):
         size, new = x.shape[axis], g.shape[axis]
         if size is None or new is None:

@@ -62,8 +62,9 @@ class Softmax(AlongAxis):
         e = np.exp(x - x.max(self.axis, keepdims=True, initial=-math.inf))
         return ((e / e.sum(self.axis, keepdims=True)).astype(x.dtype, copy=False),)
 
+    # dy_i = y_i (dx_i - sum over j of y_j dx_j), which is symmetric in i and j:
+    # dx = y (g - sum(g y)).
     def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
-
         weighted = g * y
         return (weighted - y * ops.sum(weighted, self.axis, keepdims=True),)
 
@@ -81,8 +82,8 @@ class LogSoftmax(AlongAxis):
         x = x - x.max(self.axis, keepdims=True, initial=-math.inf)
         return (x - np.log(np.exp(x).sum(self.axis, keepdims=True)),)
 
+    # dy_i = dx_i - sum over j of e^(y_j) dx_j, so dx_j = g_j - e^(y_j) sum(g).
     def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
-
         return (g - ops.exp(y) * ops.sum(g, self.axis, keepdims=True),)
 
 

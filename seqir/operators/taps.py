@@ -197,8 +197,10 @@ class Taps:
     ) -> Operand:
         """The adjoint of `cut`: parts[N, *positions, C] -> [N, *size, C].
 
-        Place i is phase ``i % s`` of cell ``i // s``: each tap gives to one phase,
-        shifted by whole cells, and the phases are interleaved at the end.
+        Tap k of position p gives to place ``i = p*s + k*d`` of the padded image: phase
+        ``i % s = k*d % s`` of cell ``i // s = p + k*d // s``. So a tap gives to one
+        phase only, shifted by whole cells, and no zeros are put between the positions:
+        the phases are added up, and interleaved at the end.
         """
         reach = [r - 1 for r in self.reach]
         most = [r // s for r, s in zip(reach, self.strides, strict=True)]
