@@ -17,11 +17,15 @@ from samples import SAMPLES
 
 import seqir
 from seqir import dtypes, layers, lower, nest, ops, runtime
-from seqir.ir import Trace, computed, evaluate
+from seqir.ir import FrozenArray, Trace, computed, evaluate
 from seqir.lower.kernels import NO_FLOAT16, NO_FLOAT64, runnable, written
+from seqir.operators.constant import Constant
+from seqir.operators.convert import Cast
+from seqir.operators.linalg import MatMul
+from seqir.operators.movement import Transpose
 from seqir.operators.unary import FUNCTIONS, Function
 from seqir.passes.widen import retyped
-from seqir.tensortype import type_of
+from seqir.tensortype import TensorType, type_of
 
 POLICIES = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64")
 TOLERANCE = {"float16": 1e-2, "bfloat16": 6e-2, "float64": 2e-6}
@@ -260,3 +264,52 @@ def test_plainer_functions_are_right_everywhere(f: str) -> None:
     found = evaluate(graph, {"x": x})["y"]
     (wanted,) = computed(Function(f), [x])
     np.testing.assert_allclose(found, wanted, 1e-13, 1e-15)
+
+
+class Showing(layers.Layer):
+    """Notes what its weights look like while it is traced."""
+
+    def build(self, input_shape: Any) -> None:
+        self.w = self.add_weight(input_shape[-1:], name="w")
+        self.kept = self.add_weight(input_shape[-1:], name="kept", autocast=False)
+        self.count = self.add_weight((), "zeros", "int32", trainable=False, name="n")
+        self.seen: list[Any] = []
+
+    def call(self, x: Any) -> Any:
+        for w in self.w, self.kept, self.count:
+            found = ops.add(w, 0)
+            self.seen.append((w.type.dtype, w.dtype, ops.dtype(w), found.dtype))
+        return x * self.w
+
+
+@pytest.mark.parametrize("policy", POLICIES)
+def test_a_weight_is_what_is_stored_and_read_by_policy(policy: str) -> None:
+    layer = Showing(dtype=policy)
+    layer(np.ones((2, 3), np.float32))
+    stored, read = layer.variable_dtype, layer.compute_dtype
+    assert layer.seen[:3] == [
+        (stored, read, read, read),
+        (stored, stored, stored, stored),
+        ("int32",) * 4,
+    ]
+    assert layer.w.dtype == layer.w.type.dtype == stored
+
+
+@pytest.mark.parametrize("dtype", ["float16", "bfloat16", "float64"])
+@pytest.mark.parametrize("read", ["float32", "as it is"])
+def test_products_of_stacks_with_moved_axes(dtype: str, read: str) -> None:
+    """ONNX Runtime ends the process where a cast lies in between, or puts one there."""
+    b = Trace("product")
+    x = b.input("x", TensorType(dtype, ("batch", 3, 4)))
+    moved = b(Transpose((1, 0, 2)), x)
+    if read == "float32":
+        moved = b(Cast(read), moved)
+    w = np.ones((4, 5), dtypes.to_numpy(moved.type.dtype))
+    y = b(MatMul(), moved, b(Constant(FrozenArray(w))))
+    model = lower.to_proto(lower.lower(b.finish({"y": y}))).SerializeToString()
+    given = np.random.default_rng(0).normal(size=(2, 3, 4)).astype(w.dtype)
+    given = given.astype(dtypes.to_numpy(dtype))
+    (found,) = runtime.Session(model, device="cpu").run({"x": given})
+    assert found.dtype == w.dtype
+    wanted = given.astype("d").transpose(1, 0, 2) @ w.astype("d")
+    assert close(found, wanted, 2e-2 if w.dtype.itemsize == 2 else 1e-6)

@@ -153,7 +153,7 @@ def _flipped(kernel: Any) -> Any:
 
 
 def _read(reader: H5Reader, path: str, variable: Variable) -> Any:
-    return reader.read(path, variable.array.shape, variable.stored_type.dtype)
+    return reader.read(path, variable.array.shape, variable.type.dtype)
 
 
 def _names(reader: H5Reader, group: str, attribute: str) -> list[str]:
@@ -201,7 +201,7 @@ def write(file: h5py.File, model: Any, optimizer: Optimizer | None = None) -> No
 def _write_group(group: Any, variables: Sequence[Variable]) -> None:
     names = keys_of(variables)
     for name, variable in zip(names, variables, strict=True):
-        bfloat16 = variable.stored_type.dtype == "bfloat16"
+        bfloat16 = variable.type.dtype == "bfloat16"
         array = variable.array
         group[name] = array.view("V2") if bfloat16 else array
     _write_names(group, "weight_names", names)

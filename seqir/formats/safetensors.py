@@ -91,14 +91,14 @@ def check_fit(
             "belongs to another model"
         )
     for variable, array in zip(variables, arrays, strict=True):
-        if variable.stored_type.shape != array.shape:
+        if variable.type.shape != array.shape:
             raise ShapeError(
-                f"{variable.path!r} has shape {variable.stored_type.shape}, "
+                f"{variable.path!r} has shape {variable.type.shape}, "
                 f"{source} has {array.shape} in its place: it belongs to another model"
             )
-        if variable.stored_type.dtype != array.dtype.name:
+        if variable.type.dtype != array.dtype.name:
             raise DTypeError(
-                f"{variable.path!r} is {variable.stored_type.dtype}, {source} has "
+                f"{variable.path!r} is {variable.type.dtype}, {source} has "
                 f"{array.dtype.name} in its place: it belongs to another model"
             )
 

@@ -34,7 +34,7 @@ def fit(path: Path, fitting: Fitting, model: Any) -> None:
 
     def read(variable: Variable) -> Any:
         key = key_of[id(variable)]
-        array, wanted = arrays[key], variable.stored_type
+        array, wanted = arrays[key], variable.type
         if array.shape != wanted.shape:
             raise ShapeError(
                 f"{key!r} has shape {format_shape(array.shape)}, expected "

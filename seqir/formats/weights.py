@@ -111,7 +111,7 @@ class Shards:
         path = f"{self._path(group)}/{index}"
         for reader in self._of(group):
             if path in reader:
-                dtype = variable.stored_type.dtype
+                dtype = variable.type.dtype
                 return reader.read(path, variable.array.shape, dtype)
         raise CorruptFileError(f"there is no {path!r}, though there are others beside")
 

@@ -6,6 +6,7 @@ from collections.abc import Collection, Generator, Hashable, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any, Final
 
+from seqir import dtypes
 from seqir.errors import GraphError
 from seqir.ir.builder import Builder, current_builder
 from seqir.ir.graph import Graph, Value
@@ -23,7 +24,7 @@ class Trace(Builder):
         super().__init__(name)
         self.training = training
         self.autocast: str | None = None
-        """What floating-point weights are read as, if not as they are stored."""
+        """What floating-point weights are read in, if not as stored; see `type_of`."""
         self.losses: list[Value] = []
         """Scalars that layers add to the loss."""
         self.bindings: dict[Any, str] = {}
@@ -50,8 +51,14 @@ class Trace(Builder):
             self.bindings[variable] = free
         return self.param(self.bindings[variable], type)
 
+    def type_of(self, variable: Any) -> TensorType:
+        """The type that the layer at work reads a variable in."""
+        type, wanted = variable.type, self.autocast
+        casts = wanted and variable.autocast and dtypes.is_float(type.dtype)
+        return type.with_dtype(wanted) if casts else type
+
     def read(self, variable: Any, name: str, type: TensorType) -> Value:
-        """What a variable holds at this place of the trace."""
+        """What a variable holds at this place of the trace, as it is stored."""
         value = self.bind(variable, name, type)
         assigned = self.updates.get(self.bindings[variable])
         return value if assigned is None else assigned.value

@@ -5,11 +5,16 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Final
 
+from seqir import dtypes
 from seqir.ir import Builder, Graph, Node, Value, in_bodies, replay
 from seqir.lower.emit import Emitter
+from seqir.operators.convert import Cast
+from seqir.operators.movement import Transpose
 from seqir.ops import rules
 from seqir.ops.apply import as_tuple
 from seqir.ops.tensor import Traced
+from seqir.passes.common import eliminate_common
+from seqir.passes.dead import eliminate_dead
 from seqir.passes.widen import computed_in
 
 BFLOAT16: Final = frozenset(
@@ -43,7 +48,7 @@ def runnable(graph: Graph, opset: int) -> Graph:
     every result rounded, so that no number depends on which operators a runtime has.
     What only moves numbers stays as it is.
     """
-    graph = in_bodies(lambda body: runnable(body, opset), graph)
+    graph = _cast_before_order(in_bodies(lambda body: runnable(body, opset), graph))
     present = {v.type.dtype for v in graph.values()}
     if "float64" in present:
         plainer = _in_plainer_operators(graph, opset)
@@ -56,11 +61,44 @@ def runnable(graph: Graph, opset: int) -> Graph:
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
         dtype = _missing(node, opset)
+        if "float16" in {v.type.dtype for v in operands} and dtype is None:
+            moved = any(_moves_the_stack(b, v) for v in operands)
+            dtype = "float16" if moved and "MatMul" in written(node, opset) else None
         if dtype is None:
             return None
         return computed_in(b, node, operands, {dtype: "float32"})
 
-    return replay(graph, visit)
+    rounded = replay(graph, visit)
+    if rounded is graph:
+        return graph
+    return eliminate_common(_cast_before_order(rounded))
+
+
+def _cast_before_order(graph: Graph) -> Graph:
+    """The graph with casts in front of orders of axes that move the stack."""
+
+    def visit(
+        b: Builder, node: Node, operands: tuple[Value, ...]
+    ) -> Sequence[Value] | None:
+        if not isinstance(node.op, Cast) or not _moves_the_stack(b, *operands):
+            return None
+        before = b.producer[operands[0]]
+        return b.emit(before.op, b(node.op, before.operands[0]))
+
+    swapped = replay(graph, visit)
+    return graph if swapped is graph else eliminate_dead(swapped)
+
+
+def _moves_the_stack(b: Builder, value: Value) -> bool:
+    """Whether axes of a stack of matrices were reordered to make this one.
+
+    ONNX Runtime folds that into the product of matrices behind it, and ends the process
+    where there is a cast in between, its own around a product of float16 as well.
+    """
+    node = b.producer.get(value)
+    if node is None or not isinstance(node.op, Transpose) or value.type.rank < 3:
+        return False
+    return 0 in node.op.perm[-2:] and dtypes.is_float(value.type.dtype)
 
 
 def _in_plainer_operators(graph: Graph, opset: int) -> Graph:

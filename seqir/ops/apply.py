@@ -154,6 +154,8 @@ def dtypes_known(array: Array) -> bool:
 
 def type_of_operand(x: Any) -> TensorType:
     """The type of anything that can be an operand."""
+    if isinstance(x, Variable):
+        return x.type.with_dtype(x.dtype)
     return x.type if isinstance(x, Tensor) else type_of(as_array(x))
 
 

@@ -140,7 +140,7 @@ def _traced(
     region = Region(b, loop=loop)
     found = _Traced(region, list(map(Value, types)))
     for variable in held:
-        region.hold(variable, variable.stored_type)
+        region.hold(variable, variable.type)
     with region.active():
         results = f(*(Traced(region, v) for v in found.inputs))
         found.results = [value_of(region, x) for x in results]

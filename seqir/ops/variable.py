@@ -109,20 +109,17 @@ class Variable(Tensor):
 
     @property
     def type(self) -> TensorType:
-        b = current_trace()
-        if b is not None and b.autocast and self.autocast:
-            stored = self.stored_type
-            if dtypes.is_float(stored.dtype):
-                return TensorType(b.autocast, stored.shape)
-        return self.stored_type
-
-    @property
-    def stored_type(self) -> TensorType:
         """The type of the array, whatever it is read as."""
         array, slot = self._array, self._slot
         if array is None and slot is not None:
             return slot.type
         return type_of(self.array if array is None else array)
+
+    @property
+    def dtype(self) -> str:
+        """Element type; in a layer's `call` the one that the layer reads it in."""
+        b = current_trace()
+        return self.type.dtype if b is None else b.type_of(self).dtype
 
     @property
     def trainable(self) -> bool:
@@ -203,12 +200,12 @@ class Variable(Tensor):
     @property
     def size(self) -> int:
         """Number of elements."""
-        return math.prod(d for d in self.stored_type.shape if isinstance(d, int))
+        return math.prod(d for d in self.type.shape if isinstance(d, int))
 
     @property
     def nbytes(self) -> int:
         """Bytes of the array."""
-        return self.size * dtypes.to_numpy(self.stored_type.dtype).itemsize
+        return self.size * dtypes.to_numpy(self.type.dtype).itemsize
 
     def numpy(self) -> Array:
         """A copy of the present numbers."""
@@ -217,7 +214,7 @@ class Variable(Tensor):
     @property
     def initial_value(self) -> Array:
         """What it began with; of a weight that is not kept, and this what it is now."""
-        stored = self.stored_type
+        stored = self.type
         if callable(self.initial):
             return np.asarray(self.initial(stored.shape, dtype=stored.dtype))
         return self.array if self.initial is None else self.initial
@@ -238,7 +235,7 @@ class Variable(Tensor):
         if array.dtype.name not in dtypes.ALL:
             found = "Python objects" if array.dtype == object else f"{value!r}"
             raise DTypeError(f"variable {self.path!r} cannot hold {found}")
-        stored = self.stored_type
+        stored = self.type
         if array.shape != stored.shape:
             raise ShapeError(
                 f"variable {self.path!r} has shape {stored.shape}, "
@@ -341,16 +338,16 @@ def _word(argument: str, word: str | None, known: tuple[str, ...]) -> str:
 
 
 def read(b: Builder, variable: Variable) -> Value:
-    """What a variable holds now in the graph, in the type that it is read as."""
-    name, stored = _parameter(b, variable), variable.stored_type
-    value = _trace(b, variable).read(variable, name, stored)
-    dtype = variable.type.dtype
+    """What a variable holds now in the graph, cast by the policy of the layer."""
+    trace = _trace(b, variable)
+    value = trace.read(variable, _parameter(b, variable), variable.type)
+    dtype = trace.type_of(variable).dtype
     return value if value.type.dtype == dtype else b(Cast(dtype), value)
 
 
 def assign(variable: Variable, value: Traced) -> Traced:
     """Give a variable a new value after the traced graph has run."""
-    current, stored = current_builder(), variable.stored_type
+    current, stored = current_builder(), variable.type
     b = value.builder
     if current is not None and holds(b, current):
         b = current  # inside a body, also what is made of tensors around it

@@ -129,7 +129,7 @@ class Nadam(Moments):
 
     def add_slots(self, variables: Sequence[Variable]) -> None:
         super().add_slots(variables)
-        dtype = variables[0].stored_type.dtype if variables else None
+        dtype = variables[0].type.dtype if variables else None
         self._u_product = self.add_variable((), "ones", dtype, "u_product")
 
     def update_variables(

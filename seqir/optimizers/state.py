@@ -98,7 +98,7 @@ class Stateful:
 
         It is called ``<path of the variable with underscores>_<name>``.
         """
-        stored = reference_variable.stored_type
+        stored = reference_variable.type
         path = reference_variable.path.replace("/", "_")
         return self.add_variable(
             stored.shape,

@@ -134,7 +134,7 @@ def placed(
     for name, variable in variables.items():
         slot = variable.slot
         if not (isinstance(slot, DeviceSlot) and slot.device == device and slot.usable):
-            slot = DeviceSlot(variable.stored_type, device)
+            slot = DeviceSlot(variable.type, device)
             variable.move_to(slot)
         found[name] = slot
     return found

@@ -143,8 +143,8 @@ class _State:
         return [
             {
                 "name": key,
-                "shape": list(v.stored_type.shape),
-                "dtype": v.stored_type.dtype,
+                "shape": list(v.type.shape),
+                "dtype": v.type.dtype,
                 "trained": v.trainable,
             }
             for v, key in self.keys.items()

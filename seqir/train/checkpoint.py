@@ -232,7 +232,7 @@ def model_hash(compiled: Compilation) -> str:
     Names are not part of it: automatic ones differ from run to run.
     """
     kinds = [type(layer).__name__ for layer in compiled.model._walk()]
-    weights = [str(w.stored_type) for w in compiled.model.weights]
+    weights = [str(w.type) for w in compiled.model.weights]
     optimizer = type(compiled.optimizer).__name__
     text = "\n".join((*kinds, *weights, optimizer))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
