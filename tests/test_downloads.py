@@ -18,7 +18,7 @@ import numpy as np
 import pytest
 
 import seqir
-from seqir import downloads
+from seqir import downloads, numerals
 from seqir.downloads import cache, progress, transfer
 from seqir.errors import (
     ArgumentError,
@@ -405,7 +405,7 @@ def test_a_bar_on_a_terminal(
     ],
 )
 def test_amounts(size: int, text: str) -> None:
-    assert progress.amount(size) == text
+    assert numerals.amount(size) == text
 
 
 # Keras's function.

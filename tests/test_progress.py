@@ -7,12 +7,15 @@ from contextlib import redirect_stderr
 from types import ModuleType
 from typing import Any
 
+import numpy as np
 import pytest
 from fake_training import FakeModel, fit, losses
 
-from seqir.callbacks import CallbackList, LambdaCallback, display, progbar
-from seqir.callbacks.display import Line
-from seqir.callbacks.numerals import duration, numeral, pace
+import seqir
+from seqir import layers, progress
+from seqir.callbacks import CallbackList, LambdaCallback
+from seqir.numerals import duration, numeral, pace
+from seqir.progress import Line
 
 NAN = float("nan")
 
@@ -29,7 +32,7 @@ class Clock:
 @pytest.fixture
 def clock(monkeypatch: pytest.MonkeyPatch) -> Clock:
     clock = Clock()
-    monkeypatch.setattr(progbar, "perf_counter", clock)
+    monkeypatch.setattr(progress, "perf_counter", clock)
     return clock
 
 
@@ -245,6 +248,46 @@ class Kernel:
     kernel = True
 
 
+# Elsewhere than in fit.
+
+
+def predicted(rows: int) -> None:
+    model = seqir.Sequential([seqir.Input((2,)), layers.Dense(1)])
+    model.predict(np.ones((rows, 2), np.float32), batch_size=2, verbose=1)
+
+
+def test_predict_in_a_file_is_a_line(capsys: pytest.CaptureFixture[str]) -> None:
+    predicted(5)
+    (line,) = capsys.readouterr().err.splitlines()
+    assert re.fullmatch(r"Predict - 3/3 - \d.\ds - [\d.]+ (us|ms|s)/step", line)
+
+
+def test_predict_on_a_terminal_is_the_bar_of_fit(screen: Screen) -> None:
+    with redirect_stderr(screen):
+        predicted(5)
+    frames = screen.frames()
+    assert frames[0].startswith("Predict ━━━━━━━━━━━━━━━━━━━━ 0/3")
+    assert frames[1].startswith("Predict ━━━━━━━━━━━━━━━━━━━━ 1/3  ETA ")
+    assert frames[-1].startswith("Predict ━━━━━━━━━━━━━━━━━━━━ 3/3")
+
+
+def test_a_bar_of_ones_own_says_how_long_it_will_take(
+    clock: Clock, screen: Screen
+) -> None:
+    with redirect_stderr(screen):
+        bar = seqir.utils.Progbar(4, unit_name="page")
+        for _ in range(4):
+            clock.now += 2.0
+            bar.add(1)
+    counts = [frame.split("━ ")[1].strip() for frame in screen.frames()]
+    assert counts == [
+        "1/4  ETA 6.0s  2.00 s/step",
+        "2/4  ETA 4.0s  2.00 s/step",
+        "3/4  ETA 2.0s  2.00 s/step",
+        "4/4  8.0s  2.00 s/step",
+    ]
+
+
 # Layout and numbers.
 
 
@@ -260,7 +303,7 @@ def test_rows_by_width() -> None:
         assert len(line.label) + 1 + bar + bool(bar) + len(rows[0]) <= max(width, 39)
         assert "  ".join(rows).split() == "  ".join([rows[0], *values]).split()
     assert line.rows(20)[0] == 0
-    assert display.packed(["far too long for it"], 5) == ["  far too long for it"]
+    assert progress.packed(["far too long for it"], 5) == ["  far too long for it"]
     assert Line("x", 3, None, [], []).rows(80) == (0, ["3/?"])
     assert Line("x", 12, 10, [], []).share == 1.0
 

@@ -10,9 +10,9 @@ from typing import Any
 import numpy as np
 
 from seqir.callbacks.base import Callback
-from seqir.callbacks.numerals import numeral
 from seqir.errors import ArgumentError, MissingPackageError
 from seqir.files import staged
+from seqir.numerals import numeral
 from seqir.text import one_line
 from seqir.weak import Owner
 

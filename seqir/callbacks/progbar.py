@@ -2,17 +2,12 @@
 
 from __future__ import annotations
 
-from time import perf_counter
 from typing import Any
 
 from seqir.callbacks.base import Callback, Logs
-from seqir.callbacks.display import Display, Line, display_for
-from seqir.callbacks.numerals import duration, numeral, pace
+from seqir.numerals import numeral
+from seqir.progress import Clock, Display, Line, display_for
 from seqir.text import one_line
-
-INTERVAL = 0.1
-"""Seconds between two drawings."""
-NEVER = float("inf")
 
 
 class ProgbarLogger(Callback):
@@ -28,7 +23,7 @@ class ProgbarLogger(Callback):
         self._display: Display | None = None
         self._fitting = False
         self._total: int | None = None
-        self._begin("", 0)
+        self._label, self._clock = "", Clock()
 
     def set_params(self, params: dict[str, Any]) -> None:
         """Say how many steps there are, and how much to show."""
@@ -94,64 +89,38 @@ class ProgbarLogger(Callback):
     def _label_of(self, epoch: int) -> str:
         return f"Epoch {epoch + 1}/{self.params.get('epochs', '?')}"
 
-    def _begin(self, label: str, begun: int) -> None:
-        self._label = label
-        self._begun = self._done = begun
-        self._since = self._last = perf_counter()
-        self._warm: float | None = None
-        self._due = NEVER
-
     def _open(self, label: str, begun: int = 0) -> None:
         self._leave()
-        self._begin(label, begun)
+        self._label, self._clock = label, Clock(begun)
         self._display = display_for(self.params.get("verbose", "auto"))
         if self._display is not None and self._display.live:
-            self._display.draw(self._line(self._since, None))
-            self._due = 0.0
+            self._display.draw(self._line(None))
 
     def _leave(self) -> None:
         """Close a bar that was not finished."""
         if self._display is not None:
             self._display.close()
             self._display = None
-        self._due = NEVER
 
     def _step(self, batch: int, logs: Logs | None) -> None:
-        self._done = batch + 1
-        self._last = now = perf_counter()
-        if self._warm is None:
-            self._warm = now
-        if now >= self._due and self._display is not None:
-            self._display.draw(self._line(now, logs))
-            self._due = perf_counter() + INTERVAL
+        self._clock.step(batch + 1)
+        if self._display is not None:
+            self._display.step(lambda: self._line(logs))
 
     def _finish(self, logs: Logs | None) -> None:
         if self._total is None:
-            self._total = self._done  # as many as there will be the next time
+            self._total = self._clock.done  # as many as there will be the next time
         if self._display is not None:
-            self._display.finish(self._line(perf_counter(), logs, over=True))
+            self._display.finish(self._line(logs, over=True))
             self._display = None
-        self._due = NEVER
 
-    def _line(self, now: float, logs: Logs | None, over: bool = False) -> Line:
+    def _line(self, logs: Logs | None, over: bool = False) -> Line:
         """What is to be seen now."""
-        left = None if over or self._total is None else self._total - self._done
-        times = [duration(now - self._since)]
-        if steps := self._done - self._begun:
-            each = self._seconds_per_step(steps)
-            if left is not None:
-                times = [f"ETA {duration(each * max(left, 0))}"]
-            times.append(pace(each))
         values = [
             f"{one_line(name)}: {numeral(name, v)}" for name, v in (logs or {}).items()
         ]
-        return Line(self._label, self._done, self._total, times, values)
-
-    def _seconds_per_step(self, steps: int) -> float:
-        """The first step, in which buffers are made, counts only if it is the only."""
-        if steps == 1 or self._warm is None:
-            return (self._last - self._since) / steps
-        return (self._last - self._warm) / (steps - 1)
+        times = self._clock.times(self._total, over)
+        return Line(self._label, self._clock.done, self._total, times, values)
 
 
 class Progbar:
@@ -180,43 +149,41 @@ class Progbar:
     ) -> None:
         del width
         self.target = target
-        self.interval = interval
         self.stateful_metrics = set(stateful_metrics or ())
         self.unit_name = unit_name
         self._display = display_for(verbose)
+        if self._display is not None:
+            self._display.interval = interval
         self._sums: dict[str, tuple[float, float]] = {}
-        self._seen, self._due = 0, 0.0
-        self._since = perf_counter()
+        self._clock = Clock()
 
     def update(self, current: int, values: Any = None, finalize: Any = None) -> None:
         """Show that so many steps are done; `values`: pairs of name and value."""
-        steps = current - self._seen
+        steps = current - self._clock.done
         for name, value in values or ():
             if name in self.stateful_metrics:
                 self._sums[name] = float(value), 1.0
             else:
                 total, count = self._sums.get(name, (0.0, 0.0))
                 self._sums[name] = total + float(value) * steps, count + steps
-        self._seen = current
+        self._clock.step(current)
         done = current == self.target if finalize is None else finalize
         if self._display is None:
             return
-        now = perf_counter()
         if done:
-            self._display.finish(self._line(now))
+            self._display.finish(self._line(over=True))
             self._display = None
-        elif self._display.live and now >= self._due:
-            self._display.draw(self._line(now))
-            self._due = now + self.interval
+        else:
+            self._display.step(self._line)
 
     def add(self, n: int, values: Any = None) -> None:
         """Show that `n` more steps are done."""
-        self.update(self._seen + n, values)
+        self.update(self._clock.done + n, values)
 
-    def _line(self, now: float) -> Line:
+    def _line(self, over: bool = False) -> Line:
         values = [
             f"{one_line(name)}: {numeral(name, total / max(count, 1.0))}"
             for name, (total, count) in self._sums.items()
         ]
-        times = [duration(now - self._since)]
-        return Line(self.unit_name, self._seen, self.target, times, values)
+        times = self._clock.times(self.target, over)
+        return Line(self.unit_name, self._clock.done, self.target, times, values)

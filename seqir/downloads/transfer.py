@@ -11,8 +11,9 @@ from typing import Any, Final
 from urllib.parse import urlsplit
 
 from seqir.downloads.hashes import hash_of
-from seqir.downloads.progress import Progress, amount
+from seqir.downloads.progress import Progress
 from seqir.errors import CorruptFileError, LoadError, UnsafeFileError
+from seqir.numerals import amount
 
 TIMEOUT: Final = (10.0, 60.0)
 """Seconds to wait for a connection, and for the next bytes."""

@@ -11,8 +11,8 @@ from typing import Any, TypeAlias
 import numpy as np
 
 from seqir import data, nest
-from seqir.arguments import integer, verbosity
-from seqir.console import moves, rich_console
+from seqir.arguments import Verbosity, integer, verbosity
+from seqir.console import moves
 from seqir.errors import ShapeError
 from seqir.ir import Array
 from seqir.layers.checks import check_arrays
@@ -55,7 +55,7 @@ def _of_batches(
     """The outputs of all batches that something makes."""
     batches = data.adapt(x, batch_size=batch_size, steps=steps, what="predict")
     parts: list[list[Array]] = []
-    with progress(verbose, batches.count, "predict") as advance:
+    with _progress(verbose, batches.count) as advance:
         for batch in batches.epoch(0):
             if not model.connected:
                 model.build_from_arrays(batch.x)
@@ -90,7 +90,7 @@ def _of_arrays(
         feeds = {n: a[:total] for n, a in feeds.items()} if steps is not None else feeds
         return run(converted(feeds, types))
     results: list[Array] = []
-    with progress(verbose, -(-total // size), "predict") as advance:
+    with _progress(verbose, -(-total // size)) as advance:
         for begin in range(0, total, size):
             end = min(begin + size, total)
             batch = {n: a[begin:end] for n, a in feeds.items()}
@@ -150,25 +150,18 @@ def _room(part: Array, batch: int, total: int) -> Array:
 
 
 @contextmanager
-def progress(verbose: Any, total: Any, what: str) -> Generator[Callable[[], None]]:
-    """A bar with ETA on stderr; plain silence unless asked for or on a terminal."""
+def _progress(verbose: Verbosity, total: int | None) -> Generator[Callable[[], None]]:
+    """What to call after each batch; on a terminal, or where asked for, it is shown."""
     if verbose == 0 or (verbose == "auto" and not moves(sys.stderr)):
         yield lambda: None
         return
-    from rich.progress import (
-        BarColumn,
-        MofNCompleteColumn,
-        Progress,
-        TextColumn,
-        TimeRemainingColumn,
-    )
+    from seqir.callbacks import ProgbarLogger
 
-    columns = (
-        TextColumn("{task.description}"),
-        BarColumn(),
-        MofNCompleteColumn(),
-        TimeRemainingColumn(),
-    )
-    with Progress(*columns, console=rich_console(sys.stderr)) as bar:
-        task = bar.add_task(what, total=total)
-        yield lambda: bar.advance(task)
+    bar, numbers = ProgbarLogger(), itertools.count()
+    bar.set_params({"verbose": verbose, "steps": total})
+    bar.on_predict_begin()
+    try:
+        yield lambda: bar.on_predict_batch_end(next(numbers))
+        bar.on_predict_end()
+    finally:
+        bar.close()

@@ -1,13 +1,16 @@
-"""How a line of progress is shown: on a terminal, in a notebook, or plainly."""
+"""Progress on stderr: how a line of it is shown, and how long its steps take."""
 
 from __future__ import annotations
 
 import html
 import sys
+from collections.abc import Callable
 from dataclasses import dataclass
+from time import perf_counter
 from typing import TYPE_CHECKING, Any
 
 from seqir.console import is_terminal, moves, rich_console, say
+from seqir.numerals import duration, pace
 
 if TYPE_CHECKING:
     from rich.text import Text
@@ -83,10 +86,58 @@ def packed(words: list[str], width: int) -> list[str]:
     return rows
 
 
+class Clock:
+    """How long steps take, and all that are left.
+
+    The first one, in which buffers are made, counts only if it is the only one.
+
+    Attributes:
+        done: steps so far, with those that were done before the clock began.
+    """
+
+    def __init__(self, begun: int = 0) -> None:
+        self.done = self._begun = begun
+        self._since = self._last = perf_counter()
+        self._warm: float | None = None
+
+    def step(self, done: int) -> None:
+        """So many steps are done now."""
+        self.done = done
+        self._last = perf_counter()
+        if self._warm is None:
+            self._warm = self._last
+
+    def times(self, total: int | None, over: bool = False) -> list[str]:
+        """Time left if it is known, else time gone; and the time of a step."""
+        gone = duration(perf_counter() - self._since)
+        steps = self.done - self._begun
+        if not steps:
+            return [gone]
+        if steps == 1 or self._warm is None:
+            each = (self._last - self._since) / steps
+        else:
+            each = (self._last - self._warm) / (steps - 1)
+        if over or total is None:
+            return [gone, pace(each)]
+        return [f"ETA {duration(each * max(total - self.done, 0))}", pace(each)]
+
+
 class Display:
-    """Where lines are shown. Only a live one is drawn before it is finished."""
+    """Where lines are shown. Only a live one is drawn before it is finished.
+
+    Attributes:
+        interval: seconds between two drawings of a live one.
+    """
 
     live = False
+    interval = 0.1
+    _due = 0.0
+
+    def step(self, line: Callable[[], Line]) -> None:
+        """Draw what is to be seen now, unless something was drawn just before."""
+        if self.live and perf_counter() >= self._due:
+            self.draw(line())
+            self._due = perf_counter() + self.interval
 
     def draw(self, line: Line) -> None:
         """Show a line in the place of the one before."""

@@ -1,4 +1,4 @@
-"""Numbers and times as people read them."""
+"""Numbers, times and amounts of bytes as people read them."""
 
 from __future__ import annotations
 
@@ -43,3 +43,15 @@ def pace(seconds: float) -> str:
     value, unit = (seconds, "s") if seconds >= 0.9995 else (seconds * 1e3, "ms")
     digits = 2 if value < 9.995 else 1 if value < 99.95 else 0
     return f"{value:.{digits}f} {unit}/step"
+
+
+def amount(size: int, total: int | None = None) -> str:
+    """Bytes: ``17 bytes``, ``4.4 kB``; of a total, in its unit: ``0.3/4.4 kB``."""
+    sizes = [size] if total is None else [size, total]
+    scale, unit = 1, "bytes"
+    for larger in ("kB", "MB", "GB", "TB"):
+        if sizes[-1] / scale < (1000 if scale == 1 else 999.95):
+            break
+        scale, unit = scale * 1000, larger
+    shown = [f"{n / scale:.{int(scale > 1)}f}" for n in sizes]
+    return f"{'/'.join(shown)} {unit}"
