@@ -46,6 +46,19 @@ def fixed(value: Any, *, init: Literal[False] = False) -> Any:
     return _Fixed(value)
 
 
+class _Placed:
+    """A field that does not come behind those of the classes above."""
+
+    def __init__(self, value: Any, after: str) -> None:
+        self.value = value
+        self.after = after
+
+
+def placed(*, default: Any, after: str) -> Any:
+    """A field that comes right after that one, which a class above has."""
+    return _Placed(default, after)
+
+
 def keyword(*, default: Any, kw_only: Literal[True] = True) -> Any:
     """A field that type checkers take for an argument by its name alone.
 
@@ -63,7 +76,7 @@ def collect(cls: Any) -> Fields:
         if name.startswith("_") or "ClassVar" in str(kind):
             continue
         default = found[name] = cls.__dict__.get(name, REQUIRED)
-        if isinstance(default, _Fixed):
+        if isinstance(default, _Fixed | _Placed):
             setattr(cls, name, default.value)
         elif default is not REQUIRED and _is_property(cls.__mro__[1:], name):
             delattr(cls, name)  # which would hide it
@@ -87,11 +100,26 @@ def taken(cls: type) -> Fields:
         if made is not None and not hasattr(made, "fields"):
             break
         found.append(own(above))
+    return _joined(reversed(found))
+
+
+def declared(cls: type) -> Fields:
+    """Fields of a class and of all above it."""
+    return _joined(own(above) for above in reversed(cls.__mro__))
+
+
+def _joined(found: Iterable[Fields]) -> Fields:
+    """Fields of several classes, each extended by the next, in the order they have."""
     joined: Fields = {}
-    for name, value in (item for f in reversed(found) for item in f.items()):
+    for name, value in (item for fields in found for item in fields.items()):
         if isinstance(joined.get(name), _Fixed):
             del joined[name]  # an argument again, it has a place of its own
-        joined[name] = value
+        if isinstance(value, _Placed):
+            items = [(n, v) for n, v in joined.items() if n != name]
+            place = [n for n, _ in items].index(value.after) + 1
+            joined = dict([*items[:place], (name, value.value), *items[place:]])
+        else:
+            joined[name] = value
     return {n: value for n, value in joined.items() if not isinstance(value, _Fixed)}
 
 
@@ -185,7 +213,7 @@ def _default(cls: type, parameter: inspect.Parameter) -> Any:
 
 if TYPE_CHECKING:
 
-    @dataclass_transform(field_specifiers=(fixed, keyword))
+    @dataclass_transform(field_specifiers=(fixed, keyword, placed))
     class _Fields: ...
 
 else:

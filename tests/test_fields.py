@@ -4,10 +4,12 @@ import inspect
 import pickle
 from typing import Any
 
+import keras
 import pytest
 
-from seqir import losses, ops
-from seqir.fields import Declared, fixed, keyword
+from seqir import layers, losses, ops
+from seqir.errors import ArgumentError
+from seqir.fields import Declared, fixed, keyword, placed
 from seqir.plain import PlainArguments
 
 
@@ -108,3 +110,53 @@ def test_values_of_numpy_stay_in_classes_of_users() -> None:
 
     marker = object()
     assert Table(table=marker).table is marker
+
+
+class Wide(layers.Layer):
+    size: int
+    padding: str = "valid"
+    use_bias: bool = True
+
+
+class Grouped(Wide):
+    groups: int = placed(default=1, after="size")
+    scale: float = placed(default=2.0, after="groups")
+    use_bias: bool = False
+
+
+class Alone(Grouped):
+    size: int = fixed(3)
+
+
+def test_a_field_can_have_its_place_between_those_above() -> None:
+    layer = Grouped(4, 2, 0.5, "same", True, name="grouped")
+    assert (layer.size, layer.groups, layer.scale) == (4, 2, 0.5)
+    assert (layer.padding, layer.use_bias) == ("same", True)
+    shown = [*inspect.signature(Grouped).parameters]
+    assert shown == ["size", "groups", "scale", "padding", "use_bias", "kwargs"]
+    assert Grouped.groups == 1
+    assert Wide(4, "same", False).padding == "same"
+
+
+def test_the_configuration_has_no_field_that_is_no_argument_any_more() -> None:
+    layer = Alone(5)
+    assert (layer.size, layer.groups) == (3, 5)
+    assert "size" not in layer.get_config()
+    assert Alone.from_config(layer.get_config()).groups == 5
+    with pytest.raises(ArgumentError, match="Unrecognized keyword arguments"):
+        Alone(size=4)
+
+
+@pytest.mark.parametrize(
+    "name",
+    [f"{kind}Conv{n}D" for kind in ("", "Depthwise", "Separable") for n in (1, 2)]
+    + ["Conv3D", "Conv1DTranspose", "Conv2DTranspose"],
+)
+def test_convolutions_take_their_arguments_in_the_order_of_keras(name: str) -> None:
+    theirs = [*inspect.signature(getattr(keras.layers, name)).parameters]
+    mine = [*inspect.signature(getattr(layers, name)).parameters]
+    # Keras has "output_padding" of one axis last but one, and some later arguments.
+    left = {"output_padding", "activity_regularizer", "kwargs", "groups"}
+    left |= set(theirs) ^ set(mine)
+    assert [n for n in mine if n not in left] == [n for n in theirs if n not in left]
+    assert len(set(theirs) & set(mine)) > 12

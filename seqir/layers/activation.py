@@ -7,10 +7,12 @@ from typing import Any, ClassVar
 from seqir import activations, ops
 from seqir.arguments import integers, number
 from seqir.errors import ShapeError
-from seqir.layers.base import Initializer, Layer
+from seqir.layers.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
+from seqir.layers.base import Layer
 from seqir.layers.casting import as_float
 from seqir.operators.activation import PRelu
 from seqir.ops.apply import apply
+from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
 
@@ -32,7 +34,7 @@ class ReLU(Layer):
             if name != "max_value" or value is not None:
                 number(name, value, least=0)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         return activations.relu(x, self.negative_slope, self.max_value, self.threshold)
 
 
@@ -47,7 +49,7 @@ class LeakyReLU(Layer):
     def setup(self) -> None:
         number("negative_slope", self.negative_slope, least=0)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         return ops.leaky_relu(x, self.negative_slope)
 
 
@@ -61,7 +63,7 @@ class ELU(Layer):
     def setup(self) -> None:
         number("alpha", self.alpha)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         return ops.elu(x, self.alpha)
 
 
@@ -72,9 +74,9 @@ class PReLU(Layer):
     Source: Keras 3 ``layers.PReLU``; arXiv:1502.01852.
     """
 
-    alpha_initializer: Initializer = "zeros"
-    alpha_regularizer: Any = None
-    alpha_constraint: Any = None
+    alpha_initializer: InitializerLike = "zeros"
+    alpha_regularizer: RegularizerLike = None
+    alpha_constraint: ConstraintLike = None
     shared_axes: Any = None
 
     supports_masking = True
@@ -86,7 +88,7 @@ class PReLU(Layer):
         self._shared = integers("shared_axes", axes) if given else ()
         self.shared_axes = list(self._shared) if given else axes
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         shape = list(input_shape[1:])
         for axis in self._shared:
             if not 1 <= axis <= len(shape):
@@ -102,7 +104,7 @@ class PReLU(Layer):
             name="alpha",
         )
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         x = as_float(x, self.compute_dtype)
         for axis, size in enumerate(self.alpha.shape, 1):
             if size != 1 or x.shape[axis] is None:
@@ -123,7 +125,7 @@ class Softmax(Layer):
     def setup(self) -> None:
         integers("axis", self.axis)
 
-    def call(self, x: Any, mask: Any = None) -> Any:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is not None:
             _check_mask(self.name, mask.shape, x.shape)
             mask = mask if mask.dtype == "bool" else mask > 0.5

@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Iterable, Iterator
 from typing import TYPE_CHECKING, Any
 
 from seqir import dtype_policies, naming, nest, regularizers
 from seqir.errors import ArgumentError
+from seqir.fields import declared as declared_fields
 from seqir.ir import current_builder
 from seqir.layers import (
     arguments,
@@ -145,7 +146,7 @@ class Layer(Calling, Keywords, Keeping):
             base["activity_regularizer"] = regularizers.serialize(
                 self.activity_regularizer
             )
-        return base | self._config_of(fields.described(type(self)))
+        return base | self._config_of(declared_fields(type(self)))
 
     def _config_of(self, names: Iterable[str]) -> dict[str, Any]:
         """These arguments as plain data."""
@@ -158,6 +159,3 @@ class Layer(Calling, Keywords, Keeping):
         Raises: UnsupportedError for what only Keras's layer of that name can be.
         """
         return configuration.made(cls, config)
-
-
-Initializer = Callable[..., Any] | str | None

@@ -8,10 +8,11 @@ from seqir import ops
 from seqir.arguments import integer, integers
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError
+from seqir.fields import fixed, keyword, placed
+from seqir.layers.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
 from seqir.layers.arguments import activation as activation_of
-from seqir.layers.base import Initializer, Layer
+from seqir.layers.base import Layer
 from seqir.layers.casting import require_float
-from seqir.layers.keywords import keyword
 from seqir.layers.spatial import (
     channel_axis,
     from_channels_first,
@@ -19,19 +20,35 @@ from seqir.layers.spatial import (
     to_channels_first,
 )
 from seqir.operators.conv import Conv, ConvTranspose
+from seqir.operators.taps import Ints
 from seqir.ops.apply import apply
 from seqir.ops.spatial import resolve_padding, transpose_pads
+from seqir.ops.tensor import Tensor
+from seqir.ops.variable import Variable
 from seqir.shapes import format_shape
 
 
 class _Spatial(Layer):
-    """Setup and helpers of all convolutions over `rank` spatial axes."""
+    """Arguments, setup and helpers of all convolutions over `rank` spatial axes."""
 
     rank: ClassVar[int]
     paddings: ClassVar[tuple[str, ...]] = ("valid", "same")
     single_input = True
 
-    def _setup(self: Any) -> None:
+    filters: int
+    kernel_size: Any
+    strides: Any = 1
+    padding: str = "valid"
+    data_format: str | None = None
+    dilation_rate: Any = 1
+    activation: Any = None
+    use_bias: bool = True
+    bias_initializer: InitializerLike = "zeros"
+    bias_regularizer: RegularizerLike = None
+    activity_regularizer: RegularizerLike = keyword(default=None)
+    bias_constraint: ConstraintLike = None
+
+    def _setup(self) -> None:
         for name in ("kernel_size", "strides", "dilation_rate"):
             found = integers(name, getattr(self, name), count=self.rank, least=1)
             setattr(self, name, found)
@@ -41,7 +58,7 @@ class _Spatial(Layer):
             raise ArgumentError("padding='causal' needs data_format='channels_last'")
         self.activation = activation_of(self.activation)
 
-    def _check_dilation(self: Any) -> None:
+    def _check_dilation(self) -> None:
         """What Keras has of no convolution that mixes channels."""
         if max(self.strides) > 1 and max(self.dilation_rate) > 1:
             raise ArgumentError(
@@ -49,7 +66,7 @@ class _Spatial(Layer):
                 "cannot both be greater than 1"
             )
 
-    def _channels(self: Any, input_shape: Any) -> int:
+    def _channels(self, input_shape: Any) -> int:
         channels = input_shape[channel_axis(self.data_format)]
         if channels is None:
             raise ShapeError(
@@ -58,11 +75,11 @@ class _Spatial(Layer):
             )
         return channels
 
-    def _check_channels(self: Any, x: Any, wanted: int) -> None:
+    def _check_channels(self, x: Tensor, wanted: int) -> None:
         require_float(x, self.name)
         self.check_axis(x.shape, channel_axis(self.data_format), wanted)
 
-    def _add_bias(self: Any, size: int) -> None:
+    def _add_bias(self, size: int) -> None:
         self.bias = None
         if self.use_bias:
             self.bias = self.add_weight(
@@ -73,7 +90,7 @@ class _Spatial(Layer):
                 name="bias",
             )
 
-    def _finish(self: Any, y: Any) -> Any:
+    def _finish(self, y: Tensor) -> Tensor:
         """Bias and activation on channels-first y, in the layer's own order."""
         y = from_channels_first(y, self.data_format)
         if self.use_bias:
@@ -84,38 +101,44 @@ class _Spatial(Layer):
         return self.activation(y)
 
     def _conv(
-        self: Any, x: Any, w: Any, groups: int, strides: Any, dilations: Any
-    ) -> Any:
-        kernel = w.shape[2:]
-        pads, same = resolve_padding(x, self.padding, kernel, strides, dilations)
+        self, x: Tensor, w: Tensor, groups: int, strides: Ints, dilations: Ints
+    ) -> Tensor:
+        size = self.kernel_size
+        pads, same = resolve_padding(x, self.padding, size, strides, dilations)
         return apply(Conv(strides, pads, dilations, groups, same), x, w)
 
 
-def _out_in_first(kernel: Any) -> Any:
+def _out_in_first(kernel: Tensor | Variable) -> Tensor:
     """A kernel[*size, in, out] as ONNX has it: [out, in, *size]."""
     rank = kernel.ndim - 2
     return ops.transpose(kernel, (rank + 1, rank, *range(rank)))
 
 
-class _Conv(_Spatial):
+class _Mixing(_Spatial):
+    """Arguments of the convolutions that have one kernel, which mixes channels."""
+
+    kernel_initializer: InitializerLike = placed(
+        default="glorot_uniform", after="use_bias"
+    )
+    kernel_regularizer: RegularizerLike = placed(default=None, after="bias_initializer")
+    kernel_constraint: ConstraintLike = placed(
+        default=None, after="activity_regularizer"
+    )
+
+    def _add_kernel(self, inner: int, outer: int) -> None:
+        self.kernel = self.add_weight(
+            (*self.kernel_size, inner, outer),
+            self.kernel_initializer,
+            regularizer=self.kernel_regularizer,
+            constraint=self.kernel_constraint,
+            name="kernel",
+        )
+
+
+class _Conv(_Mixing):
     """Cross-correlation over `rank` spatial axes."""
 
-    filters: int
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
-    data_format: Any = None
-    dilation_rate: Any = 1
-    groups: int = 1
-    activation: Any = None
-    use_bias: bool = True
-    kernel_initializer: Initializer = "glorot_uniform"
-    bias_initializer: Initializer = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = keyword(default=None)
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
+    groups: int = placed(default=1, after="dilation_rate")
 
     _absent = ("lora_rank", "lora_alpha", "quantization_config")
 
@@ -130,7 +153,7 @@ class _Conv(_Spatial):
         self._setup()
         self._check_dilation()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
         if channels % self.groups:
             raise ShapeError(
@@ -138,16 +161,10 @@ class _Conv(_Spatial):
                 f"(={self.groups})"
             )
         self._built_for = channels
-        self.kernel = self.add_weight(
-            (*self.kernel_size, channels // self.groups, self.filters),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
+        self._add_kernel(channels // self.groups, self.filters)
         self._add_bias(self.filters)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         self._check_channels(x, self._built_for)
         x = to_channels_first(x, self.data_format)
         w = _out_in_first(self.kernel)
@@ -192,42 +209,46 @@ class Conv3D(_Conv):
     ndim = 5
 
 
-class _DepthwiseConv(_Spatial):
+class _ByChannel(_Spatial):
+    """Arguments of the convolutions that treat every channel on its own first."""
+
+    depthwise_initializer: InitializerLike = placed(
+        default="glorot_uniform", after="use_bias"
+    )
+    depthwise_regularizer: RegularizerLike = placed(
+        default=None, after="bias_initializer"
+    )
+    depthwise_constraint: ConstraintLike = placed(
+        default=None, after="activity_regularizer"
+    )
+
+    def _depthwise(self, channels: int, multiplier: int, name: str) -> Variable:
+        return self.add_weight(
+            (*self.kernel_size, channels, multiplier),
+            self.depthwise_initializer,
+            regularizer=self.depthwise_regularizer,
+            constraint=self.depthwise_constraint,
+            name=name,
+        )
+
+
+class _DepthwiseConv(_ByChannel):
     """Every channel is convolved on its own, with `depth_multiplier` kernels."""
 
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
-    depth_multiplier: int = 1
-    data_format: Any = None
-    dilation_rate: Any = 1
-    activation: Any = None
-    use_bias: bool = True
-    depthwise_initializer: Initializer = "glorot_uniform"
-    bias_initializer: Initializer = "zeros"
-    depthwise_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = keyword(default=None)
-    depthwise_constraint: Any = None
-    bias_constraint: Any = None
+    filters: int = fixed(0)
+    depth_multiplier: int = placed(default=1, after="padding")
 
     def setup(self) -> None:
         multiplier = integer("depth_multiplier", self.depth_multiplier, least=1)
         self.depth_multiplier = multiplier
         self._setup()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
-        self.kernel = self.add_weight(
-            (*self.kernel_size, channels, self.depth_multiplier),
-            self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
-            name="kernel",
-        )
+        self.kernel = self._depthwise(channels, self.depth_multiplier, "kernel")
         self._add_bias(channels * self.depth_multiplier)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         channels = self.kernel.shape[-2]
         assert channels is not None
         self._check_channels(x, channels)
@@ -237,10 +258,9 @@ class _DepthwiseConv(_Spatial):
         return self._finish(y)
 
 
-def _grouped(kernel: Any) -> Any:
+def _grouped(kernel: Variable) -> Tensor:
     """A depthwise kernel[*size, C, M] as the grouped kernel[C*M, 1, *size]."""
-    *size, channels, multiplier = kernel.shape
-    joined = ops.reshape(kernel, (*size, 1, channels * multiplier))
+    joined = ops.reshape(kernel, (*kernel.shape[:-2], 1, -1))
     return _out_in_first(joined)
 
 
@@ -268,28 +288,19 @@ class DepthwiseConv2D(_DepthwiseConv):
     ndim = 4
 
 
-class _SeparableConv(_Spatial):
+class _SeparableConv(_ByChannel):
     """A depthwise convolution and a 1x1 convolution that mixes channels."""
 
-    filters: int
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
-    data_format: Any = None
-    dilation_rate: Any = 1
-    depth_multiplier: int = 1
-    activation: Any = None
-    use_bias: bool = True
-    depthwise_initializer: Initializer = "glorot_uniform"
-    pointwise_initializer: Initializer = "glorot_uniform"
-    bias_initializer: Initializer = "zeros"
-    depthwise_regularizer: Any = None
-    pointwise_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = keyword(default=None)
-    depthwise_constraint: Any = None
-    pointwise_constraint: Any = None
-    bias_constraint: Any = None
+    depth_multiplier: int = placed(default=1, after="dilation_rate")
+    pointwise_initializer: InitializerLike = placed(
+        default="glorot_uniform", after="depthwise_initializer"
+    )
+    pointwise_regularizer: RegularizerLike = placed(
+        default=None, after="depthwise_regularizer"
+    )
+    pointwise_constraint: ConstraintLike = placed(
+        default=None, after="depthwise_constraint"
+    )
 
     def setup(self) -> None:
         self.filters = integer("filters", self.filters, least=1)
@@ -297,17 +308,14 @@ class _SeparableConv(_Spatial):
         self.depth_multiplier = multiplier
         self._setup()
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
-        self.depthwise_kernel = self.add_weight(
-            (*self.kernel_size, channels, self.depth_multiplier),
-            self.depthwise_initializer,
-            regularizer=self.depthwise_regularizer,
-            constraint=self.depthwise_constraint,
-            name="depthwise_kernel",
+        multiplier = self.depth_multiplier
+        self.depthwise_kernel = self._depthwise(
+            channels, multiplier, "depthwise_kernel"
         )
         self.pointwise_kernel = self.add_weight(
-            (*(1,) * self.rank, channels * self.depth_multiplier, self.filters),
+            (*(1,) * self.rank, channels * multiplier, self.filters),
             self.pointwise_initializer,
             regularizer=self.pointwise_regularizer,
             constraint=self.pointwise_constraint,
@@ -315,7 +323,7 @@ class _SeparableConv(_Spatial):
         )
         self._add_bias(self.filters)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         channels = self.depthwise_kernel.shape[-2]
         assert channels is not None
         self._check_channels(x, channels)
@@ -353,25 +361,10 @@ class SeparableConv2D(_SeparableConv):
     ndim = 4
 
 
-class _ConvTranspose(_Spatial):
+class _ConvTranspose(_Mixing):
     """The transpose of a convolution: it enlarges by its strides."""
 
-    filters: int
-    kernel_size: Any
-    strides: Any = 1
-    padding: str = "valid"
-    output_padding: Any = None
-    data_format: Any = None
-    dilation_rate: Any = 1
-    activation: Any = None
-    use_bias: bool = True
-    kernel_initializer: Initializer = "glorot_uniform"
-    bias_initializer: Initializer = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = keyword(default=None)
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
+    output_padding: Any = placed(default=None, after="padding")
 
     def setup(self) -> None:
         self.filters = integer("filters", self.filters, least=1)
@@ -388,18 +381,12 @@ class _ConvTranspose(_Spatial):
                     f"strides={self.strides}"
                 )
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         channels = self._channels(input_shape)
-        self.kernel = self.add_weight(
-            (*self.kernel_size, self.filters, channels),
-            self.kernel_initializer,
-            regularizer=self.kernel_regularizer,
-            constraint=self.kernel_constraint,
-            name="kernel",
-        )
+        self._add_kernel(self.filters, channels)
         self._add_bias(self.filters)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         channels = self.kernel.shape[-1]
         assert channels is not None
         self._check_channels(x, channels)

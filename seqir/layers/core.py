@@ -7,14 +7,22 @@ from typing import Any
 from seqir import config, dtypes, ops, shapes
 from seqir.arguments import integer, is_integer
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.layers.aliases import (
+    ConstraintLike,
+    InitializerLike,
+    Masks,
+    RegularizerLike,
+    Shape,
+    Tensors,
+)
 from seqir.layers.arguments import activation as activation_of
 from seqir.layers.arguments import sizes
-from seqir.layers.base import Initializer, Layer
+from seqir.layers.base import Layer
 from seqir.layers.checks import check_getters
 from seqir.layers.fields import check_known, present
 from seqir.layers.keywords import keyword
 from seqir.layers.recorded import noted
-from seqir.ops.tensor import Call, KerasTensor
+from seqir.ops.tensor import Call, KerasTensor, Tensor
 from seqir.tensortype import TensorType
 
 _AXIS_NAMES = {
@@ -178,13 +186,13 @@ class Dense(Layer):
     units: int
     activation: Any = None
     use_bias: bool = True
-    kernel_initializer: Initializer = "glorot_uniform"
-    bias_initializer: Initializer = "zeros"
-    kernel_regularizer: Any = None
-    bias_regularizer: Any = None
-    activity_regularizer: Any = keyword(default=None)
-    kernel_constraint: Any = None
-    bias_constraint: Any = None
+    kernel_initializer: InitializerLike = "glorot_uniform"
+    bias_initializer: InitializerLike = "zeros"
+    kernel_regularizer: RegularizerLike = None
+    bias_regularizer: RegularizerLike = None
+    activity_regularizer: RegularizerLike = keyword(default=None)
+    kernel_constraint: ConstraintLike = None
+    bias_constraint: ConstraintLike = None
 
     _absent = ("lora_rank", "lora_alpha", "quantization_config")
     supports_masking = True
@@ -195,7 +203,7 @@ class Dense(Layer):
         self.units = integer("units", self.units, least=1)
         self.activation = activation_of(self.activation)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         n = input_shape[-1]
         if n is None:
             raise ShapeError(
@@ -219,7 +227,7 @@ class Dense(Layer):
                 name="bias",
             )
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         self.check_axis(x.shape, -1, self.kernel.shape[0])
         y = ops.matmul(x, self.kernel)
         if self.use_bias:
@@ -243,9 +251,9 @@ class Embedding(Layer):
         self,
         input_dim: int,
         output_dim: int,
-        embeddings_initializer: Initializer = "uniform",
-        embeddings_regularizer: Any = None,
-        embeddings_constraint: Any = None,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
         weights: Any = None,
         **kwargs: Any,
@@ -274,13 +282,13 @@ class Embedding(Layer):
             name="embeddings",
         )
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         y = ops.take(
             self.embeddings, ops.cast(x, "int32") if "int" not in x.dtype else x, axis=0
         )
         return ops.cast(y, self.compute_dtype)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensors, previous_mask: Masks = None) -> Masks:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
     def _described(self) -> dict[str, Any]:
@@ -305,7 +313,7 @@ class Activation(Layer):
     def setup(self) -> None:
         self.activation = activation_of(self.activation)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         return self.activation(x)
 
 
@@ -314,5 +322,5 @@ class Identity(Layer):
 
     supports_masking = True
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         return x

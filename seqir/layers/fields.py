@@ -60,11 +60,6 @@ def declare(cls: Any) -> None:
     cls.__signature__ = inspect.Signature(parameters)
 
 
-def described(cls: Any) -> list[str]:
-    """The fields of a class and of all above it: what its configuration has."""
-    return list(dict.fromkeys(name for c in reversed(cls.__mro__) for name in own(c)))
-
-
 def _initializer(cls: type, fields: Fields) -> Callable[..., None]:
     """The ``__init__`` of a class that takes these fields."""
 

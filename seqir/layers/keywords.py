@@ -9,11 +9,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Any, dataclass_transform
 
-from seqir.fields import keyword
+from seqir.fields import fixed, keyword, placed
 
 if TYPE_CHECKING:
 
-    @dataclass_transform(kw_only_default=False, field_specifiers=(keyword,))
+    @dataclass_transform(
+        kw_only_default=False, field_specifiers=(fixed, keyword, placed)
+    )
     class _Fields: ...
 
     class Keywords(_Fields):

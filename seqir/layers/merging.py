@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any, ClassVar
 
 import numpy as np
@@ -11,6 +11,7 @@ import numpy as np
 from seqir import ops, shapes
 from seqir.arguments import integer, integers
 from seqir.errors import ArgumentError, ShapeError
+from seqir.layers.aliases import Masks, Tensors
 from seqir.layers.base import Layer
 from seqir.ops.masks import get_keras_mask
 from seqir.ops.tensor import Tensor
@@ -27,7 +28,7 @@ class _Merge(Layer):
     exact: ClassVar[int] = 0
     """How many inputs there must be, if it matters."""
 
-    def combine(self, xs: list[Any]) -> Any:
+    def combine(self, xs: list[Tensor]) -> Tensor:
         """The result for inputs of one rank."""
         raise NotImplementedError(f"{type(self).__name__} has no combine method")
 
@@ -65,7 +66,7 @@ class _Merge(Layer):
             if not isinstance(x, Tensor | np.ndarray):
                 raise ArgumentError(f"{call} a list of tensors, got {x!r} in it")
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensors, previous_mask: Masks = None) -> Masks:
         """A step counts if it does in any of the inputs."""
         if not previous_mask or any(m is None for m in previous_mask):
             return None
@@ -75,7 +76,7 @@ class _Merge(Layer):
 class Add(_Merge):
     """Sum of all inputs. Source: Keras 3 ``layers.Add``."""
 
-    def combine(self, xs: list[Any]) -> Any:
+    def combine(self, xs: list[Tensor]) -> Tensor:
         return functools.reduce(ops.add, xs)
 
 
@@ -84,7 +85,7 @@ class Subtract(_Merge):
 
     exact = 2
 
-    def combine(self, xs: list[Any]) -> Any:
+    def combine(self, xs: list[Tensor]) -> Tensor:
         return xs[0] - xs[1]
 
 
@@ -94,7 +95,7 @@ class Multiply(_Merge):
     Source: Keras 3 ``layers.Multiply``.
     """
 
-    def combine(self, xs: list[Any]) -> Any:
+    def combine(self, xs: list[Tensor]) -> Tensor:
         counted = list(map(_counted, xs))
         factors = [
             x if c is None else ops.where(c, x, ops.ones((), x.dtype))
@@ -111,25 +112,25 @@ class Multiply(_Merge):
 class Average(_Merge):
     """Mean of all inputs. Source: Keras 3 ``layers.Average``."""
 
-    def combine(self, xs: list[Any]) -> Any:
+    def combine(self, xs: list[Tensor]) -> Tensor:
         return functools.reduce(ops.add, xs) / float(len(xs))
 
 
 class Maximum(_Merge):
     """Largest of all inputs that count. Source: Keras 3 ``layers.Maximum``."""
 
-    def combine(self, xs: list[Any]) -> Any:
+    def combine(self, xs: list[Tensor]) -> Tensor:
         return _chosen(ops.maximum, xs)
 
 
 class Minimum(_Merge):
     """Smallest of all inputs that count. Source: Keras 3 ``layers.Minimum``."""
 
-    def combine(self, xs: list[Any]) -> Any:
+    def combine(self, xs: list[Tensor]) -> Tensor:
         return _chosen(ops.minimum, xs)
 
 
-def _counted(x: Any) -> Any:
+def _counted(x: Tensor) -> Any:
     """Where a tensor counts, with its rank; None if it has no mask."""
     mask = get_keras_mask(x)
     if mask is None:
@@ -171,10 +172,14 @@ class Concatenate(_Merge):
             )
         return super().call(xs)
 
-    def combine(self, xs: list[Any]) -> Any:
+    def combine(self, xs: list[Tensor]) -> Tensor:
         return ops.concatenate(xs, self.axis)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(
+        self,
+        inputs: Sequence[Tensor],
+        previous_mask: Sequence[Tensor | None] | None = None,
+    ) -> Tensor | None:
         if not previous_mask or all(m is None for m in previous_mask):
             return None
         rank = inputs[0].ndim
@@ -185,16 +190,15 @@ class Concatenate(_Merge):
         return ops.concatenate(every, axis)
 
 
-def _every_step(x: Any, mask: Any) -> Any:
+def _every_step(x: Tensor, mask: Tensor | None) -> Tensor:
     """The mask of a tensor with all of its axes but the last."""
     every = ops.ones_like(x[..., 0], "bool")
     if mask is None:
         return every
-    mask = ops.cast(mask, "bool")
     if mask.ndim == x.ndim:
-        return ops.any(mask, axis=-1)
-    mask = ops.expand_dims(mask, tuple(range(mask.ndim, x.ndim - 1)))
-    return ops.logical_and(every, mask)
+        return ops.any(ops.cast(mask, "bool"), axis=-1)
+    axes = tuple(range(mask.ndim, x.ndim - 1))
+    return ops.logical_and(every, ops.expand_dims(ops.cast(mask, "bool"), axes))
 
 
 class Dot(_Merge):
@@ -246,11 +250,11 @@ class Dot(_Merge):
         equation = f"{''.join(first)},{''.join(second)}->{''.join(out)}"
         return ops.einsum(equation, a, b)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensors, previous_mask: Masks = None) -> Masks:
         return None
 
 
-def _unit(x: Any, axis: int) -> Any:
+def _unit(x: Tensor, axis: int) -> Any:
     """x scaled to length 1 along an axis, as Keras does: 1 / √max(Σx², 1e-12)."""
     total = ops.sum(x * x, axis, keepdims=True)
     return x * ops.rsqrt(ops.maximum(total, 1e-12))

@@ -8,10 +8,12 @@ from seqir import config, ops, shapes
 from seqir.arguments import integer, integer_or, integers, number
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ir import Op
-from seqir.layers.base import Initializer, Layer
+from seqir.layers.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
+from seqir.layers.base import Layer
 from seqir.layers.casting import as_float, as_wide
 from seqir.operators.norm import BatchNorm, LayerNorm, TrainingBatchNorm
 from seqir.ops.apply import apply
+from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
 
@@ -34,14 +36,14 @@ class BatchNormalization(Layer):
     epsilon: float = 0.001
     center: bool = True
     scale: bool = True
-    beta_initializer: Initializer = "zeros"
-    gamma_initializer: Initializer = "ones"
-    moving_mean_initializer: Initializer = "zeros"
-    moving_variance_initializer: Initializer = "ones"
-    beta_regularizer: Any = None
-    gamma_regularizer: Any = None
-    beta_constraint: Any = None
-    gamma_constraint: Any = None
+    beta_initializer: InitializerLike = "zeros"
+    gamma_initializer: InitializerLike = "ones"
+    moving_mean_initializer: InitializerLike = "zeros"
+    moving_variance_initializer: InitializerLike = "ones"
+    beta_regularizer: RegularizerLike = None
+    gamma_regularizer: RegularizerLike = None
+    beta_constraint: ConstraintLike = None
+    gamma_constraint: ConstraintLike = None
     renorm: bool = False
     renorm_clipping: Any = None
     renorm_momentum: float = 0.99
@@ -57,7 +59,7 @@ class BatchNormalization(Layer):
         if self.renorm:
             raise UnsupportedError("BatchNormalization(renorm=True) is not supported")
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         axis = shapes.normalize_axis(self.axis, len(input_shape))
         if axis == 0:
             raise ArgumentError("axis of BatchNormalization must not be the batch axis")
@@ -84,7 +86,9 @@ class BatchNormalization(Layer):
             name="moving_variance",
         )
 
-    def call(self, x: Any, training: bool = False, mask: Any = None) -> Any:
+    def call(
+        self, x: Tensor, training: bool = False, mask: Tensor | None = None
+    ) -> Tensor:
         x = as_float(x, self.compute_dtype)
         self.check_axis(x.shape, self.axis, self._size)
         axis = shapes.normalize_axis(self.axis, x.ndim)
@@ -100,20 +104,20 @@ class BatchNormalization(Layer):
             y = self._normalize_batch(wide, axis)
         return ops.cast(y, x.dtype)
 
-    def _scale_and_shift(self, x: Any) -> tuple[Any, Any]:
+    def _scale_and_shift(self, x: Tensor) -> tuple[Any, Any]:
         """Scale and shift of the normalized x, whether there are weights or not."""
         sizes = (self._size,)
         gamma = self.gamma if self.scale else _constant(1.0, sizes, x.dtype)
         beta = self.beta if self.center else _constant(0.0, sizes, x.dtype)
         return ops.cast(gamma, x.dtype), ops.cast(beta, x.dtype)
 
-    def _normalize_batch(self, x: Any, axis: int) -> Any:
+    def _normalize_batch(self, x: Tensor, axis: int) -> Any:
         self._move(*ops.moments(x, tuple(i for i in range(x.ndim) if i != axis)))
         return _per_channel(
             TrainingBatchNorm(self.epsilon), x, axis, *self._scale_and_shift(x)
         )
 
-    def _normalize_masked(self, x: Any, axis: int, mask: Any) -> Any:
+    def _normalize_masked(self, x: Tensor, axis: int, mask: Any) -> Tensor:
         """The same, where only what the mask keeps counts in the statistics."""
         others = tuple(i for i in range(x.ndim) if i != axis)
         column = [1] * x.ndim
@@ -141,7 +145,7 @@ class BatchNormalization(Layer):
             moving.assign(ops.cast(moving, new.dtype) * m + new * (1.0 - m))
 
 
-def _per_channel(op: Op, x: Any, axis: int, *vectors: Any) -> Any:
+def _per_channel(op: Op, x: Tensor, axis: int, *vectors: Any) -> Tensor:
     """An operator that has the channels on axis 1, where they lie on another."""
     if axis == 1:
         return apply(op, x, *vectors)
@@ -165,12 +169,12 @@ class LayerNormalization(Layer):
     epsilon: float = 0.001
     center: bool = True
     scale: bool = True
-    beta_initializer: Initializer = "zeros"
-    gamma_initializer: Initializer = "ones"
-    beta_regularizer: Any = None
-    gamma_regularizer: Any = None
-    beta_constraint: Any = None
-    gamma_constraint: Any = None
+    beta_initializer: InitializerLike = "zeros"
+    gamma_initializer: InitializerLike = "ones"
+    beta_regularizer: RegularizerLike = None
+    gamma_regularizer: RegularizerLike = None
+    beta_constraint: ConstraintLike = None
+    gamma_constraint: ConstraintLike = None
     rms_scaling: bool = False
 
     supports_masking = True
@@ -181,14 +185,14 @@ class LayerNormalization(Layer):
         number("epsilon", self.epsilon, least=0)
         self.autocast = False
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         shape = tuple(input_shape[a] for a in _axes(self.axis, len(input_shape)))
         scale, center = self.scale or self.rms_scaling, self.center
         self.gamma, self.beta = _affine(
             self, shape, scale, center and not self.rms_scaling, autocast=False
         )
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         x = as_float(x, self.compute_dtype)
         axes = _axes(self.axis, x.ndim)
         given = self.beta if self.gamma is None else self.gamma
@@ -235,12 +239,12 @@ class GroupNormalization(Layer):
     epsilon: float = 0.001
     center: bool = True
     scale: bool = True
-    beta_initializer: Initializer = "zeros"
-    gamma_initializer: Initializer = "ones"
-    beta_regularizer: Any = None
-    gamma_regularizer: Any = None
-    beta_constraint: Any = None
-    gamma_constraint: Any = None
+    beta_initializer: InitializerLike = "zeros"
+    gamma_initializer: InitializerLike = "ones"
+    beta_regularizer: RegularizerLike = None
+    gamma_regularizer: RegularizerLike = None
+    beta_constraint: ConstraintLike = None
+    gamma_constraint: ConstraintLike = None
 
     supports_masking = True
     single_input = True
@@ -252,7 +256,7 @@ class GroupNormalization(Layer):
         number("epsilon", self.epsilon, least=0)
         self.autocast = False
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         axis = shapes.normalize_axis(self.axis, len(input_shape))
         size = input_shape[axis]
         if size is None:
@@ -269,7 +273,7 @@ class GroupNormalization(Layer):
             self, (size,), self.scale, self.center, autocast=False
         )
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         x = as_float(x, self.compute_dtype)
         self.check_axis(x.shape, self.axis, self._size)
         axis = shapes.normalize_axis(self.axis, x.ndim)
@@ -308,12 +312,12 @@ class RMSNormalization(Layer):
         integers("axis", self.axis)
         number("epsilon", self.epsilon, least=0)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         axes = _axes(self.axis, len(input_shape))
         shape = tuple(input_shape[a] for a in axes)
         self.scale = self.add_weight(shape, "ones", name="scale")
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         x = as_float(x, self.compute_dtype)
         axes = _axes(self.axis, x.ndim)
         for axis, size in zip(axes, self.scale.shape, strict=True):
@@ -335,12 +339,12 @@ class UnitNormalization(Layer):
     def setup(self) -> None:
         integers("axis", self.axis)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         x = as_float(x, self.compute_dtype)
         return ops.normalize(x, _axes(self.axis, x.ndim), epsilon=1e-12)
 
 
-def _rounded(y: Any, x: Any, dtype: str) -> Any:
+def _rounded(y: Tensor, x: Tensor, dtype: str) -> Tensor:
     """The outputs as exact as the inputs are, in the layer's type."""
     return ops.cast(ops.cast(y, x.dtype), dtype)
 

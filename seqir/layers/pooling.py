@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 from seqir import ops
 from seqir.arguments import integers
 from seqir.config import check_data_format
+from seqir.layers.aliases import Masks, Tensors
 from seqir.layers.base import Layer
 from seqir.layers.casting import as_float, exactly
 from seqir.layers.keywords import keyword
@@ -19,6 +20,7 @@ from seqir.layers.spatial import (
 from seqir.operators.pool import AveragePool, MaxPool, Pool
 from seqir.ops.apply import apply
 from seqir.ops.spatial import resolve_padding
+from seqir.ops.tensor import Tensor
 
 
 class _Pooling(Layer):
@@ -31,8 +33,8 @@ class _Pooling(Layer):
     pool_size: Any
     strides: Any = None
     padding: str = "valid"
-    data_format: Any = None
-    name: Any = keyword(default=None)
+    data_format: str | None = None
+    name: str | None = keyword(default=None)
 
     def setup(self) -> None:
         self.pool_size = integers("pool_size", self.pool_size, count=self.rank, least=1)
@@ -41,14 +43,14 @@ class _Pooling(Layer):
         self.padding = padding_name(self.padding, ("valid", "same"))
         self.data_format = check_data_format(self.data_format)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         x = to_channels_first(x, self.data_format)
         window, strides, ones = self.pool_size, self.strides, (1,) * self.rank
         padding = resolve_padding(x, self.padding, window, strides, ones)
         op = self.op(window, strides, *padding)
         return from_channels_first(self.pool(op, x), self.data_format)
 
-    def pool(self, op: Pool, x: Any) -> Any:
+    def pool(self, op: Pool, x: Tensor) -> Tensor:
         """The operator on channels-first x; integers stay integers."""
         return exactly(lambda z: apply(op, z), x)
 
@@ -91,7 +93,7 @@ class MaxPooling3D(_MaxPooling):
 class _AveragePooling(_Pooling):
     op = AveragePool
 
-    def pool(self, op: Pool, x: Any) -> Any:
+    def pool(self, op: Pool, x: Tensor) -> Tensor:
         return apply(op, as_float(x, self.compute_dtype))
 
 
@@ -134,13 +136,13 @@ class _GlobalPooling(Layer):
     kind: ClassVar[str]
     single_input = True
 
-    data_format: Any = None
+    data_format: str | None = None
     keepdims: bool = False
 
     def setup(self) -> None:
         self.data_format = check_data_format(self.data_format)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         axes = spatial_axes(x.ndim, self.data_format)
         reduce = ops.max if self.kind == "max" else ops.mean
         return reduce(x, axes, keepdims=self.keepdims)
@@ -187,7 +189,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
     ndim = 3
     supports_masking = True
 
-    def call(self, x: Any, mask: Any = None) -> Any:
+    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
         if mask is None:
             return super().call(x)
         axis = spatial_axes(3, self.data_format)[0]
@@ -198,7 +200,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
         total = ops.sum(kept, axis, keepdims=self.keepdims)
         return total / ops.sum(weights, axis, keepdims=self.keepdims)
 
-    def compute_mask(self, inputs: Any, previous_mask: Any = None) -> Any:
+    def compute_mask(self, inputs: Tensors, previous_mask: Masks = None) -> Masks:
         return None
 
 

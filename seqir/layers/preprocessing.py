@@ -13,8 +13,10 @@ from seqir.data.batch import unpack
 from seqir.data.convert import is_array, to_array
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
+from seqir.layers.aliases import Shape
 from seqir.layers.base import Layer
 from seqir.layers.recorded import noted
+from seqir.ops.tensor import Tensor
 from seqir.ops.variable import assign_all
 from seqir.shapes import format_shape
 
@@ -31,7 +33,7 @@ class Rescaling(Layer):
     def setup(self) -> None:
         self._factors = _factor("scale", self.scale), _factor("offset", self.offset)
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         scale, offset = map(_on_channels, self._factors)
         x = ops.cast(x, self.compute_dtype)
         y = x * scale if _differs(scale, 1) else x
@@ -113,11 +115,11 @@ class Normalization(Layer):
                 )
             self._given = pair
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         rank = len(input_shape)
         kept = sorted(shapes.normalize_axis(a, rank) for a in self.axis)
-        sizes = {a: input_shape[a] for a in kept}
-        if None in sizes.values():
+        sizes = {a: d for a in kept if (d := input_shape[a]) is not None}
+        if len(sizes) < len(kept):
             raise ShapeError(
                 f"Normalization needs to know the sizes of its axis {self.axis}, got "
                 f"{format_shape(input_shape)}"
@@ -142,7 +144,7 @@ class Normalization(Layer):
             (), "zeros", "int32", trainable=False, name="count"
         )
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         x = ops.cast(x, self.compute_dtype)
         # Counted from the end, as the statistics broadcast.
         for axis, size in self._sizes.items():

@@ -8,7 +8,9 @@ from typing import Any, ClassVar
 from seqir import initializers, random
 from seqir.arguments import integers, number
 from seqir.errors import ArgumentError
+from seqir.layers.aliases import Shape
 from seqir.layers.base import Layer
+from seqir.ops.tensor import Tensor
 
 __all__ = ["CustomScaleLayer", "LayerScale", "StochasticDepth"]
 
@@ -32,11 +34,11 @@ class LayerScale(Layer):
         number("init_values", self.init_values)
         integers("projection_dim", self.projection_dim, count=1, least=1)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Shape) -> None:
         first = initializers.Constant(self.init_values)
         self.gamma = self.add_weight((self.projection_dim,), first, name="gamma")
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         self.check_axis(x.shape, -1, self.projection_dim)
         return x * self.gamma
 
@@ -59,7 +61,7 @@ class StochasticDepth(Layer):
     def setup(self) -> None:
         random.check_share("drop_path_rate", self.drop_path_rate)
 
-    def call(self, x: Any, training: bool = False) -> Any:
+    def call(self, x: Tensor, training: bool = False) -> Tensor:
         if not training:
             return x
         per_sample = (None, *(1,) * (x.ndim - 1))

@@ -14,6 +14,7 @@ from seqir.layers.base import Layer
 from seqir.operators.reduce import Count
 from seqir.ops.apply import apply
 from seqir.ops.framing import kernel_of
+from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
 
@@ -37,7 +38,7 @@ class _Images(Layer):
     def _size(self) -> tuple[int, int]:
         return self.height, self.width
 
-    def _axes(self, x: Any) -> tuple[int, int]:
+    def _axes(self, x: Tensor) -> tuple[int, int]:
         """Where the height and the width are, of images or of one image."""
         if x.ndim > 4:
             raise ShapeError(
@@ -47,7 +48,7 @@ class _Images(Layer):
         first = x.ndim - (2 if self.data_format == "channels_first" else 3)
         return first, first + 1
 
-    def _check_known(self, x: Any, does: str) -> None:
+    def _check_known(self, x: Tensor, does: str) -> None:
         if None in (x.shape[a] for a in self._axes(x)):
             raise UnsupportedError(
                 f"layer {self.name!r} {does} to an aspect ratio and needs images of a "
@@ -75,7 +76,7 @@ class Resizing(_Images):
     fill_mode: str = "constant"
     fill_value: float = 0.0
     antialias: bool = False
-    data_format: Any = None
+    data_format: str | None = None
 
     def setup(self) -> None:
         super().setup()
@@ -86,7 +87,7 @@ class Resizing(_Images):
             )
         one_of("fill_mode", self.fill_mode, ("constant",))
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         if self.crop_to_aspect_ratio or self.pad_to_aspect_ratio:
             self._check_known(x, "crops" if self.crop_to_aspect_ratio else "pads")
         self._axes(x)
@@ -114,9 +115,9 @@ class CenterCrop(_Images):
 
     height: int
     width: int
-    data_format: Any = None
+    data_format: str | None = None
 
-    def call(self, x: Any) -> Any:
+    def call(self, x: Tensor) -> Tensor:
         x = ops.cast(x, self.compute_dtype)
         axes = self._axes(x)
         pairs = [*zip((x.shape[a] for a in axes), self._size, strict=True)]
@@ -138,7 +139,7 @@ class CenterCrop(_Images):
         return x
 
 
-def _part(x: Any, axis: int, begin: int, size: int) -> Any:
+def _part(x: Tensor, axis: int, begin: int, size: int) -> Any:
     """That many elements along an axis."""
     cut = slice(begin, begin + size)
     whole = x.shape[axis] == size

@@ -7,6 +7,7 @@ from typing import Any
 
 from seqir import ops
 from seqir.arguments import one_of
+from seqir.ops.tensor import Tensor
 
 
 def padding_name(value: Any, allowed: Sequence[str]) -> str:
@@ -18,27 +19,27 @@ def padding_name(value: Any, allowed: Sequence[str]) -> str:
     return one_of("padding", spelt, allowed)
 
 
-def to_channels_first(x: Any, data_format: str) -> Any:
+def to_channels_first(x: Tensor, data_format: str | None) -> Tensor:
     """x[N, *size, C] as x[N, C, *size]."""
     if data_format == "channels_first":
         return x
     return ops.transpose(x, (0, x.ndim - 1, *range(1, x.ndim - 1)))
 
 
-def from_channels_first(y: Any, data_format: str) -> Any:
+def from_channels_first(y: Tensor, data_format: str | None) -> Tensor:
     """y[N, C, *size] back in the order of the layer."""
     if data_format == "channels_first":
         return y
     return ops.transpose(y, (0, *range(2, y.ndim), 1))
 
 
-def spatial_axes(rank: int, data_format: str) -> tuple[int, ...]:
+def spatial_axes(rank: int, data_format: str | None) -> tuple[int, ...]:
     """Where images of this rank have their spatial axes."""
     return tuple(
         range(2, rank) if data_format == "channels_first" else range(1, rank - 1)
     )
 
 
-def channel_axis(data_format: str) -> int:
+def channel_axis(data_format: str | None) -> int:
     """Where images have their channels."""
     return 1 if data_format == "channels_first" else -1
