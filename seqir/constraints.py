@@ -98,3 +98,18 @@ REGISTRY.add((NonNeg, MaxNorm, UnitNorm, MinMaxNorm))
 get = REGISTRY.get
 serialize = REGISTRY.serialize
 deserialize = REGISTRY.deserialize
+
+__all__ = [
+    "Constraint",
+    "MaxNorm",
+    "MinMaxNorm",
+    "NonNeg",
+    "UnitNorm",
+    "deserialize",
+    "get",
+    "max_norm",
+    "min_max_norm",
+    "non_neg",
+    "serialize",
+    "unit_norm",
+]

@@ -164,6 +164,15 @@ FloatDTypePolicy = DTypePolicy
 """Keras's other name for it."""
 
 
+__all__ = [
+    "DTypePolicy",
+    "FloatDTypePolicy",
+    "deserialize",
+    "get",
+    "serialize",
+]
+
+
 def __getattr__(name: str) -> NoReturn:
     absent.refuse("dtype_policies", name)
 

@@ -144,3 +144,25 @@ def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` Did you mean 'relu'?`` for the nearest known word, or nothing."""
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""
+
+
+__all__ = [
+    "AbsentError",
+    "ArgumentError",
+    "CorruptFileError",
+    "DTypeError",
+    "DeviceError",
+    "ExportError",
+    "GraphError",
+    "LoadError",
+    "MissingPackageError",
+    "NonFiniteLossError",
+    "NotBuiltError",
+    "RunError",
+    "SeqirError",
+    "ShapeError",
+    "UnsafeFileError",
+    "UnsupportedError",
+    "VerificationError",
+    "explain",
+]

@@ -217,5 +217,17 @@ def _like(shape: Any) -> Any:
     return tuple(map(dim_of, sizes))
 
 
+__all__ = [
+    "SeedGenerator",
+    "bernoulli",
+    "categorical",
+    "dropout",
+    "normal",
+    "randint",
+    "shuffle",
+    "uniform",
+]
+
+
 def __getattr__(name: str) -> NoReturn:
     absent.refuse("random", name)

@@ -141,3 +141,18 @@ def get(identifier: Any) -> Any:
 
 serialize = REGISTRY.serialize
 deserialize = REGISTRY.deserialize
+
+__all__ = [
+    "L1",
+    "L1L2",
+    "L2",
+    "OrthogonalRegularizer",
+    "Regularizer",
+    "deserialize",
+    "get",
+    "l1",
+    "l1_l2",
+    "l2",
+    "orthogonal_regularizer",
+    "serialize",
+]

@@ -180,6 +180,19 @@ def plot_model(model: Any, to_file: Any = "model.svg", **options: Any) -> Any:
     return plot(model, to_file, **options)
 
 
+__all__ = [
+    "clear_session",
+    "get_source_inputs",
+    "normalize",
+    "pack_x_y_sample_weight",
+    "plot_model",
+    "set_random_seed",
+    "split_dataset",
+    "to_categorical",
+    "unpack_x_y_sample_weight",
+]
+
+
 def __getattr__(name: str) -> Any:
     if name in _ELSEWHERE:
         return getattr(importlib.import_module(_ELSEWHERE[name]), name)

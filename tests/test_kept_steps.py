@@ -9,21 +9,21 @@ import pytest
 
 import seqir as keras
 from seqir import layers, ops
-from seqir.runtime import step as step_room
-from seqir.train import compiled as compiled_room
+from seqir.runtime import step as step_module
+from seqir.train import compiled as compiled_module
 
 
 @pytest.fixture
 def made(monkeypatch: pytest.MonkeyPatch) -> list[Any]:
     """The steps that are compiled."""
     found: list[Any] = []
-    before = step_room.StepSession.__init__
+    before = step_module.StepSession.__init__
 
     def init(self: Any, *args: Any, **options: Any) -> None:
         found.append(self)
         before(self, *args, **options)
 
-    monkeypatch.setattr(step_room.StepSession, "__init__", init)
+    monkeypatch.setattr(step_module.StepSession, "__init__", init)
     return found
 
 
@@ -175,7 +175,7 @@ def test_a_loss_that_computes_with_the_size_of_targets_gets_it(made: list[Any]) 
         y = np.zeros((2, length, 3), np.float32)
         wanted = (model.predict(x, verbose=0) ** 2).mean() / length
         np.testing.assert_allclose(model.train_on_batch(x, y), wanted, rtol=1e-5)
-    assert len(model.compilation._steps) == compiled_room.KEEP < 12
+    assert len(model.compilation._steps) == compiled_module.KEEP < 12
 
 
 def test_a_size_of_one_is_repeated() -> None:

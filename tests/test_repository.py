@@ -152,7 +152,7 @@ TESTS = sorted(Path(__file__).parent.rglob("*.py"))
 
 @pytest.mark.parametrize("path", [*FILES, *TESTS], ids=lambda p: p.stem)
 def test_files_stay_small(path: Path) -> None:
-    assert len(path.read_text().splitlines()) <= (620 if path in FILES else 600)
+    assert len(path.read_text().splitlines()) <= 600
 
 
 def test_importing_seqir_loads_nothing_heavy() -> None:
@@ -179,15 +179,20 @@ def test_public_names_are_sorted_and_exist() -> None:
     assert dir(seqir) == seqir.__all__
 
 
+NESTED = ("applications", "datasets", "optimizers", "preprocessing")
+"""Modules that list modules."""
+
+
 @pytest.mark.parametrize(
-    "name", ["layers", "operators", "ops", "model", "passes", "ir", "runtime"]
+    "name", [*seqir._MODULES, "operators", "model", "passes", "ir"]
 )
 def test_packages_export_what_they_say(name: str) -> None:
     package = importlib.import_module(f"seqir.{name}")
     public = [n for n in package.__all__ if n != "ALL"]
     assert sorted(public) == sorted(set(public))
     for public_name in public:
-        assert not isinstance(getattr(package, public_name), types.ModuleType)
+        inner = isinstance(getattr(package, public_name), types.ModuleType)
+        assert not inner or name in NESTED
 
 
 def test_passes_know_operators_by_their_facts() -> None:

@@ -13,7 +13,7 @@ import pytest
 
 import seqir as keras
 from seqir import layers
-from seqir.runtime import session as session_room
+from seqir.runtime import session as session_module
 from seqir.train import halves
 
 SECONDS = 0.7
@@ -70,14 +70,14 @@ def meanwhile(work: Callable[[], Any]) -> Iterator[list[BaseException]]:
 def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
     """The sessions that are made."""
     made: list[int] = []
-    before = session_room.Session._open
+    before = session_module.Session._open
 
     def opened(self: Any, *args: Any) -> None:
         made.append(1)
         before(self, *args)
 
     with monkeypatch.context() as patch:
-        patch.setattr(session_room.Session, "_open", opened)
+        patch.setattr(session_module.Session, "_open", opened)
         yield made
 
 

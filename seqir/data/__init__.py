@@ -6,30 +6,28 @@ views, and a shuffled epoch is a pure function of the seed and the number of the
 so that training can be resumed in the middle of it.
 """
 
-from seqir.data.adapt import adapt, has_sparse, makes_batches, split, whole
-from seqir.data.batch import Batch, Signature, Spec, noting, signature_of, unpack
+from seqir.data.adapt import adapt
+from seqir.data.adapt import has_sparse as has_sparse
+from seqir.data.adapt import makes_batches as makes_batches
+from seqir.data.adapt import split as split
+from seqir.data.adapt import whole as whole
+from seqir.data.batch import Batch
+from seqir.data.batch import Signature as Signature
+from seqir.data.batch import Spec as Spec
+from seqir.data.batch import noting as noting
+from seqir.data.batch import signature_of as signature_of
+from seqir.data.batch import unpack as unpack
 from seqir.data.batches import Batches
-from seqir.data.convert import numbers
+from seqir.data.convert import numbers as numbers
 from seqir.data.dataset import PyDataset
-from seqir.data.labels import ClassWeights, check_labels
-from seqir.data.prefetch import prefetch
+from seqir.data.labels import ClassWeights as ClassWeights
+from seqir.data.labels import check_labels as check_labels
+from seqir.data.prefetch import prefetch as prefetch
 
 __all__ = [
     "Batch",
     "Batches",
-    "ClassWeights",
     "PyDataset",
-    "Signature",
-    "Spec",
     "adapt",
-    "check_labels",
-    "has_sparse",
-    "makes_batches",
-    "noting",
-    "numbers",
-    "prefetch",
-    "signature_of",
-    "split",
-    "unpack",
-    "whole",
 ]
+"""What users may rely on; the other names are for the package itself."""

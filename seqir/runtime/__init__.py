@@ -6,24 +6,21 @@ is made or a device is probed, never when it is itself imported.
 
 from seqir.runtime.device import Device, resolve
 from seqir.runtime.doctor import report
-from seqir.runtime.process import making
+from seqir.runtime.process import making as making
 from seqir.runtime.session import Session, get_threads, set_threads
-from seqir.runtime.slot import DeviceSlot, Held, placed
-from seqir.runtime.stateful import StatefulSession, session_of
-from seqir.runtime.step import StepSession
+from seqir.runtime.slot import DeviceSlot as DeviceSlot
+from seqir.runtime.slot import Held as Held
+from seqir.runtime.slot import placed as placed
+from seqir.runtime.stateful import StatefulSession as StatefulSession
+from seqir.runtime.stateful import session_of as session_of
+from seqir.runtime.step import StepSession as StepSession
 
 __all__ = [
     "Device",
-    "DeviceSlot",
-    "Held",
     "Session",
-    "StatefulSession",
-    "StepSession",
     "get_threads",
-    "making",
-    "placed",
     "report",
     "resolve",
-    "session_of",
     "set_threads",
 ]
+"""What users may rely on; the other names are for the package itself."""
