@@ -22,13 +22,16 @@ from seqir import absent, dtypes
 from seqir.errors import ArgumentError, DTypeError, UnsupportedError, did_you_mean
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
+_QUANTIZED = ("int8", "float8", "int4", "gptq", "awq")
+"""What the names of Keras's policies of quantized layers begin with."""
 _current: DTypePolicy | None = None
 
 
 class DTypePolicy:
     """The element types of a layer, by name; that of layers that say nothing for None.
 
-    Raises: DTypeError for what is neither the name of a type nor of a mixture.
+    Raises: DTypeError for what is neither the name of a type nor of a mixture,
+        UnsupportedError for the name of a policy of quantized layers.
     Source: Keras 3 ``keras.DTypePolicy``.
     """
 
@@ -77,6 +80,13 @@ class DTypePolicy:
 
 
 def _type_named(name: str) -> str:
+    mode, _, source = name.partition("_from_")
+    if source and mode.startswith(_QUANTIZED):
+        raise UnsupportedError(
+            f"the dtype policy {name!r} is for quantized layers, which seqir does not "
+            f"have: use {source!r}, and quantize the exported file with "
+            "onnxruntime.quantization"
+        )
     try:
         return dtypes.canonical(name)
     except DTypeError as error:
@@ -119,6 +129,11 @@ def get(identifier: Any) -> DTypePolicy:
         return dtype_policy()
     if isinstance(identifier, DTypePolicy):
         return identifier
+    if hasattr(identifier, "default_policy"):
+        raise UnsupportedError(
+            f"the dtype policy {identifier!r} is a map of layers, which seqir does not "
+            "have: give each layer its own dtype"
+        )
     if isinstance(identifier, Mapping):
         return deserialize(identifier)
     name = identifier if isinstance(identifier, str) else _name_of(identifier)
@@ -128,7 +143,9 @@ def get(identifier: Any) -> DTypePolicy:
 def _name_of(identifier: Any) -> str:
     """The name of a policy of Keras's, or of an element type in another form."""
     name = getattr(identifier, "name", None)
-    return name if name in _MIXED else dtypes.canonical(name or identifier)
+    if isinstance(name, str) and (name in _MIXED or "_from_" in name):
+        return name
+    return dtypes.canonical(name or identifier)
 
 
 def serialize(policy: DTypePolicy) -> dict[str, Any]:

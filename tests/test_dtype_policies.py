@@ -126,3 +126,32 @@ def test_what_is_no_policy() -> None:
         UnsupportedError, match="the dtype policy 'QuantizedDTypePolicy'"
     ):
         dtype_policies.get(quantized)
+
+
+@pytest.mark.parametrize(
+    "name",
+    ["int8_from_float32", "float8_from_mixed_bfloat16", "gptq/4/128_from_float32"],
+)
+def test_policies_of_quantized_layers_are_refused_in_words(name: str) -> None:
+    source = name.partition("_from_")[2]
+    theirs = keras.dtype_policies.get(name)
+    for refused in (
+        lambda: seqir.DTypePolicy(name),
+        lambda: layers.Dense(2, dtype=name),
+        lambda: layers.Dense(2, dtype=theirs),
+        lambda: seqir.config.set_dtype_policy(name),
+    ):
+        with pytest.raises(
+            UnsupportedError, match=f"is for quantized layers.*use '{source}', and"
+        ):
+            refused()
+
+
+def test_maps_of_policies_are_refused_in_words() -> None:
+    theirs = keras.dtype_policies.DTypePolicyMap()
+    with pytest.raises(UnsupportedError, match="is a map of layers, which seqir does"):
+        dtype_policies.get(theirs)
+    with pytest.raises(UnsupportedError, match="the dtype policy 'DTypePolicyMap'"):
+        dtype_policies.get(keras.dtype_policies.serialize(theirs))
+    with pytest.raises(AttributeError, match="give each layer its own dtype"):
+        _ = dtype_policies.DTypePolicyMap
