@@ -31,7 +31,7 @@ def dominating(
     """Vertices that every path from a source to a sink passes, in path order."""
     import networkx as nx
 
-    # Vertices are numbered, because networkx compares them and tensors compare numbers.
+    # Vertices are numbered, because networkx compares them and tensors compare values.
     numbers: dict[Vertex, int] = {}
 
     def number(vertex: Vertex) -> int:

@@ -87,7 +87,7 @@ class Builder:
         self.updates[name] = Update(name, value)
 
     def unknown(self, name: str) -> str:
-        """A new name for a size that depends on numbers, not on other sizes."""
+        """A new name for a size that depends on values, not on other sizes."""
         taken = {d for v in self.inputs.values() for d in v.type.shape}
         while True:
             count = self._unknown.get(name, 0)

@@ -238,7 +238,7 @@ class Op(ABC):
         Written like `vjp`: a tuple for an operator of several results. `shared` says
         that a gradient of this operator (see `forward`) reads the same first operand.
         None leaves the operator whole. The target "plain" asks for products of
-        matrices, sums and what moves numbers.
+        matrices, sums and what moves values.
         """
         return None
 

@@ -46,7 +46,7 @@ def runnable(graph: Graph, opset: int) -> Graph:
     Where there are none for float64, plainer operators stand in their place. Where
     there are none for half precision, nor plainer ones, float32 is computed with and
     every result rounded, so that no number depends on which operators a runtime has.
-    What only moves numbers stays as it is.
+    What only moves values stays as it is.
     """
     graph = _cast_before_order(in_bodies(lambda body: runnable(body, opset), graph))
     present = {v.type.dtype for v in graph.values()}

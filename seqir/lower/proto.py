@@ -237,7 +237,7 @@ def _attribute(name: str, value: Any, sources: Mapping[str, str]) -> bytes:
 
 
 def _array(number: int, array: Array) -> bytes:
-    """A field that is an array with its numbers."""
+    """A field that is an array with its values."""
     data = wire.message(_RAW_DATA, bytes(raw_bytes(array)))
     return wire.message(number, _tensor(array) + data)
 
@@ -245,7 +245,7 @@ def _array(number: int, array: Array) -> bytes:
 def _tensor(
     array: Array, name: str | None = None, where: Mapping[str, str] | None = None
 ) -> bytes:
-    """A TensorProto without its numbers, or with the place where they are."""
+    """A TensorProto without its values, or with the place where they are."""
     fields = [wire.integer(1, size) for size in array.shape]
     fields.append(wire.integer(2, ONNX_CODE[dtypes.canonical(array.dtype)]))
     if name is not None:

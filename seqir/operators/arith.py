@@ -166,7 +166,7 @@ class Pow(Binary):
 
 @dataclass(frozen=True)
 class Maximum(Binary):
-    """y = max(a, b); equal numbers share the gradient, as in JAX.
+    """y = max(a, b); equal values share the gradient, as in JAX.
 
     Source: ONNX ``Max`` (opset 13).
     """
@@ -184,7 +184,7 @@ class Maximum(Binary):
 
 @dataclass(frozen=True)
 class Minimum(Binary):
-    """y = min(a, b); equal numbers share the gradient, as in JAX.
+    """y = min(a, b); equal values share the gradient, as in JAX.
 
     Source: ONNX ``Min`` (opset 13).
     """

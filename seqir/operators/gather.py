@@ -240,7 +240,7 @@ class Scatter(Op):
     ) -> Cotangents:
         if self.reduction == "add":
             return g, None, ops.apply(GatherND(), g, indices)
-        if self.reduction in ("max", "min"):  # equal numbers share, as in JAX
+        if self.reduction in ("max", "min"):  # equal values share, as in JAX
             kept = ops.coerce(x == y, g.dtype)
             taken = ops.coerce(updates == ops.apply(GatherND(), y, indices), g.dtype)
             share = g / ops.apply(Scatter("add"), kept, indices, taken)

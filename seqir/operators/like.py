@@ -28,7 +28,7 @@ from seqir.tensortype import TensorType
 
 @dataclass(frozen=True)
 class ExpandLike(Op):
-    """y is x broadcast to the shape of another tensor, whose numbers do not matter.
+    """y is x broadcast to the shape of another tensor, whose values do not matter.
 
     Source: ONNX ``Expand`` (opset 13), with ``Shape`` where a size is unknown.
     """
@@ -65,7 +65,7 @@ class ExpandLike(Op):
 
 @dataclass(frozen=True)
 class ReshapeLike(Op):
-    """y holds x's numbers, in the same order, in the shape of another tensor.
+    """y holds x's values, in the same order, in the shape of another tensor.
 
     Raises: ShapeError if the numbers of elements differ.
     Source: ONNX ``Reshape`` (opset 14) to a ``Shape``.

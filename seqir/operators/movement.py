@@ -70,7 +70,7 @@ class Transpose(Op):
 
 @dataclass(frozen=True)
 class Reshape(Op):
-    """y holds x's numbers, in the same order, in another shape.
+    """y holds x's values, in the same order, in another shape.
 
     Shapes: 0 keeps x's size at that place, one -1 is what is left over.
     Raises: ShapeError if the numbers of elements differ.

@@ -121,9 +121,9 @@ REDUCTIONS: Final = {
 
 @dataclass(frozen=True)
 class Reduce(Op):
-    """One number from all numbers along the axes.
+    """One value from all values along the axes.
 
-    Equal largest (or smallest) numbers share the gradient, as in JAX.
+    Equal largest (or smallest) values share the gradient, as in JAX.
 
     Shapes: the axes vanish, or become 1 with `keepdims`.
     Source: ONNX ``ReduceSum`` (13); the others (18, before with axes as attribute).

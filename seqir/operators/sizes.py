@@ -151,7 +151,7 @@ _ONNX: dict[type[ast.operator], str] = {
 
 @dataclass(frozen=True)
 class ReshapeTo(Op):
-    """y holds x's numbers, in the same order, in a shape that the run computes.
+    """y holds x's values, in the same order, in a shape that the run computes.
 
     Shapes: x[*size], sizes[rank of y] -> y[*shape].
     Raises: ShapeError if the numbers of elements cannot be equal.
@@ -403,7 +403,7 @@ class NonZero(Op):
 
 @dataclass(frozen=True)
 class Unique(Op):
-    """The different numbers of a vector in ascending order; the run counts them.
+    """The different values of a vector in ascending order; the run counts them.
 
     Shapes: x[n] -> values[size], int64: where each stands first[size], which of them
     each element is[n], and how often each one occurs[size].

@@ -18,7 +18,7 @@ from seqir.tensortype import TensorType
 
 @dataclass(frozen=True)
 class TopK(Op):
-    """The k largest (or smallest) numbers along an axis, in order, and their places.
+    """The k largest (or smallest) values along an axis, in order, and their places.
 
     Shapes: x[..., n] -> values[..., k], indices[..., k] (int64); ties: lowest index.
     Source: ONNX ``TopK`` (opset 11).
@@ -44,7 +44,7 @@ class TopK(Op):
 
     def evaluate(self, x: Array, *k: Array) -> tuple[Array, Array]:
         count = int(k[0][0]) if k else self.k
-        if self.largest:  # backwards twice, so that equal numbers stay in order
+        if self.largest:  # backwards twice, so that equal values stay in order
             last = x.shape[self.axis] - 1
             order = np.argsort(np.flip(x, self.axis), axis=self.axis, kind="stable")
             order = last - np.flip(order, self.axis)

@@ -252,7 +252,7 @@ def _from_end(axis: int, rank: int) -> int:
 
 
 def _below_largest(x: Any, axes: tuple[int, ...]) -> Any:
-    """x less its largest numbers along the axes: no exponential overflows."""
+    """x less its largest values along the axes: no exponential overflows."""
     return subtract(x, max_(x, axes, keepdims=True))
 
 

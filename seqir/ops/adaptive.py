@@ -39,7 +39,7 @@ def adaptive_average_pool(
 def adaptive_max_pool(
     inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
 ) -> Any:
-    """Largest numbers of as many windows as asked for. Source: ``keras.ops``.
+    """Largest values of as many windows as asked for. Source: ``keras.ops``.
 
     Raises: ShapeError if a spatial size is not known.
     """

@@ -142,7 +142,7 @@ _NARROW = {"float64": "float32", "int64": "int32"}
 
 
 def _is_weak(x: Any, narrow: str) -> bool:
-    """Whether the numbers of a (nested) list need no wider type than that."""
+    """Whether the values of a (nested) list need no wider type than that."""
     leaves = nest.flatten(x)
     return not leaves or common_dtype(*leaves) == narrow
 

@@ -3,7 +3,7 @@
 A step of a training changes many variables, and so does `set_weights`; a prediction
 reads many. Each of them is to see, and to make, one state of all of them: whoever reads
 or changes several does so inside of `together()`. A step holds it for two moments only.
-It claims its slots, runs, and then lets all of them show the new numbers at once; a
+It claims its slots, runs, and then lets all of them show the new values at once; a
 claim keeps others from writing to what a step is reading.
 """
 
@@ -22,18 +22,18 @@ from seqir.tensortype import TensorType
 
 
 class Slot(Protocol):
-    """Memory of a device that holds the numbers of a variable during a training."""
+    """Memory of a device that holds the values of a variable during a training."""
 
     type: TensorType
     generation: int
-    """How often the device has changed the numbers."""
+    """How often the device has changed the values."""
 
     def read(self) -> Array:
-        """A read-only copy of the present numbers."""
+        """A read-only copy of the present values."""
         ...
 
     def write(self, array: Array) -> None:
-        """Replace the numbers."""
+        """Replace the values."""
         ...
 
 

@@ -42,7 +42,7 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
 
 @operation
 def saturate_cast(x: Any, dtype: Any) -> Any:
-    """x in another element type, numbers out of its range cut off at the ends.
+    """x in another element type, values out of its range cut off at the ends.
 
     Source: ``keras.ops.saturate_cast``.
     """

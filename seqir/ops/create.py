@@ -191,7 +191,7 @@ def array(x: Any, dtype: Any = None) -> Any:
 
 
 def convert_to_numpy(x: Any) -> Array:
-    """The numbers of an array or variable. Source: ``keras.ops.convert_to_numpy``."""
+    """The values of an array or variable. Source: ``keras.ops.convert_to_numpy``."""
     return np.array(as_array(x))
 
 

@@ -67,7 +67,7 @@ def _broadcast(x: Any, indices: Any, axis: int) -> tuple[Any, Any]:
     if shapes.agree(*others):
         return x, indices
 
-    # Of no numbers, but of the sizes that both have elsewhere.
+    # Of no values, but of the sizes that both have elsewhere.
     outer = [zeros_like(take(v, np.int32(0), axis), "int32") for v in (x, indices)]
     like = expand_dims(add(*outer), axis)
     return tuple(

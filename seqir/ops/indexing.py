@@ -110,7 +110,7 @@ def unique(
     size: int | None = None,
     fill_value: Any = None,
 ) -> Any:
-    """The different numbers of x, in order whatever `sorted` says.
+    """The different values of x, in order whatever `sorted` says.
 
     With them, as int32: where each stands first, which of them each element is, and
     how often each occurs. The run counts them, unless `size` says how many to give:

@@ -13,7 +13,7 @@ from seqir.ir import Array
 
 
 def made(name: str, initializer: Any, shape: Any, dtype: Any) -> Array:
-    """The numbers that an initializer, or an array, gives a variable.
+    """The values that an initializer, or an array, gives a variable.
 
     Raises: what `Variable` raises.
     """

@@ -17,7 +17,7 @@ def expand_like(x: Any, like: Any) -> Any:
 
 
 def reshape_like(x: Any, like: Any) -> Any:
-    """x's numbers in the shape of another tensor; both are traced."""
+    """x's values in the shape of another tensor; both are traced."""
     op = reshape_op(x.type, like.type.shape)
     return apply(ReshapeLike(), x, like) if op is None else apply(op, x)
 

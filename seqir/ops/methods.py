@@ -79,7 +79,7 @@ def _swapped(function: Function) -> Function:
 
 
 def _compares(tensor: Tensor, other: Any) -> bool:
-    """Whether ``tensor == other`` is a question about numbers, not about objects.
+    """Whether ``tensor == other`` is a question about values, not about objects.
 
     Variables and tensors of a model are members of lists and keys of dicts, so they
     equal no other one of their kind.

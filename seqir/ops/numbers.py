@@ -283,7 +283,7 @@ def isclose(
 
 @operation
 def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
-    """x with numbers for NaN and infinities. Source: ``keras.ops.nan_to_num``."""
+    """x with finite values for NaN and infinities. Source: ``keras.ops.nan_to_num``."""
     x = numeric(x)
     if not is_floating(x):
         return x

@@ -1,4 +1,4 @@
-"""Quantiles, and what ignores the numbers that are not numbers."""
+"""Quantiles, and what leaves out NaN."""
 
 from __future__ import annotations
 
@@ -55,7 +55,7 @@ def percentile(
 def nanquantile(
     x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
-    """`quantile` of the numbers that are numbers. Source: ``keras.ops``."""
+    """`quantile` of the values that are not NaN. Source: ``keras.ops``."""
     return _quantile(x, q, axis, method, keepdims, ignore=True)
 
 
@@ -63,13 +63,13 @@ def nanquantile(
 def nanpercentile(
     x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
 ) -> Any:
-    """`percentile` of the numbers that are numbers. Source: ``keras.ops``."""
+    """`percentile` of the values that are not NaN. Source: ``keras.ops``."""
     return nanquantile(x, _parts(x, q), axis, method, keepdims)
 
 
 @operation
 def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """The middle of the numbers that are numbers. Source: ``keras.ops.nanmedian``."""
+    """The middle of the values that are not NaN. Source: ``keras.ops.nanmedian``."""
     return nanquantile(x, 0.5, axis, "linear", keepdims)
 
 
@@ -111,7 +111,7 @@ def _quantile(
 
 
 def _at(ordered: Any, places: Any, method: str) -> Any:
-    """The numbers at places between the indices of the last axis."""
+    """The values at places between the indices of the last axis."""
     if method == "nearest":
         return _pick(ordered, round(places))
     if method == "lower":

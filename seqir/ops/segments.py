@@ -22,7 +22,7 @@ from seqir.ops.reduce import prod
 def segment_max(
     data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
 ) -> Any:
-    """Largest numbers of the rows of each segment. Source: ``keras.ops``."""
+    """Largest values of the rows of each segment. Source: ``keras.ops``."""
     return _segments("segment_max", max_, -1, data, segment_ids, num_segments)
 
 
@@ -30,7 +30,7 @@ def segment_max(
 def segment_min(
     data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
 ) -> Any:
-    """Smallest numbers of the rows of each segment. Source: ``keras.ops``."""
+    """Smallest values of the rows of each segment. Source: ``keras.ops``."""
     return _segments("segment_min", min_, 1, data, segment_ids, num_segments)
 
 

@@ -16,7 +16,7 @@ from seqir.ops.size import Size, dim_of
 
 @operation
 def top_k(x: Any, k: Any, sorted: bool = True) -> Any:
-    """The k largest numbers of the last axis and their places (int32).
+    """The k largest values of the last axis and their places (int32).
 
     Source: ``keras.ops.top_k``; they are in order whatever `sorted` says.
     """
@@ -31,14 +31,14 @@ def sort(x: Any, axis: int | None = -1) -> Any:
 
 @operation
 def argsort(x: Any, axis: int | None = -1) -> Any:
-    """Places (int32) of the numbers in ascending order. Source: ``keras.ops``."""
+    """Places (int32) of the values in ascending order. Source: ``keras.ops``."""
     if not rank_of(x):
         axis = None
     return _all(x, axis)[1]
 
 
 def _all(x: Any, axis: int | None) -> tuple[Any, Any]:
-    """All numbers along an axis (flattened for None) in order, and their places."""
+    """All values along an axis (flattened for None) in order, and their places."""
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
     axis = shapes.normalize_axis(axis, rank_of(x))
@@ -47,7 +47,7 @@ def _all(x: Any, axis: int | None) -> tuple[Any, Any]:
 
 @operation
 def argpartition(x: Any, kth: int, axis: int = -1) -> Any:
-    """Places (int32) of the numbers, the kth where it is in order.
+    """Places (int32) of the values, the kth where it is in order.
 
     All are in order here. Source: ``keras.ops.argpartition``.
     """

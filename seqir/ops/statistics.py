@@ -82,7 +82,7 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
 
 @operation
 def count_nonzero(x: Any, axis: Any = None) -> Any:
-    """How many numbers are not 0 (int32). Source: ``keras.ops.count_nonzero``."""
+    """How many values are not 0 (int32). Source: ``keras.ops.count_nonzero``."""
     return sum_(cast(not_equal(x, coerce(0, common_dtype(x))), "int32"), axis)
 
 
@@ -132,19 +132,19 @@ def allclose(
 
 @operation
 def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Sum of the numbers that are numbers. Source: ``keras.ops.nansum``."""
+    """Sum of the values that are not NaN. Source: ``keras.ops.nansum``."""
     return sum_(_known(x, 0), axis, keepdims)
 
 
 @operation
 def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Product of the numbers that are numbers. Source: ``keras.ops.nanprod``."""
+    """Product of the values that are not NaN. Source: ``keras.ops.nanprod``."""
     return prod(_known(x, 1), axis, keepdims)
 
 
 @operation
 def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Mean of the numbers that are numbers. Source: ``keras.ops.nanmean``."""
+    """Mean of the values that are not NaN. Source: ``keras.ops.nanmean``."""
     x = floating(x)
     count = sum_(cast(logical_not(isnan(x)), x.dtype), axis, keepdims)
     return true_divide(nansum(x, axis, keepdims), count)
@@ -152,7 +152,7 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 @operation
 def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Variance of the numbers that are numbers. Source: ``keras.ops.nanvar``."""
+    """Variance of the values that are not NaN. Source: ``keras.ops.nanvar``."""
     x = floating(x)
     centred = subtract(x, nanmean(x, axis, keepdims=True))
     return nanmean(multiply(centred, centred), axis, keepdims)
@@ -166,13 +166,13 @@ def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 @operation
 def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Largest of the numbers that are numbers. Source: ``keras.ops.nanmax``."""
+    """Largest of the values that are not NaN. Source: ``keras.ops.nanmax``."""
     return _extreme(max_, -math.inf, x, axis, keepdims)
 
 
 @operation
 def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
-    """Smallest of the numbers that are numbers. Source: ``keras.ops.nanmin``."""
+    """Smallest of the values that are not NaN. Source: ``keras.ops.nanmin``."""
     return _extreme(min_, math.inf, x, axis, keepdims)
 
 

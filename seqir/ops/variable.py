@@ -92,7 +92,7 @@ class Variable(Tensor):
         own = np.array(array, wanted)
         own.flags.writeable = False
         self._array: Array | None = own
-        """The numbers, unless a slot holds them."""
+        """The values, unless a slot holds them."""
         self._slot: Slot | None = None
         self._version = 0
         self._path = ""
@@ -143,7 +143,7 @@ class Variable(Tensor):
 
     @property
     def array(self) -> Array:
-        """The present numbers, read-only and shared; `numpy()` copies.
+        """The present values, read-only and shared; `numpy()` copies.
 
         While a training holds them on its device, looking at them makes a copy.
         """
@@ -177,16 +177,16 @@ class Variable(Tensor):
 
     @property
     def version(self) -> int:
-        """How often the numbers have changed."""
+        """How often the values have changed."""
         return self._version + (self._slot.generation if self._slot else 0)
 
     @property
     def slot(self) -> Slot | None:
-        """Where a training holds the numbers, if one does."""
+        """Where a training holds the values, if one does."""
         return self._slot
 
     def move_to(self, slot: Slot | None) -> None:
-        """Let a slot hold the numbers from now on; None brings them back."""
+        """Let a slot hold the values from now on; None brings them back."""
         with changes.together():
             changes.settle(filter(None, (self._slot, slot)))
             array, self._version = self.array, self.version
@@ -208,7 +208,7 @@ class Variable(Tensor):
         return self.size * dtypes.to_numpy(self.type.dtype).itemsize
 
     def numpy(self) -> Array:
-        """A copy of the present numbers."""
+        """A copy of the present values."""
         return self.array.copy()
 
     @property
@@ -220,7 +220,7 @@ class Variable(Tensor):
         return self.array if self.initial is None else self.initial
 
     def assign(self, value: Any) -> Any:
-        """Replace the numbers; inside a trace, after the step has run.
+        """Replace the values; inside a trace, after the step has run.
 
         The value comes back, in the type of the variable.
 
@@ -250,7 +250,7 @@ class Variable(Tensor):
                 self._slot.write(array)
                 fresh = array.astype(dtypes.to_numpy(stored.dtype))
             else:
-                # What owns its numbers and is read-only is shared: nobody changes it.
+                # What owns its values and is read-only is shared: nobody changes it.
                 kept = array.base is None and not array.flags.writeable
                 wanted = dtypes.to_numpy(stored.dtype)
                 fresh = np.array(array, wanted, copy=None if kept else True)
@@ -306,7 +306,7 @@ class Variable(Tensor):
         return self.array
 
     def _refuse_in_a_trace(self) -> None:
-        """Numbers that Python gets would stay what they are now in every later run."""
+        """Values that Python gets would stay what they are now in every later run."""
         if current_builder() is not None:
             raise DTypeError(
                 f"the numbers of variable {self.path!r} are known when the model runs, "
@@ -315,7 +315,7 @@ class Variable(Tensor):
             )
 
     def __getstate__(self) -> Any:
-        """What a copy takes along: the numbers, not the device that holds them."""
+        """What a copy takes along: the values, not the device that holds them."""
         own = {name: getattr(self, name) for name in self.__slots__}
         with changes.together():
             own.update(_array=self.array, _slot=None, _version=self.version)

@@ -153,7 +153,7 @@ class Session(Native):
             raise RunError(_INHERITED)
         try:
             for array in feeds.values():
-                # onnxruntime would read swapped bytes as numbers without a word.
+                # onnxruntime would read swapped bytes as values without a word.
                 if not array.dtype.isnative:
                     raise TypeError("array in foreign byte order")
             if held is not None:
@@ -208,7 +208,7 @@ class Session(Native):
             options.add_session_config_entry(_FOLDER, _NOWHERE)
         try:
             # Not add_initializer, which does share memory: it puts the array back in
-            # where the optimizer has transposed it, and the numbers are wrong.
+            # where the optimizer has transposed it, and the values are wrong.
             self._arrays = {k: to_ort(ort, a) for k, a in initializers.items()}
             options.add_external_initializers(
                 list(self._arrays), list(self._arrays.values())

@@ -1,4 +1,4 @@
-"""Memory of a device for the numbers of variables."""
+"""Memory of a device for the values of variables."""
 
 from __future__ import annotations
 
@@ -45,11 +45,11 @@ class Buffer:
         """How many runs read it now that a step must not overtake."""
 
     def read(self) -> Array:
-        """A copy of the numbers."""
+        """A copy of the values."""
         return to_array(self.value) if self.array is None else self.array.copy()
 
     def write(self, array: Array) -> None:
-        """Replace the numbers."""
+        """Replace the values."""
         if self.array is not None:
             self.array[...] = array
         else:
@@ -61,7 +61,7 @@ _remote: weakref.WeakSet[DeviceSlot] = weakref.WeakSet()
 
 
 class DeviceSlot(Native):
-    """One tensor of state: its numbers on a device, and room for the next ones."""
+    """One tensor of state: its values on a device, and room for the next ones."""
 
     __slots__ = (
         "_seen",
@@ -77,9 +77,9 @@ class DeviceSlot(Native):
         self.device = device
         self.generation = 0
         self.current = Buffer(type, device)
-        """Where the present numbers are."""
+        """Where the present values are."""
         self._spare: Buffer | None = None
-        """Where the last numbers were, or the next are to go."""
+        """Where the last values were, or the next are to go."""
         self._seen: weakref.ReferenceType[Array] | None = None
         if self.current.array is None:
             _remote.add(self)
@@ -92,15 +92,15 @@ class DeviceSlot(Native):
 
     @property
     def spare(self) -> Buffer:
-        """Where the next numbers go: memory that nobody reads."""
+        """Where the next values go: memory that nobody reads."""
         if self._spare is None or self._spare.readers:
             self._spare = Buffer(self.type, self.device)
         return self._spare
 
     def show(self, buffer: Buffer) -> None:
-        """One of the buffers has been written: it holds the present numbers now.
+        """One of the buffers has been written: it holds the present values now.
 
-        If it is the other one, the numbers of before can be shown again.
+        If it is the other one, the values of before can be shown again.
         """
         if buffer is not self.current:
             self._spare, self.current = self.current, buffer
@@ -108,7 +108,7 @@ class DeviceSlot(Native):
         self._seen = None
 
     def read(self) -> Array:
-        """A read-only copy of the present numbers; who asks again shares it."""
+        """A read-only copy of the present values; who asks again shares it."""
         with together():
             array = None if self._seen is None else self._seen()
             if array is None:
@@ -118,7 +118,7 @@ class DeviceSlot(Native):
             return array
 
     def write(self, array: Array) -> None:
-        """Replace the present numbers."""
+        """Replace the present values."""
         with together():
             if self.current.readers:
                 self.current = Buffer(self.type, self.device)
@@ -141,7 +141,7 @@ def placed(
 
 
 class Held:
-    """The numbers of variables at one moment, as inputs of runs, until released.
+    """The values of variables at one moment, as inputs of runs, until released.
 
     Nothing is copied: steps and assignments go to other memory meanwhile.
     """
