@@ -245,6 +245,33 @@ def frozen_part(keras: Any) -> Any:
     return model, settings, {"y": KINDS, **EVEN}
 
 
+def in_half_precision(keras: Any, policy: str) -> Any:
+    layers = keras.layers
+    model = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(8, activation="gelu", dtype=policy),
+            layers.LayerNormalization(dtype=policy),
+            layers.Dense(3, activation="softmax", dtype=policy),
+        ]
+    )
+    optimizer = keras.optimizers.SGD(0.1)
+    if policy == "mixed_float16":
+        optimizer = keras.optimizers.LossScaleOptimizer(optimizer)
+    settings = {"optimizer": optimizer, "loss": "sparse_categorical_crossentropy"}
+    return model, settings, {"y": KINDS, **EVEN}
+
+
+@case
+def mixed_float16(keras: Any) -> Any:
+    return in_half_precision(keras, "mixed_float16")
+
+
+@case
+def mixed_bfloat16(keras: Any) -> Any:
+    return in_half_precision(keras, "mixed_bfloat16")
+
+
 def run(keras: Any, make: Case) -> dict[str, Any]:
     """What `fit` (or `evaluate`) reported, and a digest of the weights."""
     model, settings, data = make(keras)
