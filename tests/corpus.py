@@ -97,7 +97,8 @@ def sequence() -> seqir.Model:
     x = layers.Embedding(20, 8, mask_zero=True)(tokens)
     x = layers.Dense(8, activation="tanh")(x)
     pooled = layers.GlobalAveragePooling1D()(x)
-    wide = layers.Conv1D(6, 3, padding="causal", activation="relu")(x)
+    all_tokens = layers.Embedding(20, 8)(tokens)  # windows have no use for a mask
+    wide = layers.Conv1D(6, 3, padding="causal", activation="relu")(all_tokens)
     wide = layers.GlobalMaxPooling1D()(wide)
     y = layers.Concatenate()([pooled, wide])
     return seqir.Model(tokens, layers.Dense(3)(y), name="sequence")

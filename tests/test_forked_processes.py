@@ -154,6 +154,41 @@ CASES = {
             ended.set()
             thread.join()
         """,
+    "fork while another thread builds": """
+        import threading
+        inside, ended = threading.Event(), threading.Event()
+        class Waits(layers.Layer):
+            def build(self, input_shape):
+                inside.set()
+                assert ended.wait(20)
+        builder = threading.Thread(target=lambda: Waits().build((None, 2)))
+        builder.start()
+        def work():
+            layer = layers.Dense(3)
+            layer.build((None, 2))
+            assert layer.count_params() == 9
+        try:
+            assert inside.wait(20)
+            forked(work)
+        finally:
+            ended.set()
+            builder.join()
+        """,
+    "what layers assign to": """
+        class Counter(layers.Layer):
+            def build(self, input_shape):
+                self.n = self.add_weight((), "zeros", trainable=False, name="n")
+            def call(self, x):
+                self.n.assign_add(1)
+                return x * 0 + self.n
+        counting = keras.Sequential([keras.Input((8,)), Counter()])
+        def counts(wanted):
+            assert float(counting(x).max()) == wanted
+            assert float(counting.layers[-1](x).max()) == wanted + 1
+        counts(1)
+        forked(lambda: counts(3))
+        counts(3)
+        """,
     "the parent's session itself": """
         session = model._runner.form().session
         def work():

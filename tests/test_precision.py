@@ -143,7 +143,11 @@ def many_layers(samples: list[LayerSample], policy: str) -> Any:
 
 
 def trained(policy: str, weights: list[Any] | None = None) -> Any:
-    """Weights before, outputs, loss and weights after one step of all layers."""
+    """Weights before, outputs, loss and weights after one step of all layers.
+
+    Each policy draws the same random numbers.
+    """
+    seqir.utils.set_random_seed(0)
     model, arrays = many_layers(list(chosen()), policy)
     if weights is not None:
         model.set_weights(weights)
@@ -156,7 +160,6 @@ def trained(policy: str, weights: list[Any] | None = None) -> Any:
 
 @functools.cache
 def exact() -> Any:
-    seqir.utils.set_random_seed(0)
     return trained("float32")
 
 

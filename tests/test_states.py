@@ -1,7 +1,6 @@
 """What layers assign to in `call` is kept, also when a model only runs."""
 
 import json
-import multiprocessing
 import os
 import pickle
 import subprocess
@@ -396,22 +395,6 @@ def test_what_a_thread_assigns_is_not_lost() -> None:
     stop.set()
     thread.join()
     assert seen == sorted(seen)
-
-
-def test_a_forked_child_goes_on_from_the_state() -> None:
-    model = counting()
-    model(X)
-
-    def work(queue: Any) -> None:
-        queue.put([float(model(X).max()), float(model.layers[-1](X).max())])
-
-    context = multiprocessing.get_context("fork")
-    queue = context.Queue()
-    process = context.Process(target=work, args=(queue,))
-    process.start()
-    assert queue.get(timeout=20) == [2, 3]
-    process.join(20)
-    assert float(model(X).max()) == 2
 
 
 def test_a_state_below_cached_features_goes_on() -> None:

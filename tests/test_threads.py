@@ -1,6 +1,5 @@
 """Threads that build, load, call and train models at once do not see each other."""
 
-import multiprocessing
 import sys
 import threading
 import time
@@ -217,32 +216,3 @@ def test_a_shared_layer_is_built_once() -> None:
             assert len(layer.weights) == 2
 
         at_once(work)
-
-
-@pytest.mark.filterwarnings("ignore:os.fork")  # of JAX, if another test has loaded it
-@pytest.mark.skipif(sys.platform == "win32", reason="Windows has no fork")
-def test_a_child_of_a_process_that_builds_can_build() -> None:
-    inside, done = threading.Event(), threading.Event()
-
-    class Waits(Layer):
-        def build(self, input_shape: Any) -> None:
-            inside.set()
-            assert done.wait(20)
-
-    builder = threading.Thread(target=lambda: Waits().build((None, 2)))
-    builder.start()
-    assert inside.wait(20)
-    child = multiprocessing.get_context("fork").Process(target=build_and_count)
-    child.start()
-    child.join(20)
-    done.set()
-    builder.join()
-    if child.is_alive():
-        child.kill()
-    assert child.exitcode == 0
-
-
-def build_and_count() -> None:
-    layer = Dense(3)
-    layer.build((None, 2))
-    assert layer.count_params() == 9
