@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from seqir.datasets.readers import read_npz
 from seqir.datasets.remote import STORE, Remote
-from seqir.datasets.split import check_share, shuffled_split
+from seqir.datasets.split import Pair, check_share, shuffled_split
 
 FILE: Final = Remote(
     f"{STORE}/boston_housing.npz",
@@ -16,7 +16,7 @@ FILE: Final = Remote(
 
 def load_data(
     path: str = "boston_housing.npz", test_split: float = 0.2, seed: int = 113
-) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+) -> tuple[Pair, Pair]:
     """Features and median prices in thousands of dollars, to train and to test with.
 
     One of the features is made from the share of Black inhabitants: prefer

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from seqir.arguments import one_of
 from seqir.datasets.readers import read_npz
 from seqir.datasets.remote import STORE, Remote
-from seqir.datasets.split import check_share, shuffled_split
+from seqir.datasets.split import Pair, check_share, shuffled_split
 
 FILE: Final = Remote(
     f"{STORE}/california_housing.npz",
@@ -21,7 +21,7 @@ def load_data(
     path: str = "california_housing.npz",
     test_split: float = 0.2,
     seed: int = 113,
-) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+) -> tuple[Pair, Pair]:
     """Features and median prices in dollars, to train with and to test with.
 
     The features are median income, median age of houses, average rooms, average

@@ -3,17 +3,17 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
 from seqir import config
 from seqir.datasets.pickled import read_pickled
 from seqir.datasets.readers import read_tar
+from seqir.datasets.split import Pair
 from seqir.errors import CorruptFileError
 
 
-def read_batches(path: Path, names: list[str], labels: str) -> list[tuple[Any, Any]]:
+def read_batches(path: Path, names: list[str], labels: str) -> list[Pair]:
     """Images and labels of some files of the archive.
 
     Shapes: images[n, 32, 32, 3], or [n, 3, 32, 32] if that is the image data format;
@@ -24,7 +24,7 @@ def read_batches(path: Path, names: list[str], labels: str) -> list[tuple[Any, A
     return [_read_batch(contents[name], f"{path}: {name}", labels) for name in names]
 
 
-def _read_batch(content: bytes, what: str, labels: str) -> tuple[Any, Any]:
+def _read_batch(content: bytes, what: str, labels: str) -> Pair:
     batch = read_pickled(content, what)
     fits = isinstance(batch, dict) and {b"data", labels.encode()} <= set(batch)
     if not fits:

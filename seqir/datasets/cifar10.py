@@ -2,12 +2,14 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from seqir.datasets.cifar import read_batches
 from seqir.datasets.remote import Remote
+from seqir.datasets.split import Pair
+from seqir.ir import Array
 
 FILE: Final = Remote(
     "https://www.cs.toronto.edu/~kriz/cifar-10-python.tar.gz",
@@ -16,7 +18,7 @@ FILE: Final = Remote(
 _BATCHES: Final = [*(f"data_batch_{i}" for i in range(1, 6)), "test_batch"]
 
 
-def load_data() -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def load_data() -> tuple[Pair, Pair]:
     """Images and classes, to train with and to test with.
 
     The classes are airplane, automobile, bird, cat, deer, dog, frog, horse, ship and
@@ -35,5 +37,5 @@ def load_data() -> tuple[tuple[Any, Any], tuple[Any, Any]]:
     return (x_train, _column(y_train)), (x_test, _column(y_test))
 
 
-def _column(classes: Any) -> Any:
+def _column(classes: Array) -> Array:
     return classes.astype(np.uint8).reshape(-1, 1)

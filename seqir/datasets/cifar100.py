@@ -2,11 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from seqir.arguments import one_of
 from seqir.datasets.cifar import read_batches
 from seqir.datasets.remote import Remote
+from seqir.datasets.split import Pair
 
 FILE: Final = Remote(
     "https://www.cs.toronto.edu/~kriz/cifar-100-python.tar.gz",
@@ -14,7 +15,7 @@ FILE: Final = Remote(
 )
 
 
-def load_data(label_mode: str = "fine") -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def load_data(label_mode: str = "fine") -> tuple[Pair, Pair]:
     """Images and classes, to train with and to test with.
 
     `label_mode` is "fine" for the hundred classes, "coarse" for the twenty groups of

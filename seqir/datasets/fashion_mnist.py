@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from seqir.datasets.readers import read_idx
 from seqir.datasets.remote import STORE, Remote
+from seqir.datasets.split import Pair
 
 # Keras has no hashes for these; they are those of the publisher, Zalando Research.
 FILES: Final = tuple(
@@ -19,7 +20,7 @@ FILES: Final = tuple(
 )
 
 
-def load_data() -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def load_data() -> tuple[Pair, Pair]:
     """Images and classes, to train with and to test with.
 
     The classes are t-shirt or top, trouser, pullover, dress, coat, sandal, shirt,

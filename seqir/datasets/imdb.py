@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from seqir.datasets.readers import read_json, read_npz
 from seqir.datasets.remote import STORE, Remote
+from seqir.datasets.split import Pair
 from seqir.datasets.words import Numbering, as_array, shuffled
 
 FILE: Final = Remote(
@@ -28,7 +29,7 @@ def load_data(
     start_char: int | None = 1,
     oov_char: int | None = 2,
     index_from: int = 3,
-) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+) -> tuple[Pair, Pair]:
     """Reviews as lists of numbers of words, and 1 for good ones, 0 for bad ones.
 
     Word number 1 is the most frequent one; to each, `index_from` is added, and each

@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 from seqir.datasets.readers import read_npz
 from seqir.datasets.remote import STORE, Remote
+from seqir.datasets.split import Pair
 
 FILE: Final = Remote(
     f"{STORE}/mnist.npz",
@@ -13,7 +14,7 @@ FILE: Final = Remote(
 )
 
 
-def load_data(path: str = "mnist.npz") -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+def load_data(path: str = "mnist.npz") -> tuple[Pair, Pair]:
     """Images and digits, to train with and to test with.
 
     `path` is the name of the file in the cache.

@@ -19,12 +19,13 @@ import numpy as np
 
 from seqir.datasets.pickled import read_pickled
 from seqir.errors import CorruptFileError, SeqirError, UnsafeFileError
+from seqir.ir import Array
 
 LARGEST: Final = 1 << 30
 """Bytes of the largest thing that a file of a dataset may unpack to."""
 
 
-def read_npz(path: Path, *names: str) -> list[Any]:
+def read_npz(path: Path, *names: str) -> list[Array]:
     """Arrays of an ``.npz`` file; those of lists of integers are lists of them.
 
     Raises: CorruptFileError if one is not there or damaged; UnsafeFileError if one
@@ -34,7 +35,7 @@ def read_npz(path: Path, *names: str) -> list[Any]:
         return [_read_npy(archive, name, path) for name in names]
 
 
-def read_idx(path: Path) -> Any:
+def read_idx(path: Path) -> Array:
     """The array of bytes in a gzipped ``idx`` file.
 
     Raises: CorruptFileError if it is something else; UnsafeFileError if it is too
@@ -83,7 +84,7 @@ def read_json(path: Path) -> Any:
         return json.loads(path.read_bytes())
 
 
-def _read_npy(archive: zipfile.ZipFile, name: str, path: Path) -> Any:
+def _read_npy(archive: zipfile.ZipFile, name: str, path: Path) -> Array:
     member = f"{name}.npy"
     if member not in archive.namelist():
         raise CorruptFileError(f"{path} has no {name}")

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from seqir.datasets.readers import read_json, read_npz
 from seqir.datasets.remote import STORE, Remote
-from seqir.datasets.split import check_share, training_size
+from seqir.datasets.split import Pair, check_share, training_size
 from seqir.datasets.words import Numbering, as_array, shuffled
 
 FILE: Final = Remote(
@@ -38,7 +38,7 @@ def load_data(
     start_char: int | None = 1,
     oov_char: int | None = 2,
     index_from: int = 3,
-) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+) -> tuple[Pair, Pair]:
     """Newswires as lists of numbers of words, and the numbers of their topics.
 
     `test_split` is the share of them to test with. The rest is as in

@@ -2,16 +2,20 @@
 
 from __future__ import annotations
 
-from typing import Any
+from typing import TypeAlias
 
 import numpy as np
 
 from seqir.arguments import number
+from seqir.ir import Array
+
+Pair: TypeAlias = tuple[Array, Array]
+"""Samples, and what belongs to them."""
 
 
 def shuffled_split(
-    x: Any, y: Any, test_split: float, seed: int
-) -> tuple[tuple[Any, Any], tuple[Any, Any]]:
+    x: Array, y: Array, test_split: float, seed: int
+) -> tuple[Pair, Pair]:
     """Shuffled arrays: a part to train with, and the rest to test with."""
     order = np.arange(len(x))
     np.random.RandomState(seed).shuffle(order)
@@ -25,7 +29,7 @@ def training_size(count: int, test_split: float) -> int:
     return int(count * (1 - test_split))
 
 
-def check_share(test_split: Any) -> None:
+def check_share(test_split: float) -> None:
     """Refuse a fraction of the samples outside 0 to 1.
 
     Raises: ArgumentError.

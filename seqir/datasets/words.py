@@ -4,16 +4,18 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any
 
 import numpy as np
 
 from seqir.errors import ArgumentError
+from seqir.ir import Array
 
 Texts = list[list[int]]
 
 
-def shuffled(texts: Texts, labels: Any, rng: Any) -> tuple[Texts, Any]:
+def shuffled(
+    texts: Texts | Array, labels: Array, rng: np.random.RandomState
+) -> tuple[Texts, Array]:
     """Texts and their labels in the order that Keras gives them, too."""
     order = np.arange(len(texts))
     rng.shuffle(order)
@@ -40,7 +42,7 @@ class Numbering:
     oov_char: int | None
     index_from: int
 
-    def numbered(self, texts: Texts, labels: Any) -> tuple[Texts, Any]:
+    def numbered(self, texts: Texts, labels: Array) -> tuple[Texts, Array]:
         """Texts that begin with the start, without those that are too long.
 
         Raises: ArgumentError if none is left.
@@ -66,6 +68,6 @@ class Numbering:
         return [[w if begin <= w < end else unknown for w in text] for text in texts]
 
 
-def as_array(texts: Sequence[list[int]]) -> Any:
+def as_array(texts: Sequence[list[int]]) -> Array:
     """An array of lists, as Keras returns them."""
     return np.array(texts, dtype=object)

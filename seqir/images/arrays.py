@@ -5,17 +5,23 @@ from __future__ import annotations
 import os
 import warnings
 from pathlib import Path
-from typing import Any
+from typing import IO, Any
 
 import numpy as np
 
 from seqir import config
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError
 from seqir.files import staged
 from seqir.images.load import pillow
+from seqir.ir import Array
 
 
-def img_to_array(img: Any, data_format: Any = None, dtype: Any = None) -> Any:
+def img_to_array(
+    img: Any,
+    data_format: config.DataFormat | None = None,
+    dtype: DTypeLike | None = None,
+) -> Array:
     """The numbers of a picture, 0 to 255 in most; float32 if nothing else is said.
 
     Shapes: [height, width, channels], or [channels, height, width].
@@ -32,7 +38,10 @@ def img_to_array(img: Any, data_format: Any = None, dtype: Any = None) -> Any:
 
 
 def array_to_img(
-    x: Any, data_format: Any = None, scale: bool = True, dtype: Any = None
+    x: Any,
+    data_format: config.DataFormat | None = None,
+    scale: bool = True,
+    dtype: DTypeLike | None = None,
 ) -> Any:
     """An image of Pillow from an array of one, three or four channels.
 
@@ -67,9 +76,9 @@ def array_to_img(
 
 
 def save_img(
-    path: Any,
+    path: str | os.PathLike[str] | IO[bytes],
     x: Any,
-    data_format: Any = None,
+    data_format: config.DataFormat | None = None,
     file_format: str | None = None,
     scale: bool = True,
     **kwargs: Any,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 from collections.abc import Sequence
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from seqir.errors import ArgumentError, UnsupportedError
 from seqir.images.folder import Listing, list_folder
 from seqir.images.load import check_color_mode, open_picture
 from seqir.images.resize import INTERPOLATIONS, cropped, resize, resize_padded
+from seqir.ir import Array
 
 Fit = Literal["stretch", "crop", "pad"]
 
@@ -34,7 +35,7 @@ class ImageDataset(ShuffledDataset):
     def __init__(
         self,
         listing: Listing,
-        labels: Any,
+        labels: Array | None,
         batch_size: int,
         *,
         image_size: tuple[int, int],
@@ -60,7 +61,7 @@ class ImageDataset(ShuffledDataset):
     def __len__(self) -> int:
         return -(-len(self.file_paths) // self._batch_size)
 
-    def __getitem__(self, index: int) -> Any:
+    def __getitem__(self, index: int) -> Array | tuple[Array, Array]:
         """Batch number `index`: pictures, or pictures and labels."""
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
@@ -69,11 +70,11 @@ class ImageDataset(ShuffledDataset):
         pictures = np.stack([self._picture(self.file_paths[i]) for i in places])
         return pictures if self._labels is None else (pictures, self._labels[places])
 
-    def _places(self) -> Any:
+    def _places(self) -> Array:
         count = len(self.file_paths)
         return self.order(count) if self.turn else np.arange(count)  # shuffled already
 
-    def _picture(self, path: str) -> Any:
+    def _picture(self, path: str) -> Array:
         picture = np.asarray(open_picture(path, self._color_mode))
         picture = picture.reshape(*picture.shape[:2], -1)
         size, interpolation = self._image_size, self._interpolation
@@ -88,13 +89,13 @@ class ImageDataset(ShuffledDataset):
 
 
 def image_dataset_from_directory(
-    directory: Any,
-    labels: Any = "inferred",
+    directory: str | os.PathLike[str],
+    labels: str | Sequence[int] | Array | None = "inferred",
     label_mode: str | None = "int",
     class_names: Sequence[str] | None = None,
     color_mode: str = "rgb",
     batch_size: int | None = 32,
-    image_size: Any = (256, 256),
+    image_size: int | Sequence[int] = (256, 256),
     shuffle: bool = True,
     seed: int | None = None,
     validation_split: float | None = None,
@@ -103,10 +104,10 @@ def image_dataset_from_directory(
     follow_links: bool = False,
     crop_to_aspect_ratio: bool = False,
     pad_to_aspect_ratio: bool = False,
-    data_format: Any = None,
+    data_format: config.DataFormat | None = None,
     format: str = "tf",
     verbose: bool = True,
-) -> Any:
+) -> ImageDataset | list[ImageDataset]:
     """The pictures in a folder, as an `ImageDataset` to fit, evaluate and predict with.
 
     With `labels` "inferred" each folder in it is a class, in the order of their names
@@ -181,7 +182,7 @@ def _found(listing: Listing) -> str:
     return f"{text} belonging to {len(listing.class_names or ())} classes."
 
 
-def _encoded(listing: Listing, label_mode: str | None) -> Any:
+def _encoded(listing: Listing, label_mode: str | None) -> Array | None:
     """The labels in the form of a mode.
 
     Raises: ArgumentError if they do not have it.
@@ -204,7 +205,11 @@ def _encoded(listing: Listing, label_mode: str | None) -> Any:
 
 
 def _check_form(
-    label_mode: Any, color_mode: Any, interpolation: Any, batch_size: Any, format: Any
+    label_mode: object,
+    color_mode: object,
+    interpolation: object,
+    batch_size: object,
+    format: object,
 ) -> None:
     one_of("label_mode", label_mode, ("int", "categorical", "binary", None))
     check_color_mode(color_mode)
@@ -223,7 +228,7 @@ def _check_form(
         )
 
 
-def _check_labels(labels: Any, class_names: Any) -> None:
+def _check_labels(labels: object, class_names: object) -> None:
     if isinstance(labels, str) and labels != "inferred":
         raise ArgumentError(
             f"labels must be 'inferred', None or a list of integers, got {labels!r}"
@@ -233,7 +238,7 @@ def _check_labels(labels: Any, class_names: Any) -> None:
 
 
 def _check_split(
-    validation_split: Any, subset: Any, shuffle: bool, seed: int | None
+    validation_split: object, subset: object, shuffle: bool, seed: int | None
 ) -> None:
     if (validation_split is None) != (subset is None):
         raise ArgumentError(

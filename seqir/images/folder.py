@@ -5,11 +5,12 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
 from seqir.errors import ArgumentError
+from seqir.ir import Array
 
 ENDINGS: Final = (".bmp", ".gif", ".jpeg", ".jpg", ".png")
 
@@ -25,7 +26,7 @@ class Listing:
     """
 
     paths: list[str]
-    labels: Any
+    labels: Array | None
     class_names: list[str] | None
 
     def shuffled(self, seed: int) -> Listing:
@@ -49,13 +50,16 @@ class Listing:
         order = np.arange(count)
         return self._take(order[: count - last]), self._take(order[count - last :])
 
-    def _take(self, order: Any) -> Listing:
+    def _take(self, order: Array) -> Listing:
         labels = None if self.labels is None else self.labels[order]
         return Listing([self.paths[i] for i in order], labels, self.class_names)
 
 
 def list_folder(
-    directory: Any, labels: Any, class_names: Sequence[str] | None, follow_links: bool
+    directory: str | os.PathLike[str],
+    labels: object,
+    class_names: Sequence[str] | None,
+    follow_links: bool,
 ) -> Listing:
     """The pictures of a folder: those of its first subfolder first, each sorted.
 
@@ -104,7 +108,7 @@ def _classes(root: str, class_names: Sequence[str] | None) -> list[str]:
     return list(class_names)
 
 
-def _given(labels: Any, count: int, root: str) -> tuple[list[str], Any]:
+def _given(labels: object, count: int, root: str) -> tuple[list[str], Array]:
     """The classes and numbers of labels that were given."""
     numbers = np.asarray(labels)
     if numbers.ndim != 1 or numbers.dtype.kind not in "iu":

@@ -82,7 +82,7 @@ def open_picture(path: Any, color_mode: str) -> Any:
         raise CorruptFileError(f"{name} is {why}") from error
 
 
-def check_color_mode(color_mode: Any) -> None:
+def check_color_mode(color_mode: object) -> None:
     """Refuse what is not a color mode.
 
     Raises: ArgumentError.
@@ -104,7 +104,7 @@ def pillow() -> Any:
     return Image
 
 
-def _content(path: Any) -> bytes:
+def _content(path: object) -> bytes:
     if not isinstance(path, str | bytes | os.PathLike):
         raise ArgumentError(
             f"a picture is a path or an io.BytesIO, got {type(path).__name__}"

@@ -8,13 +8,12 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from functools import lru_cache
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
+from seqir.ir import Array
 from seqir.operators.resize import KERNELS
-
-Array = Any
 
 
 def resize(picture: Array, size: tuple[int, int], interpolation: str) -> Array:
@@ -63,7 +62,7 @@ def _along(picture: Array, axis: int, new: int, interpolation: str) -> Array:
         return picture.take(places[:, 0], axis)
     shape = [1, 1, 1]
     shape[axis] = new
-    total: Array = np.float32(0)
+    total: Array = np.zeros((), np.float32)
     for place, weight in zip(places.T, weights.T, strict=True):
         total = total + picture.take(place, axis) * weight.reshape(shape)
     return total

@@ -6,6 +6,7 @@ from collections.abc import Sequence
 from typing import Any
 
 from seqir import ops
+from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers.base import Optimizer
 
@@ -45,7 +46,7 @@ class Adafactor(Optimizer):
             )
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         i, dtype = self._get_variable_index(variable), variable.dtype
         row, column, v = self._rows[i], self._columns[i], self._velocities[i]
@@ -64,14 +65,14 @@ class Adafactor(Optimizer):
         alpha = ops.maximum(_rms(variable), self.epsilon_2) * rate
         self.assign_sub(variable, step * (alpha / excess))
 
-    def _rates(self, dtype: str, learning_rate: Any) -> tuple[Any, Any]:
+    def _rates(self, dtype: str, learning_rate: Result) -> tuple[Result, Result]:
         """The relative step, and the share of the averages that is kept."""
         step = self.step_number(dtype)
         bound = ops.minimum(learning_rate, 1.0 / ops.sqrt(step))
         return bound, 1.0 - ops.power(step, self.beta_2_decay)
 
 
-def _rms(x: Any) -> Any:
+def _rms(x: Result) -> Result:
     return ops.sqrt(ops.mean(ops.multiply(x, x)))
 
 

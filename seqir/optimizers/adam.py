@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from seqir import ops
 from seqir.errors import ArgumentError
+from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers.base import Optimizer
 from seqir.optimizers.state import moved
@@ -33,12 +34,12 @@ class Moments(Optimizer):
         i = self._get_variable_index(variable)
         return tuple(slot[i] for slot in self._slots)
 
-    def move(self, gradient: Any, m: Variable, v: Variable) -> None:
+    def move(self, gradient: Result, m: Variable, v: Variable) -> None:
         """``m += (g - m)(1 - beta_1)``, ``v += (g² - v)(1 - beta_2)``."""
         self.assign(m, moved(m, gradient, 1.0 - self.beta_1))
         self.assign(v, moved(v, gradient * gradient, 1.0 - self.beta_2))
 
-    def left(self, beta: float, dtype: str) -> Any:
+    def left(self, beta: float, dtype: str) -> Result:
         """``1 - betaᵗ``: what share of an average is no longer its zero start."""
         return self.once(
             ("left", beta, dtype),
@@ -64,7 +65,7 @@ class Adam(Moments):
             self._slots = (*self._slots, largest)
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         m, v, *largest = self.slots_of(variable)
         self.move(gradient, m, v)
@@ -76,7 +77,7 @@ class Adam(Moments):
         )
         self.assign_sub(variable, m * alpha / (ops.sqrt(v) + self.epsilon))
 
-    def _alpha(self, variable: Variable, learning_rate: Any) -> Any:
+    def _alpha(self, variable: Variable, learning_rate: Result) -> Result:
         first = self.left(self.beta_1, variable.dtype)
         second = self.left(self.beta_2, variable.dtype)
         return learning_rate * ops.sqrt(second) / first
@@ -109,7 +110,7 @@ class Adamax(Moments):
     names: ClassVar[tuple[str, str]] = ("momentum", "norm")
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         m, u = self.slots_of(variable)
         self.assign(m, moved(m, gradient, 1.0 - self.beta_1))
@@ -133,13 +134,16 @@ class Nadam(Moments):
         self._u_product = self.add_variable((), "ones", dtype, "u_product")
 
     def update_variables(
-        self, grads: Sequence[Any], variables: Sequence[Variable], learning_rate: Any
+        self,
+        grads: Sequence[Result],
+        variables: Sequence[Variable],
+        learning_rate: Result,
     ) -> None:
         product = self._u_product
         self.assign(product, product * self._momentum(0.0, product.dtype))
         super().update_variables(grads, variables, learning_rate)
 
-    def _momentum(self, ahead: float, dtype: str) -> Any:
+    def _momentum(self, ahead: float, dtype: str) -> Result:
         """The momentum of this update, or of one ahead."""
         step = self.step_number(dtype) + ahead
         return self.once(
@@ -148,7 +152,7 @@ class Nadam(Moments):
         )
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         m, v = self.slots_of(variable)
         dtype = variable.dtype
@@ -157,7 +161,7 @@ class Nadam(Moments):
         spread = ops.sqrt(v / self.left(self.beta_2, dtype)) + self.epsilon
         self.assign_sub(variable, (m * of_m + gradient * of_g) / spread)
 
-    def _shares(self, dtype: str, learning_rate: Any) -> tuple[Any, Any]:
+    def _shares(self, dtype: str, learning_rate: Result) -> tuple[Result, Result]:
         """How much the average and the gradient have of the step."""
         now, next_ = self._momentum(0.0, dtype), self._momentum(1.0, dtype)
         product = ops.cast(self._u_product, dtype)
@@ -172,7 +176,7 @@ class Lamb(Moments):
     """
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         m, v = self.slots_of(variable)
         dtype = variable.dtype
@@ -206,7 +210,7 @@ class ScheduleFreeAdamW(Moments):
             z.assign(variable.array)
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         z, v = self.slots_of(variable)
         dtype, aside = variable.dtype, 1.0 - self.beta_1
@@ -219,7 +223,9 @@ class ScheduleFreeAdamW(Moments):
         self.assign_sub(z, gradient * rate / spread)
         self.assign(variable, kept + z * (share * self.beta_1 + aside))
 
-    def _rate_and_share(self, dtype: str, learning_rate: Any) -> tuple[Any, Any]:
+    def _rate_and_share(
+        self, dtype: str, learning_rate: Result
+    ) -> tuple[Result, Result]:
         """The learning rate after warmup, and what x takes from z."""
         step = self.step_number(dtype)
         if self.warmup_steps > 0:

@@ -11,6 +11,7 @@ from seqir import absent, initializers, naming, ops
 from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from seqir.fields import Declared, keyword
 from seqir.ir import outside
+from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers import schedules
 from seqir.optimizers.clipping import clip_by_global_norm, clip_by_norm
@@ -156,7 +157,7 @@ class Optimizer(Stateful, Declared, PlainArguments):
         return list(self._trainable_variables)
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> Result:
         """Updates so far: steps, or groups of accumulated steps."""
         if self.gradient_accumulation_steps:
             return ops.floor_divide(self._iterations, self.gradient_accumulation_steps)
@@ -246,7 +247,9 @@ class Optimizer(Stateful, Declared, PlainArguments):
 
     # One step
 
-    def apply_gradients(self, grads_and_vars: Iterable[tuple[Any, Variable]]) -> Any:
+    def apply_gradients(
+        self, grads_and_vars: Iterable[tuple[Result | None, Variable]]
+    ) -> Variable:
         """`apply`, for pairs of a gradient and a variable; the iteration."""
         pairs = list(grads_and_vars)
         self.apply([g for g, _ in pairs], [v for _, v in pairs])
@@ -254,7 +257,7 @@ class Optimizer(Stateful, Declared, PlainArguments):
 
     def apply(
         self,
-        grads: Iterable[Any],
+        grads: Iterable[Result | None],
         trainable_variables: Iterable[Variable] | None = None,
     ) -> None:
         """One step: update the variables by a gradient for each.
@@ -289,13 +292,16 @@ class Optimizer(Stateful, Declared, PlainArguments):
         self.assign_add(self._iterations, 1)
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         """Update one variable by its gradient, and what is remembered about it."""
         raise NotImplementedError(f"{type(self).__name__} has no update_step")
 
     def update_variables(
-        self, grads: Sequence[Any], variables: Sequence[Variable], learning_rate: Any
+        self,
+        grads: Sequence[Result],
+        variables: Sequence[Variable],
+        learning_rate: Result,
     ) -> None:
         """`update_step` for each variable."""
         for gradient, variable in zip(grads, variables, strict=True):
@@ -314,12 +320,12 @@ class Optimizer(Stateful, Declared, PlainArguments):
             self._once[key] = compute(*args)
         return self._once[key]
 
-    def step_number(self, dtype: str) -> Any:
+    def step_number(self, dtype: str) -> Result:
         """The number of this update, from 1 on, as a float."""
         return self.once(("step", dtype), lambda: ops.cast(self.iterations + 1, dtype))
 
     def _variables_of(
-        self, grads: Sequence[Any], given: Iterable[Variable] | None
+        self, grads: Sequence[Result | None], given: Iterable[Variable] | None
     ) -> list[Variable]:
         """The variables that the gradients are for."""
         if given is None and not self.built:
@@ -341,8 +347,8 @@ class Optimizer(Stateful, Declared, PlainArguments):
         return variables
 
     def _present(
-        self, grads: Sequence[Any], variables: Sequence[Variable]
-    ) -> tuple[list[Any], list[Variable]]:
+        self, grads: Sequence[Result | None], variables: Sequence[Variable]
+    ) -> tuple[list[Result], list[Variable]]:
         """Gradients that are there, and their variables."""
         pairs = list(zip(grads, variables, strict=True))
         missing = [v.path for g, v in pairs if g is None]
@@ -364,7 +370,7 @@ class Optimizer(Stateful, Declared, PlainArguments):
         kept = [(g, v) for g, v in pairs if g is not None]
         return [g for g, _ in kept], [v for _, v in kept]
 
-    def _update(self, grads: Sequence[Any], variables: Sequence[Variable]) -> None:
+    def _update(self, grads: Sequence[Result], variables: Sequence[Variable]) -> None:
         """Clip, decay and update."""
         rate = self.learning_rate
         grads = self._clip(grads)
@@ -373,7 +379,7 @@ class Optimizer(Stateful, Declared, PlainArguments):
         self.update_variables(grads, variables, rate)
 
     def _accumulate(
-        self, grads: Sequence[Any], variables: Sequence[Variable], steps: int
+        self, grads: Sequence[Result], variables: Sequence[Variable], steps: int
     ) -> None:
         """Add the gradients up, and update by their mean every so many steps."""
         due = ops.equal(ops.mod(self._iterations + 1, steps), 0)
@@ -393,7 +399,7 @@ class Optimizer(Stateful, Declared, PlainArguments):
         for accumulator, total in zip(self._accumulators, sums, strict=True):
             self.assign(accumulator, ops.where(due, 0.0, total))
 
-    def _clip(self, grads: Sequence[Any]) -> Sequence[Any]:
+    def _clip(self, grads: Sequence[Result]) -> Sequence[Any]:
         if self.clipnorm:
             return [clip_by_norm(g, self.clipnorm) for g in grads]
         if self.global_clipnorm:
@@ -416,7 +422,7 @@ class Optimizer(Stateful, Declared, PlainArguments):
             for variable, average in pairs:
                 self.assign(variable, ops.where(due, average, variable))
 
-    def _momentum_of_average(self, dtype: str) -> Any:
+    def _momentum_of_average(self, dtype: str) -> Result:
         """The momentum; 0 in the first update, when there is no average yet."""
         return ops.cast(ops.not_equal(self.iterations, 0), dtype) * self.ema_momentum
 
@@ -445,7 +451,7 @@ class Optimizer(Stateful, Declared, PlainArguments):
         """The weight decay of a variable, if it had not been excluded."""
         return self.weight_decay
 
-    def _decay(self, variable: Variable, learning_rate: Any) -> None:
+    def _decay(self, variable: Variable, learning_rate: Result) -> None:
         decay = self.decay_of(variable)
         if not decay or variable in self._excluded:
             return
@@ -461,7 +467,7 @@ class Optimizer(Stateful, Declared, PlainArguments):
 
     # The training around it
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Result) -> Result:
         """The loss whose gradients `apply` takes."""
         scale = self.loss_scale_factor
         return loss if scale is None else loss * scale
@@ -506,7 +512,7 @@ class Optimizer(Stateful, Declared, PlainArguments):
         return cls(**found)
 
 
-def _differ(gradient: Any, variable: Variable) -> bool:
+def _differ(gradient: Result, variable: Variable) -> bool:
     """Whether two shapes are not the same, where they are known."""
     found, wanted = tuple(ops.shape(gradient)), variable.shape
     known = zip(found, wanted, strict=False)

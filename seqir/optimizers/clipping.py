@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from seqir import ops
+from seqir.ops.tensor import Result
 
 
-def clip_by_norm(gradient: Any, limit: float) -> Any:
+def clip_by_norm(gradient: Result, limit: float) -> Result:
     """The gradient with a Euclidean norm of at most `limit`.
 
     ``g * limit / max(‖g‖, limit)``. Source: Keras's ``clipnorm``.
@@ -17,7 +17,7 @@ def clip_by_norm(gradient: Any, limit: float) -> Any:
     return gradient * ops.divide(limit, ops.maximum(norm, limit))
 
 
-def clip_by_global_norm(gradients: Sequence[Any], limit: float) -> list[Any]:
+def clip_by_global_norm(gradients: Sequence[Result], limit: float) -> list[Result]:
     """The gradients, with a Euclidean norm of all together of at most `limit`.
 
     If it is not finite, all of them become NaN. Source: Keras's ``global_clipnorm``.

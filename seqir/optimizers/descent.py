@@ -7,6 +7,7 @@ from typing import Any
 
 from seqir import initializers, ops
 from seqir.arguments import number
+from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers.base import Optimizer
 
@@ -35,7 +36,7 @@ class SGD(Optimizer):
             self._momentums = self.add_optimizer_variables(variables, "momentum")
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         step = gradient * learning_rate
         if not self.momentum:
@@ -67,7 +68,7 @@ class Lion(Optimizer):
         self._momentums = self.add_optimizer_variables(variables, "momentum")
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         m = self._momentums[self._get_variable_index(variable)]
         direction = ops.sign(m * self.beta_1 + gradient * (1.0 - self.beta_1))
@@ -103,7 +104,7 @@ class RMSprop(Optimizer):
             self._means = self.add_optimizer_variables(variables, "average_gradient")
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         i, keep = self._get_variable_index(variable), 1.0 - self.rho
         v = self._velocities[i]
@@ -141,7 +142,7 @@ class Adagrad(Optimizer):
         self._sums = self.add_optimizer_variables(variables, "accumulator", start)
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         total = self._sums[self._get_variable_index(variable)]
         self.assign_add(total, gradient * gradient)
@@ -170,7 +171,7 @@ class Adadelta(Optimizer):
         self._slots = self.add_optimizer_variables(variables, names)
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         i, keep = self._get_variable_index(variable), 1.0 - self.rho
         squares, steps = self._slots[0][i], self._slots[1][i]
@@ -213,7 +214,7 @@ class Ftrl(Optimizer):
         )
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         i, power = self._get_variable_index(variable), -self.learning_rate_power
         squares, linear = self._slots[0][i], self._slots[1][i]
@@ -232,7 +233,7 @@ class Ftrl(Optimizer):
         self.assign(squares, total)
 
 
-def _raised(x: Any, power: float) -> Any:
+def _raised(x: Result, power: float) -> Result:
     """``x ** power``; ONNX Runtime takes ten times as long for that as for a root."""
     return ops.sqrt(x) if power == 0.5 else ops.power(x, power)
 

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from seqir import initializers, ops
 from seqir.errors import ArgumentError
+from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers.base import REGISTRY, Optimizer
 from seqir.optimizers.state import only_if
@@ -56,7 +57,7 @@ class LossScaleOptimizer(Optimizer):
         return [*self._variables, *self.inner_optimizer.variables]
 
     @property
-    def iterations(self) -> Any:
+    def iterations(self) -> Result:
         """Updates that were not skipped."""
         return self.inner_optimizer.iterations
 
@@ -75,7 +76,7 @@ class LossScaleOptimizer(Optimizer):
 
     def apply(
         self,
-        grads: Iterable[Any],
+        grads: Iterable[Result | None],
         trainable_variables: Iterable[Variable] | None = None,
     ) -> None:
         """One step of the inner optimizer, if all gradients are finite."""
@@ -98,7 +99,7 @@ class LossScaleOptimizer(Optimizer):
         self.assign(counter, ops.where(going, counter + 1, 0))
         self.assign(scale, scale * factor)
 
-    def scale_loss(self, loss: Any) -> Any:
+    def scale_loss(self, loss: Result) -> Result:
         """The loss whose gradients `apply` takes."""
         scale = self.dynamic_scale if self.built else self.initial_scale
         return loss * scale
@@ -123,7 +124,7 @@ class LossScaleOptimizer(Optimizer):
         return cls(REGISTRY.deserialize(found.pop("inner_optimizer")), **found)
 
 
-def all_finite(gradients: Sequence[Any]) -> Any:
+def all_finite(gradients: Sequence[Result]) -> Result:
     """Whether no number in them is NaN or infinite: ``sum(g - g)`` is 0 then."""
     rests = [ops.cast(ops.sum(ops.subtract(g, g)), "float32") for g in gradients]
     return ops.equal(ops.sum(ops.stack(rests)), 0.0)

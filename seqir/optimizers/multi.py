@@ -7,6 +7,7 @@ from collections.abc import Callable, Iterable, Iterator, Mapping, MutableMappin
 from typing import Any, Final, Self
 
 from seqir.errors import ArgumentError, UnsupportedError
+from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers.base import REGISTRY, Optimizer
 from seqir.optimizers.loss_scale import LossScaleOptimizer
@@ -159,7 +160,7 @@ class MultiOptimizer(Optimizer):
 
     def apply(
         self,
-        grads: Iterable[Any],
+        grads: Iterable[Result | None],
         trainable_variables: Iterable[Variable] | None = None,
     ) -> None:
         """One step of every optimizer that has a variable among these."""

@@ -5,10 +5,10 @@ from __future__ import annotations
 import math
 import re
 from collections.abc import Sequence
-from typing import Any
 
 from seqir import ops
 from seqir.fields import fixed
+from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers.adam import Adam
 
@@ -76,7 +76,7 @@ class Muon(Adam):
         return self.adam_weight_decay if adam else self.weight_decay
 
     def update_step(
-        self, gradient: Any, variable: Variable, learning_rate: Any
+        self, gradient: Result, variable: Variable, learning_rate: Result
     ) -> None:
         if self.takes_adam(variable):
             ratio = float(self.adam_lr_ratio)
@@ -91,7 +91,7 @@ class Muon(Adam):
             scale = math.sqrt(max(rows or 0, columns or 0)) * self.rms_rate
         self.assign_sub(variable, self.orthogonal(push) * (learning_rate * scale))
 
-    def orthogonal(self, x: Any) -> Any:
+    def orthogonal(self, x: Result) -> Result:
         """A matrix with singular values near 1 and the directions of x."""
         rows, columns = ops.shape(x)
         tall = rows > columns

@@ -12,7 +12,7 @@ from seqir import ops
 from seqir.arguments import number
 from seqir.errors import ArgumentError
 from seqir.fields import Declared
-from seqir.ops.tensor import Result
+from seqir.ops.tensor import Result, TensorLike
 from seqir.plain import PlainArguments, listed
 from seqir.registry import Registry
 from seqir.stored import from_arguments
@@ -25,7 +25,7 @@ class LearningRateSchedule(Declared, PlainArguments):
     Source: ``keras.optimizers.schedules.LearningRateSchedule``.
     """
 
-    def __call__(self, step: Any) -> Result:
+    def __call__(self, step: TensorLike) -> Result:
         """The learning rate at this step."""
         raise NotImplementedError(f"{type(self).__name__} has no __call__")
 
@@ -58,7 +58,7 @@ class ExponentialDecay(LearningRateSchedule):
     def _setup(self) -> None:
         number("decay_steps", self.decay_steps, above=0)
 
-    def __call__(self, step: Any) -> Result:
+    def __call__(self, step: TensorLike) -> Result:
         """The learning rate at this step."""
         periods = _periods(step, self.decay_steps, self.staircase)
         decay = ops.power(float(self.decay_rate), periods)
@@ -81,7 +81,7 @@ class InverseTimeDecay(LearningRateSchedule):
     def _setup(self) -> None:
         number("decay_steps", self.decay_steps, above=0)
 
-    def __call__(self, step: Any) -> Result:
+    def __call__(self, step: TensorLike) -> Result:
         """The learning rate at this step."""
         periods = _periods(step, self.decay_steps, self.staircase)
         divisor = periods * float(self.decay_rate) + 1.0
@@ -108,7 +108,7 @@ class PiecewiseConstantDecay(LearningRateSchedule):
         self.boundaries = listed(self.boundaries)
         self.values = listed(self.values)
 
-    def __call__(self, step: Any) -> Result:
+    def __call__(self, step: TensorLike) -> Result:
         """The learning rate at this step."""
         rate: Any = np.float32(self.values[-1])
         pieces = zip(self.boundaries, self.values[:-1], strict=True)
@@ -135,7 +135,7 @@ class PolynomialDecay(LearningRateSchedule):
     def _setup(self) -> None:
         number("decay_steps", self.decay_steps, above=0)
 
-    def __call__(self, step: Any) -> Result:
+    def __call__(self, step: TensorLike) -> Result:
         """The learning rate at this step."""
         step, steps = _number(step), np.float32(self.decay_steps)
         if self.cycle:
@@ -165,7 +165,7 @@ class CosineDecay(LearningRateSchedule):
     def _setup(self) -> None:
         number("decay_steps", self.decay_steps, above=0)
 
-    def __call__(self, step: Any) -> Result:
+    def __call__(self, step: TensorLike) -> Result:
         """The learning rate at this step."""
         step, target = _number(step), self.warmup_target
         if target is None:
@@ -178,7 +178,7 @@ class CosineDecay(LearningRateSchedule):
         warming = done * growth + float(self.initial_learning_rate)
         return ops.where(ops.less(step, float(self.warmup_steps)), warming, decayed)
 
-    def _decayed(self, step: Any) -> Result:
+    def _decayed(self, step: TensorLike) -> Result:
         """The factor at a step of the decay, from 1 down to alpha."""
         steps = float(self.decay_steps)
         return _cosine(ops.divide(ops.minimum(step, steps), steps), 1.0, self.alpha)
@@ -205,7 +205,7 @@ class CosineDecayRestarts(LearningRateSchedule):
     def _setup(self) -> None:
         number("first_decay_steps", self.first_decay_steps, above=0)
 
-    def __call__(self, step: Any) -> Result:
+    def __call__(self, step: TensorLike) -> Result:
         """The learning rate at this step."""
         done = ops.divide(_number(step), float(self.first_decay_steps))
         restarts, fraction = self._period(done)
@@ -242,13 +242,13 @@ def _cosine(fraction: Result, height: Result | float, alpha: float) -> Result:
     return cosine * (1.0 - alpha) + float(alpha)
 
 
-def _periods(step: Any, length: float, whole: bool) -> Result:
+def _periods(step: TensorLike, length: float, whole: bool) -> Result:
     """Periods until this step, only whole ones if asked."""
     periods = ops.divide(_number(step), float(length))
     return ops.floor(periods) if whole else periods
 
 
-def _number(step: Any) -> Result:
+def _number(step: TensorLike) -> Result:
     """The step as a float32."""
     return ops.cast(step, "float32")
 

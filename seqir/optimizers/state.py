@@ -12,17 +12,17 @@ from seqir import config, dtypes, initializers, ops
 from seqir.errors import ArgumentError
 from seqir.ir import current_builder
 from seqir.ops.apply import value_of
-from seqir.ops.tensor import Traced
+from seqir.ops.tensor import Result, TensorLike, Traced
 from seqir.ops.variable import Variable
 
 
-def read(variable: Variable) -> Any:
+def read(variable: Variable) -> Result:
     """The present numbers, which no later assignment changes."""
     b = current_builder()
     return variable.array if b is None else Traced(b, value_of(b, variable))
 
 
-def write(variable: Variable, value: Any) -> None:
+def write(variable: Variable, value: TensorLike) -> None:
     """Assign a value; inside a trace also one that is an array or a variable."""
     b = current_builder()
     if b is not None and not isinstance(value, Traced):
@@ -51,7 +51,7 @@ def _same(a: Any, b: Any) -> bool:
     return a.value is b.value if isinstance(a, Traced) else a is b
 
 
-def moved(average: Any, value: Any, rate: Any) -> Any:
+def moved(average: Result, value: Result, rate: Result | float) -> Result:
     """The average, moved to the value: ``average + (value - average) * rate``."""
     return average + (value - average) * rate
 
@@ -132,14 +132,14 @@ class Stateful:
                 slot.append(self.add_variable_from_reference(variable, each, maker))
         return slots[0] if isinstance(name, str) else slots
 
-    def assign(self, variable: Variable, value: Any) -> None:
+    def assign(self, variable: Variable, value: TensorLike) -> None:
         """``variable = value``."""
         write(variable, value)
 
-    def assign_add(self, variable: Variable, value: Any) -> None:
+    def assign_add(self, variable: Variable, value: TensorLike) -> None:
         """``variable += value``."""
         write(variable, variable + value)
 
-    def assign_sub(self, variable: Variable, value: Any) -> None:
+    def assign_sub(self, variable: Variable, value: TensorLike) -> None:
         """``variable -= value``."""
         write(variable, variable - value)
