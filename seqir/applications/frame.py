@@ -67,7 +67,7 @@ class Application(Protocol):
         input_shape: Sequence[int | None] | None = None,
         pooling: Pooling = None,
         classes: int = 1000,
-        classifier_activation: Any = "softmax",
+        classifier_activation: object = "softmax",
         name: str = ...,
     ) -> Functional:
         """Build the model."""
@@ -99,7 +99,7 @@ class Pretrained:
 
 
 def dense_top(
-    x: KerasTensor, classes: int, activation: Any, pool_name: str | None = "avg_pool"
+    x: KerasTensor, classes: int, activation: object, pool_name: str | None = "avg_pool"
 ) -> KerasTensor:
     """Mean over the image, then one Dense called ``predictions``."""
     x = layers.GlobalAveragePooling2D(name=pool_name)(x)
@@ -152,7 +152,7 @@ class Frame:
         input_shape: Sequence[int | None] | None,
         pooling: Pooling,
         classes: int,
-        classifier_activation: Any,
+        classifier_activation: object,
     ) -> Functional:
         """The model: input, features, head, and its weights.
 
@@ -253,7 +253,7 @@ def application(name: str, frame: Frame) -> Callable[[Features], Application]:
             input_shape: Sequence[int | None] | None = None,
             pooling: Pooling = None,
             classes: int = 1000,
-            classifier_activation: Any = "softmax",
+            classifier_activation: object = "softmax",
             name: str = name,
         ) -> Functional:
             return frame.build(
@@ -287,7 +287,7 @@ def image_shape(size: int | None, channels: int) -> Shape:
     return (size, size, channels)
 
 
-def check_weights(weights: Any) -> None:
+def check_weights(weights: object) -> None:
     """ArgumentError or LoadError unless these are words or a file that is there."""
     if weights is None or weights == IMAGENET:
         return
@@ -304,7 +304,7 @@ def check_weights(weights: Any) -> None:
         )
 
 
-def check_trained_top(weights: Weights, classes: int, activation: Any) -> None:
+def check_trained_top(weights: Weights, classes: int, activation: object) -> None:
     """ArgumentError for a top that trained weights cannot have."""
     if weights == IMAGENET and classes != 1000:
         raise ArgumentError(
@@ -320,7 +320,7 @@ def check_trained_top(weights: Weights, classes: int, activation: Any) -> None:
 
 
 def check_input_tensor(
-    tensor: Any, input_shape: Sequence[int | None] | None
+    tensor: object, input_shape: Sequence[int | None] | None
 ) -> KerasTensor:
     """The tensor, if a model of images can start with it.
 

@@ -27,7 +27,7 @@ CLASS_INDEX_MD5 = "c2c37ea517e94d9795004a39431a14cb"
 class Preprocessing(Protocol):
     """A function that makes of images what a model takes."""
 
-    def __call__(self, x: Any, data_format: DataFormat | None = None) -> Any:
+    def __call__(self, x: object, data_format: DataFormat | None = None) -> Any:
         """The images as the model takes them."""
         ...
 
@@ -35,7 +35,7 @@ class Preprocessing(Protocol):
 def preprocessing(mode: Mode | None) -> Preprocessing:
     """The `preprocess_input` of a model; for None the images go in as they are."""
 
-    def preprocess(x: Any, data_format: DataFormat | None = None) -> Any:
+    def preprocess(x: object, data_format: DataFormat | None = None) -> Any:
         if mode is None:
             return x
         return preprocess_input(x, data_format, mode)
@@ -50,7 +50,7 @@ def preprocessing(mode: Mode | None) -> Preprocessing:
 
 
 def decode_predictions(
-    preds: Any, top: int = 5
+    preds: object, top: int = 5
 ) -> list[list[tuple[str, str, np.floating[Any]]]]:
     """The most probable classes of ImageNet: (WordNet's id, name, score), best first.
 

@@ -63,7 +63,7 @@ def _searched(
         input_tensor: KerasTensor | None = None,
         pooling: Pooling = None,
         classes: int = 1000,
-        classifier_activation: Any = "softmax",
+        classifier_activation: object = "softmax",
         name: str = f"nasnet_{size}",
     ) -> Functional:
         return frame.build(

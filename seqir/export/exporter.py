@@ -102,7 +102,7 @@ def export(
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
     layout: Literal["channels_last", "channels_first"] | None = None,
-    preprocess: Any = None,
+    preprocess: object = None,
     external_data: bool | None = None,
     metadata: Mapping[str, str] | None = None,
     state: State = "inputs",
@@ -236,7 +236,7 @@ def _types(types: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {type_}" for name, type_ in types.items())
 
 
-def _check_batch(batch: Any) -> None:
+def _check_batch(batch: object) -> None:
     if batch is None:
         return
     if isinstance(batch, str):

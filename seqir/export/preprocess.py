@@ -94,7 +94,7 @@ def _fits(found: TensorType, wanted: TensorType) -> bool:
     )
 
 
-def preprocessing(model: Network, given: Any) -> dict[str, Preprocessing]:
+def preprocessing(model: Network, given: object) -> dict[str, Preprocessing]:
     """The preprocessing for each input that has one.
 
     `given` is a layer, a function, one of the `MODES`, a list of them (which may start
@@ -121,7 +121,7 @@ def preprocessing(model: Network, given: Any) -> dict[str, Preprocessing]:
     return {name: _of(steps) for name, steps in given.items()}
 
 
-def _of(given: Any) -> Preprocessing:
+def _of(given: object) -> Preprocessing:
     items = list(given) if isinstance(given, list | tuple) else [given]
     source = _input_layer(items[0]) if items else None
     steps: list[Any] = []
@@ -142,7 +142,7 @@ def _of(given: Any) -> Preprocessing:
     return Preprocessing(tuple(steps), source or _own_input(items[0]))
 
 
-def _input_layer(item: Any) -> InputLayer | None:
+def _input_layer(item: object) -> InputLayer | None:
     """The layer of an `Input`, if it is one."""
     if isinstance(item, KerasTensor) and item.call:
         item = item.call.target

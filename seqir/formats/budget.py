@@ -63,7 +63,7 @@ def _chosen() -> int | None:
     return int(text) if text else None
 
 
-def check_calls(entry: Any, where: str) -> None:
+def check_calls(entry: object, where: str) -> None:
     """That the description of a model stands for no more calls than it may.
 
     Raises: UnsafeFileError if it does.
@@ -87,7 +87,7 @@ class _Work:
     called: int
 
 
-def _work(entry: Any) -> _Work:
+def _work(entry: object) -> _Work:
     config = entry.get("config") if isinstance(entry, Mapping) else None
     layers = config.get("layers") if isinstance(config, Mapping) else config
     if not isinstance(layers, list):  # no model; it may have one as an argument
@@ -106,7 +106,7 @@ def _work(entry: Any) -> _Work:
     return _Work(written, made + called, called)
 
 
-def _models_in(value: Any) -> Iterator[Any]:
+def _models_in(value: object) -> Iterator[Any]:
     """Entries of models among the arguments of a layer."""
     if isinstance(value, Mapping):
         config = value.get("config")

@@ -47,7 +47,7 @@ _RENAMED_FUNCTIONS: Final = {"softmax_v2": "softmax", "log_softmax_v2": "log_sof
 Entry = dict[str, Any]
 
 
-def modern(found: Any, release: int = 3, custom: Collection[str] = ()) -> Any:
+def modern(found: object, release: int = 3, custom: Collection[str] = ()) -> Any:
     """The entry of a model from an older file, in the form that Keras 3 writes.
 
     `release` is the Keras that wrote it, 1, 2 or 3; names in `custom` are the caller's
@@ -91,7 +91,7 @@ def modern(found: Any, release: int = 3, custom: Collection[str] = ()) -> Any:
 
 
 def _inside(
-    config: Mapping[str, Any], release: int, custom: Collection[str]
+    config: Mapping[str, object], release: int, custom: Collection[str]
 ) -> dict[str, Any]:
     """The arguments of a layer that are functions or layers as Keras 3 has them."""
     kept = dict(config)
@@ -106,7 +106,7 @@ def _inside(
     return kept
 
 
-def release_of(version: Any) -> int | None:
+def release_of(version: object) -> int | None:
     """The first number of a version of Keras; None if it is none, as of old files."""
     number = version.partition(".")[0] if isinstance(version, str) else ""
     return int(number) if number.isdecimal() and len(number) < 3 else None
@@ -123,7 +123,7 @@ def _function(value: Any, release: int, custom: Collection[str], dtype: Any) -> 
     return _RENAMED_FUNCTIONS.get(name, value)
 
 
-def _hard_sigmoid(dtype: Any) -> Entry:
+def _hard_sigmoid(dtype: object) -> Entry:
     """clip(0.2 * x + 0.5, 0, 1), up to Keras 2; Keras 3's is clip(x / 6 + 0.5, 0, 1).
 
     Keras 3 has no function and no single layer for it.
@@ -164,7 +164,7 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _number(stored: Mapping[str, Any]) -> Any:
+def _number(stored: Mapping[str, object]) -> Any:
     """An array of Keras 2.12; of its numbers, some are arrays without axes."""
     config = stored.get("config")
     value = config.get("value") if isinstance(config, Mapping) else None
@@ -194,7 +194,7 @@ def _without_slashes(config: Mapping[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _own_name(layer: Any) -> Any:
+def _own_name(layer: object) -> Any:
     config = layer.get("config") if isinstance(layer, Mapping) else None
     return config.get("name") if isinstance(config, Mapping) else None
 
@@ -230,12 +230,12 @@ def _calls_from_zero(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _connected(config: Mapping[str, Any]) -> dict[str, Any]:
+def _connected(config: Mapping[str, object]) -> dict[str, Any]:
     """The parts of a model that have places ``[layer, call, ...]``."""
     return {key: config[key] for key in ("layers", *_ENDS) if key in config}
 
 
-def _places(value: Any) -> Iterator[list[Any]]:
+def _places(value: object) -> Iterator[list[Any]]:
     """All places; layers inside of layers have places of their own, left out here."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
@@ -248,7 +248,7 @@ def _places(value: Any) -> Iterator[list[Any]]:
 
 
 def _at_places(
-    value: Any, names: Collection[Any], change: Callable[[list[Any]], list[Any]]
+    value: object, names: Collection[object], change: Callable[[list[Any]], list[Any]]
 ) -> Any:
     """The value with the places of these layers changed, as `_places` finds them."""
     if isinstance(value, Mapping):
@@ -292,7 +292,7 @@ def _is_operation(found: Mapping[str, Any]) -> bool:
     return known and silent and not found.get("module")
 
 
-def _nodes(nodes: Any) -> Any:
+def _nodes(nodes: object) -> Any:
     """Calls of Keras 2, lists of [layer, call, output, keywords], as of Keras 3."""
     if not isinstance(nodes, list):
         return nodes
@@ -315,7 +315,7 @@ def _node(node: list[Any]) -> Any:
     return {"args": [first], "kwargs": kept}
 
 
-def _keyword(value: Any) -> Any:
+def _keyword(value: object) -> Any:
     """A tensor is passed by keyword as [layer, call, output], also in a list."""
     if not isinstance(value, list):
         return value
@@ -336,7 +336,7 @@ def _single(ends: Any) -> Any:
     return ends[0] if one else ends
 
 
-def _initializer(value: Any) -> Any:
+def _initializer(value: object) -> Any:
     """An initializer of Keras 2 or TensorFlow; the element type says its weight too."""
     if not isinstance(value, Mapping) or not isinstance(value.get("config"), Mapping):
         return value

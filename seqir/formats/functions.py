@@ -98,7 +98,7 @@ _MAX_SECTIONS: Final = 10_000
 """Most parts that a tensor is split into: each is a tensor of the model."""
 
 
-def is_operation(entry: Mapping[str, Any]) -> bool:
+def is_operation(entry: Mapping[str, object]) -> bool:
     """Whether an entry of a model is an operation and not a layer."""
     module = entry.get("module")
     return isinstance(module, str) and bool(
@@ -106,7 +106,7 @@ def is_operation(entry: Mapping[str, Any]) -> bool:
     )
 
 
-def is_known(kind: Any) -> bool:
+def is_known(kind: object) -> bool:
     """Whether `kind` is the class of an operation."""
     return isinstance(kind, str) and kind.lower() in _BY_CLASS
 
@@ -117,7 +117,7 @@ class Operation:
     Raises: UnsupportedError if seqir has no such function, or it has no such argument.
     """
 
-    def __init__(self, kind: str, config: Mapping[str, Any]) -> None:
+    def __init__(self, kind: str, config: Mapping[str, object]) -> None:
         function = _BY_CLASS.get(kind.lower())
         if function is None:
             raise UnsupportedError(

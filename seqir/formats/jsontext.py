@@ -110,7 +110,7 @@ def _constant(where: str, word: str) -> float:
     return float(word)
 
 
-def _check_characters(value: Any, where: str) -> None:
+def _check_characters(value: object, where: str) -> None:
     try:
         json.dumps(value, ensure_ascii=False).encode()
     except UnicodeEncodeError as error:

@@ -82,7 +82,7 @@ class Decoder:
     def __init__(
         self,
         source: str,
-        custom_objects: Mapping[str, Any] | None,
+        custom_objects: Mapping[str, object] | None,
         models: Mapping[str, type[Layer]],
         decode: Callable[[Any, Any, Decoder], Any],
     ) -> None:
@@ -92,7 +92,7 @@ class Decoder:
         self._decode = decode
         self._path: list[str] = []
 
-    def layer(self, entry: Any) -> Any:
+    def layer(self, entry: object) -> Any:
         """The layer, operation or model of an entry; None if it cannot be."""
         name = _name_of(entry)
         self._path.append(name)
@@ -121,13 +121,13 @@ class Decoder:
             )
         return LAYERS[kind].from_config(_functions_known(self.values(config)))
 
-    def _custom(self, entry: Mapping[str, Any]) -> Any:
+    def _custom(self, entry: Mapping[str, object]) -> Any:
         """The caller's class or function for an entry, if there is one."""
         own = "config" if entry.get("class_name") == "function" else "class_name"
         found = self._named(entry.get("registered_name"))
         return found if found is not None else self._named(entry.get(own))
 
-    def _named(self, name: Any) -> Any:
+    def _named(self, name: object) -> Any:
         """The caller's object of a name, with or without the package before it."""
         if not isinstance(name, str):
             return None
@@ -142,7 +142,7 @@ class Decoder:
             )
         return custom.from_config(self.values(config))
 
-    def values(self, value: Any) -> Any:
+    def values(self, value: object) -> Any:
         """The value with custom objects in the places of their dictionaries."""
         if isinstance(value, list | tuple):
             return [self.values(v) for v in value]
@@ -152,7 +152,7 @@ class Decoder:
             return self._object(value)
         return {k: self._argument(k, v) for k, v in value.items()}
 
-    def _argument(self, key: Any, value: Any) -> Any:
+    def _argument(self, key: object, value: object) -> Any:
         """The value of an argument; of a function, Keras 2 stores the name alone."""
         if _getter(key) is None:
             return self.values(value)
@@ -199,7 +199,7 @@ class Decoder:
             return self._trained_by_name(made, package)
         return package.deserialize(made) if isinstance(made, Mapping) else made
 
-    def _trained_by_name(self, name: str, package: Any) -> Any:
+    def _trained_by_name(self, name: str, package: object) -> Any:
         named = self._named(name)
         if named is not None:
             return named() if inspect.isclass(named) else named
@@ -211,7 +211,7 @@ class Decoder:
         return name
 
 
-def class_and_config(entry: Any) -> tuple[str, dict[str, Any]]:
+def class_and_config(entry: object) -> tuple[str, dict[str, Any]]:
     """The name of the class and the configuration of an entry.
 
     Raises: CorruptFileError for another form.
@@ -253,7 +253,7 @@ def trained_with(value: Any, package: Any) -> Any:
     return function(value)
 
 
-def function(value: Any) -> dict[str, Any]:
+def function(value: object) -> dict[str, Any]:
     """The dictionary that stands for a function: its name.
 
     Raises: UnsupportedError for a lambda and for what has no name.
@@ -267,7 +267,7 @@ def function(value: Any) -> dict[str, Any]:
     return stored.function(name, registered.name_of_function(value))
 
 
-def json_value(value: Any) -> Any:
+def json_value(value: object) -> Any:
     """For `json.dumps(default=...)`: arrays, functions and sizes of other types."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()
@@ -279,7 +279,7 @@ def json_value(value: Any) -> Any:
     )
 
 
-def _check_complete(cls: type[Layer], config: Mapping[str, Any], name: str) -> None:
+def _check_complete(cls: type[Layer], config: Mapping[str, object], name: str) -> None:
     """UnsupportedError if a layer of the caller's does not say its own arguments."""
     needed = [
         p.name
@@ -294,7 +294,7 @@ def _check_complete(cls: type[Layer], config: Mapping[str, Any], name: str) -> N
         )
 
 
-def _name_of(entry: Any) -> str:
+def _name_of(entry: object) -> str:
     """The name of a layer, or else of its class: models of the user's may have none."""
     if not isinstance(entry, Mapping):
         return "?"
@@ -310,7 +310,7 @@ def _without_package(name: str) -> str:
 
 
 def _refuse_foreign(
-    kind: str, entry: Mapping[str, Any], config: Mapping[str, Any]
+    kind: str, entry: Mapping[str, object], config: Mapping[str, object]
 ) -> None:
     if old := sorted(_KERAS_1 & {kind, *config}):
         raise UnsupportedError(
@@ -337,7 +337,7 @@ def _refuse_foreign(
     _check_module(entry)
 
 
-def _check_module(entry: Mapping[str, Any]) -> None:
+def _check_module(entry: Mapping[str, object]) -> None:
     module = entry.get("module")
     function = module == "builtins" and entry["class_name"] == "function"
     if module is None or function:
@@ -357,7 +357,7 @@ def _check_module(entry: Mapping[str, Any]) -> None:
         )
 
 
-def _known_function(value: Mapping[str, Any]) -> str:
+def _known_function(value: Mapping[str, object]) -> str:
     """The name of a function that Keras and seqir have."""
     name = value.get("config")
     module = value.get("module")
@@ -383,7 +383,7 @@ def _functions_known(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _getter(key: Any) -> Callable[[str], Any] | None:
+def _getter(key: object) -> Callable[[str], Any] | None:
     """What knows the functions that can be this argument; None for others."""
     found = (get for end, get in _GETTERS.items() if str(key).endswith(end))
     return next(found, None)
@@ -408,6 +408,6 @@ def _check_known(name: str, *getters: Callable[[str], Any]) -> None:
     )
 
 
-def _short(value: Any) -> str:
+def _short(value: object) -> str:
     text = repr(value)
     return text if len(text) <= 120 else f"{text[:120]}..."

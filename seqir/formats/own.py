@@ -39,7 +39,7 @@ def arrays_of(place: Place) -> Iterator[tuple[str, Array]]:
         yield _checked(place.name, name, value)
 
 
-def _checked(layer: str, name: Any, value: Any) -> tuple[str, Array]:
+def _checked(layer: str, name: object, value: object) -> tuple[str, Array]:
     array = np.asarray(value)
     if not isinstance(name, str) or not name or "/" in name or name.startswith("."):
         raise UnsupportedError(

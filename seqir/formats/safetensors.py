@@ -47,7 +47,7 @@ def stored(path: str | os.PathLike[str]) -> dict[str, Array]:
     return dict(zip(order, in_order(f"{path}", arrays, order), strict=True))
 
 
-def in_order(source: str, arrays: Mapping[str, Array], order: Any) -> list[Array]:
+def in_order(source: str, arrays: Mapping[str, Array], order: object) -> list[Array]:
     """The arrays in the order that a file says.
 
     Raises: CorruptFileError if that is not a list of their names.

@@ -42,7 +42,7 @@ def optimizer(stored: Any) -> Any:
     return found
 
 
-def modern(stored: Any) -> Any:
+def modern(stored: object) -> Any:
     """A loss or metric in the form of Keras 3, also in lists or by output.
 
     Keras 2 names the function that a class calls, a wrapper around it if it was given
@@ -69,7 +69,7 @@ def modern(stored: Any) -> Any:
     return {**stored, "config": kept}
 
 
-def _metric_of(function: str, config: Mapping[str, Any]) -> Any:
+def _metric_of(function: str, config: Mapping[str, object]) -> Any:
     """A metric that was compiled by its name, or by a function."""
     if config.get("name") == function:
         return function
@@ -77,7 +77,7 @@ def _metric_of(function: str, config: Mapping[str, Any]) -> Any:
     return {"class_name": function, "config": kept}
 
 
-def _is_object(stored: Any) -> bool:
+def _is_object(stored: object) -> bool:
     return (
         isinstance(stored, Mapping)
         and isinstance(stored.get("class_name"), str)

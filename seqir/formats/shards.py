@@ -172,7 +172,7 @@ def _weight_map(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     return {group: _names(names, where) for group, names in found.items()}
 
 
-def _names(found: Any, where: str) -> list[str]:
+def _names(found: object, where: str) -> list[str]:
     names = [found] if isinstance(found, str) else found
     if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
         raise CorruptFileError(f"{where} has a weight_map that names no files: {found}")

@@ -201,17 +201,17 @@ def _called(
     return {"args": [], "kwargs": _as_ours(name, arguments)}
 
 
-def _is_neutral(key: str, value: Any) -> bool:
+def _is_neutral(key: str, value: object) -> bool:
     return value is None or value is False or value == _NEUTRAL.get(key)
 
 
-def _float(dtype: Any) -> str:
+def _float(dtype: object) -> str:
     """The element type of numbers beside tensors, which a layer says."""
     known = isinstance(dtype, str) and dtypes.is_float(dtype)
     return str(dtype) if known else "float32"
 
 
-def _constant(value: Any, dtype: str) -> Any:
+def _constant(value: object, dtype: str) -> Any:
     """An operand that is an array; one number adapts itself."""
     if not isinstance(value, list) or any(isinstance(v, Mapping) for v in value):
         return value
@@ -239,10 +239,10 @@ def _sliced(node: Mapping[str, Any]) -> Entry:
     return {"args": [*node["args"], [_key(key) for key in keys]], "kwargs": {}}
 
 
-def _key(key: Any) -> Any:
+def _key(key: object) -> Any:
     ends = isinstance(key, Mapping) and "start" in key
     return {"class_name": "__slice__", "config": key} if ends else key
 
 
-def _refusal(name: Any, why: str) -> UnsupportedError:
+def _refusal(name: object, why: str) -> UnsupportedError:
     return UnsupportedError(f"it calls the TensorFlow function {name!r:.80}: {why}")

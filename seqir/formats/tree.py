@@ -118,7 +118,7 @@ def _is_private(name: str) -> bool:
     return name.startswith("_")
 
 
-def _may_hold(child: Any) -> bool:
+def _may_hold(child: object) -> bool:
     return isinstance(child, Layer | Optimizer | list | tuple | dict)
 
 

@@ -77,7 +77,7 @@ class Emitter:
         *inputs: str,
         outputs: int,
         unread: Collection[int] = (),
-        **attributes: Any,
+        **attributes: object,
     ) -> tuple[str, ...]:
         base = f"{self.source}/{onnx_op}" if self.source else onnx_op
         names = ["" if i in unread else self.fresh(base) for i in range(outputs)]

@@ -22,12 +22,12 @@ from seqir.persistence.configuration import model_of
 
 def clone_model(
     model: Model,
-    input_tensors: Any = None,
+    input_tensors: object = None,
     clone_function: Callable[[Any], Any] | None = None,
     call_function: Callable[..., Any] | None = None,
     recursive: bool = False,
     *,
-    custom_objects: Mapping[str, Any] | None = None,
+    custom_objects: Mapping[str, object] | None = None,
 ) -> Any:
     """A model of the same layers, names and settings, with new weights.
 
@@ -108,7 +108,7 @@ class _Cloner:
             self.clones[layer] = clone
         return self.clones[layer]
 
-    def _stack(self, model: Sequential, input_tensors: Any) -> Sequential:
+    def _stack(self, model: Sequential, input_tensors: object) -> Sequential:
         layers = [self._layer(layer) for layer in model.layers]
         start: list[KerasTensor] = []
         if input_tensors is not None:
@@ -126,7 +126,7 @@ class _Cloner:
             start = [_new_input(model.operations[0].output)]
         return Sequential([*start, *layers], name=model.name)
 
-    def _graph(self, model: Functional, input_tensors: Any) -> Functional:
+    def _graph(self, model: Functional, input_tensors: object) -> Functional:
         given = input_tensors
         if given is None:
             given = nest.map_structure(_new_input, model.input_structure)
@@ -157,7 +157,7 @@ class _Cloner:
         return self.call_function(layer, *args, **kwargs)
 
 
-def _check_inputs(model: Functional, given: Any) -> None:
+def _check_inputs(model: Functional, given: object) -> None:
     """ArgumentError unless tensors have the structure of the model's inputs."""
     wanted = nest.pack(model.input_structure, model.input_names)
     leaves = nest.flatten(given)
@@ -169,7 +169,7 @@ def _check_inputs(model: Functional, given: Any) -> None:
         )
 
 
-def _shape(structure: Any) -> Any:
+def _shape(structure: object) -> Any:
     """A structure with all leaves alike, tuples as lists."""
     if isinstance(structure, dict):
         return {key: _shape(value) for key, value in structure.items()}
@@ -208,7 +208,7 @@ def _compiled_as(model: Model, clone: Any) -> Any:
         return clone
     objective, optimizer = model.compilation.objective, model.optimizer
 
-    def fresh(metric: Any) -> Any:
+    def fresh(metric: object) -> Any:
         if not isinstance(metric, Metric):
             return metric
         again = copy.deepcopy(metric)

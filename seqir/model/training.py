@@ -24,7 +24,7 @@ class TrainedNetwork(Network):
 
     _training: TrainingState
 
-    def __new__(cls, *args: Any, **kwargs: Any) -> Any:
+    def __new__(cls, *args: object, **kwargs: object) -> Any:
         model = super().__new__(cls, *args, **kwargs)
         model.__dict__["_training"] = TrainingState()
         return model
@@ -60,14 +60,14 @@ class TrainedNetwork(Network):
 
     def compile(
         self,
-        optimizer: Any = "rmsprop",
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        optimizer: object = "rmsprop",
+        loss: object = None,
+        loss_weights: object = None,
+        metrics: object = None,
+        weighted_metrics: object = None,
         run_eagerly: bool = False,
         steps_per_execution: int = 1,
-        jit_compile: Any = "auto",
+        jit_compile: object = "auto",
         auto_scale_loss: bool = True,
     ) -> None:
         """Say how the model is trained: nothing is traced before the first batch.
@@ -117,7 +117,7 @@ class TrainedNetwork(Network):
         return None if compiled is None else compiled.optimizer
 
     @optimizer.setter
-    def optimizer(self, optimizer: Any) -> None:
+    def optimizer(self, optimizer: object) -> None:
         self.compilation.optimizer = optimizer
 
     @property
@@ -163,22 +163,22 @@ class TrainedNetwork(Network):
 
     def fit(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: object = None,
+        y: object = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: Any = "auto",
-        callbacks: Any = None,
+        verbose: object = "auto",
+        callbacks: object = None,
         validation_split: float = 0.0,
-        validation_data: Any = None,
-        shuffle: Any = True,
-        class_weight: Any = None,
-        sample_weight: Any = None,
+        validation_data: object = None,
+        shuffle: object = True,
+        class_weight: object = None,
+        sample_weight: object = None,
         initial_epoch: int = 0,
         steps_per_epoch: int | None = None,
         validation_steps: int | None = None,
         validation_batch_size: int | None = None,
-        validation_freq: Any = 1,
+        validation_freq: object = 1,
         *,
         device: str | None = None,
         resume: str | PathLike[str] | None = None,
@@ -254,13 +254,13 @@ class TrainedNetwork(Network):
 
     def evaluate(
         self,
-        x: Any = None,
-        y: Any = None,
+        x: object = None,
+        y: object = None,
         batch_size: int | None = None,
-        verbose: Any = "auto",
-        sample_weight: Any = None,
+        verbose: object = "auto",
+        sample_weight: object = None,
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: object = None,
         return_dict: bool = False,
         *,
         device: str | None = None,
@@ -290,10 +290,10 @@ class TrainedNetwork(Network):
 
     def train_on_batch(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
-        class_weight: Any = None,
+        x: object,
+        y: object = None,
+        sample_weight: object = None,
+        class_weight: object = None,
         return_dict: bool = False,
     ) -> Any:
         """Train on one batch; loss and metrics of this batch alone.
@@ -308,9 +308,9 @@ class TrainedNetwork(Network):
 
     def test_on_batch(
         self,
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        x: object,
+        y: object = None,
+        sample_weight: object = None,
         return_dict: bool = False,
     ) -> Any:
         """Loss and metrics of one batch.
@@ -346,9 +346,9 @@ class TrainedNetwork(Network):
     def export_training(
         self,
         path: str | PathLike[str],
-        x: Any,
-        y: Any = None,
-        sample_weight: Any = None,
+        x: object,
+        y: object = None,
+        sample_weight: object = None,
     ) -> BundleReport:
         """Write the training itself as ONNX files that any ONNX Runtime can run.
 

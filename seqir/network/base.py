@@ -57,7 +57,7 @@ class Network(Layer):
     _kinds: ClassVar[dict[str, type[Network]]] = {}
     """The class of each kind of models; each enters itself where it is defined."""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         if "_kind" in cls.__dict__:
             Network._kinds[cls._kind] = cls
@@ -130,11 +130,13 @@ class Network(Layer):
         known = self._kind != "subclass" or "_built_by" in self.__dict__
         return self.built and (known or self._layer_state.build_shapes is not None)
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: object) -> None:
         """Build a subclass that has a `call` for inputs of this shape."""
         self._record_as_built((input_tensors(input_shape, self.compute_dtype),), {})
 
-    def _record_as_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _record_as_built(
+        self, args: tuple[object, ...], kwargs: dict[str, Any]
+    ) -> None:
         before = self.built
         # Its layers are built while it is traced.
         self._layer_state.built = True
@@ -164,7 +166,7 @@ class Network(Layer):
         else:
             self._record_as_built((), inputs)
 
-    def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _ensure_built(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> None:
         several = required_inputs(self) > 1
         if not several or type(self).build is not Network.build:
             super()._ensure_built(args, kwargs)
@@ -172,7 +174,7 @@ class Network(Layer):
             with scope.one_thread():
                 self._build_for(args, kwargs)
 
-    def _build_for(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _build_for(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> None:
         """Build a subclass whose ``call(x, y)`` needs several tensors, by name."""
         if "_built_by" in self.__dict__:
             return
@@ -359,7 +361,7 @@ class Network(Layer):
 
     # Entering.
 
-    def batch_feeds(self, x: Any) -> dict[str, Array]:
+    def batch_feeds(self, x: object) -> dict[str, Array]:
         """The arrays for each input, of the sizes that the model was built for.
 
         Raises: ShapeError for others; `sized_feeds` takes them.
@@ -369,7 +371,7 @@ class Network(Layer):
             raise ShapeError(self.misfit(sizes))
         return feeds
 
-    def sized_feeds(self, x: Any) -> tuple[dict[str, Array], Sizes | None]:
+    def sized_feeds(self, x: object) -> tuple[dict[str, Array], Sizes | None]:
         """The arrays for each input, and their sizes if the model has not seen them."""
         feeds = standardize(self, x)
         return feeds, other_sizes(self, feeds)
@@ -379,7 +381,7 @@ class Network(Layer):
         names = zip(self.inputs, self.input_names, sizes, strict=True)
         return "; ".join(misfit(t, n, self.name, (None, *s)) for t, n, s in names)
 
-    def build_from_arrays(self, x: Any) -> None:
+    def build_from_arrays(self, x: object) -> None:
         """Build for the shapes of these arrays, for any batch size."""
         check_arrays(self, (x,), {})
         if required_inputs(self) > 1 and isinstance(x, dict | list | tuple):
@@ -405,7 +407,7 @@ class Network(Layer):
         self.__dict__["_stop_predicting"] = bool(value)
 
 
-def connect(inputs: Any, outputs: Any, name: str | None = None) -> Network:
+def connect(inputs: object, outputs: object, name: str | None = None) -> Network:
     """A functional model between tensors."""
     made = cast("Callable[..., Network]", Network._kinds["functional"])
     return made(inputs, outputs, name=name)

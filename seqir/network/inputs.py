@@ -30,7 +30,7 @@ class Entered(Protocol):
     def input_structure(self) -> Any: ...
 
 
-def standardize(model: Entered, x: Any) -> dict[str, Array]:
+def standardize(model: Entered, x: object) -> dict[str, Array]:
     """The arrays for each input name, converted to what the inputs are.
 
     Raises: what `admit` raises.
@@ -38,7 +38,7 @@ def standardize(model: Entered, x: Any) -> dict[str, Array]:
     return converted(admit(model, x), element_types(model))
 
 
-def admit(model: Entered, x: Any) -> dict[str, Array]:
+def admit(model: Entered, x: object) -> dict[str, Array]:
     """The arrays for each input name, of any element type that can be converted.
 
     Raises: ArgumentError for a wrong structure, DTypeError for arrays that hold no
@@ -67,7 +67,7 @@ def converted(feeds: dict[str, Array], types: dict[str, Any]) -> dict[str, Array
         return {name: np.asarray(a, types[name]) for name, a in feeds.items()}
 
 
-def arrange(model: Entered, x: Any) -> list[Any]:
+def arrange(model: Entered, x: object) -> list[Any]:
     """What a structure of arrays (or tensors) gives for each input of the model.
 
     Keys find the inputs of a model with a dict, keys or the names of its inputs those
@@ -84,7 +84,7 @@ def arrange(model: Entered, x: Any) -> list[Any]:
     return _in_order(named, x, model.name) if paired is None else paired
 
 
-def _paired(named: Any, x: Any, model: str) -> list[Any] | None:
+def _paired(named: object, x: object, model: str) -> list[Any] | None:
     """Leaves of `x` where it is made as the inputs are; None if it is made otherwise.
 
     `named` has the names of the inputs in their places.
@@ -124,7 +124,7 @@ def _check_keys(keys: list[str], x: dict[str, Any], model: str) -> None:
         )
 
 
-def _in_order(named: Any, x: Any, model: str) -> list[Any]:
+def _in_order(named: object, x: object, model: str) -> list[Any]:
     """Leaves of `x` one after the other, for inputs that have an order."""
     names = nest.flatten(named)
     listed = ", ".join(names)
@@ -153,7 +153,7 @@ def _in_order(named: Any, x: Any, model: str) -> list[Any]:
     return [_checked(value, model) for value in given]
 
 
-def _has_order(named: Any) -> bool:
+def _has_order(named: object) -> bool:
     """Whether the keys of all dicts stand sorted, so that a list has an order."""
     if isinstance(named, dict):
         ordered = list(named) == sorted(named)
@@ -161,18 +161,18 @@ def _has_order(named: Any) -> bool:
     return not isinstance(named, list | tuple) or all(map(_has_order, named))
 
 
-def _holds_dict(x: Any) -> bool:
+def _holds_dict(x: object) -> bool:
     return isinstance(x, dict) or (
         isinstance(x, list | tuple) and any(map(_holds_dict, x))
     )
 
 
-def _holds_arrays(x: Any) -> bool:
+def _holds_arrays(x: object) -> bool:
     """Whether a structure is one of arrays, and not of Python's numbers."""
     return not all(isinstance(v, int | float | str) for v in nest.flatten(x)[:1])
 
 
-def _shown(structure: Any) -> str:
+def _shown(structure: object) -> str:
     """A structure of inputs: ``{'zeta': zeta, 'pair': [left, right]}``."""
     if isinstance(structure, dict):
         items = (f"{key!r}: {_shown(v)}" for key, v in structure.items())
@@ -182,7 +182,7 @@ def _shown(structure: Any) -> str:
     return structure if isinstance(structure, str) else "array"
 
 
-def _checked(x: Any, model: str) -> Any:
+def _checked(x: object, model: str) -> Any:
     """The leaf, unless it is a plain Python value."""
     if isinstance(x, list | tuple):
         raise ArgumentError(

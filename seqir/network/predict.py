@@ -25,12 +25,12 @@ Run: TypeAlias = Callable[[dict[str, Array]], list[Array]]
 
 def predict(
     runner: Runner,
-    x: Any,
+    x: object,
     *,
     batch_size: int | None,
-    verbose: Any,
+    verbose: object,
     steps: int | None,
-    callbacks: Any,
+    callbacks: object,
     device: str | None,
 ) -> Any:
     """See `Model.predict`."""

@@ -135,7 +135,7 @@ class _Encoder:
             args, kwargs = list(call.args), call.kwargs
         return {"args": self._argument(args), "kwargs": self._argument(kwargs)}
 
-    def _argument(self, value: Any) -> Any:
+    def _argument(self, value: object) -> Any:
         if isinstance(value, KerasTensor):
             return self._tensor(value)
         if isinstance(value, list | tuple):
@@ -163,7 +163,7 @@ class _Encoder:
             },
         }
 
-    def _structure(self, structure: Any) -> Any:
+    def _structure(self, structure: object) -> Any:
         return nest.map_structure(self._end, structure)
 
     def _end(self, tensor: KerasTensor) -> list[Any]:
@@ -177,7 +177,7 @@ class _Encoder:
         return [name, number + inner, index]
 
 
-def _is_functional(layer: Any) -> TypeGuard[Network]:
+def _is_functional(layer: object) -> TypeGuard[Network]:
     return isinstance(layer, Network) and layer._kind == "functional"
 
 
@@ -206,12 +206,12 @@ def models() -> dict[str, type[Network]]:
     return {name: Network._kinds[kind] for name, kind in _KINDS.items()}
 
 
-def decoder_for(source: str, custom_objects: Mapping[str, Any] | None) -> Decoder:
+def decoder_for(source: str, custom_objects: Mapping[str, object] | None) -> Decoder:
     """What makes layers and models of their dictionaries; `source` is the file."""
     return Decoder(source, custom_objects, models(), _decode)
 
 
-def _decode(cls: type[Network], config: Mapping[str, Any], decoder: Decoder) -> Any:
+def _decode(cls: type[Network], config: Mapping[str, object], decoder: Decoder) -> Any:
     """The model of a class; None if there are reasons against it."""
     if cls._kind == "sequential":
         return _sequential(cls, config, decoder)
@@ -251,7 +251,7 @@ def _functional(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
     return model
 
 
-def _entries(config: Mapping[str, Any]) -> list[Any]:
+def _entries(config: Mapping[str, object]) -> list[Any]:
     entries = config.get("layers")
     if not isinstance(entries, list | tuple):
         raise CorruptFileError(
@@ -282,7 +282,7 @@ class _Graph:
             for number, node in enumerate(nodes):
                 self.nodes[name, number] = node
 
-    def connect(self, layers: Mapping[str, Any]) -> None:
+    def connect(self, layers: Mapping[str, object]) -> None:
         """Make all calls; a layer's own calls in their order.
 
         Raises: CorruptFileError for a call that needs what is never computed.
@@ -335,7 +335,7 @@ class _Graph:
         if isinstance(layer, functions.Operation):
             tensors[0].call.target.name = layer.name
 
-    def _value(self, value: Any) -> Any:
+    def _value(self, value: object) -> Any:
         if isinstance(value, list | tuple):
             return [self._value(v) for v in value]
         if not isinstance(value, Mapping):
@@ -359,13 +359,13 @@ class _Graph:
             )
         return found[index]
 
-    def structure(self, what: str, config: Mapping[str, Any]) -> Any:
+    def structure(self, what: str, config: Mapping[str, object]) -> Any:
         """The tensors that a model starts from or ends with."""
         if what not in config:
             raise CorruptFileError(f"the configuration has no {what}")
         return self._leaves(config[what])
 
-    def _leaves(self, value: Any) -> Any:
+    def _leaves(self, value: object) -> Any:
         if isinstance(value, Mapping):
             return {k: self._leaves(v) for k, v in value.items()}
         if not isinstance(value, list | tuple):
@@ -382,7 +382,7 @@ class _Graph:
         return tuple(found) if isinstance(value, tuple) else found
 
 
-def _histories(value: Any) -> Any:
+def _histories(value: object) -> Any:
     """All places of tensors in the arguments of a call."""
     if isinstance(value, list | tuple):
         for v in value:
@@ -397,7 +397,7 @@ def _histories(value: Any) -> Any:
                 yield from _histories(v)
 
 
-def _history(found: Any) -> tuple[str, int, int]:
+def _history(found: object) -> tuple[str, int, int]:
     if (
         not isinstance(found, list | tuple)
         or len(found) != 3

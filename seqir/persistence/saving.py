@@ -89,7 +89,7 @@ def save_model(
 
 def load_model(
     filepath: str | os.PathLike[str],
-    custom_objects: Mapping[str, Any] | None = None,
+    custom_objects: Mapping[str, object] | None = None,
     compile: bool = True,
     safe_mode: bool = True,
 ) -> Any:
@@ -177,7 +177,7 @@ def _made(config: Any, version: Any, decoder: Decoder, path: Path) -> Any:
     return model
 
 
-def _decoded(config: Any, version: Any, decoder: Decoder) -> Any:
+def _decoded(config: object, version: object, decoder: Decoder) -> Any:
     """What an entry describes, that was written by a version of Keras.
 
     Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.
@@ -240,7 +240,7 @@ def to_json(model: Network, **json_kwargs: Any) -> str:
 
 
 def model_from_json(
-    json_string: str, custom_objects: Mapping[str, Any] | None = None
+    json_string: str, custom_objects: Mapping[str, object] | None = None
 ) -> Any:
     """The model, with new weights, that `to_json` (or that of Keras) describes.
 
@@ -264,7 +264,7 @@ def _metadata() -> dict[str, str]:
     return {"keras_version": KERAS_VERSION, "date_saved": now}
 
 
-def _json(value: Any) -> bytes:
+def _json(value: object) -> bytes:
     return json.dumps(value, default=json_value).encode()
 
 

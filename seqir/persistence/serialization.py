@@ -43,7 +43,7 @@ _PACKAGES: Final[dict[str, Callable[[Any], Any]]] = {
 }
 
 
-def serialize_keras_object(obj: Any) -> Any:
+def serialize_keras_object(obj: object) -> Any:
     """A layer, model, loss, metric, ... or plain value as what JSON can hold.
 
     Raises: UnsupportedError for what no file can keep.
@@ -74,8 +74,8 @@ def serialize_keras_object(obj: Any) -> Any:
 
 
 def deserialize_keras_object(
-    config: Any,
-    custom_objects: Mapping[str, Any] | None = None,
+    config: object,
+    custom_objects: Mapping[str, object] | None = None,
     safe_mode: bool = True,
 ) -> Any:
     """What `serialize_keras_object` (or Keras's) has made a dictionary of.
@@ -95,7 +95,7 @@ def deserialize_keras_object(
     return found
 
 
-def _made(found: Any, decoder: objects.Decoder) -> Any:
+def _made(found: object, decoder: objects.Decoder) -> Any:
     if isinstance(found, list | tuple):
         return [_made(value, decoder) for value in found]
     if not isinstance(found, Mapping):

@@ -167,7 +167,7 @@ class Session(Native):
         """A new set of bound inputs and outputs, for `run_bound`."""
         return self._session.io_binding()
 
-    def run_bound(self, binding: Any) -> None:
+    def run_bound(self, binding: object) -> None:
         """Run from bound inputs to bound outputs, as `run`."""
         if not self.usable:
             raise RunError(_INHERITED)
@@ -251,7 +251,7 @@ class Session(Native):
         return [to_array(v) for v in self._session.run_with_ort_values(names, values)]
 
     def why(
-        self, error: Exception, feeds: Any, fed: Sequence[str] | None = None
+        self, error: Exception, feeds: object, fed: Sequence[str] | None = None
     ) -> str:
         """One sentence for a run that failed; `fed` are the inputs that feeds fill."""
         if not isinstance(feeds, Mapping):

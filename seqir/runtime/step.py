@@ -118,7 +118,7 @@ class StepSession:
         return self._results
 
     def advance(
-        self, feeds: Mapping[str, Array], held: Mapping[str, Any]
+        self, feeds: Mapping[str, Array], held: Mapping[str, object]
     ) -> list[Array]:
         """Run once, inside of a claim on the slots; the fresh outputs.
 
@@ -152,7 +152,7 @@ class StepSession:
         return self._results
 
     def _advance(
-        self, feeds: Mapping[str, Array], held: Mapping[str, Any] | None = None
+        self, feeds: Mapping[str, Array], held: Mapping[str, object] | None = None
     ) -> Any:
         try:
             binding = self._binding()

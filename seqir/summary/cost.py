@@ -33,7 +33,7 @@ class Costs:
     def __init__(self, model: Network) -> None:
         self._model = model
 
-    def of(self, path: str, layer: Any) -> Cost:
+    def of(self, path: str, layer: object) -> Cost:
         """The cost of a layer; every call of a shared layer counts."""
         field = self._fields.get(path)
         return Cost(
@@ -163,7 +163,7 @@ class Costs:
         # No second position is anywhere: nothing lies between two of them.
         return tuple((d, 0) for d in sizes if d) if all(sizes) and sizes else None
 
-    def _keeps_positions(self, layer: Any, path: str) -> bool:
+    def _keeps_positions(self, layer: object, path: str) -> bool:
         """Whether each output position depends on the same input position alone."""
         if hasattr(layer, "cropping") or _pads_only(layer):
             return True
@@ -185,7 +185,7 @@ def _names(dim: shapes.Dim) -> frozenset[str]:
     return shapes.symbols(dim)
 
 
-def _windows(layer: Any) -> list[tuple[int, int, int]] | None:
+def _windows(layer: object) -> list[tuple[int, int, int]] | None:
     """Kernel, stride and dilation for each axis of a layer with a sliding window."""
     kernel = getattr(layer, "kernel_size", getattr(layer, "pool_size", None))
     strides = getattr(layer, "strides", None)
@@ -197,12 +197,12 @@ def _windows(layer: Any) -> list[tuple[int, int, int]] | None:
     return list(zip(kernel, strides, dilation, strict=True))
 
 
-def _pools_all(layer: Any) -> bool:
+def _pools_all(layer: object) -> bool:
     """Whether a layer makes one number of all positions of each channel."""
     return hasattr(layer, "keepdims") and hasattr(layer, "data_format")
 
 
-def _pads_only(layer: Any) -> bool:
+def _pads_only(layer: object) -> bool:
     return isinstance(getattr(layer, "padding", None), tuple) and not hasattr(
         layer, "strides"
     )

@@ -358,7 +358,7 @@ def _print_styled(console: Console, lines: Iterator[Cell]) -> None:
     console.print(Segments(segments), crop=False, end="")
 
 
-def _plain(value: Any) -> Any:
+def _plain(value: object) -> Any:
     if isinstance(value, dict):
         return {k: _plain(v) for k, v in value.items()}
     return [_plain(v) for v in value] if isinstance(value, list | tuple) else value

@@ -63,7 +63,11 @@ class BundleReport:
 
 
 def export_training(
-    compiled: Compiled, path: str | os.PathLike[str], x: Any, y: Any, sample_weight: Any
+    compiled: Compiled,
+    path: str | os.PathLike[str],
+    x: object,
+    y: object,
+    sample_weight: object,
 ) -> BundleReport:
     """Write the training of a compiled model into a folder.
 

@@ -124,14 +124,14 @@ def read_checkpoint(
 
 
 def _check_kinds(
-    path: str | os.PathLike[str], note: Mapping[str, Any], kinds: Mapping[str, type]
+    path: str | os.PathLike[str], note: Mapping[str, object], kinds: Mapping[str, type]
 ) -> None:
     for key, value in note.items():
         if key in kinds and type(value) is not kinds[key]:
             raise _odd(path, key, value)
 
 
-def _odd(path: str | os.PathLike[str], key: str, value: Any) -> CorruptFileError:
+def _odd(path: str | os.PathLike[str], key: str, value: object) -> CorruptFileError:
     return CorruptFileError(
         f"{path} is damaged, or of another version of seqir: its note says {key}="
         f"{str(value)[:80]!r}"

@@ -33,7 +33,11 @@ class Compilation:
     model = Owner["Trainable"]()
 
     def __init__(
-        self, model: Trainable, optimizer: Any, objective: Objective, scale_loss: bool
+        self,
+        model: Trainable,
+        optimizer: object,
+        objective: Objective,
+        scale_loss: bool,
     ) -> None:
         self.model = model
         self._optimizer = _optimizer_of(optimizer)
@@ -57,7 +61,7 @@ class Compilation:
         return self._optimizer
 
     @optimizer.setter
-    def optimizer(self, optimizer: Any) -> None:
+    def optimizer(self, optimizer: object) -> None:
         found = _optimizer_of(optimizer)
         self.check_idle("set its optimizer")
         self.release()
@@ -153,7 +157,7 @@ class Compilation:
         return self.__dict__ | {"run": None, "_gathers": False}
 
 
-def _optimizer_of(given: Any) -> Any:
+def _optimizer_of(given: object) -> Any:
     return None if given is None else optimizers.get(given)
 
 

@@ -20,7 +20,11 @@ class Compiled(Compilation):
     """The settings of a training, and its compiled steps."""
 
     def __init__(
-        self, model: Trainable, optimizer: Any, objective: Objective, scale_loss: bool
+        self,
+        model: Trainable,
+        optimizer: object,
+        objective: Objective,
+        scale_loss: bool,
     ) -> None:
         super().__init__(model, optimizer, objective, scale_loss)
         self._revisions: tuple[int, ...] = ()

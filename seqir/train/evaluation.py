@@ -78,7 +78,11 @@ def evaluate(
 
 
 def run_batch(
-    feeder: Feeder, x: Any, y: Any, sample_weight: Any, class_weight: Any = None
+    feeder: Feeder,
+    x: object,
+    y: object,
+    sample_weight: object,
+    class_weight: object = None,
 ) -> dict[str, Any]:
     """One step on its own."""
     compiled = feeder.compiled

@@ -105,7 +105,7 @@ class Feeder:
         sizes.closed = True  # a loss or a metric computes with the sizes
         return found
 
-    def inputs(self, step: Step, x: Any) -> dict[str, Array]:
+    def inputs(self, step: Step, x: object) -> dict[str, Array]:
         """What a step that is cut is fed in the place of the inputs of the model."""
         return self.compiled.model.batch_feeds(x)
 
@@ -137,7 +137,7 @@ def _check_labels(y: Array | None, labels: Labels, what: str) -> None:
         data.check_labels(y, labels.classes, what, labels.ignored)
 
 
-def _numeric(y: Any) -> Array:
+def _numeric(y: object) -> Array:
     """Targets: floating-point in the default type, others as they are."""
     array = np.asarray(y)
     if array.dtype == np.float64:

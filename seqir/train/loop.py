@@ -67,8 +67,8 @@ class _Fit:
         self,
         compiled: Compiled,
         options: FitOptions,
-        training: tuple[Any, Any, Any],
-        validation: tuple[Any, Any, Any] | None,
+        training: tuple[object, object, object],
+        validation: tuple[object, object, object] | None,
         position: Position,
     ) -> None:
         self.compiled = compiled
@@ -158,7 +158,7 @@ class _Fit:
         arrays = (nest.map_structure(stand_in, part) for part in parts)
         feeder.step_of(Batch(*arrays, size=1))
 
-    def _batches(self, source: tuple[Any, Any, Any]) -> Batches:
+    def _batches(self, source: tuple[object, object, object]) -> Batches:
         options = self.options
         x, y, weight = source
         return data.adapt(

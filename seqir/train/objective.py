@@ -35,10 +35,10 @@ class Objective:
 
     def __init__(
         self,
-        loss: Any = None,
-        loss_weights: Any = None,
-        metrics: Any = None,
-        weighted_metrics: Any = None,
+        loss: object = None,
+        loss_weights: object = None,
+        metrics: object = None,
+        weighted_metrics: object = None,
     ) -> None:
         for name, given in (
             ("metrics", metrics),
@@ -129,7 +129,7 @@ class Objective:
         """For each output whose targets are class numbers, which ones there are."""
         return tuple(map(_labels, self._losses or (), predicted))
 
-    def class_weights(self, given: Any) -> ClassWeights | None:
+    def class_weights(self, given: object) -> ClassWeights | None:
         """The `class_weight` that `fit` was given, for targets of these losses.
 
         Raises: ArgumentError if it is not a dict from class numbers to numbers.
@@ -201,7 +201,7 @@ class Objective:
     def _add_metrics(
         self,
         outputs: Outputs,
-        given: Any,
+        given: object,
         targets: list[Any],
         predicted: list[Any],
         weighted: bool,
@@ -233,7 +233,7 @@ class Objective:
         targets: list[Any],
         predicted: list[Any],
         weights: list[Any],
-        extra: Sequence[Any],
+        extra: Sequence[object],
     ) -> tuple[Any, dict[str, Any]]:
         """The loss of a batch, and the values to report; their updates are recorded.
 
@@ -300,7 +300,7 @@ def held_metrics(model: Trainable) -> list[Any]:
     return list(dict.fromkeys(found))
 
 
-def _leaves(given: Any) -> list[Any]:
+def _leaves(given: object) -> list[Any]:
     """All losses or metrics, however they are arranged by output."""
     if isinstance(given, Mapping) and "class_name" not in given:
         given = list(given.values())
@@ -309,7 +309,7 @@ def _leaves(given: Any) -> list[Any]:
     return [] if given is None else [given]
 
 
-def _by_task(loss: Any) -> bool:
+def _by_task(loss: object) -> bool:
     return isinstance(loss, str) and loss.lower() in _BY_TASK
 
 
@@ -335,7 +335,7 @@ def _no_targets(what: str, output: str) -> ArgumentError:
     )
 
 
-def plain(value: Any) -> Any:
+def plain(value: object) -> Any:
     """A reported value as a float, or as a copied array if there are several."""
     array = np.asarray(value)
     return array.copy() if array.ndim else float(array)
@@ -347,7 +347,7 @@ def _named(name: str, metric: Any) -> dict[str, Any]:
     return {name: found[metric.name]} if list(found) == [metric.name] else found
 
 
-def _traced(b: Trace, name: str, metric: Any) -> dict[str, Any]:
+def _traced(b: Trace, name: str, metric: object) -> dict[str, Any]:
     """The result of a metric, of which numbers are values of the graph, too."""
     return {
         key: found if isinstance(found, Traced) else Traced(b, value_of(b, found))
@@ -377,7 +377,7 @@ def _labels(loss: Any, p: Any) -> Labels | None:
     )
 
 
-def _loss_of(identifier: Any, y: Any, p: Any) -> Any:
+def _loss_of(identifier: object, y: object, p: object) -> Any:
     """The loss object for a name, a function or a loss."""
     if _by_task(identifier):
         kind = metrics_room.task_of(y, p)

@@ -27,7 +27,7 @@ class Outputs:
     structure: Any
 
     @staticmethod
-    def of(structure: Any, names: Sequence[str]) -> Outputs:
+    def of(structure: object, names: Sequence[str]) -> Outputs:
         """The outputs that have this structure."""
         places = nest.pack(structure, itertools.count())
         return Outputs(tuple(names), places)
@@ -63,7 +63,7 @@ class Outputs:
             found.append("/".join(map(str, ends)))
         return tuple(found)
 
-    def spread(self, what: str, given: Any, *, sequence: bool = False) -> list[Any]:
+    def spread(self, what: str, given: object, *, sequence: bool = False) -> list[Any]:
         """One item for each output, None where nothing is given.
 
         `sequence`: an item may itself be a list, so that for one output a list is
@@ -88,7 +88,9 @@ class Outputs:
             return list(given)
         return [given] * len(self)
 
-    def targets(self, y: Any, what: str = "y", used: Collection[int] = ()) -> list[Any]:
+    def targets(
+        self, y: object, what: str = "y", used: Collection[int] = ()
+    ) -> list[Any]:
         """The targets of each output.
 
         There may also be one array for each of the outputs that are `used`.
@@ -112,7 +114,7 @@ class Outputs:
             found[place] = array
         return found
 
-    def _by_name(self, what: str, given: Mapping[str, Any]) -> list[Any]:
+    def _by_name(self, what: str, given: Mapping[str, object]) -> list[Any]:
         keys = self._keys if self._flat else ()
         items: list[Any] = [None] * len(self)
         for key, value in given.items():
@@ -127,25 +129,25 @@ class Outputs:
             items[known.index(key)] = value
         return items
 
-    def _in_structure(self, what: str, given: Any) -> list[Any]:
+    def _in_structure(self, what: str, given: object) -> list[Any]:
         items: list[Any] = [None] * len(self)
         for place, item in _matched(what, self.structure, given):
             items[place] = item
         return items
 
 
-def _is_several(given: Any) -> bool:
+def _is_several(given: object) -> bool:
     return isinstance(given, Mapping | list | tuple)
 
 
-def _items(structure: Any) -> list[Any]:
+def _items(structure: object) -> list[Any]:
     """What lies in a list, a tuple or a dict; nothing lies in anything else."""
     if isinstance(structure, Mapping):
         return list(structure.values())
     return list(structure) if isinstance(structure, list | tuple) else []
 
 
-def _ways(structure: Any, way: tuple[str | int, ...] = ()) -> Iterator[Any]:
+def _ways(structure: object, way: tuple[str | int, ...] = ()) -> Iterator[Any]:
     """The keys and places that lead to each leaf, in nest's order."""
     if isinstance(structure, dict):
         for key in sorted(structure):
@@ -176,14 +178,14 @@ def _matched(where: str, structure: Any, given: Any) -> Iterator[tuple[int, Any]
         raise _unlike(where, structure, given)
 
 
-def _unlike(where: str, structure: Any, given: Any) -> ArgumentError:
+def _unlike(where: str, structure: object, given: object) -> ArgumentError:
     return ArgumentError(
         f"{where} must have the structure of the outputs there, {_described(structure)}"
         f", got {_described(given)}"
     )
 
 
-def _described(structure: Any) -> str:
+def _described(structure: object) -> str:
     if isinstance(structure, Mapping):
         return f"a dict of {', '.join(map(repr, structure)) or 'nothing'}"
     if isinstance(structure, list | tuple):

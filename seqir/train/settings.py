@@ -25,7 +25,7 @@ HASHED: Final = 2**24
 """Bytes of each array that are hashed, in rows spread evenly."""
 
 
-def describe(compiled: Compilation, batches: Batches, shuffle: Any) -> Settings:
+def describe(compiled: Compilation, batches: Batches, shuffle: object) -> Settings:
     """The settings of a `fit`, as values that JSON has."""
     walk = compiled.model._walk()
     found: Settings = {
@@ -105,7 +105,7 @@ def compare(
     return anew
 
 
-def _changed(what: str, was: Any, is_: Any) -> str:
+def _changed(what: str, was: object, is_: object) -> str:
     return f"{what} was {was!r}, is {is_!r}"
 
 
@@ -116,7 +116,9 @@ def _refusal(path: str | PathLike[str], change: str) -> LoadError:
     )
 
 
-def _differences(old: Any, new: Any, what: str = "") -> Iterator[tuple[str, Any, Any]]:
+def _differences(
+    old: object, new: object, what: str = ""
+) -> Iterator[tuple[str, Any, Any]]:
     """Name, old and new value of what differs in two plain values."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
@@ -148,7 +150,7 @@ def _config_of(thing: Any) -> Mapping[str, Any]:
     return {key: value for key, value in found.items() if key not in models}
 
 
-def _loss(loss: Any) -> Any:
+def _loss(loss: object) -> Any:
     """A loss by what it computes: a function and its class are the same."""
     if loss is None:
         return None
@@ -161,7 +163,7 @@ def _loss(loss: Any) -> Any:
     return {"computes": kind, **config}
 
 
-def _word(value: Any) -> Any:
+def _word(value: object) -> Any:
     """A value that JSON has not, without what differs from run to run."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()

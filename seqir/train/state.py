@@ -27,7 +27,11 @@ class TrainingState:
     """Those of single batches: for training, for testing."""
 
     def compile(
-        self, model: Trainable, optimizer: Any, objective: Objective, scale_loss: bool
+        self,
+        model: Trainable,
+        optimizer: object,
+        objective: Objective,
+        scale_loss: bool,
     ) -> None:
         """Train with these settings from now on.
 

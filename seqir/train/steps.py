@@ -138,7 +138,7 @@ def _check_outputs(predicted: Sequence[Traced], name: str, outputs: Outputs) -> 
             )
 
 
-def _trace_update(b: Trace, compiled: Compilation, loss: Any) -> None:
+def _trace_update(b: Trace, compiled: Compilation, loss: object) -> None:
     """Gradients, and what the optimizer makes of them."""
     model = compiled.model
     compiled.require_optimizer()

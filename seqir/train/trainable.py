@@ -62,15 +62,15 @@ class Trainable(Protocol):
         """The model and all layers inside, each once, outer before inner."""
         ...
 
-    def build_from_arrays(self, x: Any) -> None:
+    def build_from_arrays(self, x: object) -> None:
         """Build for the shapes of these arrays, for any batch size."""
         ...
 
-    def batch_feeds(self, x: Any) -> dict[str, Array]:
+    def batch_feeds(self, x: object) -> dict[str, Array]:
         """The arrays for each input, of the sizes that the model was built for."""
         ...
 
-    def sized_feeds(self, x: Any) -> tuple[dict[str, Array], Sizes | None]:
+    def sized_feeds(self, x: object) -> tuple[dict[str, Array], Sizes | None]:
         """The arrays for each input, and their sizes if the model has not seen them."""
         ...
 
