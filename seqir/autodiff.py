@@ -9,7 +9,6 @@ nowhere else. The result is ordinary IR: it can be differentiated again.
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any
 
 import numpy as np
 
@@ -25,7 +24,7 @@ from seqir.ops.variable import Variable
 
 
 def gradient(
-    y: Traced, xs: Sequence[Any], seed: Traced | None = None
+    y: Traced, xs: Sequence[object], seed: Traced | None = None
 ) -> list[Traced | None]:
     """d sum(y * seed) / dx for each x, appended to the graph that y belongs to.
 
@@ -90,7 +89,7 @@ def _named(graph: Graph, kind: str, name: str, values: Mapping[str, Value]) -> V
     return values[name]
 
 
-def _value(b: Builder, x: Any) -> Value | None:
+def _value(b: Builder, x: object) -> Value | None:
     """The value of the graph that x is; None for a variable that it never reads."""
     if isinstance(x, Variable):
         return _read(b, x)

@@ -161,7 +161,7 @@ def _block(x: KerasTensor, width: int, name: str) -> KerasTensor:
     return x + layers.Activation("linear", name=f"{name}_identity")(y)
 
 
-def _top(x: KerasTensor, classes: int, activation: Any, name: str) -> KerasTensor:
+def _top(x: KerasTensor, classes: int, activation: object, name: str) -> KerasTensor:
     x = layers.GlobalAveragePooling2D(name=f"{name}_head_gap")(x)
     x = _layer_norm(f"{name}_head_layernorm")(x)
     return layers.Dense(classes, activation=activation, name=f"{name}_head_dense")(x)

@@ -195,7 +195,7 @@ def convolve(
     strides: int = 1,
     padding: str = "same",
     activated: bool = True,
-    **norm: Any,
+    **norm: object,
 ) -> KerasTensor:
     """A convolution, normalized and (if not told otherwise) activated."""
     x = layers.Conv2D(

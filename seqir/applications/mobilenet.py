@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from seqir import layers
 from seqir.applications.blocks import batch_norm
@@ -54,7 +53,7 @@ def MobileNet(
     input_tensor: KerasTensor | None = None,
     pooling: Pooling = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: object = "softmax",
     name: str | None = None,
 ) -> Functional:
     """MobileNet, `alpha` times as wide, with `depth_multiplier` kernels per channel.
@@ -122,7 +121,9 @@ def _features(x: KerasTensor, alpha: float, depth_multiplier: int) -> KerasTenso
     return x
 
 
-def _top(x: KerasTensor, classes: int, activation: Any, dropout: float) -> KerasTensor:
+def _top(
+    x: KerasTensor, classes: int, activation: object, dropout: float
+) -> KerasTensor:
     """The mean over the image, dropout, and a convolution that is a Dense."""
     x = layers.GlobalAveragePooling2D(keepdims=True)(x)
     x = layers.Dropout(dropout, name="dropout")(x)

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from functools import partial
-from typing import Any
 
 from seqir import layers
 from seqir.applications.blocks import batch_norm, channels, divisible, stride_padding
@@ -50,7 +49,7 @@ def MobileNetV2(
     input_tensor: KerasTensor | None = None,
     pooling: Pooling = None,
     classes: int = 1000,
-    classifier_activation: Any = "softmax",
+    classifier_activation: object = "softmax",
     name: str | None = None,
 ) -> Functional:
     """MobileNetV2, `alpha` times as wide.

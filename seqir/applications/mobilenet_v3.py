@@ -231,7 +231,7 @@ def _hard_swish(x: KerasTensor) -> KerasTensor:
 def _top(
     x: KerasTensor,
     classes: int,
-    activation: Any,
+    activation: object,
     width: int,
     swish: Callable[[KerasTensor], KerasTensor],
     dropout_rate: float,

@@ -143,7 +143,9 @@ def _reduction_cell(
 ) -> KerasTensor:
     """Sums of branches that halve the height and width, side by side."""
 
-    def separable(x: KerasTensor, kernel: int, strides: int, branch: str) -> Any:
+    def separable(
+        x: KerasTensor, kernel: int, strides: int, branch: str
+    ) -> KerasTensor:
         return _separable(x, filters, kernel, f"reduction_{branch}_{cell}", strides)
 
     def pool(kind: Any, x: KerasTensor, branch: str, **how: Any) -> Any:

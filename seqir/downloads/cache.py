@@ -6,7 +6,8 @@ import os
 from collections.abc import Generator
 from contextlib import contextmanager
 from pathlib import Path
-from typing import Any, Final
+from types import ModuleType
+from typing import Final
 from urllib.parse import urlsplit
 
 from seqir.downloads.hashes import hash_of, parse_hash
@@ -143,7 +144,7 @@ def _alone(path: Path) -> Generator[None]:
         yield
 
 
-def _pooch() -> Any:
+def _pooch() -> ModuleType:
     try:
         import pooch
     except ImportError as error:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import os
 from pathlib import Path
-from typing import Any
 
 from seqir.arguments import one_of
 from seqir.downloads.cache import check_name, download, home, name_of
@@ -20,7 +19,7 @@ def get_file(
     cache_subdir: str = "datasets",
     hash_algorithm: str = "auto",
     extract: bool = False,
-    archive_format: Any = "auto",
+    archive_format: object = "auto",
     cache_dir: str | os.PathLike[str] | None = None,
     force_download: bool = False,
 ) -> str:

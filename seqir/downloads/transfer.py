@@ -51,7 +51,7 @@ class Transfer:
         self.path = path
         self.known_hash = known_hash
 
-    def __call__(self, url: str, output_file: str, _pooch: Any) -> None:
+    def __call__(self, url: str, output_file: str, _pooch: object) -> None:
         """Download to `output_file`.
 
         Raises: LoadError, CorruptFileError or UnsafeFileError; OSError of the disk.
@@ -140,7 +140,7 @@ class Transfer:
                 f"where {amount(free)} are free; SEQIR_HOME names another folder"
             )
 
-    def _failure(self, url: str, error: Any) -> LoadError:
+    def _failure(self, url: str, error: object) -> LoadError:
         import requests
 
         host = urlsplit(url).hostname

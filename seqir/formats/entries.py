@@ -92,7 +92,7 @@ def modern(found: object, release: int = 3, custom: Collection[str] = ()) -> Any
 
 def _inside(
     config: Mapping[str, object], release: int, custom: Collection[str]
-) -> dict[str, Any]:
+) -> dict[str, object]:
     """The arguments of a layer that are functions or layers as Keras 3 has them."""
     kept = dict(config)
     for key, value in config.items():
@@ -230,12 +230,12 @@ def _calls_from_zero(config: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _connected(config: Mapping[str, object]) -> dict[str, Any]:
+def _connected(config: Mapping[str, object]) -> dict[str, object]:
     """The parts of a model that have places ``[layer, call, ...]``."""
     return {key: config[key] for key in ("layers", *_ENDS) if key in config}
 
 
-def _places(value: object) -> Iterator[list[Any]]:
+def _places(value: object) -> Iterator[list[object]]:
     """All places; layers inside of layers have places of their own, left out here."""
     if isinstance(value, Mapping):
         for key, inner in value.items():
@@ -248,7 +248,9 @@ def _places(value: object) -> Iterator[list[Any]]:
 
 
 def _at_places(
-    value: object, names: Collection[object], change: Callable[[list[Any]], list[Any]]
+    value: object,
+    names: Collection[object],
+    change: Callable[[list[object]], list[object]],
 ) -> Any:
     """The value with the places of these layers changed, as `_places` finds them."""
     if isinstance(value, Mapping):
@@ -262,7 +264,7 @@ def _at_places(
     return change(found) if _is_place(found) and found[0] in names else found
 
 
-def _is_place(value: list[Any]) -> bool:
+def _is_place(value: list[object]) -> bool:
     return len(value) > 2 and isinstance(value[0], str) and type(value[1]) is int
 
 
@@ -299,11 +301,11 @@ def _nodes(nodes: object) -> Any:
     return [_node(node) if isinstance(node, list) else node for node in nodes]
 
 
-def _node(node: list[Any]) -> Any:
+def _node(node: list[object]) -> Any:
     if node and isinstance(node[0], str):  # one input, not in a list
         node = [node]
-    tensors: list[Any] = []
-    keywords: dict[str, Any] = {}
+    tensors: list[object] = []
+    keywords: dict[str, object] = {}
     for place in node:
         if not isinstance(place, list):
             return node
@@ -323,7 +325,7 @@ def _keyword(value: object) -> Any:
     return _tensor(value) if place else [_keyword(v) for v in value]
 
 
-def _tensor(place: list[Any]) -> Any:
+def _tensor(place: list[object]) -> Any:
     """The tensor at a place, or the number that is there instead."""
     if place[:1] == [_CONSTANT]:
         return place[2]

@@ -85,7 +85,7 @@ def _measure(text: str, where: str) -> None:
             )
 
 
-def _object(where: str, pairs: list[tuple[str, Any]]) -> dict[str, Any]:
+def _object(where: str, pairs: list[tuple[str, object]]) -> dict[str, object]:
     found = dict(pairs)
     if len(found) < len(pairs):
         seen: set[str] = set()

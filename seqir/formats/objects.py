@@ -60,7 +60,7 @@ _KERAS_1: Final = frozenset(_KERAS_1_TEXT.split())
 """Names of layers and of arguments that no later release has."""
 _PATHS: Final = ("vocabulary", "filepath", "path", "weights")
 """Arguments that Keras opens as files when they are strings."""
-_GETTERS: Final[dict[str, Callable[[str], Any]]] = {
+_GETTERS: Final[dict[str, Callable[[str], object]]] = {
     "activation": activations.get,
     "_initializer": initializers.get,
     "_regularizer": regularizers.get,
@@ -211,7 +211,7 @@ class Decoder:
         return name
 
 
-def class_and_config(entry: object) -> tuple[str, dict[str, Any]]:
+def class_and_config(entry: object) -> tuple[str, dict[str, object]]:
     """The name of the class and the configuration of an entry.
 
     Raises: CorruptFileError for another form.
@@ -253,7 +253,7 @@ def trained_with(value: Any, package: Any) -> Any:
     return function(value)
 
 
-def function(value: object) -> dict[str, Any]:
+def function(value: object) -> dict[str, object]:
     """The dictionary that stands for a function: its name.
 
     Raises: UnsupportedError for a lambda and for what has no name.
@@ -371,7 +371,7 @@ def _known_function(value: Mapping[str, object]) -> str:
     return name
 
 
-def _functions_known(config: dict[str, Any]) -> dict[str, Any]:
+def _functions_known(config: dict[str, object]) -> dict[str, object]:
     """The arguments of a layer.
 
     Raises: UnsupportedError if they name a function that seqir does not have.
@@ -383,13 +383,13 @@ def _functions_known(config: dict[str, Any]) -> dict[str, Any]:
     return config
 
 
-def _getter(key: object) -> Callable[[str], Any] | None:
+def _getter(key: object) -> Callable[[str], object] | None:
     """What knows the functions that can be this argument; None for others."""
     found = (get for end, get in _GETTERS.items() if str(key).endswith(end))
     return next(found, None)
 
 
-def _knows(get: Callable[[str], Any], name: str) -> bool:
+def _knows(get: Callable[[str], object], name: str) -> bool:
     try:
         get(name)
     except SeqirError:
@@ -397,7 +397,7 @@ def _knows(get: Callable[[str], Any], name: str) -> bool:
     return True
 
 
-def _check_known(name: str, *getters: Callable[[str], Any]) -> None:
+def _check_known(name: str, *getters: Callable[[str], object]) -> None:
     """UnsupportedError for the name of a function that none of these know."""
     if any(_knows(get, name) for get in getters):
         return

@@ -8,7 +8,7 @@ from collections.abc import Callable, Generator, Iterator, Mapping
 from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 
@@ -33,7 +33,7 @@ def arrays_of(place: Place) -> Iterator[tuple[str, Array]]:
         for index, variable in enumerate(place.variables):
             yield str(index), variable.array
         return
-    store: dict[str, Any] = {}
+    store: dict[str, object] = {}
     layer.save_own_variables(store)
     for name, value in store.items():
         yield _checked(place.name, name, value)

@@ -9,7 +9,7 @@ import os
 from collections.abc import Generator, Iterable
 from contextlib import contextmanager
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import TYPE_CHECKING, Final, Self
 
 from seqir.errors import (
     ArgumentError,
@@ -104,7 +104,7 @@ class _Writer(contextlib.ExitStack):
         self._size += size
         self._total += size
 
-    def table(self, names: dict[str, str]) -> dict[str, Any]:
+    def table(self, names: dict[str, str]) -> dict[str, object]:
         """What is where, in files that have been given these names."""
         where = {group: [names[n] for n in own] for group, own in self._where.items()}
         return {"metadata": {"total_size": float(self._total)}, "weight_map": where}

@@ -29,7 +29,7 @@ class _Function(NamedTuple):
     name: str
     parameters: dict[str, str]
     """Their names there and here, the one that is a place first."""
-    constants: dict[str, Any]
+    constants: dict[str, object]
     """Arguments whose defaults differ."""
 
 
@@ -50,7 +50,7 @@ def _table() -> dict[str, _Function]:
     return found
 
 
-_DEFAULTS: Final[dict[str, dict[str, Any]]] = {
+_DEFAULTS: Final[dict[str, dict[str, object]]] = {
     "math.argmax": {"axis": 0},
     "math.argmin": {"axis": 0},
     "math.cumsum": {"axis": 0},
@@ -59,7 +59,7 @@ _DEFAULTS: Final[dict[str, dict[str, Any]]] = {
     # There the sum of squares is at least 1e-12, here its root.
     "math.l2_normalize": {"axis": None, "epsilon": 1e-6},
 }
-_NEUTRAL: Final[dict[str, Any]] = {
+_NEUTRAL: Final[dict[str, object]] = {
     "batch_dims": 0, "data_format": "NHWC", "off_value": 0, "on_value": 1,
     "ord": "euclidean", "sorted": True,
 }  # fmt: skip
@@ -220,7 +220,7 @@ def _constant(value: object, dtype: str) -> Any:
     return {"class_name": "__numpy__", "config": kept}
 
 
-def _as_ours(name: str, arguments: dict[str, Any]) -> dict[str, Any]:
+def _as_ours(name: str, arguments: dict[str, object]) -> dict[str, object]:
     """Values that are said otherwise in TensorFlow."""
     if name == "compat.v1.pad":
         mode = str(arguments.get("mode", "CONSTANT")).lower()

@@ -52,12 +52,12 @@ class Model(TrainedNetwork):
 
     # Running.
 
-    def _computes(self, inputs: Any) -> bool:
+    def _computes(self, inputs: object) -> bool:
         """Whether `call` was called by a user, on arrays."""
         leaves = nest.flatten(inputs)
         return current_builder() is None and not any(map(is_symbolic, leaves))
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: object, **kwargs: object) -> Any:
         """Compute on arrays, with ONNX Runtime."""
         first = next(iter(self._call_arguments), None)
         if not args and first in kwargs:
@@ -79,11 +79,11 @@ class Model(TrainedNetwork):
 
     def predict(
         self,
-        x: Any,
+        x: object,
         batch_size: int | None = None,
-        verbose: Any = "auto",
+        verbose: object = "auto",
         steps: int | None = None,
-        callbacks: Any = None,
+        callbacks: object = None,
         *,
         device: str | None = None,
     ) -> Any:
@@ -107,7 +107,7 @@ class Model(TrainedNetwork):
             device=device,
         )
 
-    def predict_on_batch(self, x: Any) -> Any:
+    def predict_on_batch(self, x: object) -> Any:
         """Outputs for one batch."""
         if not self.connected:
             self.build_from_arrays(x)
@@ -170,7 +170,7 @@ class Model(TrainedNetwork):
 
         load_weights(self, filepath, skip_mismatch, by_name, objects_to_skip)
 
-    def to_json(self, **json_kwargs: Any) -> str:
+    def to_json(self, **json_kwargs: object) -> str:
         """The architecture as JSON text, for `seqir.models.model_from_json`."""
         from seqir.persistence.saving import to_json
 
@@ -232,7 +232,7 @@ class Model(TrainedNetwork):
 
     @classmethod
     def from_config(
-        cls, config: dict[str, Any], custom_objects: Mapping[str, Any] | None = None
+        cls, config: dict[str, Any], custom_objects: Mapping[str, object] | None = None
     ) -> Any:
         """The model that `get_config` (or that of Keras) describes, with new weights.
 

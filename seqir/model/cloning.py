@@ -24,7 +24,7 @@ def clone_model(
     model: Model,
     input_tensors: object = None,
     clone_function: Callable[[Any], Any] | None = None,
-    call_function: Callable[..., Any] | None = None,
+    call_function: Callable[..., object] | None = None,
     recursive: bool = False,
     *,
     custom_objects: Mapping[str, object] | None = None,
@@ -185,7 +185,7 @@ def _new_input(tensor: KerasTensor) -> KerasTensor:
     return Input(batch_shape=tensor.shape, dtype=tensor.dtype, name=tensor.name)
 
 
-def _is_ours(cls: type[Any]) -> bool:
+def _is_ours(cls: type[object]) -> bool:
     return cls.__module__.partition(".")[0] == "seqir"
 
 
@@ -197,7 +197,7 @@ def _equal(layer: Any, known: Mapping[str, Any]) -> Any:
     return cls.from_config(config)
 
 
-def _overrides(cls: type[Any]) -> set[str]:
+def _overrides(cls: type[object]) -> set[str]:
     """What classes of the user's own define, between this one and ours."""
     return {name for c in cls.__mro__ if not _is_ours(c) for name in vars(c)}
 

@@ -6,6 +6,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from seqir.errors import NotBuiltError, UnsupportedError
+from seqir.metrics.base import Metric
 from seqir.network.base import Network
 from seqir.train.compiled import Compiled
 from seqir.train.objective import Objective, held_metrics
@@ -126,7 +127,7 @@ class TrainedNetwork(Network):
         return self.compilation.objective.loss if self.compiled else None
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[Metric]:
         """The metrics, that of the loss first, those of layers last."""
         compiled = self._training.compiled
         return held_metrics(self) if compiled is None else compiled.metrics
@@ -146,7 +147,7 @@ class TrainedNetwork(Network):
         for metric in self.metrics:
             metric.reset_state()
 
-    def get_metrics_result(self) -> dict[str, Any]:
+    def get_metrics_result(self) -> dict[str, float]:
         """What the metrics have gathered, as `evaluate` returns it in a dict.
 
         Raises: NotBuiltError before the first batch.

@@ -135,7 +135,7 @@ class Network(Layer):
         self._record_as_built((input_tensors(input_shape, self.compute_dtype),), {})
 
     def _record_as_built(
-        self, args: tuple[object, ...], kwargs: dict[str, Any]
+        self, args: tuple[object, ...], kwargs: dict[str, object]
     ) -> None:
         before = self.built
         # Its layers are built while it is traced.
@@ -166,7 +166,9 @@ class Network(Layer):
         else:
             self._record_as_built((), inputs)
 
-    def _ensure_built(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> None:
+    def _ensure_built(
+        self, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> None:
         several = required_inputs(self) > 1
         if not several or type(self).build is not Network.build:
             super()._ensure_built(args, kwargs)
@@ -174,7 +176,7 @@ class Network(Layer):
             with scope.one_thread():
                 self._build_for(args, kwargs)
 
-    def _build_for(self, args: tuple[object, ...], kwargs: dict[str, Any]) -> None:
+    def _build_for(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Build a subclass whose ``call(x, y)`` needs several tensors, by name."""
         if "_built_by" in self.__dict__:
             return
@@ -356,7 +358,7 @@ class Network(Layer):
                 raise
             raise ShapeError(f"{self.misfit(sizes)}: {error}") from error
 
-    def _flags(self, training: bool) -> dict[str, Any]:
+    def _flags(self, training: bool) -> dict[str, object]:
         return {"training": training} if "training" in self._call_arguments else {}
 
     # Entering.

@@ -59,7 +59,7 @@ def element_types(model: Entered) -> dict[str, Any]:
     return dict(zip(model.input_names, kinds, strict=True))
 
 
-def converted(feeds: dict[str, Array], types: dict[str, Any]) -> dict[str, Array]:
+def converted(feeds: dict[str, Array], types: dict[str, str]) -> dict[str, Array]:
     """The arrays with these element types; what has them already is not copied."""
     if all([array.dtype == types[name] for name, array in feeds.items()]):
         return feeds
@@ -84,7 +84,7 @@ def arrange(model: Entered, x: object) -> list[Any]:
     return _in_order(named, x, model.name) if paired is None else paired
 
 
-def _paired(named: object, x: object, model: str) -> list[Any] | None:
+def _paired(named: object, x: object, model: str) -> list[object] | None:
     """Leaves of `x` where it is made as the inputs are; None if it is made otherwise.
 
     `named` has the names of the inputs in their places.
@@ -101,7 +101,7 @@ def _paired(named: object, x: object, model: str) -> list[Any] | None:
     else:
         single = not isinstance(x, dict | list | tuple) or not _holds_arrays(x)
         return [_checked(x, model)] if single else None
-    found: list[Any] = []
+    found: list[object] = []
     for inner, value in pairs:
         leaves = _paired(inner, value, model)
         if leaves is None:
@@ -110,7 +110,7 @@ def _paired(named: object, x: object, model: str) -> list[Any] | None:
     return found
 
 
-def _check_keys(keys: list[str], x: dict[str, Any], model: str) -> None:
+def _check_keys(keys: list[str], x: dict[str, object], model: str) -> None:
     known = ", ".join(map(repr, keys))
     if missing := [k for k in keys if k not in x]:
         raise ArgumentError(
@@ -124,7 +124,7 @@ def _check_keys(keys: list[str], x: dict[str, Any], model: str) -> None:
         )
 
 
-def _in_order(named: object, x: object, model: str) -> list[Any]:
+def _in_order(named: object, x: object, model: str) -> list[object]:
     """Leaves of `x` one after the other, for inputs that have an order."""
     names = nest.flatten(named)
     listed = ", ".join(names)

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Iterator, Sequence
-from typing import Any
 
 from seqir import naming
 from seqir.errors import GraphError
 
 
-def keyed(structure: Any, names: Sequence[str], taken: Iterable[str] = ()) -> list[str]:
+def keyed(
+    structure: object, names: Sequence[str], taken: Iterable[str] = ()
+) -> list[str]:
     """Names of leaves in a file: the keys of dicts that they are in, ``scores/0``.
 
     What is in no dict has the name that is given, and all are distinct.
@@ -19,7 +20,7 @@ def keyed(structure: Any, names: Sequence[str], taken: Iterable[str] = ()) -> li
     return distinct(found, taken)
 
 
-def _keys(structure: Any, path: str) -> Iterator[str]:
+def _keys(structure: object, path: str) -> Iterator[str]:
     """The path of each leaf from the first key on, in the order of `nest.flatten`."""
     if isinstance(structure, dict):
         for key in sorted(structure):

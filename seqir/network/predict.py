@@ -50,7 +50,12 @@ def predict(
 
 
 def _of_batches(
-    model: Network, x: Any, batch_size: Any, steps: Any, verbose: Any, run: Run
+    model: Network,
+    x: object,
+    batch_size: int | None,
+    steps: int | None,
+    verbose: object,
+    run: Run,
 ) -> list[Array]:
     """The outputs of all batches that something makes."""
     batches = data.adapt(x, batch_size=batch_size, steps=steps, what="predict")
@@ -70,7 +75,12 @@ def _of_batches(
 
 
 def _of_arrays(
-    model: Network, x: Any, batch_size: Any, steps: Any, verbose: Any, run: Run
+    model: Network,
+    x: object,
+    batch_size: int | None,
+    steps: int | None,
+    verbose: object,
+    run: Run,
 ) -> list[Array]:
     """The outputs for arrays."""
     size = 32 if batch_size is None else integer("batch_size", batch_size, least=1)

@@ -87,7 +87,7 @@ class Runner:
         self._moving: dict[Variable, None] = {}
         """Weights that have been seen to change."""
         self._rest = REST
-        self._revisions: tuple[Any, ...] = ()
+        self._revisions: tuple[object, ...] = ()
         self._structure: Any = None
         self._others: dict[Sizes, Runner] = {}
 
@@ -184,7 +184,7 @@ class Runner:
         left = self._rest if fed else math.inf
         return Form(session, check, fed, taken, versions, left, bool(state), carriers)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         return {"model": self.model}
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Hashable, Iterable
 from typing import Any
 
 from seqir import nest
@@ -89,7 +89,7 @@ def operations_in_order(
     every = [*(c for c in sources if isinstance(c.target, InputLayer)), *calls]
     inside = set(every)
     depth: dict[Call, int] = dict.fromkeys(every, 0)
-    target_depth: dict[Any, int] = {}
+    target_depth: dict[Hashable, int] = {}
     for call in reversed(every):
         d = max(depth[call], target_depth.get(call.target, 0))
         depth[call] = target_depth[call.target] = d
@@ -106,7 +106,7 @@ def operations_in_order(
 def _visit_order(outputs: list[KerasTensor], inside: set[Call]) -> list[Any]:
     """Layers in the order in which a walk from the outputs first meets them."""
     seen: set[Call] = set()
-    order: dict[Any, None] = {}
+    order: dict[Hashable, None] = {}
     stack = list(reversed(outputs))
     while stack:
         call = stack.pop().call

@@ -166,7 +166,7 @@ class _Encoder:
     def _structure(self, structure: object) -> Any:
         return nest.map_structure(self._end, structure)
 
-    def _end(self, tensor: KerasTensor) -> list[Any]:
+    def _end(self, tensor: KerasTensor) -> list[object]:
         """The place of an input or output of the model.
 
         Here alone, Keras counts the making of a functional model as its first call.

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 import sys
-from typing import Any, Final
+from types import ModuleType
+from typing import Final
 
 from seqir.errors import MissingPackageError
 
@@ -21,7 +22,7 @@ WHEELS: Final = (
 """The distributions that all install the same package, `onnxruntime`."""
 
 
-def load() -> Any:
+def load() -> ModuleType:
     """The onnxruntime module, imported with its telemetry off.
 
     A value that the user gave to ORT_DISABLE_TELEMETRY is left alone.

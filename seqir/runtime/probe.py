@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import io
 from collections.abc import Generator
-from typing import Any, Final, TypeAlias
+from types import ModuleType
+from typing import Final, TypeAlias
 
 import numpy as np
 
@@ -44,7 +45,7 @@ def probe(kind: str, provider: str, providers: Providers) -> str | None:
 
 
 @contextlib.contextmanager
-def _quiet(ort: Any) -> Generator[io.StringIO, None, None]:
+def _quiet(ort: ModuleType) -> Generator[io.StringIO, None, None]:
     """Keep what onnxruntime prints and logs while a probe may fail."""
     said = io.StringIO()
     ort.set_default_logger_severity(4)

@@ -43,7 +43,7 @@ class Native:
         """Whether this process has made it."""
         return self._forks == _forks
 
-    def natives(self) -> Iterable[Any]:
+    def natives(self) -> Iterable[object]:
         """The objects of onnxruntime, which a child must not free."""
         raise NotImplementedError
 
@@ -61,7 +61,7 @@ def make_room(nbytes: int = 0) -> None:
         _enough, _taken = max(ENOUGH, 2 * len(_owners)), 0
 
 
-def making() -> AbstractContextManager[Any]:
+def making() -> AbstractContextManager[object]:
     """What is held while sessions are made: one thread at a time."""
     return _making
 

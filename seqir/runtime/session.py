@@ -5,6 +5,7 @@ from __future__ import annotations
 import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
+from types import ModuleType
 from typing import Any, Final, NoReturn, Self
 
 import numpy as np
@@ -173,7 +174,7 @@ class Session(Native):
             raise RunError(_INHERITED)
         self._session.run_with_iobinding(binding)
 
-    def natives(self) -> Iterable[Any]:
+    def natives(self) -> Iterable[object]:
         """The session of onnxruntime, with its threads."""
         return (self._session,)
 
@@ -282,7 +283,9 @@ def _checked(threads: int | None) -> int | None:
     return count
 
 
-def _options(ort: Any, target: Device, threads: int | None, optimize: bool) -> Any:
+def _options(
+    ort: ModuleType, target: Device, threads: int | None, optimize: bool
+) -> Any:
     """The options of a session."""
     options = ort.SessionOptions()
     options.log_severity_level = 3

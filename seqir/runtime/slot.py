@@ -85,7 +85,7 @@ class DeviceSlot(Native):
             _remote.add(self)
         self.adopt()
 
-    def natives(self) -> Iterable[Any]:
+    def natives(self) -> Iterable[object]:
         """What lies on a device; memory of the host is freed as any other."""
         found = (b for b in (self.current, self._spare) if b and self in _remote)
         return [b.value for b in found]

@@ -8,7 +8,6 @@ ended, and so that nobody assigns to them in between.
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from typing import Any
 
 from seqir import lower
 from seqir.ir import Array, Graph
@@ -92,7 +91,7 @@ class StatefulSession:
         return self._step.session.usable
 
     def run(
-        self, feeds: Mapping[str, Array], held: Mapping[str, Any] | None = None
+        self, feeds: Mapping[str, Array], held: Mapping[str, object] | None = None
     ) -> list[Array]:
         """The outputs, as arrays that belong to the caller; the variables move on.
 

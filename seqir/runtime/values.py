@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import ctypes
 import math
+from types import ModuleType
 from typing import Any, Final
 
 import numpy as np
@@ -14,7 +15,7 @@ _BFLOAT16: Final = 16
 """ONNX's number of the only element type that onnxruntime has and NumPy has not."""
 
 
-def to_ort(ort: Any, array: np.ndarray) -> Any:
+def to_ort(ort: ModuleType, array: np.ndarray) -> Any:
     """An OrtValue on the memory of the array, or of a copy if its layout is odd."""
     array = np.asarray(array, array.dtype.newbyteorder("="), order="C")
     if array.dtype.name == "bfloat16":

@@ -12,7 +12,7 @@ from seqir.errors import SeqirError, ShapeError
 from seqir.ir import Graph, Node, Op
 from seqir.layers.base import Layer
 from seqir.network.base import Network
-from seqir.ops.tensor import KerasTensor
+from seqir.ops.tensor import Call, KerasTensor
 
 Field = tuple[tuple[int, int], ...]
 """For each spatial axis: input positions seen, and how far apart neighbours start."""
@@ -133,7 +133,7 @@ class Costs:
             found[path] = results[0] if len(results) == 1 else None
         return [env.get(t) for t in model.outputs]
 
-    def _step(self, call: Any, path: str, seen: list[Field | None]) -> Field | None:
+    def _step(self, call: Call, path: str, seen: list[Field | None]) -> Field | None:
         """The field of a layer's output, given those of its inputs."""
         known = [f for f in seen if f]
         if _pools_all(call.target):

@@ -316,7 +316,7 @@ def show(
     style: str,
     line_length: int,
     positions: Sequence[float] | None,
-    print_fn: Callable[[str], Any] | None,
+    print_fn: Callable[[str], object] | None,
 ) -> None:
     """Print a summary, or give its text to `print_fn`.
 
@@ -336,7 +336,7 @@ def show(
     _write(text, print_fn)
 
 
-def _write(text: str, print_fn: Callable[[str], Any] | None) -> None:
+def _write(text: str, print_fn: Callable[[str], object] | None) -> None:
     if print_fn is not None:
         print_fn(text)
         return

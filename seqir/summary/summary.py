@@ -23,7 +23,7 @@ def summarize(
     model: Network,
     line_length: int | None = None,
     positions: Sequence[float] | None = None,
-    print_fn: Callable[[str], Any] | None = None,
+    print_fn: Callable[[str], object] | None = None,
     expand_nested: bool = False,
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
@@ -117,7 +117,7 @@ class _Collector:
         costs = self._trace() if self._show_cost else None
         return costs.total_macs if costs else None
 
-    def rows(self, layers: list[Any]) -> Iterator[Row]:
+    def rows(self, layers: list[Layer]) -> Iterator[Row]:
         stack = [(layer, layer.name, 0) for layer in reversed(layers)]
         while stack:
             layer, path, depth = stack.pop()
@@ -130,7 +130,7 @@ class _Collector:
                     if isinstance(x, Layer)
                 )
 
-    def _row(self, layer: Any, path: str, depth: int) -> Row:
+    def _row(self, layer: Layer, path: str, depth: int) -> Row:
         built = getattr(layer, "built", True)
         weights = layer.weights if built and isinstance(layer, Layer) else []
         costs = self._trace() if self._show_cost else None
@@ -150,7 +150,7 @@ class _Collector:
             receptive_field=cost.receptive_field,
         )
 
-    def _output_shape(self, layer: Any, path: str) -> Any:
+    def _output_shape(self, layer: Layer, path: str) -> Any:
         if layer.calls:
             outputs = layer.calls[-1].outputs
             leaves = nest.flatten(outputs)
@@ -160,7 +160,7 @@ class _Collector:
         costs = self._trace() if getattr(layer, "built", False) else None
         return costs.shape(path) if costs else None
 
-    def _connections(self, layer: Any) -> Iterator[Place]:
+    def _connections(self, layer: Layer) -> Iterator[Place]:
         for call in layer.calls:
             if call in self._inside:
                 for tensor in call.inputs:
@@ -194,7 +194,7 @@ def _is_chain(model: Network) -> bool:
     )
 
 
-def _bounds(layers: list[Any], layer_range: Sequence[str] | None) -> tuple[int, int]:
+def _bounds(layers: list[Layer], layer_range: Sequence[str] | None) -> tuple[int, int]:
     """The first row, and the one after the last, of a range of names."""
     if layer_range is None:
         return 0, len(layers)

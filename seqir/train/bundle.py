@@ -142,7 +142,7 @@ class _State:
         """The name of a variable's tensor."""
         return None if variable is None else self.keys[variable]
 
-    def describe(self, used: set[str]) -> list[dict[str, Any]]:
+    def describe(self, used: set[str]) -> list[dict[str, object]]:
         """Name, shape and element type of each tensor that a program reads."""
         return [
             {
@@ -157,7 +157,7 @@ class _State:
 
     def rows(
         self, graph: Graph, variables: Mapping[str, Variable]
-    ) -> list[dict[str, Any]]:
+    ) -> list[dict[str, object]]:
         """Where a program reads each tensor, and where it gives the new one."""
         updated = {u.param for u in graph.updates}
         return [
@@ -184,7 +184,7 @@ def used_by(programs: dict[str, dict[str, Any]]) -> set[str]:
     return {row["name"] for p in programs.values() for row in p["state"]}
 
 
-def _describe_step(file: str, step: Step, state: _State) -> dict[str, Any]:
+def _describe_step(file: str, step: Step, state: _State) -> dict[str, object]:
     traced, graph = step.traced, step.program.graph
     roles = {
         **dict.fromkeys(traced.inputs, "x"),
@@ -202,7 +202,7 @@ def _describe_step(file: str, step: Step, state: _State) -> dict[str, Any]:
     }
 
 
-def _inputs(graph: Graph, roles: dict[str, str]) -> list[dict[str, Any]]:
+def _inputs(graph: Graph, roles: dict[str, str]) -> list[dict[str, object]]:
     return [
         {"input": name, "role": roles[name], **_type(value.type)}
         for name, value in graph.inputs.items()
@@ -210,7 +210,7 @@ def _inputs(graph: Graph, roles: dict[str, str]) -> list[dict[str, Any]]:
     ]
 
 
-def _type(type: TensorType) -> dict[str, Any]:
+def _type(type: TensorType) -> dict[str, object]:
     return {"dtype": type.dtype, "shape": list(type.shape)}
 
 
@@ -223,7 +223,7 @@ def _inference(model: Trainable) -> tuple[Graph, Mapping[str, Variable]]:
 
 def _describe_inference(
     graph: Graph, variables: Mapping[str, Variable], state: _State
-) -> dict[str, Any]:
+) -> dict[str, object]:
     return {
         "file": "infer.onnx",
         "batch": _inputs(graph, dict.fromkeys(graph.inputs, "x")),

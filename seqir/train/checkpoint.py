@@ -100,7 +100,7 @@ def load_checkpoint(compiled: Compilation, path: str | os.PathLike[str]) -> None
 
 def read_checkpoint(
     path: str | os.PathLike[str],
-) -> tuple[dict[str, Array], dict[str, Any]]:
+) -> tuple[dict[str, Array], dict[str, object]]:
     """The arrays and the note of a checkpoint.
 
     Raises: LoadError if it is damaged, or no checkpoint.

@@ -9,6 +9,7 @@ from typing import Any
 from seqir import optimizers, runtime
 from seqir.errors import GraphError
 from seqir.initializers.sampling import draw_seed
+from seqir.metrics.base import Metric
 from seqir.ops import changes
 from seqir.ops.variable import Variable, assign_all
 from seqir.train.objective import Objective, held_metrics
@@ -118,7 +119,7 @@ class Compilation:
                 )
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[Metric]:
         """The metrics, that of the loss first, those of layers last."""
         found = [*self.objective.metrics, *held_metrics(self.model)]
         return list(dict.fromkeys(found))

@@ -24,9 +24,9 @@ def run_batches(
     callbacks: CallbackList,
     feeder: Feeder,
     what: str = "evaluate",
-) -> dict[str, Any]:
+) -> dict[str, float]:
     """Loss and metrics over the batches, with the weights as they are."""
-    logs: dict[str, Any] = {}
+    logs: dict[str, float] = {}
     compiled = feeder.compiled
     model = compiled.model
     model.stop_evaluating = False
@@ -83,7 +83,7 @@ def run_batch(
     y: object,
     sample_weight: object,
     class_weight: object = None,
-) -> dict[str, Any]:
+) -> dict[str, float]:
     """One step on its own."""
     compiled = feeder.compiled
     compiled.use(None)
@@ -98,7 +98,7 @@ def run_batch(
     return step.logs(values)
 
 
-def shaped(logs: dict[str, Any], as_dict: bool) -> Any:
+def shaped(logs: dict[str, float], as_dict: bool) -> Any:
     """Logs as Keras returns them: a dict, a list, or the only value."""
     if as_dict:
         return logs

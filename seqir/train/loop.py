@@ -228,7 +228,7 @@ class _Fit:
             if last:
                 return
 
-    def _epoch(self, batches: Batches, epoch: int) -> dict[str, Any] | None:
+    def _epoch(self, batches: Batches, epoch: int) -> dict[str, float] | None:
         """Train for the rest of an epoch; what is reported, None if it was cut off."""
         model, callbacks, position = self.model, self.callbacks, self.position
         begun = position.batch
@@ -237,7 +237,7 @@ class _Fit:
         else:
             self.compiled.reset_metrics()
             callbacks.on_epoch_begin(epoch)
-        logs: dict[str, Any] | None = None
+        logs: dict[str, float] | None = None
         with ahead(batches, epoch, begun) as found:
             for number, batch in enumerate(found, begun):
                 callbacks.on_train_batch_begin(number)
@@ -265,7 +265,7 @@ class _Fit:
         every = self.options.checkpoint_freq
         return every != "epoch" and self.compiled.steps % int(every) == 0
 
-    def _train(self, batch: Batch, epoch: int, number: int) -> dict[str, Any] | None:
+    def _train(self, batch: Batch, epoch: int, number: int) -> dict[str, float] | None:
         """The logs of one step; None if its loss is not finite and that ends it all."""
         compiled = self.compiled
         with noting(f"in batch {number + 1} of epoch {epoch + 1}"):

@@ -13,9 +13,11 @@ from seqir import metrics as metrics_room
 from seqir.data import ClassWeights, noting
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Trace
+from seqir.metrics.base import Metric
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
 from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
 from seqir.train.outputs import Outputs
 from seqir.train.trainable import Trainable
 
@@ -69,7 +71,7 @@ class Objective:
         """Metrics that layers have: they update them in their calls."""
 
     @property
-    def metrics(self) -> list[Any]:
+    def metrics(self) -> list[Metric]:
         """All metrics, that of the loss first."""
         return [
             self.tracker,
@@ -78,12 +80,12 @@ class Objective:
         ]
 
     @property
-    def _named_metrics(self) -> dict[str, Any]:
+    def _named_metrics(self) -> dict[str, Metric]:
         own = {name: metric for name, (_, metric, _) in self._metrics.items()}
         return own | self._held
 
     @property
-    def variables(self) -> list[Any]:
+    def variables(self) -> list[Variable]:
         """The accumulators of all metrics."""
         return [v for metric in self.metrics for v in metric.variables]
 
@@ -102,7 +104,7 @@ class Objective:
         """Whether losses and metrics have been made."""
         return self._losses is not None
 
-    def results(self) -> dict[str, Any]:
+    def results(self) -> dict[str, float]:
         """What is reported, from the accumulators as they are."""
         found = self.tracker.results()
         for tracker in filter(None, self._loss_trackers):
@@ -125,7 +127,7 @@ class Objective:
             found |= dict.fromkeys(_named(name, metric), metric.direction)
         return found
 
-    def labels(self, predicted: list[Any]) -> tuple[Labels | None, ...]:
+    def labels(self, predicted: list[Traced]) -> tuple[Labels | None, ...]:
         """For each output whose targets are class numbers, which ones there are."""
         return tuple(map(_labels, self._losses or (), predicted))
 
@@ -355,7 +357,7 @@ def _traced(b: Trace, name: str, metric: object) -> dict[str, Any]:
     }
 
 
-def _batch_size(predicted: list[Any]) -> Any:
+def _batch_size(predicted: list[Traced]) -> Any:
     """How many samples the batch has, a number or a float32 scalar."""
     return count(predicted[0], (0,), "float32")
 

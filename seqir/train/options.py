@@ -15,17 +15,17 @@ from seqir.errors import ArgumentError
 class FitOptions:
     """The arguments of `fit`."""
 
-    x: Any
-    y: Any
+    x: object
+    y: object
     batch_size: int | None
     epochs: int
-    verbose: Any
-    callbacks: Any
+    verbose: object
+    callbacks: object
     validation_split: float
-    validation_data: Any
-    shuffle: Any
-    class_weight: Any
-    sample_weight: Any
+    validation_data: object
+    shuffle: object
+    class_weight: object
+    sample_weight: object
     initial_epoch: int
     steps_per_epoch: int | None
     validation_steps: int | None

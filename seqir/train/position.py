@@ -32,7 +32,7 @@ class Position:
 class Notes:
     """What the callbacks know: plain data and arrays, in their order."""
 
-    states: list[tuple[str, dict[str, Any]]] = field(
+    states: list[tuple[str, dict[str, object]]] = field(
         default_factory=list[tuple[str, dict[str, Any]]]
     )
     arrays: list[dict[str, Array]] = field(default_factory=list[dict[str, Array]])

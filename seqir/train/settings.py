@@ -118,7 +118,7 @@ def _refusal(path: str | PathLike[str], change: str) -> LoadError:
 
 def _differences(
     old: object, new: object, what: str = ""
-) -> Iterator[tuple[str, Any, Any]]:
+) -> Iterator[tuple[str, object, object]]:
     """Name, old and new value of what differs in two plain values."""
     if isinstance(old, dict) and isinstance(new, dict):
         for key in dict.fromkeys([*old, *new]):
@@ -150,7 +150,7 @@ def _config_of(thing: Any) -> Mapping[str, Any]:
     return {key: value for key, value in found.items() if key not in models}
 
 
-def _loss(loss: object) -> Any:
+def _loss(loss: object) -> object:
     """A loss by what it computes: a function and its class are the same."""
     if loss is None:
         return None
@@ -163,7 +163,7 @@ def _loss(loss: object) -> Any:
     return {"computes": kind, **config}
 
 
-def _word(value: object) -> Any:
+def _word(value: object) -> object:
     """A value that JSON has not, without what differs from run to run."""
     if isinstance(value, np.ndarray | np.generic):
         return value.tolist()

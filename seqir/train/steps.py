@@ -13,7 +13,7 @@ import math
 import warnings
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from seqir import lower, naming, passes, runtime
 from seqir.autodiff import gradient
@@ -292,7 +292,7 @@ class Step:
         self.session.undo()
         changes.tick()
 
-    def logs(self, values: Sequence[Array]) -> dict[str, Any]:
+    def logs(self, values: Sequence[Array]) -> dict[str, float]:
         """The reported values by name: floats, or arrays where they are several."""
         pairs = zip(self._names, values, strict=True)
         return {name: plain(value) for name, value in pairs}

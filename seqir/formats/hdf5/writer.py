@@ -10,6 +10,7 @@ import io
 import os
 from collections.abc import Generator
 from contextlib import contextmanager
+from types import ModuleType
 from typing import Any, BinaryIO
 
 from seqir.errors import MissingPackageError
@@ -31,7 +32,7 @@ def create_hdf5(path: str | os.PathLike[str]) -> Generator[Any]:
             sink.check()
 
 
-def _h5py() -> Any:
+def _h5py() -> ModuleType:
     try:
         import h5py
     except ModuleNotFoundError as error:
