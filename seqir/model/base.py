@@ -7,6 +7,7 @@ from os import PathLike
 from typing import TYPE_CHECKING, Any
 
 from seqir import nest
+from seqir.arguments import Verbosity
 from seqir.errors import ArgumentError
 from seqir.ir import current_builder
 from seqir.layers import masks
@@ -81,7 +82,7 @@ class Model(TrainedNetwork):
         self,
         x: object,
         batch_size: int | None = None,
-        verbose: object = "auto",
+        verbose: Verbosity = "auto",
         steps: int | None = None,
         callbacks: object = None,
         *,

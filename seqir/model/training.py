@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from seqir.arguments import Verbosity
 from seqir.errors import NotBuiltError, UnsupportedError
 from seqir.metrics.base import Metric
 from seqir.network.base import Network
@@ -168,7 +169,7 @@ class TrainedNetwork(Network):
         y: object = None,
         batch_size: int | None = None,
         epochs: int = 1,
-        verbose: object = "auto",
+        verbose: Verbosity = "auto",
         callbacks: object = None,
         validation_split: float = 0.0,
         validation_data: object = None,
@@ -258,7 +259,7 @@ class TrainedNetwork(Network):
         x: object = None,
         y: object = None,
         batch_size: int | None = None,
-        verbose: object = "auto",
+        verbose: Verbosity = "auto",
         sample_weight: object = None,
         steps: int | None = None,
         callbacks: object = None,

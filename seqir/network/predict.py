@@ -28,7 +28,7 @@ def predict(
     x: object,
     *,
     batch_size: int | None,
-    verbose: object,
+    verbose: Verbosity,
     steps: int | None,
     callbacks: object,
     device: str | None,
@@ -54,7 +54,7 @@ def _of_batches(
     x: object,
     batch_size: int | None,
     steps: int | None,
-    verbose: object,
+    verbose: Verbosity,
     run: Run,
 ) -> list[Array]:
     """The outputs of all batches that something makes."""
@@ -79,7 +79,7 @@ def _of_arrays(
     x: object,
     batch_size: int | None,
     steps: int | None,
-    verbose: object,
+    verbose: Verbosity,
     run: Run,
 ) -> list[Array]:
     """The outputs for arrays."""
