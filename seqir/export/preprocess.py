@@ -16,6 +16,7 @@ from seqir.ir import Trace
 from seqir.layers import CenterCrop, Layer, Resizing
 from seqir.layers.core import InputLayer
 from seqir.network.base import Enter, Network
+from seqir.ops.apply import traced
 from seqir.ops.tensor import KerasTensor, Traced
 from seqir.tensortype import TensorType
 
@@ -84,7 +85,7 @@ class Preprocessing:
                 f"preprocess makes {y.type}, and input {name!r} of the model takes "
                 f"{wanted}: fractions would be cut off"
             )
-        return ops.cast(y, wanted.dtype)
+        return traced(y.builder, ops.cast(y, wanted.dtype))
 
 
 def _fits(found: TensorType, wanted: TensorType) -> bool:

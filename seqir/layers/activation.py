@@ -12,7 +12,7 @@ from seqir.layers.base import Layer
 from seqir.layers.casting import as_float
 from seqir.operators.activation import PRelu
 from seqir.ops.apply import apply
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result
 from seqir.shapes import format_shape
 
 
@@ -34,7 +34,7 @@ class ReLU(Layer):
             if name != "max_value" or value is not None:
                 number(name, value, least=0)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         return activations.relu(x, self.negative_slope, self.max_value, self.threshold)
 
 
@@ -49,7 +49,7 @@ class LeakyReLU(Layer):
     def setup(self) -> None:
         number("negative_slope", self.negative_slope, least=0)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         return ops.leaky_relu(x, self.negative_slope)
 
 
@@ -63,7 +63,7 @@ class ELU(Layer):
     def setup(self) -> None:
         number("alpha", self.alpha)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         return ops.elu(x, self.alpha)
 
 
@@ -104,7 +104,7 @@ class PReLU(Layer):
             name="alpha",
         )
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         x = as_float(x, self.compute_dtype)
         for axis, size in enumerate(self.alpha.shape, 1):
             if size != 1 or x.shape[axis] is None:
@@ -125,7 +125,7 @@ class Softmax(Layer):
     def setup(self) -> None:
         integers("axis", self.axis)
 
-    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, x: Result, mask: Result | None = None) -> Result:
         if mask is not None:
             _check_mask(self.name, mask.shape, x.shape)
             mask = mask if mask.dtype == "bool" else mask > 0.5

@@ -8,12 +8,12 @@ from typing import TypeAlias
 from seqir.constraints import Constraint
 from seqir.initializers.base import Initializer
 from seqir.ir import Array
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result
 from seqir.regularizers import Regularizer
 
-Tensors: TypeAlias = "Tensor | Sequence[Tensors] | Mapping[str, Tensors]"
+Tensors: TypeAlias = "Result | Sequence[Tensors] | Mapping[str, Tensors]"
 """A tensor, or a structure of tensors."""
-Masks: TypeAlias = "Tensor | Sequence[Masks] | None"
+Masks: TypeAlias = "Result | Sequence[Masks] | None"
 """A mask for each tensor of a structure, None where there is none."""
 Shape: TypeAlias = tuple[int | None, ...]
 """The sizes of a tensor, None where one is not known."""

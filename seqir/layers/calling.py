@@ -11,7 +11,7 @@ from seqir.ir import Array, current_trace
 from seqir.layers import arguments, checks, masks, penalties, scope
 from seqir.layers.scope import Snapshot, name_scope, once
 from seqir.layers.weights import Weighted
-from seqir.ops.apply import traced
+from seqir.ops.apply import traced, value_of
 from seqir.ops.call import record
 from seqir.ops.convert import cast
 from seqir.ops.tensor import Call, Tensor, Traced
@@ -84,7 +84,7 @@ class Calling(Weighted):
         if not isinstance(x, Traced) or not wanted or x.dtype == wanted:
             return x
         if dtypes.is_float(x.dtype):
-            return Traced(x.builder, cast(x, wanted).value, x.mask)
+            return Traced(x.builder, value_of(x.builder, cast(x, wanted)), x.mask)
         return x
 
     def _check_inputs(self, args: tuple[Any, ...]) -> None:

@@ -6,20 +6,20 @@ from collections.abc import Callable
 
 from seqir import dtypes, ops
 from seqir.errors import DTypeError
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result, Tensor
 
 
-def as_float(x: Tensor, dtype: str) -> Tensor:
+def as_float(x: Result, dtype: str) -> Result:
     """Integers and booleans as that floating-point type; floating-point as it is."""
     return x if dtypes.is_float(x.dtype) else ops.cast(x, dtype)
 
 
-def as_wide(x: Tensor) -> Tensor:
+def as_wide(x: Result) -> Result:
     """Half precision as float32, for sums and squares that would leave its range."""
     return ops.cast(x, "float32") if x.dtype in ("float16", "bfloat16") else x
 
 
-def exactly(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
+def exactly(function: Callable[[Result], Tensor], x: Result) -> Result:
     """A function that moves numbers around, of integers as well: they stay integers."""
     if dtypes.is_float(x.dtype):
         return function(x)
@@ -27,7 +27,7 @@ def exactly(function: Callable[[Tensor], Tensor], x: Tensor) -> Tensor:
     return ops.cast(function(ops.cast(x, wide)), x.dtype)
 
 
-def require_float(x: Tensor, name: str) -> None:
+def require_float(x: Result, name: str) -> None:
     """DTypeError unless x is floating-point."""
     if not dtypes.is_float(x.dtype):
         raise DTypeError(

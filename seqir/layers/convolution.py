@@ -23,7 +23,7 @@ from seqir.operators.conv import Conv, ConvTranspose
 from seqir.operators.taps import Ints
 from seqir.ops.apply import apply
 from seqir.ops.spatial import resolve_padding, transpose_pads
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.shapes import format_shape
 
@@ -75,7 +75,7 @@ class _Spatial(Layer):
             )
         return channels
 
-    def _check_channels(self, x: Tensor, wanted: int) -> None:
+    def _check_channels(self, x: Result, wanted: int) -> None:
         require_float(x, self.name)
         self.check_axis(x.shape, channel_axis(self.data_format), wanted)
 
@@ -90,25 +90,25 @@ class _Spatial(Layer):
                 name="bias",
             )
 
-    def _finish(self, y: Tensor) -> Tensor:
+    def _finish(self, y: Result) -> Result:
         """Bias and activation on channels-first y, in the layer's own order."""
         y = from_channels_first(y, self.data_format)
-        if self.use_bias:
-            bias = self.bias
+        bias = self.bias
+        if bias is not None:
             if self.data_format == "channels_first":
                 bias = ops.reshape(bias, (-1, *(1,) * self.rank))
             y = y + bias
         return self.activation(y)
 
     def _conv(
-        self, x: Tensor, w: Tensor, groups: int, strides: Ints, dilations: Ints
-    ) -> Tensor:
+        self, x: Result, w: Result, groups: int, strides: Ints, dilations: Ints
+    ) -> Result:
         size = self.kernel_size
         pads, same = resolve_padding(x, self.padding, size, strides, dilations)
         return apply(Conv(strides, pads, dilations, groups, same), x, w)
 
 
-def _out_in_first(kernel: Tensor | Variable) -> Tensor:
+def _out_in_first(kernel: Result | Variable) -> Result:
     """A kernel[*size, in, out] as ONNX has it: [out, in, *size]."""
     rank = kernel.ndim - 2
     return ops.transpose(kernel, (rank + 1, rank, *range(rank)))
@@ -164,7 +164,7 @@ class _Conv(_Mixing):
         self._add_kernel(channels // self.groups, self.filters)
         self._add_bias(self.filters)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         self._check_channels(x, self._built_for)
         x = to_channels_first(x, self.data_format)
         w = _out_in_first(self.kernel)
@@ -248,7 +248,7 @@ class _DepthwiseConv(_ByChannel):
         self.kernel = self._depthwise(channels, self.depth_multiplier, "kernel")
         self._add_bias(channels * self.depth_multiplier)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         channels = self.kernel.shape[-2]
         assert channels is not None
         self._check_channels(x, channels)
@@ -258,9 +258,9 @@ class _DepthwiseConv(_ByChannel):
         return self._finish(y)
 
 
-def _grouped(kernel: Variable) -> Tensor:
+def _grouped(kernel: Variable) -> Result:
     """A depthwise kernel[*size, C, M] as the grouped kernel[C*M, 1, *size]."""
-    joined = ops.reshape(kernel, (*kernel.shape[:-2], 1, -1))
+    joined = ops.reshape(kernel, (*ops.shape(kernel)[:-2], 1, -1))
     return _out_in_first(joined)
 
 
@@ -323,7 +323,7 @@ class _SeparableConv(_ByChannel):
         )
         self._add_bias(self.filters)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         channels = self.depthwise_kernel.shape[-2]
         assert channels is not None
         self._check_channels(x, channels)
@@ -386,7 +386,7 @@ class _ConvTranspose(_Mixing):
         self._add_kernel(self.filters, channels)
         self._add_bias(self.filters)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         channels = self.kernel.shape[-1]
         assert channels is not None
         self._check_channels(x, channels)

@@ -13,7 +13,6 @@ from seqir.layers.aliases import (
     Masks,
     RegularizerLike,
     Shape,
-    Tensors,
 )
 from seqir.layers.arguments import activation as activation_of
 from seqir.layers.arguments import sizes
@@ -22,7 +21,7 @@ from seqir.layers.checks import check_getters
 from seqir.layers.fields import check_known, present
 from seqir.layers.keywords import keyword
 from seqir.layers.recorded import noted
-from seqir.ops.tensor import Call, KerasTensor, Tensor
+from seqir.ops.tensor import Call, KerasTensor, Result
 from seqir.tensortype import TensorType
 
 _AXIS_NAMES = {
@@ -227,10 +226,10 @@ class Dense(Layer):
                 name="bias",
             )
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         self.check_axis(x.shape, -1, self.kernel.shape[0])
         y = ops.matmul(x, self.kernel)
-        if self.use_bias:
+        if self.bias is not None:
             y = y + self.bias
         return self.activation(y)
 
@@ -282,13 +281,13 @@ class Embedding(Layer):
             name="embeddings",
         )
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         y = ops.take(
             self.embeddings, ops.cast(x, "int32") if "int" not in x.dtype else x, axis=0
         )
         return ops.cast(y, self.compute_dtype)
 
-    def compute_mask(self, inputs: Tensors, previous_mask: Masks = None) -> Masks:
+    def compute_mask(self, inputs: Result, previous_mask: Masks = None) -> Masks:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
     def _described(self) -> dict[str, Any]:
@@ -313,7 +312,7 @@ class Activation(Layer):
     def setup(self) -> None:
         self.activation = activation_of(self.activation)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         return self.activation(x)
 
 
@@ -322,5 +321,5 @@ class Identity(Layer):
 
     supports_masking = True
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         return x

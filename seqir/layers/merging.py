@@ -14,7 +14,7 @@ from seqir.errors import ArgumentError, ShapeError
 from seqir.layers.aliases import Masks, Tensors
 from seqir.layers.base import Layer
 from seqir.ops.masks import get_keras_mask
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result, Tensor
 from seqir.shapes import format_shape
 
 
@@ -28,7 +28,7 @@ class _Merge(Layer):
     exact: ClassVar[int] = 0
     """How many inputs there must be, if it matters."""
 
-    def combine(self, xs: list[Tensor]) -> Tensor:
+    def combine(self, xs: list[Result]) -> Result:
         """The result for inputs of one rank."""
         raise NotImplementedError(f"{type(self).__name__} has no combine method")
 
@@ -76,7 +76,7 @@ class _Merge(Layer):
 class Add(_Merge):
     """Sum of all inputs. Source: Keras 3 ``layers.Add``."""
 
-    def combine(self, xs: list[Tensor]) -> Tensor:
+    def combine(self, xs: list[Result]) -> Result:
         return functools.reduce(ops.add, xs)
 
 
@@ -85,7 +85,7 @@ class Subtract(_Merge):
 
     exact = 2
 
-    def combine(self, xs: list[Tensor]) -> Tensor:
+    def combine(self, xs: list[Result]) -> Result:
         return xs[0] - xs[1]
 
 
@@ -95,42 +95,41 @@ class Multiply(_Merge):
     Source: Keras 3 ``layers.Multiply``.
     """
 
-    def combine(self, xs: list[Tensor]) -> Tensor:
+    def combine(self, xs: list[Result]) -> Result:
         counted = list(map(_counted, xs))
         factors = [
             x if c is None else ops.where(c, x, ops.ones((), x.dtype))
             for x, c in zip(xs, counted, strict=True)
         ]
         y = functools.reduce(ops.multiply, factors)
-        if any(c is None for c in counted):
+        known = [c for c in counted if c is not None]
+        if len(known) < len(counted):
             return y
-        return ops.where(
-            functools.reduce(ops.logical_or, counted), y, ops.zeros_like(y)
-        )
+        return ops.where(functools.reduce(ops.logical_or, known), y, ops.zeros_like(y))
 
 
 class Average(_Merge):
     """Mean of all inputs. Source: Keras 3 ``layers.Average``."""
 
-    def combine(self, xs: list[Tensor]) -> Tensor:
+    def combine(self, xs: list[Result]) -> Result:
         return functools.reduce(ops.add, xs) / float(len(xs))
 
 
 class Maximum(_Merge):
     """Largest of all inputs that count. Source: Keras 3 ``layers.Maximum``."""
 
-    def combine(self, xs: list[Tensor]) -> Tensor:
+    def combine(self, xs: list[Result]) -> Result:
         return _chosen(ops.maximum, xs)
 
 
 class Minimum(_Merge):
     """Smallest of all inputs that count. Source: Keras 3 ``layers.Minimum``."""
 
-    def combine(self, xs: list[Tensor]) -> Tensor:
+    def combine(self, xs: list[Result]) -> Result:
         return _chosen(ops.minimum, xs)
 
 
-def _counted(x: Tensor) -> Any:
+def _counted(x: Result) -> Result | None:
     """Where a tensor counts, with its rank; None if it has no mask."""
     mask = get_keras_mask(x)
     if mask is None:
@@ -149,8 +148,10 @@ def _chosen(choose: Callable[[Any, Any], Any], xs: list[Any]) -> Any:
         if counted is not None:
             y = ops.where(counted, y, x)
         # Whoever has no mask counts everywhere, so what was chosen does.
-        both = here is not None and counted is not None
-        counted = ops.logical_or(counted, here) if both else None
+        if here is None or counted is None:
+            counted = None
+        else:
+            counted = ops.logical_or(counted, here)
         y = choose(y, x)
     return y
 
@@ -172,14 +173,14 @@ class Concatenate(_Merge):
             )
         return super().call(xs)
 
-    def combine(self, xs: list[Tensor]) -> Tensor:
+    def combine(self, xs: list[Result]) -> Result:
         return ops.concatenate(xs, self.axis)
 
     def compute_mask(
         self,
-        inputs: Sequence[Tensor],
-        previous_mask: Sequence[Tensor | None] | None = None,
-    ) -> Tensor | None:
+        inputs: Sequence[Result],
+        previous_mask: Sequence[Result | None] | None = None,
+    ) -> Result | None:
         if not previous_mask or all(m is None for m in previous_mask):
             return None
         rank = inputs[0].ndim
@@ -190,7 +191,7 @@ class Concatenate(_Merge):
         return ops.concatenate(every, axis)
 
 
-def _every_step(x: Tensor, mask: Tensor | None) -> Tensor:
+def _every_step(x: Result, mask: Result | None) -> Result:
     """The mask of a tensor with all of its axes but the last."""
     every = ops.ones_like(x[..., 0], "bool")
     if mask is None:
@@ -254,7 +255,7 @@ class Dot(_Merge):
         return None
 
 
-def _unit(x: Tensor, axis: int) -> Any:
+def _unit(x: Result, axis: int) -> Any:
     """x scaled to length 1 along an axis, as Keras does: 1 / √max(Σx², 1e-12)."""
     total = ops.sum(x * x, axis, keepdims=True)
     return x * ops.rsqrt(ops.maximum(total, 1e-12))

@@ -13,7 +13,7 @@ from seqir.layers.base import Layer
 from seqir.layers.casting import as_float, as_wide
 from seqir.operators.norm import BatchNorm, LayerNorm, TrainingBatchNorm
 from seqir.ops.apply import apply
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result
 from seqir.shapes import format_shape
 
 
@@ -87,8 +87,8 @@ class BatchNormalization(Layer):
         )
 
     def call(
-        self, x: Tensor, training: bool = False, mask: Tensor | None = None
-    ) -> Tensor:
+        self, x: Result, training: bool = False, mask: Result | None = None
+    ) -> Result:
         x = as_float(x, self.compute_dtype)
         self.check_axis(x.shape, self.axis, self._size)
         axis = shapes.normalize_axis(self.axis, x.ndim)
@@ -104,20 +104,20 @@ class BatchNormalization(Layer):
             y = self._normalize_batch(wide, axis)
         return ops.cast(y, x.dtype)
 
-    def _scale_and_shift(self, x: Tensor) -> tuple[Any, Any]:
+    def _scale_and_shift(self, x: Result) -> tuple[Any, Any]:
         """Scale and shift of the normalized x, whether there are weights or not."""
         sizes = (self._size,)
         gamma = self.gamma if self.scale else _constant(1.0, sizes, x.dtype)
         beta = self.beta if self.center else _constant(0.0, sizes, x.dtype)
         return ops.cast(gamma, x.dtype), ops.cast(beta, x.dtype)
 
-    def _normalize_batch(self, x: Tensor, axis: int) -> Any:
+    def _normalize_batch(self, x: Result, axis: int) -> Any:
         self._move(*ops.moments(x, tuple(i for i in range(x.ndim) if i != axis)))
         return _per_channel(
             TrainingBatchNorm(self.epsilon), x, axis, *self._scale_and_shift(x)
         )
 
-    def _normalize_masked(self, x: Tensor, axis: int, mask: Any) -> Tensor:
+    def _normalize_masked(self, x: Result, axis: int, mask: Any) -> Result:
         """The same, where only what the mask keeps counts in the statistics."""
         others = tuple(i for i in range(x.ndim) if i != axis)
         column = [1] * x.ndim
@@ -145,7 +145,7 @@ class BatchNormalization(Layer):
             moving.assign(ops.cast(moving, new.dtype) * m + new * (1.0 - m))
 
 
-def _per_channel(op: Op, x: Tensor, axis: int, *vectors: Any) -> Tensor:
+def _per_channel(op: Op, x: Result, axis: int, *vectors: Any) -> Result:
     """An operator that has the channels on axis 1, where they lie on another."""
     if axis == 1:
         return apply(op, x, *vectors)
@@ -192,7 +192,7 @@ class LayerNormalization(Layer):
             self, shape, scale, center and not self.rms_scaling, autocast=False
         )
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         x = as_float(x, self.compute_dtype)
         axes = _axes(self.axis, x.ndim)
         given = self.beta if self.gamma is None else self.gamma
@@ -214,7 +214,7 @@ class LayerNormalization(Layer):
         mean, variance = ops.moments(wide, axes, keepdims=True)
         centred = wide if self.rms_scaling else wide - mean
         y = centred * ops.rsqrt(variance + self.epsilon)
-        column = [x.shape[i] if i in axes else 1 for i in range(x.ndim)]
+        column = [n if i in axes else 1 for i, n in enumerate(ops.shape(x))]
         if self.gamma is not None:
             y = y * ops.cast(ops.reshape(self.gamma, column), wide.dtype)
         if self.beta is not None:
@@ -273,7 +273,7 @@ class GroupNormalization(Layer):
             self, (size,), self.scale, self.center, autocast=False
         )
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         x = as_float(x, self.compute_dtype)
         self.check_axis(x.shape, self.axis, self._size)
         axis = shapes.normalize_axis(self.axis, x.ndim)
@@ -317,7 +317,7 @@ class RMSNormalization(Layer):
         shape = tuple(input_shape[a] for a in axes)
         self.scale = self.add_weight(shape, "ones", name="scale")
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         x = as_float(x, self.compute_dtype)
         axes = _axes(self.axis, x.ndim)
         for axis, size in zip(axes, self.scale.shape, strict=True):
@@ -339,12 +339,12 @@ class UnitNormalization(Layer):
     def setup(self) -> None:
         integers("axis", self.axis)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         x = as_float(x, self.compute_dtype)
         return ops.normalize(x, _axes(self.axis, x.ndim), epsilon=1e-12)
 
 
-def _rounded(y: Tensor, x: Tensor, dtype: str) -> Tensor:
+def _rounded(y: Result, x: Result, dtype: str) -> Result:
     """The outputs as exact as the inputs are, in the layer's type."""
     return ops.cast(ops.cast(y, x.dtype), dtype)
 

@@ -20,7 +20,7 @@ from seqir.layers.spatial import (
 from seqir.operators.pool import AveragePool, MaxPool, Pool
 from seqir.ops.apply import apply
 from seqir.ops.spatial import resolve_padding
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result
 
 
 class _Pooling(Layer):
@@ -43,14 +43,14 @@ class _Pooling(Layer):
         self.padding = padding_name(self.padding, ("valid", "same"))
         self.data_format = check_data_format(self.data_format)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         x = to_channels_first(x, self.data_format)
         window, strides, ones = self.pool_size, self.strides, (1,) * self.rank
         padding = resolve_padding(x, self.padding, window, strides, ones)
         op = self.op(window, strides, *padding)
         return from_channels_first(self.pool(op, x), self.data_format)
 
-    def pool(self, op: Pool, x: Tensor) -> Tensor:
+    def pool(self, op: Pool, x: Result) -> Result:
         """The operator on channels-first x; integers stay integers."""
         return exactly(lambda z: apply(op, z), x)
 
@@ -93,7 +93,7 @@ class MaxPooling3D(_MaxPooling):
 class _AveragePooling(_Pooling):
     op = AveragePool
 
-    def pool(self, op: Pool, x: Tensor) -> Tensor:
+    def pool(self, op: Pool, x: Result) -> Result:
         return apply(op, as_float(x, self.compute_dtype))
 
 
@@ -142,7 +142,7 @@ class _GlobalPooling(Layer):
     def setup(self) -> None:
         self.data_format = check_data_format(self.data_format)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         axes = spatial_axes(x.ndim, self.data_format)
         reduce = ops.max if self.kind == "max" else ops.mean
         return reduce(x, axes, keepdims=self.keepdims)
@@ -189,7 +189,7 @@ class GlobalAveragePooling1D(_GlobalPooling):
     ndim = 3
     supports_masking = True
 
-    def call(self, x: Tensor, mask: Tensor | None = None) -> Tensor:
+    def call(self, x: Result, mask: Result | None = None) -> Result:
         if mask is None:
             return super().call(x)
         axis = spatial_axes(3, self.data_format)[0]

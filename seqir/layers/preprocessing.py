@@ -16,7 +16,7 @@ from seqir.ir import Array
 from seqir.layers.aliases import Shape
 from seqir.layers.base import Layer
 from seqir.layers.recorded import noted
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result
 from seqir.ops.variable import assign_all
 from seqir.shapes import format_shape
 
@@ -33,7 +33,7 @@ class Rescaling(Layer):
     def setup(self) -> None:
         self._factors = _factor("scale", self.scale), _factor("offset", self.offset)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         scale, offset = map(_on_channels, self._factors)
         x = ops.cast(x, self.compute_dtype)
         y = x * scale if _differs(scale, 1) else x
@@ -144,7 +144,7 @@ class Normalization(Layer):
             (), "zeros", "int32", trainable=False, name="count"
         )
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         x = ops.cast(x, self.compute_dtype)
         # Counted from the end, as the statistics broadcast.
         for axis, size in self._sizes.items():

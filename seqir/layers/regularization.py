@@ -11,7 +11,7 @@ from seqir.config import check_data_format
 from seqir.errors import ArgumentError
 from seqir.layers.base import Layer
 from seqir.layers.spatial import spatial_axes
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result
 
 
 class _Noise(Layer):
@@ -22,10 +22,10 @@ class _Noise(Layer):
     def setup(self) -> None:
         self.seed_generator = random.SeedGenerator(self.seed)  # pyright: ignore[reportAttributeAccessIssue]
 
-    def call(self, x: Tensor, training: bool = False) -> Tensor:
+    def call(self, x: Result, training: bool = False) -> Result:
         return self.disturb(x) if training else x
 
-    def disturb(self, x: Tensor) -> Tensor:
+    def disturb(self, x: Result) -> Result:
         """What comes out in training."""
         raise NotImplementedError(f"{type(self).__name__} has no disturb")
 
@@ -57,7 +57,7 @@ class Dropout(_Dropping):
         super().setup()
         self.noise_shape = _noise_shape(self.noise_shape)
 
-    def disturb(self, x: Tensor) -> Tensor:
+    def disturb(self, x: Result) -> Result:
         return random.dropout(x, self.rate, self.noise_shape, self.seed_generator)
 
 
@@ -66,7 +66,7 @@ class _SpatialDropout(_Dropping):
 
     data_format: ClassVar[Any] = "channels_last"
 
-    def disturb(self, x: Tensor) -> Tensor:
+    def disturb(self, x: Result) -> Result:
         pixels = spatial_axes(x.ndim, self.data_format)
         shape = [1 if i in pixels else None for i in range(x.ndim)]
         return random.dropout(x, self.rate, shape, self.seed_generator)
@@ -135,7 +135,7 @@ class GaussianDropout(_Dropping):
                 "rate of GaussianDropout must be below 1: at 1 the noise is infinite"
             )
 
-    def disturb(self, x: Tensor) -> Tensor:
+    def disturb(self, x: Result) -> Result:
         stddev = math.sqrt(self.rate / (1.0 - self.rate))
         if not stddev:
             return x
@@ -156,7 +156,7 @@ class GaussianNoise(_Noise):
         super().setup()
         number("stddev", self.stddev, least=0)
 
-    def disturb(self, x: Tensor) -> Tensor:
+    def disturb(self, x: Result) -> Result:
         if not self.stddev:
             return x
         return x + random.normal(x, 0.0, self.stddev, x.dtype, self.seed_generator)
@@ -190,7 +190,7 @@ class AlphaDropout(_Dropping):
                 "rate of AlphaDropout must be below 1: at 1 nothing is left to scale"
             )
 
-    def disturb(self, x: Tensor) -> Tensor:
+    def disturb(self, x: Result) -> Result:
         if not self.rate:
             return x
         low, share = _SATURATED, 1.0 - self.rate
@@ -220,7 +220,7 @@ class ActivityRegularization(Layer):
         del config["activity_regularizer"]  # l1 and l2 say it
         return config
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         return x
 
 

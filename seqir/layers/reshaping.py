@@ -19,7 +19,7 @@ from seqir.layers.spatial import (
 from seqir.operators.pieces import Pad, Slice
 from seqir.operators.resize import Upsample
 from seqir.ops.apply import apply
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result
 
 
 class Flatten(Layer):
@@ -36,7 +36,7 @@ class Flatten(Layer):
     def setup(self) -> None:
         self.data_format = check_data_format(self.data_format)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         if self.data_format == "channels_first" and x.ndim > 1:
             # Keras flattens in channels-last order whatever the layout.
             x = ops.transpose(x, (0, *range(2, x.ndim), 1))
@@ -71,7 +71,7 @@ class Reshape(Layer):
             )
         self.target_shape = shape
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         batch, *sizes = ops.shape(x)
         total: Any = 1
         for size in sizes:
@@ -88,7 +88,7 @@ class Reshape(Layer):
             self._refuse(x)
         return ops.reshape(x, (batch, *target))
 
-    def _refuse(self, x: Tensor) -> None:
+    def _refuse(self, x: Result) -> None:
         raise ShapeError(
             f"an input of shape {shapes.format_shape(x.shape)} cannot be reshaped to "
             f"target_shape={self.target_shape}: the numbers of elements differ"
@@ -112,7 +112,7 @@ class Permute(Layer):
                 f"dims must order the axes 1 to {len(self.dims)}, got {self.dims}"
             )
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         if x.ndim != len(self.dims) + 1:
             raise ShapeError(
                 f"dims={self.dims} needs an input of rank {len(self.dims) + 1}, "
@@ -135,7 +135,7 @@ class RepeatVector(Layer):
     def setup(self) -> None:
         self.n = integer("n", self.n, least=1)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         return ops.repeat(ops.expand_dims(x, 1), self.n, axis=1)
 
 
@@ -152,7 +152,7 @@ class _ZeroPadding(Layer):
         self.data_format = check_data_format(self.data_format)
         self.padding = _pairs("padding", self.padding, self.ndim - 2)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         before, after = [0] * x.ndim, [0] * x.ndim
         axes = spatial_axes(x.ndim, self.data_format)
         for axis, (a, b) in zip(axes, self.padding, strict=True):
@@ -195,7 +195,7 @@ class _Cropping(Layer):
         self.data_format = check_data_format(self.data_format)
         self.cropping = _pairs("cropping", self.cropping, self.ndim - 2)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         axes = spatial_axes(x.ndim, self.data_format)
         for axis, (a, b) in zip(axes, self.cropping, strict=True):
             size = x.shape[axis]
@@ -250,7 +250,7 @@ class UpSampling1D(Layer):
     def setup(self) -> None:
         (self.size,) = integers("size", self.size, count=1, least=1)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         return ops.repeat(x, self.size, axis=1)
 
 
@@ -273,7 +273,7 @@ class UpSampling2D(Layer):
         modes = {"nearest": "nearest", "bilinear": "linear", "bicubic": "cubic"}
         self._mode = modes[one_of("interpolation", self.interpolation, modes)]
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         x = to_channels_first(x, self.data_format)
         if self._mode == "nearest":
             y = _enlarge(x, self.size)
@@ -282,7 +282,7 @@ class UpSampling2D(Layer):
         return from_channels_first(y, self.data_format)
 
 
-def _enlarge(x: Tensor, size: tuple[int, ...]) -> Any:
+def _enlarge(x: Result, size: tuple[int, ...]) -> Any:
     """Every number of channels-first x as often as `size` says, on each axis."""
     if dtypes.is_float(x.dtype):
         return apply(Upsample(size, "nearest"), x)
@@ -304,7 +304,7 @@ class UpSampling3D(Layer):
         self.size = integers("size", self.size, count=3, least=1)
         self.data_format = check_data_format(self.data_format)
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         x = to_channels_first(x, self.data_format)
         y = _enlarge(x, self.size)
         return from_channels_first(y, self.data_format)

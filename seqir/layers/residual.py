@@ -10,7 +10,7 @@ from seqir.arguments import integers, number
 from seqir.errors import ArgumentError
 from seqir.layers.aliases import Shape
 from seqir.layers.base import Layer
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result
 
 __all__ = ["CustomScaleLayer", "LayerScale", "StochasticDepth"]
 
@@ -38,7 +38,7 @@ class LayerScale(Layer):
         first = initializers.Constant(self.init_values)
         self.gamma = self.add_weight((self.projection_dim,), first, name="gamma")
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         self.check_axis(x.shape, -1, self.projection_dim)
         return x * self.gamma
 
@@ -61,7 +61,7 @@ class StochasticDepth(Layer):
     def setup(self) -> None:
         random.check_share("drop_path_rate", self.drop_path_rate)
 
-    def call(self, x: Tensor, training: bool = False) -> Tensor:
+    def call(self, x: Result, training: bool = False) -> Result:
         if not training:
             return x
         per_sample = (None, *(1,) * (x.ndim - 1))

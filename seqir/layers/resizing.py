@@ -14,7 +14,7 @@ from seqir.layers.base import Layer
 from seqir.operators.reduce import Count
 from seqir.ops.apply import apply
 from seqir.ops.framing import kernel_of
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result
 from seqir.shapes import format_shape
 
 
@@ -38,7 +38,7 @@ class _Images(Layer):
     def _size(self) -> tuple[int, int]:
         return self.height, self.width
 
-    def _axes(self, x: Tensor) -> tuple[int, int]:
+    def _axes(self, x: Result) -> tuple[int, int]:
         """Where the height and the width are, of images or of one image."""
         if x.ndim > 4:
             raise ShapeError(
@@ -48,7 +48,7 @@ class _Images(Layer):
         first = x.ndim - (2 if self.data_format == "channels_first" else 3)
         return first, first + 1
 
-    def _check_known(self, x: Tensor, does: str) -> None:
+    def _check_known(self, x: Result, does: str) -> None:
         if None in (x.shape[a] for a in self._axes(x)):
             raise UnsupportedError(
                 f"layer {self.name!r} {does} to an aspect ratio and needs images of a "
@@ -87,7 +87,7 @@ class Resizing(_Images):
             )
         one_of("fill_mode", self.fill_mode, ("constant",))
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         if self.crop_to_aspect_ratio or self.pad_to_aspect_ratio:
             self._check_known(x, "crops" if self.crop_to_aspect_ratio else "pads")
         self._axes(x)
@@ -117,7 +117,7 @@ class CenterCrop(_Images):
     width: int
     data_format: str | None = None
 
-    def call(self, x: Tensor) -> Tensor:
+    def call(self, x: Result) -> Result:
         x = ops.cast(x, self.compute_dtype)
         axes = self._axes(x)
         pairs = [*zip((x.shape[a] for a in axes), self._size, strict=True)]
@@ -139,7 +139,7 @@ class CenterCrop(_Images):
         return x
 
 
-def _part(x: Tensor, axis: int, begin: int, size: int) -> Any:
+def _part(x: Result, axis: int, begin: int, size: int) -> Any:
     """That many elements along an axis."""
     cut = slice(begin, begin + size)
     whole = x.shape[axis] == size

@@ -7,7 +7,7 @@ from typing import Any
 
 from seqir import ops
 from seqir.arguments import one_of
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result
 
 
 def padding_name(value: Any, allowed: Sequence[str]) -> str:
@@ -19,14 +19,14 @@ def padding_name(value: Any, allowed: Sequence[str]) -> str:
     return one_of("padding", spelt, allowed)
 
 
-def to_channels_first(x: Tensor, data_format: str | None) -> Tensor:
+def to_channels_first(x: Result, data_format: str | None) -> Result:
     """x[N, *size, C] as x[N, C, *size]."""
     if data_format == "channels_first":
         return x
     return ops.transpose(x, (0, x.ndim - 1, *range(1, x.ndim - 1)))
 
 
-def from_channels_first(y: Tensor, data_format: str | None) -> Tensor:
+def from_channels_first(y: Result, data_format: str | None) -> Result:
     """y[N, C, *size] back in the order of the layer."""
     if data_format == "channels_first":
         return y

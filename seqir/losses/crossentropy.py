@@ -66,6 +66,12 @@ def _labeled(
     """Which samples have a class that is not ignored."""
     if ignore_class is None:
         return None
+    return _not_ignored(y_true, values, ignore_class, axis)
+
+
+def _not_ignored(
+    y_true: TensorLike, values: TensorLike, ignore_class: int, axis: int
+) -> Result:
     numbers = whole(y_true)
     if ops.ndim(numbers) > ops.ndim(values):
         numbers = ops.squeeze(numbers, axis)
@@ -98,7 +104,8 @@ def sparse_categorical_crossentropy(
     # A class that exists, whatever number says that there is none.
     numbers = numbers * ops.cast(valid, ops.dtype(numbers))
     values = ops.sparse_categorical_crossentropy(numbers, y_pred, from_logits, axis)
-    return values * ops.cast(_labeled(y_true, values, ignore_class, axis), y_pred.dtype)
+    counted = _not_ignored(y_true, values, ignore_class, axis)
+    return values * ops.cast(counted, y_pred.dtype)
 
 
 @about_labels()

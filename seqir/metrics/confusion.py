@@ -97,7 +97,7 @@ class ConfusionMetric(Metric):
             )
         counts = self._count(scores, positive, negative, self._levels)._asdict()
         for kind, variable in self._counters.items():
-            variable.assign(variable + ops.reshape(counts[kind], variable.shape))
+            variable.assign(variable + ops.reshape(counts[kind], ops.shape(variable)))
 
     def weights_of(
         self, y_true: Result, sample_weight: TensorLike | None

@@ -15,12 +15,13 @@ from seqir.ops.gather import take
 from seqir.ops.linalg import tensordot
 from seqir.ops.movement import moveaxis
 from seqir.ops.reduce import max as max_
+from seqir.ops.tensor import Result, TensorLike
 
 
 @operation
 def adaptive_average_pool(
-    inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
-) -> Any:
+    inputs: TensorLike, output_size: int | Sequence[int], data_format: str | None = None
+) -> Result:
     """Means of as many windows as asked for. Source: ``keras.ops``.
 
     Raises: ShapeError if a spatial size is not known.
@@ -37,8 +38,8 @@ def adaptive_average_pool(
 
 @operation
 def adaptive_max_pool(
-    inputs: Any, output_size: int | Sequence[int], data_format: str | None = None
-) -> Any:
+    inputs: TensorLike, output_size: int | Sequence[int], data_format: str | None = None
+) -> Result:
     """Largest values of as many windows as asked for. Source: ``keras.ops``.
 
     Raises: ShapeError if a spatial size is not known.
@@ -54,7 +55,7 @@ def adaptive_max_pool(
 
 
 def _windows(
-    name: str, x: Any, output_size: Any, data_format: str | None
+    name: str, x: TensorLike, output_size: Any, data_format: str | None
 ) -> Iterator[tuple[int, list[tuple[int, int]]]]:
     """Each spatial axis with the begins and ends of its windows."""
     sizes = type_of_operand(x).shape

@@ -29,6 +29,7 @@ from seqir.ops.tensor import (
     KerasTensor,
     Result,
     Tensor,
+    TensorLike,
     Traced,
     check_open,
     holds,
@@ -184,7 +185,7 @@ def common_dtype(*operands: Any, floating: bool = False) -> str:
     return "float32" if floating and not dtypes.is_float(dtype) else dtype
 
 
-def numeric(x: Any) -> Any:
+def numeric(x: TensorLike) -> Result:
     """The operand as something with a type: a tensor or an array."""
     return coerce(x, common_dtype(x))
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 import operator
 from collections.abc import Callable
-from typing import Any
+from typing import Any, overload
 
 from seqir.errors import ArgumentError
 from seqir.ir import Op
@@ -46,11 +46,17 @@ from seqir.ops.apply import (
 )
 from seqir.ops.call import operation
 from seqir.ops.size import Size, is_size, maximum_size, minimum_size, unknown
+from seqir.ops.tensor import Result, TensorLike
 
 
 def _binary(
-    op: Any, a: Any, b: Any, *, fractions: bool = False, computed_wide: bool = False
-) -> Any:
+    op: Any,
+    a: TensorLike,
+    b: TensorLike,
+    *,
+    fractions: bool = False,
+    computed_wide: bool = False,
+) -> Result:
     if op in _OF_SIZES and is_size(a) and is_size(b) and Size in {type(a), type(b)}:
         return _OF_SIZES[op](a, b)
     dtype = common_dtype(a, b, floating=fractions)
@@ -74,32 +80,32 @@ _OF_SIZES: dict[Op, Callable[[Any, Any], Any]] = {
 """What sizes make of each other is a size."""
 
 
-def _closed(op: Any, a: Any, b: Any) -> Any:
+def _closed(op: Any, a: TensorLike, b: TensorLike) -> Result:
     """Arithmetic of which truth values make truth values, as in NumPy."""
     y = _binary(op, a, b)
     return coerce(y, "bool") if common_dtype(a, b) == "bool" else y
 
 
 @operation
-def add(x1: Any, x2: Any) -> Any:
+def add(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 + x2. Source: ``keras.ops.add``."""
     return _closed(Add(), x1, x2)
 
 
 @operation
-def subtract(x1: Any, x2: Any) -> Any:
+def subtract(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 - x2. Source: ``keras.ops.subtract``."""
     return _binary(Sub(), x1, x2)
 
 
 @operation
-def multiply(x1: Any, x2: Any) -> Any:
+def multiply(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 * x2. Source: ``keras.ops.multiply``."""
     return _closed(Mul(), x1, x2)
 
 
 @operation
-def true_divide(x1: Any, x2: Any) -> Any:
+def true_divide(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 / x2 as floating-point numbers. Source: ``keras.ops.true_divide``."""
     return _binary(Div(), x1, x2, fractions=True)
 
@@ -108,14 +114,14 @@ divide = true_divide
 
 
 @operation
-def divide_no_nan(x1: Any, x2: Any) -> Any:
+def divide_no_nan(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 / x2, and 0 where x2 is 0. Source: ``keras.ops.divide_no_nan``."""
     zero = equal(x2, 0)
     return where(zero, 0.0, true_divide(x1, where(zero, 1.0, x2)))
 
 
 @operation
-def floor_divide(x1: Any, x2: Any) -> Any:
+def floor_divide(x1: TensorLike, x2: TensorLike) -> Result:
     """floor(x1 / x2). Source: ``keras.ops.floor_divide``."""
     if is_floating(x1) or is_floating(x2):
         return apply(Function("floor"), true_divide(x1, x2))
@@ -123,7 +129,7 @@ def floor_divide(x1: Any, x2: Any) -> Any:
 
 
 @operation
-def mod(x1: Any, x2: Any) -> Any:
+def mod(x1: TensorLike, x2: TensorLike) -> Result:
     """Remainder with the sign of x2. Source: ``keras.ops.mod``."""
     if is_floating(x1) or is_floating(x2):
         return subtract(x1, multiply(floor_divide(x1, x2), x2))
@@ -131,31 +137,31 @@ def mod(x1: Any, x2: Any) -> Any:
 
 
 @operation
-def power(x1: Any, x2: Any) -> Any:
+def power(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 ** x2. Source: ``keras.ops.power``."""
     return _binary(Pow(), x1, x2, computed_wide=True)
 
 
 @operation
-def square(x: Any) -> Any:
+def square(x: TensorLike) -> Result:
     """x * x. Source: ``keras.ops.square``."""
     return _binary(Mul(), x, x)
 
 
 @operation
-def maximum(x1: Any, x2: Any) -> Any:
+def maximum(x1: TensorLike, x2: TensorLike) -> Result:
     """The larger of two, element by element. Source: ``keras.ops.maximum``."""
     return _closed(Maximum(), x1, x2)
 
 
 @operation
-def minimum(x1: Any, x2: Any) -> Any:
+def minimum(x1: TensorLike, x2: TensorLike) -> Result:
     """The smaller of two, element by element. Source: ``keras.ops.minimum``."""
     return _closed(Minimum(), x1, x2)
 
 
 @operation
-def fmod(x1: Any, x2: Any) -> Any:
+def fmod(x1: TensorLike, x2: TensorLike) -> Result:
     """Remainder with the sign of x1. Source: ``keras.ops.fmod``."""
     if is_floating(x1) or is_floating(x2):
         return _binary(Fmod(), x1, x2)
@@ -165,7 +171,7 @@ def fmod(x1: Any, x2: Any) -> Any:
 
 
 @operation
-def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
+def select(condlist: Any, choicelist: Any, default: Any = 0) -> Result:
     """The choice of the first condition that holds. Source: ``keras.ops.select``."""
     y = default
     for condition, choice in zip(condlist[::-1], choicelist[::-1], strict=True):
@@ -174,73 +180,79 @@ def select(condlist: Any, choicelist: Any, default: Any = 0) -> Any:
 
 
 @operation
-def squared_difference(x1: Any, x2: Any) -> Any:
+def squared_difference(x1: TensorLike, x2: TensorLike) -> Result:
     """(x1 - x2)². Source: ``keras.ops`` (name from the backends)."""
     return square(subtract(x1, x2))
 
 
 @operation
-def equal(x1: Any, x2: Any) -> Any:
+def equal(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 == x2 as bool. Source: ``keras.ops.equal``."""
     return _binary(Equal(), x1, x2)
 
 
 @operation
-def not_equal(x1: Any, x2: Any) -> Any:
+def not_equal(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 != x2 as bool. Source: ``keras.ops.not_equal``."""
     return apply(Not(), _binary(Equal(), x1, x2))
 
 
 @operation
-def less(x1: Any, x2: Any) -> Any:
+def less(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 < x2 as bool. Source: ``keras.ops.less``."""
     return _binary(Less(), x1, x2)
 
 
 @operation
-def less_equal(x1: Any, x2: Any) -> Any:
+def less_equal(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 <= x2 as bool. Source: ``keras.ops.less_equal``."""
     return _binary(LessEqual(), x1, x2)
 
 
 @operation
-def greater(x1: Any, x2: Any) -> Any:
+def greater(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 > x2 as bool. Source: ``keras.ops.greater``."""
     return _binary(Less(), x2, x1)
 
 
 @operation
-def greater_equal(x1: Any, x2: Any) -> Any:
+def greater_equal(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 >= x2 as bool. Source: ``keras.ops.greater_equal``."""
     return _binary(LessEqual(), x2, x1)
 
 
 @operation
-def logical_and(x1: Any, x2: Any) -> Any:
+def logical_and(x1: TensorLike, x2: TensorLike) -> Result:
     """Both hold. Source: ``keras.ops.logical_and``."""
     return apply(And(), coerce(x1, "bool"), coerce(x2, "bool"))
 
 
 @operation
-def logical_or(x1: Any, x2: Any) -> Any:
+def logical_or(x1: TensorLike, x2: TensorLike) -> Result:
     """One of them holds. Source: ``keras.ops.logical_or``."""
     return apply(Or(), coerce(x1, "bool"), coerce(x2, "bool"))
 
 
 @operation
-def logical_xor(x1: Any, x2: Any) -> Any:
+def logical_xor(x1: TensorLike, x2: TensorLike) -> Result:
     """Exactly one of them holds. Source: ``keras.ops.logical_xor``."""
     return apply(Xor(), coerce(x1, "bool"), coerce(x2, "bool"))
 
 
 @operation
-def logical_not(x: Any) -> Any:
+def logical_not(x: TensorLike) -> Result:
     """It does not hold. Source: ``keras.ops.logical_not``."""
     return apply(Not(), coerce(x, "bool"))
 
 
+@overload
+def where(condition: TensorLike) -> tuple[Result, ...]: ...
+@overload
+def where(condition: TensorLike, x1: TensorLike, x2: TensorLike) -> Result: ...
 @operation
-def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
+def where(
+    condition: TensorLike, x1: TensorLike | None = None, x2: TensorLike | None = None
+) -> Result | tuple[Result, ...]:
     """x1 where the condition holds, else x2; without choices, the places where it does.
 
     Source: ``keras.ops.where``.
@@ -256,7 +268,7 @@ def where(condition: Any, x1: Any = None, x2: Any = None) -> Any:
 
 
 @operation
-def clip(x: Any, x_min: Any, x_max: Any) -> Any:
+def clip(x: TensorLike, x_min: TensorLike, x_max: TensorLike) -> Result:
     """min(max(x, x_min), x_max). Source: ``keras.ops.clip``."""
     dtype = common_dtype(x)
     dtype = "int32" if dtype == "bool" else dtype
@@ -270,13 +282,13 @@ def clip(x: Any, x_min: Any, x_max: Any) -> Any:
 
 
 @operation
-def add_n(tensors: Any) -> Any:
+def add_n(tensors: Any) -> Result:
     """Sum of a list of tensors."""
     return functools.reduce(add, tensors)
 
 
 @operation
-def nonzero(x: Any) -> tuple[Any, ...]:
+def nonzero(x: TensorLike) -> tuple[Result, ...]:
     """Places (int32) of what is not 0, along each axis. Source: ``keras.ops.nonzero``.
 
     The run finds out how many there are.
@@ -286,7 +298,7 @@ def nonzero(x: Any) -> tuple[Any, ...]:
     return tuple(coerce(_row(places, i), "int32") for i in range(rank_of(x)))
 
 
-def _row(x: Any, i: int) -> Any:
+def _row(x: TensorLike, i: int) -> Result:
     """The row i of a matrix."""
     return apply(Squeeze((0,)), apply(Slice((0,), (i,), (i + 1,), (1,)), x))
 

@@ -11,7 +11,14 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ops.apply import as_array, is_floating, numeric, rank_of, type_of_operand
+from seqir.ops.apply import (
+    as_array,
+    is_floating,
+    numeric,
+    operand,
+    rank_of,
+    type_of_operand,
+)
 from seqir.ops.arith import (
     add,
     equal,
@@ -37,6 +44,7 @@ from seqir.ops.parts import concatenate, flip, pad, split
 from seqir.ops.reduce import any as any_
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.size import (
+    ShapeLike,
     Size,
     dim_of,
     is_computed,
@@ -46,30 +54,31 @@ from seqir.ops.size import (
     sizes_of,
 )
 from seqir.ops.sizes import counting
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Index, Result, Tensor, TensorLike
 from seqir.ops.unary import isnan
+from seqir.shapes import Axes
 
 
 @operation
-def ravel(x: Any) -> Any:
+def ravel(x: TensorLike) -> Result:
     """x as one axis. Source: ``keras.ops.ravel``."""
     return reshape(x, (-1,))
 
 
 @operation
-def get_item(x: Any, key: Any) -> Any:
+def get_item(x: TensorLike, key: Index) -> Result:
     """``x[key]``. Source: ``keras.ops.get_item``."""
     return getitem(x, key)
 
 
 @operation
-def copy(x: Any) -> Any:
+def copy(x: TensorLike) -> Result:
     """x itself: values never change. Source: ``keras.ops.copy``."""
     return numeric(x)
 
 
 @operation
-def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
+def append(x1: TensorLike, x2: TensorLike, axis: int | None = None) -> Result:
     """x2 after x1, flattened if no axis is given. Source: ``keras.ops.append``."""
     if axis is None:
         return concatenate([reshape(x1, (-1,)), reshape(x2, (-1,))], 0)
@@ -77,32 +86,32 @@ def append(x1: Any, x2: Any, axis: int | None = None) -> Any:
 
 
 @operation
-def hstack(xs: Sequence[Any]) -> Any:
+def hstack(xs: Sequence[TensorLike]) -> Result:
     """Tensors joined along axis 1 (0 for vectors). Source: ``keras.ops.hstack``."""
     xs = [_at_least(x, 1) for x in xs]
     return concatenate(xs, 0 if rank_of(xs[0]) == 1 else 1)
 
 
 @operation
-def vstack(xs: Sequence[Any]) -> Any:
+def vstack(xs: Sequence[TensorLike]) -> Result:
     """Rows joined along axis 0. Source: ``keras.ops.vstack``."""
     return concatenate([_at_least(x, 2) for x in xs], 0)
 
 
 @operation
-def dstack(xs: Sequence[Any]) -> Any:
+def dstack(xs: Sequence[TensorLike]) -> Result:
     """Tensors joined along axis 2. Source: ``keras.ops.dstack``."""
     xs = [_at_least(x, 2) for x in xs]
     return concatenate([expand_dims(x, 2) if rank_of(x) == 2 else x for x in xs], 2)
 
 
-def _at_least(x: Any, rank: int) -> Any:
+def _at_least(x: TensorLike, rank: int) -> Result:
     missing = rank - rank_of(x)
-    return expand_dims(x, tuple(range(missing))) if missing > 0 else x
+    return expand_dims(x, tuple(range(missing))) if missing > 0 else operand(x)
 
 
 @operation
-def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def array_split(x: TensorLike, indices_or_sections: Any, axis: int = 0) -> list[Result]:
     """x cut into parts, the first ones larger by one if it does not come out even.
 
     Source: ``keras.ops.array_split``.
@@ -119,31 +128,31 @@ def array_split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 
 @operation
-def vsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+def vsplit(x: TensorLike, indices_or_sections: Any) -> list[Result]:
     """x cut along axis 0. Source: ``keras.ops.vsplit``."""
     return split(x, indices_or_sections, 0)
 
 
 @operation
-def hsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+def hsplit(x: TensorLike, indices_or_sections: Any) -> list[Result]:
     """x cut along axis 1 (0 for vectors). Source: ``keras.ops.hsplit``."""
     return split(x, indices_or_sections, 0 if rank_of(x) == 1 else 1)
 
 
 @operation
-def fliplr(x: Any) -> Any:
+def fliplr(x: TensorLike) -> Result:
     """x in reverse order along axis 1. Source: ``keras.ops.fliplr``."""
     return flip(x, 1)
 
 
 @operation
-def flipud(x: Any) -> Any:
+def flipud(x: TensorLike) -> Result:
     """x in reverse order along axis 0. Source: ``keras.ops.flipud``."""
     return flip(x, 0)
 
 
 @operation
-def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
+def rot90(array: TensorLike, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Result:
     """Rotated by k quarters from the first axis to the second.
 
     Source: ``keras.ops.rot90``.
@@ -163,7 +172,7 @@ def rot90(array: Any, k: int = 1, axes: tuple[int, int] = (0, 1)) -> Any:
 
 
 @operation
-def roll(x: Any, shift: Any, axis: Any = None) -> Any:
+def roll(x: TensorLike, shift: ShapeLike, axis: Axes | None = None) -> Result:
     """x moved along axes, what leaves at the end comes back. Source: ``keras.ops``."""
     if axis is None:
         return reshape(roll(reshape(x, (-1,)), shift, 0), shape_(x))
@@ -187,7 +196,7 @@ def roll(x: Any, shift: Any, axis: Any = None) -> Any:
 
 
 @operation
-def slice(inputs: Any, start_indices: Any, shape: Any) -> Any:
+def slice(inputs: TensorLike, start_indices: ShapeLike, shape: ShapeLike) -> Result:
     """The block of that shape that begins there; -1 is all that follows.
 
     A block that would reach over an end is moved back, as on JAX, where it is known or
@@ -234,7 +243,9 @@ def _moved_back(begin: Any, size: Any, whole: Any, axis: int) -> Any:
 
 
 @operation
-def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
+def slice_update(
+    inputs: TensorLike, start_indices: ShapeLike, updates: TensorLike
+) -> Result:
     """Inputs with a block replaced, moved back if it would reach over an end.
 
     Source: ``keras.ops.slice_update``.
@@ -246,7 +257,7 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
             f"needs a beginning for each axis, got {start_indices}"
         )
     width: list[tuple[Any, Any]] = []
-    inside: Any = np.ones((1,) * len(own), np.bool_)
+    inside: Result = np.ones((1,) * len(own), np.bool_)
     for axis, (b, d, n) in enumerate(zip(begins, own, block, strict=True)):
         if dim_of(d) == dim_of(n):
             width.append((0, 0))
@@ -255,7 +266,7 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
         place = counting(d)
         if all(map(is_int, (b, n, d))):
             width.append((b, d - n - b))
-            place = place.reshape([-1 if i == axis else 1 for i in range(len(own))])
+            place = reshape(place, [-1 if i == axis else 1 for i in range(len(own))])
         else:
             width.append((0, 0))
             source = minimum(maximum(subtract(place, b), 0), subtract(n, 1))
@@ -267,7 +278,7 @@ def slice_update(inputs: Any, start_indices: Any, updates: Any) -> Any:
 
 
 @operation
-def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
+def meshgrid(*x: TensorLike, indexing: str = "xy") -> list[Result]:
     """Coordinates of a grid, one tensor for each axis. Source: ``keras.ops``."""
     if indexing not in ("xy", "ij"):
         raise ArgumentError(f"indexing must be 'xy' or 'ij', got {indexing!r}")
@@ -278,7 +289,7 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
         reshape(v, tuple(-1 if i == p else 1 for i in range(n)))
         for v, p in zip(map(ravel, x), places, strict=True)
     ]
-    grid: list[Any] = []
+    grid: list[Result] = []
     for i, column in enumerate(columns):
         for j, other in enumerate(columns):
             if j != i:  # repeated by a sum with nothing, whatever the sizes are
@@ -289,7 +300,9 @@ def meshgrid(*x: Any, indexing: str = "xy") -> list[Any]:
 
 
 @operation
-def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
+def searchsorted(
+    sorted_sequence: TensorLike, values: TensorLike, side: str = "left"
+) -> Result:
     """Where values belong in an ordered vector (int32). Source: ``keras.ops``."""
     if side not in ("left", "right"):
         raise ArgumentError(f"side must be 'left' or 'right', got {side!r}")
@@ -309,7 +322,7 @@ def searchsorted(sorted_sequence: Any, values: Any, side: str = "left") -> Any:
 
 
 @operation
-def digitize(x: Any, bins: Any) -> Any:
+def digitize(x: TensorLike, bins: TensorLike) -> Result:
     """The bin (int32) that each number falls in. Source: ``keras.ops.digitize``.
 
     Bins that are known may fall; those that only the run knows must rise.
@@ -321,14 +334,16 @@ def digitize(x: Any, bins: Any) -> Any:
 
 
 @operation
-def isin(x1: Any, x2: Any, assume_unique: bool = False, invert: bool = False) -> Any:
+def isin(
+    x1: TensorLike, x2: TensorLike, assume_unique: bool = False, invert: bool = False
+) -> Result:
     """Which elements of x1 are among those of x2. Source: ``keras.ops.isin``."""
     found = any_(equal(expand_dims(x1, -1), reshape(x2, (-1,))), -1)
     return logical_not(found) if invert else found
 
 
 @operation
-def unravel_index(indices: Any, shape: Sequence[Any]) -> tuple[Any, ...]:
+def unravel_index(indices: TensorLike, shape: ShapeLike) -> tuple[Result, ...]:
     """Places along the axes of elements counted flat. Source: ``keras.ops``."""
     indices, shape = numeric(indices), sizes_of(shape)
     steps = [math.prod(shape[i + 1 :]) for i in range(len(shape))]
@@ -340,7 +355,9 @@ def unravel_index(indices: Any, shape: Sequence[Any]) -> tuple[Any, ...]:
 
 
 @operation
-def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") -> Any:
+def depth_to_space(
+    x: TensorLike, block_size: int, data_format: str = "channels_last"
+) -> Result:
     """Channels laid out as blocks of pixels.
 
     Channels last count ``(row, column, channel)``, channels first ``(channel, row,
@@ -360,7 +377,9 @@ def depth_to_space(x: Any, block_size: int, data_format: str = "channels_last") 
 
 
 @operation
-def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") -> Any:
+def space_to_depth(
+    x: TensorLike, block_size: int, data_format: str = "channels_last"
+) -> Result:
     """Blocks of pixels laid out as channels; undoes `depth_to_space`.
 
     Source: ``keras.ops.space_to_depth``.
@@ -377,7 +396,7 @@ def space_to_depth(x: Any, block_size: int, data_format: str = "channels_last") 
     return reshape(y, (n, c * b * b, h, w))
 
 
-def _block(x: Any, block_size: Any, data_format: str) -> int:
+def _block(x: TensorLike, block_size: int, data_format: str) -> int:
     """The size of blocks, if x has images."""
     (size,) = shapes.integers(block_size)
     if size < 1:

@@ -70,13 +70,13 @@ class Backward:
             error.add_note(f"in the gradient of {node.op}{layer}")
             raise
 
-    def whole(self, g: Any, value: Value) -> Any:
+    def whole(self, g: Traced, value: Value) -> Traced:
         """A cotangent that broadcasts to a value, in the value's shape."""
         if g.type.shape == value.type.shape:
             return g
         return self.ops.expand_like(g, Traced(self.b, value))
 
-    def summed(self, g: Any, node: Node, operand: Value) -> Any:
+    def summed(self, g: Traced, node: Node, operand: Value) -> Traced:
         """A cotangent of the result's shape as one of the operand's.
 
         Where nothing was repeated it may stay smaller than the operand, saying the

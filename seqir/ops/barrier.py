@@ -8,10 +8,11 @@ from seqir import nest
 from seqir.operators.barrier import StopGradient
 from seqir.ops.apply import apply, numeric
 from seqir.ops.call import operation
+from seqir.ops.tensor import Result
 
 
 @operation
-def stop_gradient(variable: Any) -> Any:
+def stop_gradient(variable: Any) -> Result:
     """x, or each of a structure, as a constant for gradients. Source: ``keras.ops``."""
     return nest.map_structure(lambda x: apply(StopGradient(), numeric(x)), variable)
 

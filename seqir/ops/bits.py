@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Any
+from collections.abc import Callable
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -24,9 +25,12 @@ from seqir.ops.arith import (
 )
 from seqir.ops.call import operation
 from seqir.ops.gather import take
+from seqir.ops.tensor import Result, TensorLike
+
+_Logical: TypeAlias = Callable[[TensorLike, TensorLike], Result]
 
 
-def _bitwise(f: str, logical: Any, x: Any, y: Any) -> Any:
+def _bitwise(f: str, logical: _Logical, x: TensorLike, y: TensorLike) -> Result:
     dtype = _integers(f"bitwise_{f}", x, y)
     if dtype == "bool":
         return logical(x, y)
@@ -41,25 +45,25 @@ def _integers(name: str, *operands: Any) -> str:
 
 
 @operation
-def bitwise_and(x: Any, y: Any) -> Any:
+def bitwise_and(x: TensorLike, y: TensorLike) -> Result:
     """The bits that both have. Source: ``keras.ops.bitwise_and``."""
     return _bitwise("and", logical_and, x, y)
 
 
 @operation
-def bitwise_or(x: Any, y: Any) -> Any:
+def bitwise_or(x: TensorLike, y: TensorLike) -> Result:
     """The bits that one of them has. Source: ``keras.ops.bitwise_or``."""
     return _bitwise("or", logical_or, x, y)
 
 
 @operation
-def bitwise_xor(x: Any, y: Any) -> Any:
+def bitwise_xor(x: TensorLike, y: TensorLike) -> Result:
     """The bits that exactly one has. Source: ``keras.ops.bitwise_xor``."""
     return _bitwise("xor", logical_xor, x, y)
 
 
 @operation
-def bitwise_invert(x: Any) -> Any:
+def bitwise_invert(x: TensorLike) -> Result:
     """The bits that x does not have. Source: ``keras.ops.bitwise_invert``."""
     dtype = _integers("bitwise_invert", x)
     if dtype == "bool":
@@ -69,13 +73,13 @@ def bitwise_invert(x: Any) -> Any:
 
 
 @operation
-def bitwise_not(x: Any) -> Any:
+def bitwise_not(x: TensorLike) -> Result:
     """The bits that x does not have. Source: ``keras.ops.bitwise_not``."""
     return bitwise_invert(x)
 
 
 @operation
-def bitwise_left_shift(x: Any, y: Any) -> Any:
+def bitwise_left_shift(x: TensorLike, y: TensorLike) -> Result:
     """x times 2ʸ, without the bits that leave. Source: ``keras.ops``."""
     dtype, size = _shifted("bitwise_left_shift", x, y)
     powers = np.ones(size, dtypes.to_numpy(dtype)) << np.arange(size, dtype=dtype)
@@ -84,13 +88,13 @@ def bitwise_left_shift(x: Any, y: Any) -> Any:
 
 
 @operation
-def left_shift(x: Any, y: Any) -> Any:
+def left_shift(x: TensorLike, y: TensorLike) -> Result:
     """x times 2ʸ, without the bits that leave. Source: ``keras.ops.left_shift``."""
     return bitwise_left_shift(x, y)
 
 
 @operation
-def bitwise_right_shift(x: Any, y: Any) -> Any:
+def bitwise_right_shift(x: TensorLike, y: TensorLike) -> Result:
     """floor(x / 2ʸ). Source: ``keras.ops.bitwise_right_shift``."""
     dtype, size = _shifted("bitwise_right_shift", x, y)
     size -= dtype in dtypes.SIGNED  # the sign is not a bit to shift
@@ -104,19 +108,19 @@ def bitwise_right_shift(x: Any, y: Any) -> Any:
 
 
 @operation
-def right_shift(x: Any, y: Any) -> Any:
+def right_shift(x: TensorLike, y: TensorLike) -> Result:
     """floor(x / 2ʸ). Source: ``keras.ops.right_shift``."""
     return bitwise_right_shift(x, y)
 
 
-def _shifted(name: str, x: Any, y: Any) -> tuple[str, int]:
+def _shifted(name: str, x: TensorLike, y: TensorLike) -> tuple[str, int]:
     """The type of a shift and how many bits it has."""
     dtype = _integers(name, x, y)
     dtype = "int32" if dtype == "bool" else dtype
     return dtype, 8 * dtypes.itemsize(dtype)
 
 
-def _places(y: Any, size: int) -> tuple[Any, Any]:
+def _places(y: TensorLike, size: int) -> tuple[Result, Result]:
     """Where a shift leaves bits over, and the number of places there, else 0."""
     wide = coerce(y, "int64")
     inside = logical_and(not_equal(less(wide, 0), True), less(wide, size))

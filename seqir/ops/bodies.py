@@ -14,7 +14,7 @@ from seqir.errors import GraphError
 from seqir.ir import Builder, Region, Trace, Value
 from seqir.operators.control import Cond, Scan, While
 from seqir.ops.apply import builder_of, coerce, value_of
-from seqir.ops.tensor import Traced
+from seqir.ops.tensor import TensorLike, Traced
 from seqir.ops.variable import Variable, assign
 from seqir.tensortype import TensorType
 
@@ -85,7 +85,7 @@ def repeat_while(
     return [Traced(b, v) for v in found[:n]]
 
 
-def branch(condition: Any, then: Body, otherwise: Body) -> list[Traced]:
+def branch(condition: TensorLike, then: Body, otherwise: Body) -> list[Traced]:
     """The results of ``then()`` where the condition holds, else of ``otherwise()``.
 
     Raises: ShapeError if the branches give different types.
@@ -216,7 +216,7 @@ def _trace(b: Builder) -> Trace:
     return b
 
 
-def _total(region: Region, start: Any) -> Value:
+def _total(region: Region, start: TensorLike) -> Value:
     """What was added to the loss in a body."""
     total = coerce(start, "float32")
     for value in region.losses:

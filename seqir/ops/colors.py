@@ -27,11 +27,12 @@ from seqir.ops.call import operation
 from seqir.ops.layout import check_fractions, images_of
 from seqir.ops.parts import concatenate, split
 from seqir.ops.reduce import sum as sum_
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import absolute
 
 
 @operation
-def rgb_to_grayscale(images: Any, data_format: str | None = None) -> Any:
+def rgb_to_grayscale(images: TensorLike, data_format: str | None = None) -> Result:
     """``0.2989·R + 0.587·G + 0.114·B``; images of one channel stay as they are.
 
     Source: ``keras.ops.image.rgb_to_grayscale``.
@@ -51,13 +52,15 @@ def _along(axis: int, rank: int) -> list[int]:
     return [-1 if i == axis else 1 for i in range(rank)]
 
 
-def _check_colors(name: str, x: Any, axis: int, wanted: str = "3 channels") -> None:
+def _check_colors(
+    name: str, x: TensorLike, axis: int, wanted: str = "3 channels"
+) -> None:
     t = type_of_operand(x)
     if t.shape[axis] != 3:
         raise ShapeError(f"ops.image.{name} takes images of {wanted}, got {t}")
 
 
-def _colors(name: str, images: Any, data_format: str | None) -> tuple[Any, int]:
+def _colors(name: str, images: TensorLike, data_format: str | None) -> tuple[Any, int]:
     x, axis, _ = images_of(name, images, data_format)
     check_fractions(name, x)
     _check_colors(name, x, axis)
@@ -65,7 +68,7 @@ def _colors(name: str, images: Any, data_format: str | None) -> tuple[Any, int]:
 
 
 @operation
-def rgb_to_hsv(images: Any, data_format: str | None = None) -> Any:
+def rgb_to_hsv(images: TensorLike, data_format: str | None = None) -> Result:
     """Hue, saturation and value of red, green and blue from 0 to 1.
 
     Source: ``keras.ops.image.rgb_to_hsv``; Smith 1978, doi:10.1145/965139.807361.
@@ -91,7 +94,7 @@ def rgb_to_hsv(images: Any, data_format: str | None = None) -> Any:
 
 
 @operation
-def hsv_to_rgb(images: Any, data_format: str | None = None) -> Any:
+def hsv_to_rgb(images: TensorLike, data_format: str | None = None) -> Result:
     """Red, green and blue of hue, saturation and value.
 
     Source: ``keras.ops.image.hsv_to_rgb``; Smith 1978, doi:10.1145/965139.807361.

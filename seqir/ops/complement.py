@@ -8,6 +8,7 @@ from seqir import dtypes
 from seqir.ops.apply import coerce, floating
 from seqir.ops.arith import less, where
 from seqir.ops.call import operation
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import absolute, exp
 
 _SERIES: Final = (
@@ -28,7 +29,7 @@ Computed as the cosine sums of 80 nodes, with 40 digits.
 
 
 @operation
-def erfc(x: Any) -> Any:
+def erfc(x: TensorLike) -> Result:
     """1 - erf(x), also where erf(x) rounds to 1.
 
     Its logarithm is a Chebyshev series, as long as the element type is precise.

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from seqir import dtypes
+from seqir.dtypes import DTypeLike
 from seqir.operators.convert import FillLike
 from seqir.ops.apply import (
     apply,
@@ -20,17 +19,17 @@ from seqir.ops.arith import maximum, minimum
 from seqir.ops.call import operation
 from seqir.ops.like import expand_like
 from seqir.ops.size import Size
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result, Tensor, TensorLike
 
 
 @operation
-def cast(x: Any, dtype: Any) -> Any:
+def cast(x: TensorLike, dtype: DTypeLike) -> Result:
     """x in another element type. Source: ``keras.ops.cast``."""
     return coerce(x, dtypes.canonical(dtype))
 
 
 @operation
-def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
+def convert_to_tensor(x: TensorLike, dtype: DTypeLike | None = None) -> Result:
     """x as something the other functions take. Source: ``keras.ops``."""
     if holds_tensors(x):
         x = coerce(x, dtypes.canonical(dtype or common_dtype(*x)))
@@ -41,7 +40,7 @@ def convert_to_tensor(x: Any, dtype: Any = None) -> Any:
 
 
 @operation
-def saturate_cast(x: Any, dtype: Any) -> Any:
+def saturate_cast(x: TensorLike, dtype: DTypeLike) -> Result:
     """x in another element type, values out of its range cut off at the ends.
 
     Source: ``keras.ops.saturate_cast``.
@@ -59,7 +58,9 @@ def saturate_cast(x: Any, dtype: Any) -> Any:
 
 
 @operation
-def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
+def full_like(
+    x: TensorLike, fill_value: TensorLike, dtype: DTypeLike | None = None
+) -> Result:
     """A tensor of x's shape with every element `fill_value`, or it broadcast."""
     name = dtypes.canonical(dtype or type_of_operand(x).dtype)
     x = x if isinstance(x, Tensor) else as_array(x)
@@ -71,13 +72,13 @@ def full_like(x: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 
 @operation
-def zeros_like(x: Any, dtype: Any = None) -> Any:
+def zeros_like(x: TensorLike, dtype: DTypeLike | None = None) -> Result:
     """Zeros of x's shape. Source: ``keras.ops.zeros_like``."""
     return full_like(x, 0, dtype)
 
 
 @operation
-def ones_like(x: Any, dtype: Any = None) -> Any:
+def ones_like(x: TensorLike, dtype: DTypeLike | None = None) -> Result:
     """Ones of x's shape. Source: ``keras.ops.ones_like``."""
     return full_like(x, 1, dtype)
 

@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.operators.sizes import Fill
@@ -30,21 +31,30 @@ from seqir.ops.arith import (
 from seqir.ops.call import operation
 from seqir.ops.convert import convert_to_tensor
 from seqir.ops.movement import broadcast_to, expand_dims, moveaxis, shape
-from seqir.ops.size import Size, dim_of, is_int, is_size, maximum_size, sizes_of
+from seqir.ops.size import (
+    ShapeLike,
+    Size,
+    SizeLike,
+    dim_of,
+    is_int,
+    is_size,
+    maximum_size,
+    sizes_of,
+)
 from seqir.ops.sizes import apply_sizes, counting
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result, Tensor, TensorLike
 from seqir.ops.unary import ceil
 
 
-def _kind(dtype: Any) -> np.dtype[Any]:
+def _kind(dtype: DTypeLike | None) -> np.dtype[Any]:
     return dtypes.to_numpy(dtypes.canonical(dtype or "float32"))
 
 
-def _any_unknown(*values: Any) -> bool:
+def _any_unknown(*values: TensorLike) -> bool:
     return any(isinstance(v, Tensor) for v in values)
 
 
-def _sizes(shape: Any) -> tuple[Any, ...]:
+def _sizes(shape: ShapeLike) -> tuple[Any, ...]:
     """One size or several, none of them negative."""
     sizes = sizes_of(shape)
     if any(is_int(n) and n < 0 for n in sizes):
@@ -53,7 +63,9 @@ def _sizes(shape: Any) -> tuple[Any, ...]:
 
 
 @operation
-def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
+def full(
+    shape: ShapeLike, fill_value: TensorLike, dtype: DTypeLike | None = None
+) -> Result:
     """Every element `fill_value`. Source: ``keras.ops.full``."""
     kind = _kind(dtype)
     sizes = _sizes(shape)
@@ -68,25 +80,30 @@ def full(shape: Any, fill_value: Any, dtype: Any = None) -> Any:
 
 
 @operation
-def zeros(shape: Any, dtype: Any = None) -> Any:
+def zeros(shape: ShapeLike, dtype: DTypeLike | None = None) -> Result:
     """Zeros. Source: ``keras.ops.zeros``."""
     return full(shape, 0, dtype)
 
 
 @operation
-def ones(shape: Any, dtype: Any = None) -> Any:
+def ones(shape: ShapeLike, dtype: DTypeLike | None = None) -> Result:
     """Ones. Source: ``keras.ops.ones``."""
     return full(shape, 1, dtype)
 
 
 @operation
-def empty(shape: Any, dtype: Any = None) -> Any:
+def empty(shape: ShapeLike, dtype: DTypeLike | None = None) -> Result:
     """An array that nothing was said about: zeros. Source: ``keras.ops.empty``."""
     return full(shape, 0, dtype)
 
 
 @operation
-def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803
+def eye(
+    N: SizeLike,  # noqa: N803
+    M: SizeLike | None = None,  # noqa: N803
+    k: int = 0,
+    dtype: DTypeLike | None = None,
+) -> Result:
     """Ones on a diagonal. Source: ``keras.ops.eye``."""
     rows, columns = _sizes((N, N if M is None else M))
     if not _any_unknown(rows, columns):
@@ -96,20 +113,30 @@ def eye(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N
 
 
 @operation
-def identity(n: Any, dtype: Any = None) -> Any:
+def identity(n: SizeLike, dtype: DTypeLike | None = None) -> Result:
     """The unit matrix. Source: ``keras.ops.identity``."""
     return eye(n, dtype=dtype)
 
 
 @operation
-def tri(N: Any, M: Any = None, k: int = 0, dtype: Any = None) -> Any:  # noqa: N803
+def tri(
+    N: SizeLike,  # noqa: N803
+    M: SizeLike | None = None,  # noqa: N803
+    k: int = 0,
+    dtype: DTypeLike | None = None,
+) -> Result:
     """Ones on and below a diagonal. Source: ``keras.ops.tri``."""
     rows, columns = _sizes((N, N if M is None else M))
     return coerce(at_or_below(rows, columns, k), _kind(dtype).name)
 
 
 @operation
-def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) -> Any:
+def arange(
+    start: TensorLike,
+    stop: TensorLike | None = None,
+    step: TensorLike | None = None,
+    dtype: DTypeLike | None = None,
+) -> Result:
     """Numbers from start to before stop. Source: ``keras.ops.arange``.
 
     Raises: ArgumentError for a step of 0, and for one that the run computes.
@@ -127,32 +154,50 @@ def arange(start: Any, stop: Any = None, step: Any = None, dtype: Any = None) ->
             f"arange needs a step that is known, got {by!r}: multiply its result by it"
         )
     if all(map(is_size, (begin, end, by))):
-        reach, pace = (end - begin, by) if by > 0 else (begin - end, -by)
-        count = maximum_size((reach + pace - 1) // pace, 0)
+        count = _steps(begin, end, by)
     else:
         steps = divide(subtract(coerce(end, "float64"), coerce(begin, "float64")), by)
         count = coerce(maximum(ceil(steps), 0.0), "int64")
-    return coerce(counting(count) * by + begin, kind.name)
+    return coerce(add(multiply(counting(count), by), begin), kind.name)
+
+
+def _steps(begin: Any, end: Any, by: Any) -> Any:
+    """How many steps lead from size to size, the last one excluded."""
+    reach, pace = (end - begin, by) if by > 0 else (begin - end, -by)
+    return maximum_size((reach + pace - 1) // pace, 0)
 
 
 @operation
 def linspace(
-    start: Any,
-    stop: Any,
-    num: Any = 50,
+    start: TensorLike,
+    stop: TensorLike,
+    num: SizeLike = 50,
     endpoint: bool = True,
     retstep: bool = False,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     axis: int = 0,
-) -> Any:
+) -> Result | tuple[Result, Result]:
     """Evenly spaced numbers. Source: ``keras.ops.linspace``."""
+    found = spaced(start, stop, num, endpoint, dtype, axis)
+    return found if retstep else found[0]
+
+
+def spaced(
+    start: TensorLike,
+    stop: TensorLike,
+    num: SizeLike,
+    endpoint: bool = True,
+    dtype: DTypeLike | None = None,
+    axis: int = 0,
+) -> tuple[Result, Result]:
+    """Evenly spaced numbers, and the distance of one to the next."""
     kind = _kind(dtype or common_dtype(start, stop, floating=True))
     (num,) = sizes_of(num)
     if not isinstance(num, Size) and num < 0:
         raise ArgumentError(f"num must not be negative, got {num}")
     if not _any_unknown(start, stop, num):
         with np.errstate(all="ignore"):
-            return np.linspace(start, stop, num, endpoint, retstep, kind, axis)  # pyright: ignore[reportArgumentType, reportCallIssue]
+            return np.linspace(start, stop, num, endpoint, True, kind, axis)  # pyright: ignore[reportArgumentType, reportCallIssue]
     wide = common_dtype(start, stop, floating=True)
     begin, end = coerce(start, wide), coerce(stop, wide)
     gaps = maximum_size(num - 1 if endpoint else num, 1)
@@ -163,62 +208,63 @@ def linspace(
     if endpoint:  # the last one is exact, whatever the sums have lost
         y = where(equal(places, maximum_size(num - 1, 1)), end, y)
     y = moveaxis(coerce(y, kind.name), 0, axis)
-    return (y, step) if retstep else y
+    return y, step
 
 
 @operation
 def logspace(
-    start: Any,
-    stop: Any,
-    num: Any = 50,
+    start: TensorLike,
+    stop: TensorLike,
+    num: SizeLike = 50,
     endpoint: bool = True,
     base: float = 10,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     axis: int = 0,
-) -> Any:
+) -> Result:
     """Powers of the base, evenly spaced. Source: ``keras.ops.logspace``."""
     kind = _kind(dtype or common_dtype(start, stop, floating=True))
-    if not _any_unknown(start, stop, num):
-        return np.logspace(start, stop, int(num), endpoint, base, kind, axis=axis)
-    exponents = linspace(start, stop, num, endpoint, axis=axis)
-    return coerce(power(coerce(base, exponents.dtype), exponents), kind.name)
+    if not isinstance(num, Tensor) and not _any_unknown(start, stop):
+        ends = np.asarray(start), np.asarray(stop)
+        return np.logspace(*ends, int(num), endpoint, base, kind, axis=axis)
+    exponents, _ = spaced(start, stop, num, endpoint, axis=axis)
+    return coerce(power(coerce(base, common_dtype(exponents)), exponents), kind.name)
 
 
 @operation
-def array(x: Any, dtype: Any = None) -> Any:
+def array(x: TensorLike, dtype: DTypeLike | None = None) -> Result:
     """Numbers as an array, a tensor as it is. Source: ``keras.ops.array``."""
     return convert_to_tensor(x, dtype)
 
 
-def convert_to_numpy(x: Any) -> Array:
+def convert_to_numpy(x: TensorLike) -> Array:
     """The values of an array or variable. Source: ``keras.ops.convert_to_numpy``."""
     return np.array(as_array(x))
 
 
-def is_tensor(x: Any) -> bool:
+def is_tensor(x: TensorLike) -> bool:
     """Whether x is an array or a tensor. Source: ``keras.ops.is_tensor``."""
     return isinstance(x, Tensor | np.ndarray)
 
 
-def ndim(x: Any) -> int:
+def ndim(x: TensorLike) -> int:
     """Number of axes. Source: ``keras.ops.ndim``."""
     return type_of_operand(x).rank
 
 
-def size(x: Any) -> Any:
+def size(x: TensorLike) -> int | Size:
     """Number of elements, as `shape` gives sizes. Source: ``keras.ops.size``."""
     return math.prod(shape(x))
 
 
-def dtype(x: Any) -> str:
+def dtype(x: TensorLike) -> str:
     """Name of the element type. Source: ``keras.ops.dtype``."""
     return type_of_operand(x).dtype
 
 
-def at_or_below(rows: Any, columns: Any, k: int = 0) -> Any:
+def at_or_below(rows: SizeLike, columns: SizeLike, k: int = 0) -> Result:
     """Whether each place of a matrix lies on or below a diagonal."""
-    if not isinstance(rows, Size) and not isinstance(columns, Size):
-        return np.tri(rows, columns, k, dtype=np.bool_)
+    if not isinstance(rows, Tensor) and not isinstance(columns, Tensor):
+        return np.tri(int(rows), int(columns), k, dtype=np.bool_)
     return greater_equal(expand_dims(counting(rows), 1) + k, counting(columns))
 
 

@@ -12,7 +12,7 @@ from seqir.ir import Region, Value
 from seqir.operators.custom import CustomGradient
 from seqir.ops.apply import builder_of, numeric, value_of
 from seqir.ops.call import operation
-from seqir.ops.tensor import Traced
+from seqir.ops.tensor import Result, Traced
 
 
 def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
@@ -26,7 +26,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     """
 
     @functools.wraps(f)
-    def function(*args: Any, **kwargs: Any) -> Any:
+    def function(*args: Any, **kwargs: Any) -> Result:
         found = f(*args, **kwargs)
         if not isinstance(found, tuple) or len(found) != 2 or not callable(found[1]):
             raise ArgumentError(

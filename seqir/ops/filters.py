@@ -21,6 +21,7 @@ from seqir.ops.movement import moveaxis, reshape, shape
 from seqir.ops.parts import concatenate, split
 from seqir.ops.reduce import mean
 from seqir.ops.spatial import depthwise_conv
+from seqir.ops.tensor import Result, TensorLike
 
 
 def _gaussian(size: int, sigma: float) -> Array:
@@ -33,8 +34,8 @@ def _gaussian(size: int, sigma: float) -> Array:
 
 
 def _filtered(
-    x: Any, kernels: Array, axis: int, padding: str, data_format: str | None
-) -> Any:
+    x: Result, kernels: Array, axis: int, padding: str, data_format: str | None
+) -> Result:
     """Each channel of a batch convolved with each kernel[h, w, count]."""
     (channels,) = static(type_of_operand(x).shape[axis : axis + 1])
     w = np.repeat(kernels[:, :, None], channels, 2).astype(dtypes.to_numpy(x.dtype))
@@ -43,11 +44,11 @@ def _filtered(
 
 @operation
 def gaussian_blur(
-    images: Any,
+    images: TensorLike,
     kernel_size: Sequence[int] = (3, 3),
     sigma: Any = (1.0, 1.0),
     data_format: str | None = None,
-) -> Any:
+) -> Result:
     """Each pixel a mean of those around it, by a Gaussian; outside is 0.
 
     The first of `kernel_size` and `sigma` is along the width.
@@ -71,7 +72,7 @@ _SOBEL = np.array([[-1, 0, 1], [-2, 0, 2], [-1, 0, 1]])
 
 
 @operation
-def sobel_edges(images: Any, data_format: str | None = None) -> Any:
+def sobel_edges(images: TensorLike, data_format: str | None = None) -> Result:
     """Slopes along height and width, as a new last axis; outside is 0.
 
     Shapes: x[N, H, W, C] -> y[N, H, W, C, 2].
@@ -91,15 +92,15 @@ def sobel_edges(images: Any, data_format: str | None = None) -> Any:
 
 @operation
 def ssim(
-    image1: Any,
-    image2: Any,
+    image1: TensorLike,
+    image2: TensorLike,
     max_val: float = 1.0,
     filter_size: int = 11,
     filter_sigma: float = 1.5,
     k1: float = 0.01,
     k2: float = 0.03,
     data_format: str | None = None,
-) -> Any:
+) -> Result:
     """How alike images are in light, contrast and structure: 1 if they are equal.
 
     The mean over all windows and channels.
@@ -127,7 +128,7 @@ def ssim(
     every = (a, b, multiply(a, a), multiply(b, b), multiply(a, b))
     channels = (axis - found[0].rank) % 4
 
-    def alike(x: Any) -> Any:
+    def alike(x: Result) -> Result:
         means = _filtered(x, kernel, channels, "valid", data_format)
         mu1, mu2, square1, square2, product = split(means, 5, axis=channels)
         both = multiply(mu1, mu2)

@@ -13,14 +13,15 @@ from typing import Any
 from seqir import nest
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ops import bodies
-from seqir.ops.apply import as_array, builder_of, numeric, type_of_operand
+from seqir.ops.apply import as_array, builder_of, numeric, operand, type_of_operand
 from seqir.ops.arith import equal, less, logical_not
 from seqir.ops.call import operation
 from seqir.ops.create import arange, zeros
 from seqir.ops.indexing import getitem
 from seqir.ops.movement import moveaxis, shape
 from seqir.ops.parts import concatenate, flip, stack
-from seqir.ops.tensor import Tensor
+from seqir.ops.size import SizeLike
+from seqir.ops.tensor import Result, Tensor, TensorLike
 
 
 @operation
@@ -28,9 +29,9 @@ def scan(
     f: Callable[[Any, Any], Any],
     init: Any,
     xs: Any = None,
-    length: Any = None,
+    length: SizeLike | None = None,
     reverse: bool = False,
-    unroll: Any = 1,
+    unroll: int | bool = 1,
 ) -> tuple[Any, Any]:
     """The last carry and all y of ``carry, y = f(carry, x)`` along an axis of xs.
 
@@ -52,7 +53,7 @@ def scan(
     slices = _Call("scan", f, "carry, y")
     n = len(nest.flatten(init))
 
-    def step(*tensors: Any) -> list[Any]:
+    def step(*tensors: Result) -> list[Result]:
         x = None if xs is None else nest.pack(xs, [*tensors[n:]])
         return slices(init, nest.pack(init, [*tensors[:n]]), x)
 
@@ -96,7 +97,7 @@ def while_loop(
     cond: Callable[..., Any],
     body: Callable[..., Any],
     loop_vars: Any,
-    maximum_iterations: Any = None,
+    maximum_iterations: int | None = None,
 ) -> Any:
     """``loop_vars = body(*loop_vars)`` for as long as ``cond(*loop_vars)`` holds.
 
@@ -111,10 +112,10 @@ def while_loop(
     limit = None if maximum_iterations is None else _known(maximum_iterations)
     hands_on = _Call("while_loop", body, "loop_vars")
 
-    def step(*tensors: Any) -> list[Any]:
+    def step(*tensors: Result) -> list[Result]:
         return hands_on.leaves(start, nest.pack(start, [*tensors]), several=several)
 
-    def goes_on(*tensors: Any) -> list[Any]:
+    def goes_on(*tensors: Result) -> list[Result]:
         return [_truth("while_loop", cond(*nest.pack(start, [*tensors])))]
 
     leaves = nest.flatten(start)
@@ -131,13 +132,13 @@ def while_loop(
 @operation
 def fori_loop(
     lower: Any, upper: Any, body_fun: Callable[[Any, Any], Any], init_val: Any
-) -> Any:
+) -> Result:
     """``value = body_fun(i, value)`` for i from lower to before upper.
 
     Source: ``keras.ops.fori_loop``.
     """
 
-    def loop() -> Any:
+    def loop() -> Result:
         numbers = arange(lower, upper, dtype="int32")
         return scan(lambda value, i: (body_fun(i, value), None), init_val, numbers)[0]
 
@@ -152,7 +153,9 @@ def fori_loop(
 
 
 @operation
-def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> Any:
+def cond(
+    pred: TensorLike, true_fn: Callable[[], Any], false_fn: Callable[[], Any]
+) -> Any:
     """``true_fn()`` where pred holds, else ``false_fn()``: only one of them runs.
 
     Raises: ShapeError if they give different types; ArgumentError for different
@@ -174,7 +177,9 @@ def cond(pred: Any, true_fn: Callable[[], Any], false_fn: Callable[[], Any]) -> 
 
 
 @operation
-def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -> Any:
+def switch(
+    index: TensorLike, branches: Sequence[Callable[..., Any]], *operands: Any
+) -> Any:
     """``branches[index](*operands)``; an index outside counts as the nearest one.
 
     Raises: ArgumentError if there is no branch.
@@ -199,7 +204,10 @@ def switch(index: Any, branches: Sequence[Callable[..., Any]], *operands: Any) -
 
 @operation
 def associative_scan(
-    f: Callable[[Any, Any], Any], elems: Any, reverse: bool = False, axis: int = 0
+    f: Callable[[Any, Any], Any],
+    elems: Any,
+    reverse: bool = False,
+    axis: int = 0,
 ) -> Any:
     """All partial results of an associative f along an axis: x₀, f(x₀, x₁), ...
 
@@ -212,7 +220,7 @@ def associative_scan(
     leaves = [moveaxis(x, axis, 0) for x in nest.flatten(elems)]
     steps = _steps("associative_scan", leaves, None)
 
-    def together(a: Sequence[Any], b: Sequence[Any]) -> list[Any]:
+    def together(a: Sequence[Result], b: Sequence[Result]) -> list[Result]:
         back = ([moveaxis(x, 0, axis) for x in xs] for xs in (a, b))
         found = nest.flatten(f(*(nest.pack(elems, xs) for xs in back)))
         return [moveaxis(x, axis, 0) for x in found]
@@ -235,11 +243,13 @@ def associative_scan(
     return nest.pack(elems, [moveaxis(x, 0, axis) for x in leaves])
 
 
-def _one_by_one(together: Callable[..., list[Any]], leaves: list[Any]) -> list[Any]:
+def _one_by_one(
+    together: Callable[..., list[Result]], leaves: list[Result]
+) -> list[Result]:
     """Partial results in a loop, each from the one before it."""
     first = [getitem(x, slice(None, 1)) for x in leaves]
 
-    def step(carry: list[Any], x: list[Any]) -> tuple[list[Any], list[Any]]:
+    def step(carry: list[Result], x: list[Result]) -> tuple[list[Result], list[Result]]:
         found = together(carry, [getitem(each, None) for each in x])
         return found, [getitem(each, 0) for each in found]
 
@@ -254,7 +264,7 @@ class _Call:
         self.name, self.f, self.gives = name, f, gives
         self.structure: Any = None
 
-    def __call__(self, init: Any, carry: Any, x: Any) -> list[Any]:
+    def __call__(self, init: Any, carry: Any, x: Any) -> list[Result]:
         """One step of a scan: leaves of the new carry, and of y what is there."""
         found = self.f(carry, x)
         if not isinstance(found, tuple | list) or len(found) != 2:
@@ -266,7 +276,9 @@ class _Call:
         self._check(init, new)
         return [*nest.flatten(new), *self._kept(y)]
 
-    def leaves(self, start: tuple[Any, ...], given: Any, *, several: bool) -> list[Any]:
+    def leaves(
+        self, start: tuple[Any, ...], given: Any, *, several: bool
+    ) -> list[Result]:
         """One step of a while loop: leaves of the new variables."""
         found = self.f(*given)
         new = tuple(found) if several and isinstance(found, list) else found
@@ -274,18 +286,18 @@ class _Call:
         self._check(start, new)
         return nest.flatten(new)
 
-    def anything(self) -> list[Any]:
+    def anything(self) -> list[Result]:
         """The leaves of whatever the function gives."""
         return self._kept(self.f())
 
-    def packed(self, leaves: Sequence[Any]) -> Any:
+    def packed(self, leaves: Sequence[Result]) -> Any:
         """The structure that the function gave, of these leaves."""
         it = iter(leaves)
         return nest.map_structure(
             lambda v: None if v is None else next(it), self.structure
         )
 
-    def _kept(self, y: Any) -> list[Any]:
+    def _kept(self, y: Any) -> list[Result]:
         self.structure = y
         return [v for v in nest.flatten(y) if v is not None]
 
@@ -307,16 +319,16 @@ class _Call:
 
 
 def _by_steps(
-    step: Callable[..., list[Any]],
-    carried: list[Any],
-    along: list[Any],
+    step: Callable[..., list[Result]],
+    carried: list[Result],
+    along: list[Result],
     steps: int,
     *,
     reverse: bool,
-) -> tuple[list[Any], list[Any]]:
+) -> tuple[list[Result], list[Result]]:
     """A scan written out, one step after the other."""
     n = len(carried)
-    slices: list[list[Any]] = []
+    slices: list[list[Result]] = []
     for t in reversed(range(steps)) if reverse else range(steps):
         found = step(*carried, *(getitem(x, t) for x in along))
         carried = found[:n]
@@ -334,7 +346,7 @@ def _in_a_graph(*structures: Any) -> bool:
     return builder_of(tuple(nest.flatten(structures))) is not None
 
 
-def _steps(name: str, along: Sequence[Any], length: Any) -> Any:
+def _steps(name: str, along: Sequence[TensorLike], length: SizeLike | None) -> Any:
     """How many steps there are: an int where that is known.
 
     Raises: ArgumentError if nothing says it, or if it is said in two ways.
@@ -368,7 +380,7 @@ def _known(limit: Any) -> int:
         ) from None
 
 
-def _truth(name: str, condition: Any) -> Any:
+def _truth(name: str, condition: TensorLike) -> Result:
     """A condition as one truth value."""
     type = type_of_operand(condition)
     if type.rank:
@@ -376,7 +388,9 @@ def _truth(name: str, condition: Any) -> Any:
             f"ops.{name}: the condition is one truth value, got {type}; reduce it with "
             "ops.all or ops.any, or choose elementwise with ops.where"
         )
-    return condition if type.dtype == "bool" else logical_not(equal(condition, 0))
+    return (
+        operand(condition) if type.dtype == "bool" else logical_not(equal(condition, 0))
+    )
 
 
 def _form(structure: Any) -> str:

@@ -8,7 +8,7 @@ small matrices, which every runtime computes fast and to the last bits.
 from __future__ import annotations
 
 import math
-from typing import Any, TypeAlias
+from typing import TypeAlias
 
 import numpy as np
 
@@ -27,9 +27,10 @@ from seqir.ops.movement import expand_dims, reshape, shape, swapaxes
 from seqir.ops.parts import concatenate, flip, pad, split
 from seqir.ops.patches import frames
 from seqir.ops.spatial import conv, conv_transpose
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import negative
 
-Pair: TypeAlias = tuple[Any, Any]
+Pair: TypeAlias = tuple[Result, Result]
 
 
 _WHOLE = 512
@@ -40,7 +41,7 @@ _MOST = 2048
 """The longest transform that is not split: its matrix takes 64 MiB."""
 
 
-def _parts(name: str, x: Any) -> Pair:
+def _parts(name: str, x: TensorLike) -> Pair:
     """Real and imaginary part, of one floating-point type and one shape."""
     if not isinstance(x, tuple | list) or len(x) != 2:
         raise ArgumentError(
@@ -62,7 +63,7 @@ def _parts(name: str, x: Any) -> Pair:
     return coerce(real, dtype), coerce(imag, dtype)
 
 
-def _points(name: str, x: Any, axis: int = -1) -> int:
+def _points(name: str, x: TensorLike, axis: int = -1) -> int:
     """The size of the axis that is transformed."""
     t = type_of_operand(x)
     if t.rank < -axis:
@@ -85,17 +86,17 @@ def _waves(rows: int, columns: int, points: int) -> tuple[Array, Array]:
     return np.cos(angles), np.sin(angles)
 
 
-def _product(x: Any, matrix: Array) -> Any:
+def _product(x: Result, matrix: Array) -> Result:
     return matmul(x, matrix.astype(dtypes.to_numpy(x.dtype)))
 
 
-def _halves(x: Any) -> Pair:
+def _halves(x: TensorLike) -> Pair:
     """Both halves of the last axis."""
     first, second = split(x, 2, axis=-1)
     return first, second
 
 
-def _dft(name: str, real: Any, imag: Any | None, sign: int) -> Pair:
+def _dft(name: str, real: Result, imag: Result | None, sign: int) -> Pair:
     """``Σ x[j]·exp(sign·2πi·j·k / n)`` of the last axis; without imag it is 0."""
     n = _points(name, real)
     short = max(d for d in range(1, math.isqrt(n) + 1) if n % d == 0)
@@ -116,12 +117,12 @@ def _dft(name: str, real: Any, imag: Any | None, sign: int) -> Pair:
 
 
 def _split_dft(
-    name: str, real: Any, imag: Any | None, sign: int, a: int, b: int
+    name: str, real: Result, imag: Result | None, sign: int, a: int, b: int
 ) -> Pair:
     """The transform of a·b points: b of a points, turned, then a of b points."""
     lead = shape(real)[:-1]
 
-    def columns(x: Any) -> Any:
+    def columns(x: TensorLike) -> Result:
         return swapaxes(reshape(x, (*lead, a, b)), -1, -2)
 
     x = _dft(name, columns(real), None if imag is None else columns(imag), sign)
@@ -146,7 +147,7 @@ def _times(x: Pair, real: Array, imag: Array) -> Pair:
     )
 
 
-def _dft2(name: str, x: Any, sign: int) -> Pair:
+def _dft2(name: str, x: TensorLike, sign: int) -> Pair:
     """The transform of the last two axes."""
     real, imag = _parts(name, x)
     _points(name, real, -2)
@@ -155,7 +156,7 @@ def _dft2(name: str, x: Any, sign: int) -> Pair:
 
 
 @operation
-def fft(x: Any) -> Pair:
+def fft(x: TensorLike) -> Pair:
     """``X[k] = Σ x[j]·exp(-2πi·j·k / n)`` along the last axis.
 
     Shapes: (real[..., n], imag[..., n]) -> the same.
@@ -166,20 +167,20 @@ def fft(x: Any) -> Pair:
 
 
 @operation
-def fft2(x: Any) -> Pair:
+def fft2(x: TensorLike) -> Pair:
     """`fft` along the last two axes. Source: ``keras.ops.fft2``."""
     return _dft2("fft2", x, -1)
 
 
 @operation
-def ifft2(x: Any) -> Pair:
+def ifft2(x: TensorLike) -> Pair:
     """The inverse of `fft2`. Source: ``keras.ops.ifft2``."""
     real, imag = _dft2("ifft2", x, 1)
-    m, n = real.shape[-2:]
+    m, n = shape(real)[-2:]
     return divide(real, float(m * n)), divide(imag, float(m * n))
 
 
-def _sized(x: Any, size: int) -> Any:
+def _sized(x: Result, size: int) -> Result:
     """The last axis cut, or filled up with zeros."""
     (n,) = static(type_of_operand(x).shape[-1:])
     if n == size:
@@ -190,7 +191,7 @@ def _sized(x: Any, size: int) -> Any:
 
 
 @operation
-def rfft(x: Any, fft_length: int | None = None) -> Pair:
+def rfft(x: TensorLike, fft_length: int | None = None) -> Pair:
     """`fft` of real numbers: the first ``n//2 + 1``, which the others mirror.
 
     x is cut or filled up with zeros to `fft_length`.
@@ -221,7 +222,7 @@ def _real_waves(bins: int, n: int) -> Array:
 
 
 @operation
-def irfft(x: Any, fft_length: int | None = None) -> Any:
+def irfft(x: TensorLike, fft_length: int | None = None) -> Result:
     """The inverse of `rfft`: n real numbers.
 
     n is `fft_length` or ``2·(bins - 1)``; bins are cut or filled up to ``n//2 + 1``.
@@ -241,7 +242,9 @@ def irfft(x: Any, fft_length: int | None = None) -> Any:
     return divide(_dft("irfft", real, imag, 1)[0], float(n))
 
 
-def _window(name: str, window: Any, length: int, fft_length: int) -> Array:
+def _window(
+    name: str, window: TensorLike | None, length: int, fft_length: int
+) -> Array:
     """The window's values in the middle of as many zeros as the transform has more."""
     if fft_length < length:
         raise ArgumentError(
@@ -273,11 +276,11 @@ _COSINES = {"hann": 0.5, "hamming": 0.54}
 
 @operation
 def stft(
-    x: Any,
+    x: TensorLike,
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
-    window: Any = "hann",
+    window: TensorLike | None = "hann",
     center: bool = True,
 ) -> Pair:
     """`rfft` of overlapping parts of the last axis, each times the window.
@@ -315,14 +318,14 @@ def stft(
 
 @operation
 def istft(
-    x: Any,
+    x: TensorLike,
     sequence_length: int,
     sequence_stride: int,
     fft_length: int,
     length: int | None = None,
-    window: Any = "hann",
+    window: TensorLike | None = "hann",
     center: bool = True,
-) -> Any:
+) -> Result:
     """The inverse of `stft`: overlapping parts are added, over the sum of windows².
 
     Shapes: (real[..., parts, bins], imag[..., parts, bins]) -> y[..., samples].
@@ -359,7 +362,7 @@ def istft(
     return reshape(expand_dims(y, 0), (*lead, *shape(y)[2:]))
 
 
-def _overlapped(x: Any, kernel: Array, stride: int) -> Any:
+def _overlapped(x: TensorLike, kernel: Array, stride: int) -> Result:
     """Parts made of x by the kernel and added where they overlap."""
     return conv_transpose(
         x, kernel, stride, output_padding=0, data_format="channels_first"
@@ -367,7 +370,9 @@ def _overlapped(x: Any, kernel: Array, stride: int) -> Any:
 
 
 @operation
-def extract_sequences(x: Any, sequence_length: int, sequence_stride: int) -> Any:
+def extract_sequences(
+    x: TensorLike, sequence_length: int, sequence_stride: int
+) -> Result:
     """Parts of the last axis, one every `sequence_stride` elements.
 
     Shapes: x[..., n] -> y[..., parts, sequence_length].

@@ -27,6 +27,7 @@ from seqir.ops.patches import blocks
 from seqir.ops.resize import along
 from seqir.ops.resize import resize as interpolated
 from seqir.ops.size import Size
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import round as round_
 
 _KERNELS = {"bilinear": "linear", "bicubic": "cubic"}
@@ -44,7 +45,7 @@ def kernel_of(name: str) -> str:
 
 @operation
 def resize(
-    images: Any,
+    images: TensorLike,
     size: Sequence[int],
     interpolation: str = "bilinear",
     antialias: bool = False,
@@ -53,7 +54,7 @@ def resize(
     fill_mode: str = "constant",
     fill_value: float = 0.0,
     data_format: str | None = None,
-) -> Any:
+) -> Result:
     """Images in another size (height, width), interpolated between pixels' centres.
 
     Integers stay integers, rounded. Images of a size that only the run knows can be
@@ -77,7 +78,7 @@ def resize(
     if mode in KERNELS:
         first = channel - rank_of(x)
 
-        def resized(y: Any) -> Any:
+        def resized(y: TensorLike) -> Result:
             y = interpolated(moveaxis(y, first, 1), new, mode, antialias=antialias)
             return moveaxis(y, 1, first)
 
@@ -92,7 +93,7 @@ def resize(
 
 
 def _ratio(
-    x: Any, axes: tuple[int, int], new: tuple[int, ...]
+    x: Result, axes: tuple[int, int], new: tuple[int, ...]
 ) -> list[tuple[int, int]]:
     """Each size, and what it would be in the new ratio beside the other one."""
     t = type_of_operand(x)
@@ -105,7 +106,7 @@ def _ratio(
     return [(height, width * new[0] // new[1]), (width, height * new[1] // new[0])]
 
 
-def _cropped_to_ratio(x: Any, axes: tuple[int, int], new: tuple[int, ...]) -> Any:
+def _cropped_to_ratio(x: Result, axes: tuple[int, int], new: tuple[int, ...]) -> Result:
     """The largest part in the middle that has the new ratio."""
     for axis, (old, wanted) in zip(axes, _ratio(x, axes, new), strict=True):
         kept = max(min(old, wanted), 1)
@@ -116,8 +117,8 @@ def _cropped_to_ratio(x: Any, axes: tuple[int, int], new: tuple[int, ...]) -> An
 
 
 def _padded_to_ratio(
-    x: Any, axes: tuple[int, int], new: tuple[int, ...], value: float
-) -> Any:
+    x: Result, axes: tuple[int, int], new: tuple[int, ...], value: float
+) -> Result:
     """The images with equal margins, of the new ratio or one pixel less."""
     around = [(0, 0)] * rank_of(x)
     for axis, (old, wanted) in zip(axes, _ratio(x, axes, new), strict=True):
@@ -126,7 +127,7 @@ def _padded_to_ratio(
     return pad(x, around, "constant", value)
 
 
-def _nearest(x: Any, axis: int, new: int) -> Any:
+def _nearest(x: Result, axis: int, new: int) -> Result:
     """One axis resized: each new pixel takes the one that its centre is in."""
     old = type_of_operand(x).shape[axis]
     if old == new:
@@ -162,7 +163,7 @@ def _all_edges(does: str, what: str, *given: int | None) -> tuple[_Edges, _Edges
     return (top, bottom, height), (left, right, width)
 
 
-def _rest(does: str, x: Any, n: Any) -> Any:
+def _rest(does: str, x: TensorLike, n: Any) -> Result:
     """What is left for an edge; the run may know it."""
     if not isinstance(n, Size) and n < 0:
         raise ShapeError(
@@ -174,7 +175,7 @@ def _rest(does: str, x: Any, n: Any) -> Any:
 
 @operation
 def pad_images(
-    images: Any,
+    images: TensorLike,
     top_padding: int | None = None,
     left_padding: int | None = None,
     bottom_padding: int | None = None,
@@ -182,7 +183,7 @@ def pad_images(
     target_height: int | None = None,
     target_width: int | None = None,
     data_format: str | None = None,
-) -> Any:
+) -> Result:
     """Images with zeros around: two of both edges and the target, for each axis.
 
     Source: ``keras.ops.image.pad_images``.
@@ -205,7 +206,7 @@ def pad_images(
 
 @operation
 def crop_images(
-    images: Any,
+    images: TensorLike,
     top_cropping: int | None = None,
     left_cropping: int | None = None,
     bottom_cropping: int | None = None,
@@ -213,7 +214,7 @@ def crop_images(
     target_height: int | None = None,
     target_width: int | None = None,
     data_format: str | None = None,
-) -> Any:
+) -> Result:
     """Images with edges cut off: two of both edges and the target, for each axis.
 
     Source: ``keras.ops.image.crop_images``.
@@ -237,14 +238,14 @@ def crop_images(
 
 @operation
 def scale_and_translate(
-    images: Any,
+    images: TensorLike,
     output_shape: Sequence[int],
-    scale: Any,
+    scale: TensorLike,
     translation: Any,
     spatial_dims: Sequence[int],
     method: str,
     antialias: bool = True,
-) -> Any:
+) -> Result:
     """Images scaled and moved along some axes: place p comes to ``scale·p + move``.
 
     `scale` and `translation` are numbers, one for each axis of `spatial_dims`.
@@ -281,7 +282,7 @@ def scale_and_translate(
     return x
 
 
-def _numbers(name: str, values: Any, count: int) -> list[float]:
+def _numbers(name: str, values: TensorLike, count: int) -> list[float]:
     found: list[float] = np.ravel(np.asarray(values, np.float64)).tolist()
     if len(found) != count:
         raise ArgumentError(f"{name} must be {count} numbers, got {values!r}")
@@ -290,13 +291,13 @@ def _numbers(name: str, values: Any, count: int) -> list[float]:
 
 @operation
 def extract_patches(
-    images: Any,
+    images: TensorLike,
     size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     dilation_rate: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-) -> Any:
+) -> Result:
     """Blocks of images, or of volumes if `size` has three numbers, as channels.
 
     Shapes: x[N, H, W, C] -> y[N, rows, columns, height*width*C].
@@ -310,26 +311,26 @@ def extract_patches(
 
 @operation
 def extract_patches_3d(
-    volumes: Any,
+    volumes: TensorLike,
     size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     dilation_rate: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
-) -> Any:
+) -> Result:
     """Blocks of volumes as channels. Source: ``keras.ops.image.extract_patches_3d``."""
     return _patches(volumes, 3, size, strides, dilation_rate, padding, data_format)
 
 
 def _patches(
-    images: Any,
+    images: TensorLike,
     rank: int,
     size: int | Sequence[int],
     strides: int | Sequence[int] | None,
     dilation_rate: int | Sequence[int],
     padding: str,
     data_format: str | None,
-) -> Any:
+) -> Result:
     k = integers("size", size, count=rank, least=1)
     s = integers("strides", k if strides is None else strides, count=rank, least=1)
     d = integers("dilation_rate", dilation_rate, count=rank, least=1)
@@ -344,7 +345,7 @@ def _patches(
             f"{rank + 1} without a batch; got {t}"
         )
 
-    def cut(x: Any) -> Any:
+    def cut(x: TensorLike) -> Result:
         x = moveaxis(x, -1, 1) if last else x
         if padding == "same":
             around = [(0, 0), (0, 0)]

@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes, shapes
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.operators.gather import Gather, GatherElements, OneHot, Scatter
 from seqir.ops.apply import (
@@ -24,18 +25,18 @@ from seqir.ops.convert import zeros_like
 from seqir.ops.create import zeros
 from seqir.ops.like import expand_like
 from seqir.ops.movement import expand_dims, moveaxis, reshape
-from seqir.ops.size import Size
+from seqir.ops.size import ShapeLike, Size
 from seqir.ops.sizes import counting
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result, Tensor, TensorLike
 
 
-def _indices(x: Any) -> Any:
+def _indices(x: TensorLike) -> Result:
     dtype = x.dtype if isinstance(x, Tensor) else as_array(x).dtype.name
     return coerce(x, dtype if dtype in ("int32", "int64") else "int32")
 
 
 @operation
-def take(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take(x: TensorLike, indices: TensorLike, axis: int | None = None) -> Result:
     """Slices of x at the indices. Source: ``keras.ops.take``."""
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
@@ -45,7 +46,9 @@ def take(x: Any, indices: Any, axis: int | None = None) -> Any:
 
 
 @operation
-def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
+def take_along_axis(
+    x: TensorLike, indices: TensorLike, axis: int | None = None
+) -> Result:
     """One lookup per element. Source: ``keras.ops.take_along_axis``."""
     if axis is None:
         x, indices, axis = reshape(x, (-1,)), reshape(indices, (-1,)), 0
@@ -54,7 +57,7 @@ def take_along_axis(x: Any, indices: Any, axis: int | None = None) -> Any:
     return apply(GatherElements(axis), *_broadcast(x, _indices(indices), axis))
 
 
-def _broadcast(x: Any, indices: Any, axis: int) -> tuple[Any, Any]:
+def _broadcast(x: Result, indices: Result, axis: int) -> tuple[Result, Result]:
     """Both with the sizes that they broadcast to, but along the axis."""
     sizes = type_of_operand(x).shape, type_of_operand(indices).shape
     if len(sizes[0]) != len(sizes[1]):
@@ -70,15 +73,20 @@ def _broadcast(x: Any, indices: Any, axis: int) -> tuple[Any, Any]:
     # Of no values, but of the sizes that both have elsewhere.
     outer = [zeros_like(take(v, np.int32(0), axis), "int32") for v in (x, indices)]
     like = expand_dims(add(*outer), axis)
-    return tuple(
+    first, second = (
         expand_like(v, add(like, zeros_like(v, "int32"))) for v in (x, indices)
     )
+    return first, second
 
 
 @operation
 def one_hot(
-    x: Any, num_classes: Any, axis: int = -1, dtype: Any = None, sparse: bool = False
-) -> Any:
+    x: TensorLike,
+    num_classes: Any,
+    axis: int = -1,
+    dtype: DTypeLike | None = None,
+    sparse: bool = False,
+) -> Result:
     """1 at the place that the index names. Source: ``keras.ops.one_hot``."""
     if sparse:
         raise UnsupportedError("one_hot gives dense tensors: sparse ones are not there")
@@ -98,8 +106,11 @@ def one_hot(
 
 @operation
 def scatter_update(
-    inputs: Any, indices: Any, updates: Any, reduction: str | None = None
-) -> Any:
+    inputs: TensorLike,
+    indices: TensorLike,
+    updates: TensorLike,
+    reduction: str | None = None,
+) -> Result:
     """Inputs with slices replaced, or with others combined with them.
 
     `reduction` is None, "add", "mul", or (in files from opset 18) "max" or "min".
@@ -115,7 +126,7 @@ def scatter_update(
 
 
 @operation
-def scatter(indices: Any, values: Any, shape: Any) -> Any:
+def scatter(indices: TensorLike, values: TensorLike, shape: ShapeLike) -> Result:
     """Zeros with values added where the indices say. Source: ``keras.ops.scatter``."""
     blank = zeros(shape, common_dtype(values))
     return scatter_update(blank, indices, values, "add")

@@ -31,11 +31,11 @@ from seqir.ops.movement import (
     transpose,
 )
 from seqir.ops.size import Size, is_int, is_size, size_dim, unknown
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Index, IndexPart, Result, Tensor, TensorLike
 
 
 @operation
-def getitem(x: Any, key: Any) -> Any:
+def getitem(x: TensorLike, key: Index) -> Result:
     """``x[key]`` for integers, slices, None, ``...``, sizes, indices and masks.
 
     Raises: ShapeError if x has no such place; ArgumentError for more than one tensor.
@@ -46,7 +46,7 @@ def getitem(x: Any, key: Any) -> Any:
         return _looked_up(x, keys)
     if len(at) > rank_of(x):
         raise ShapeError(f"too many indices for rank {rank_of(x)}: {key!r}")
-    y = _cut(x, at)
+    y = _cut(operand(x), at)
     dropped = [axis for axis, k in enumerate(at) if is_size(k)]
     y = squeeze(y, dropped) if dropped else y
     left = [k for k in keys if not is_size(k)]
@@ -54,9 +54,9 @@ def getitem(x: Any, key: Any) -> Any:
     return expand_dims(y, added) if added else y
 
 
-def _keys(key: Any, rank: int) -> list[Any]:
+def _keys(key: Index, rank: int) -> list[Any]:
     """One key for each axis, ``...`` written out, and None for each new axis."""
-    keys = list(key) if isinstance(key, tuple) else [key]
+    keys: list[IndexPart] = list(key) if isinstance(key, tuple) else [key]
     if any(k is Ellipsis for k in keys):
         at = next(i for i, k in enumerate(keys) if k is Ellipsis)
         used = sum(k is not None and k is not Ellipsis for k in keys)
@@ -64,7 +64,7 @@ def _keys(key: Any, rank: int) -> list[Any]:
     return keys
 
 
-def _looked_up(x: Any, keys: list[Any]) -> Any:
+def _looked_up(x: TensorLike, keys: list[Any]) -> Result:
     """Slices of x at the places that one array names, among slices and new axes."""
     at, *more = [i for i, k in enumerate(keys) if not _is_cut(k)]
     others = [*keys[:at], slice(None), *keys[at + 1 :]]
@@ -83,12 +83,12 @@ def _looked_up(x: Any, keys: list[Any]) -> Any:
     return take(x if len(keys) == 1 else getitem(x, tuple(others)), places, axis=at)
 
 
-def _is_cut(key: Any) -> bool:
+def _is_cut(key: IndexPart) -> bool:
     """Whether a key is anything but an array."""
     return key is None or isinstance(key, slice) or is_size(key)
 
 
-def _picked(x: Any, key: Any) -> Any:
+def _picked(x: TensorLike, key: TensorLike) -> Result:
     """The elements of x where a mask is true."""
     mask, sizes = type_of_operand(key), type_of_operand(x).shape
     if not mask.rank or not shapes.agree(mask.shape, sizes[: mask.rank]):
@@ -101,15 +101,15 @@ def _picked(x: Any, key: Any) -> Any:
 
 @operation
 def unique(
-    x: Any,
+    x: TensorLike,
     sorted: bool = True,
     return_index: bool = False,
     return_inverse: bool = False,
     return_counts: bool = False,
     axis: int | None = None,
     size: int | None = None,
-    fill_value: Any = None,
-) -> Any:
+    fill_value: TensorLike | None = None,
+) -> Result | tuple[Result, ...]:
     """The different values of x, in order whatever `sorted` says.
 
     With them, as int32: where each stands first, which of them each element is, and
@@ -142,14 +142,14 @@ def unique(
     return (values, *more) if more else values
 
 
-def _filled(x: Any, size: int, value: Any) -> Any:
+def _filled(x: TensorLike, size: int, value: TensorLike) -> Result:
     """The first elements of a vector, filled up with a value to a size."""
     dtype = type_of_operand(x).dtype
     filler = broadcast_to(coerce(value, dtype), (size,))
     return getitem(apply(Concat(0), x, filler), slice(size))
 
 
-def _cut(x: Any, keys: list[Any]) -> Any:
+def _cut(x: Result, keys: list[Any]) -> Result:
     """The slices of x, and a slice of one element for each integer."""
     sizes = type_of_operand(x).shape
     inside: list[tuple[int, ...]] = []
@@ -175,7 +175,7 @@ def _cut(x: Any, keys: list[Any]) -> Any:
     return x
 
 
-def _sliced(x: Any, cuts: list[tuple[int, ...]], *, inside: bool = False) -> Any:
+def _sliced(x: Result, cuts: list[tuple[int, ...]], *, inside: bool = False) -> Result:
     """x cut at places of axis, begin, end and step."""
     if not cuts:
         return x
@@ -199,7 +199,7 @@ def _ends(key: slice) -> tuple[int, int, int]:
     return begin, last if key.stop is None else int(key.stop), step
 
 
-def sliced(x: Any, axis: int, begin: Any, end: Any, step: Any = None) -> Any:
+def sliced(x: TensorLike, axis: int, begin: Any, end: Any, step: Any = None) -> Result:
     """``x[begin:end:step]`` along an axis; the ends may be known to the run only.
 
     Raises: ShapeError for a step that only the run knows.

@@ -2,17 +2,24 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from seqir import config, dtypes, initializers
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.initializers.base import check_shape
 from seqir.ir import Array
 
 
-def made(name: str, initializer: Any, shape: Any, dtype: Any) -> Array:
+def made(
+    name: str,
+    initializer: Any,
+    shape: int | Sequence[int] | None,
+    dtype: DTypeLike | None,
+) -> Array:
     """The values that an initializer, or an array, gives a variable.
 
     Raises: what `Variable` raises.

@@ -9,9 +9,12 @@ from seqir.config import check_data_format
 from seqir.errors import DTypeError, ShapeError
 from seqir.ops.apply import is_floating, numeric, type_of_operand
 from seqir.ops.movement import expand_dims, squeeze
+from seqir.ops.tensor import Result, TensorLike
 
 
-def images_of(name: str, x: Any, data_format: Any) -> tuple[Any, int, tuple[int, int]]:
+def images_of(
+    name: str, x: TensorLike, data_format: Any
+) -> tuple[Any, int, tuple[int, int]]:
     """Images or one image, the axis of their channels, those of height and width.
 
     Raises: ShapeError for any other rank.
@@ -27,7 +30,7 @@ def images_of(name: str, x: Any, data_format: Any) -> tuple[Any, int, tuple[int,
     return x, t.rank - 1, (t.rank - 3, t.rank - 2)
 
 
-def check_fractions(name: str, x: Any) -> None:
+def check_fractions(name: str, x: TensorLike) -> None:
     """DTypeError for images of integers."""
     if not is_floating(x):
         raise DTypeError(
@@ -36,7 +39,7 @@ def check_fractions(name: str, x: Any) -> None:
         )
 
 
-def on_batch(function: Callable[[Any], Any], x: Any, rank: int = 4) -> Any:
+def on_batch(function: Callable[[Any], Any], x: TensorLike, rank: int = 4) -> Result:
     """What the function makes of a batch; of one image, the batch of it."""
     if type_of_operand(x).rank == rank:
         return function(x)

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import string
+from collections.abc import Sequence
 from operator import index
-from typing import Any
+from typing import Any, TypeAlias
 
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
@@ -14,10 +15,15 @@ from seqir.ops.apply import apply, coerce, common_dtype, rank_of, type_of_operan
 from seqir.ops.arith import multiply
 from seqir.ops.call import operation
 from seqir.ops.movement import reshape, squeeze
+from seqir.ops.tensor import Result, TensorLike
+from seqir.shapes import Axes
+
+AxisPairs: TypeAlias = int | Sequence[Axes]
+"""How many axes, or those of one operand and of the other."""
 
 
 @operation
-def matmul(x1: Any, x2: Any) -> Any:
+def matmul(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 @ x2. Source: ``keras.ops.matmul``."""
     dtype = common_dtype(x1, x2)
     small = type_of_operand(x1).dtype == type_of_operand(x2).dtype == "int8"
@@ -27,7 +33,7 @@ def matmul(x1: Any, x2: Any) -> Any:
 
 
 @operation
-def dot(x1: Any, x2: Any) -> Any:
+def dot(x1: TensorLike, x2: TensorLike) -> Result:
     """Last axis of x1 times second-to-last of x2. Source: ``keras.ops.dot``."""
     left, right = rank_of(x1), rank_of(x2)
     if not left or not right:
@@ -36,7 +42,7 @@ def dot(x1: Any, x2: Any) -> Any:
 
 
 @operation
-def tensordot(x1: Any, x2: Any, axes: Any = 2) -> Any:
+def tensordot(x1: TensorLike, x2: TensorLike, axes: AxisPairs = 2) -> Result:
     """Sum of products over pairs of axes. Source: ``keras.ops.tensordot``."""
     left, right = rank_of(x1), rank_of(x2)
     first, second = _contracted(axes, left, right)
@@ -73,7 +79,7 @@ def _contracted(
 
 
 @operation
-def inner(x1: Any, x2: Any) -> Any:
+def inner(x1: TensorLike, x2: TensorLike) -> Result:
     """Sum of products over the last axes. Source: ``keras.ops.inner``."""
     if not rank_of(x1) or not rank_of(x2):
         return multiply(x1, x2)
@@ -81,13 +87,13 @@ def inner(x1: Any, x2: Any) -> Any:
 
 
 @operation
-def vdot(x1: Any, x2: Any) -> Any:
+def vdot(x1: TensorLike, x2: TensorLike) -> Result:
     """Sum of products of all elements. Source: ``keras.ops.vdot``."""
     return tensordot(reshape(x1, (-1,)), reshape(x2, (-1,)), 1)
 
 
 @operation
-def einsum(subscripts: str, *operands: Any) -> Any:
+def einsum(subscripts: str, *operands: Any) -> Result:
     """Sums of products by an equation; sizes of 1 broadcast. Source: ``keras.ops``."""
     equation = _spelled_out(subscripts, [rank_of(x) for x in operands])
     equation, *factors = _without_ones(equation, *operands)
@@ -142,7 +148,7 @@ def _spelled_out(subscripts: str, ranks: list[int]) -> str:
 
 
 @operation
-def outer(x1: Any, x2: Any) -> Any:
+def outer(x1: TensorLike, x2: TensorLike) -> Result:
     """All products of two vectors. Source: ``keras.ops.outer``."""
     return multiply(reshape(x1, (-1, 1)), reshape(x2, (1, -1)))
 

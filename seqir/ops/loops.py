@@ -26,7 +26,7 @@ from seqir.ops.apply import apply, as_tuple, value_of
 from seqir.ops.backward import Backward
 from seqir.ops.convert import zeros_like
 from seqir.ops.sums import Sums
-from seqir.ops.tensor import Traced
+from seqir.ops.tensor import TensorLike, Traced
 from seqir.tensortype import TensorType
 
 
@@ -104,7 +104,7 @@ class _Pullback(Region):
 
     def zero(self, like: Value) -> Value:
         with self.active():
-            return zeros_like(Traced(self, like)).value
+            return value_of(self, zeros_like(Traced(self, like)))
 
     def sum(self, a: Value, b: Value) -> Value:
         with self.active():
@@ -130,7 +130,7 @@ class _Pullback(Region):
 
 
 def scan_gradient(
-    ops: Functions, op: Scan, g: Any, y: Any, operands: Sequence[Traced]
+    ops: Functions, op: Scan, g: TensorLike, y: TensorLike, operands: Sequence[Traced]
 ) -> tuple[Any, ...]:
     """Cotangents of what is carried, scanned and captured by a `Scan`."""
     gs, ys = as_tuple(g), as_tuple(y)
@@ -202,7 +202,7 @@ def _stacks(
 
 
 def cond_gradient(
-    ops: Functions, op: Cond, g: Any, y: Any, operands: Sequence[Traced]
+    ops: Functions, op: Cond, g: TensorLike, y: TensorLike, operands: Sequence[Traced]
 ) -> tuple[Any, ...]:
     """Cotangents of what a `Cond` captures: its branches run again, and backwards."""
     gs, ys = as_tuple(g), as_tuple(y)
@@ -231,7 +231,7 @@ def cond_gradient(
 
 
 def while_gradient(
-    ops: Functions, op: While, g: Any, y: Any, operands: Sequence[Traced]
+    ops: Functions, op: While, g: TensorLike, y: TensorLike, operands: Sequence[Traced]
 ) -> tuple[Any, ...]:
     """Cotangents of what a `While` carries and captures, if its steps have a limit.
 
@@ -266,6 +266,6 @@ def while_gradient(
     return (*found[:n], *found[n + 1 :])
 
 
-def as_tensor(b: Builder, array: Any) -> Traced:
+def as_tensor(b: Builder, array: TensorLike) -> Traced:
     """A constant of a graph."""
     return Traced(b, value_of(b, array))

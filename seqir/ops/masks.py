@@ -9,7 +9,7 @@ import numpy as np
 
 from seqir.ir import Array
 from seqir.ops.apply import traced
-from seqir.ops.tensor import Traced
+from seqir.ops.tensor import Result, TensorLike, Traced
 
 
 class Masked(np.ndarray[Any, Any]):
@@ -25,7 +25,7 @@ _of_arrays: Final[dict[int, tuple[weakref.ref[Any], Any]]] = {}
 """Masks of arrays that take no attributes, by identity."""
 
 
-def get_keras_mask(x: Any) -> Any:
+def get_keras_mask(x: object) -> Any:
     """The mask of a tensor or an array, None if it has none.
 
     Source: ``keras.src.backend.get_keras_mask``.
@@ -39,7 +39,7 @@ def get_keras_mask(x: Any) -> Any:
     return mask
 
 
-def set_keras_mask(x: Any, mask: Any) -> None:
+def set_keras_mask(x: Any, mask: TensorLike | None) -> None:
     """Give a tensor or an array a mask; None takes it away.
 
     Source: ``keras.src.backend.set_keras_mask``.
@@ -55,7 +55,7 @@ def set_keras_mask(x: Any, mask: Any) -> None:
             _of_arrays[key] = (gone, mask)
 
 
-def masked(x: Any, mask: Any) -> Any:
+def masked(x: Result, mask: TensorLike | None) -> Result:
     """A traced value with that mask in place of its own; None changes nothing."""
     if mask is None or not isinstance(x, Traced):
         return x

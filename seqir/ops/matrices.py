@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from seqir import dtypes
@@ -18,16 +16,17 @@ from seqir.ops.indexing import getitem
 from seqir.ops.movement import expand_dims, moveaxis, reshape, shape
 from seqir.ops.parts import pad
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.size import maximum_size, minimum_size
+from seqir.ops.size import SizeLike, maximum_size, minimum_size
 from seqir.ops.sizes import counting
+from seqir.ops.tensor import Result, TensorLike
 
 
-def zero_of(x: Any) -> Array:
+def zero_of(x: TensorLike) -> Array:
     """0 in the type of x: a number alone would make truth values integers."""
     return np.zeros((), dtypes.to_numpy(common_dtype(x)))
 
 
-def _sides(x: Any) -> tuple[Any, Any]:
+def _sides(x: TensorLike) -> tuple[SizeLike, SizeLike]:
     """The sizes of the matrices in x."""
     if rank_of(x) < 2:
         raise ShapeError(f"expected a matrix or more axes, got {type_of_operand(x)}")
@@ -36,19 +35,19 @@ def _sides(x: Any) -> tuple[Any, Any]:
 
 
 @operation
-def tril(x: Any, k: int = 0) -> Any:
+def tril(x: TensorLike, k: int = 0) -> Result:
     """x with zeros above a diagonal. Source: ``keras.ops.tril``."""
     return where(at_or_below(*_sides(x), k), x, zero_of(x))
 
 
 @operation
-def triu(x: Any, k: int = 0) -> Any:
+def triu(x: TensorLike, k: int = 0) -> Result:
     """x with zeros below a diagonal. Source: ``keras.ops.triu``."""
     return where(at_or_below(*_sides(x), k - 1), zero_of(x), x)
 
 
 @operation
-def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def diagonal(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Result:
     """The diagonal of two axes, as the last axis. Source: ``keras.ops.diagonal``."""
     x = moveaxis(x, (axis1, axis2), (-2, -1))
     *sizes, rows, columns = shape(x)
@@ -59,7 +58,7 @@ def diagonal(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
 
 
 @operation
-def diag(x: Any, k: int = 0) -> Any:
+def diag(x: TensorLike, k: int = 0) -> Result:
     """The diagonal of a matrix, or the matrix of a diagonal. Source: ``keras.ops``."""
     if rank_of(x) == 2:
         return diagonal(x, k)
@@ -76,20 +75,20 @@ def diag(x: Any, k: int = 0) -> Any:
 
 
 @operation
-def trace(x: Any, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Any:
+def trace(x: TensorLike, offset: int = 0, axis1: int = 0, axis2: int = 1) -> Result:
     """Sum of a diagonal. Source: ``keras.ops.trace``."""
     return sum_(diagonal(x, offset, axis1, axis2), -1)
 
 
 @operation
 def cross(
-    x1: Any,
-    x2: Any,
+    x1: TensorLike,
+    x2: TensorLike,
     axisa: int = -1,
     axisb: int = -1,
     axisc: int = -1,
     axis: int | None = None,
-) -> Any:
+) -> Result:
     """Cross product of vectors in space; what vectors of 2 lack is 0.
 
     Of two vectors of 2 it is the one number that is left, without an axis.
@@ -118,7 +117,7 @@ def cross(
 
 
 @operation
-def kron(x1: Any, x2: Any) -> Any:
+def kron(x1: TensorLike, x2: TensorLike) -> Result:
     """Every element of x1 times all of x2. Source: ``keras.ops.kron``."""
     rank = max(rank_of(x1), rank_of(x2))
     a, b = (expand_dims(v, tuple(range(rank - rank_of(v)))) for v in (x1, x2))

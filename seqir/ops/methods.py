@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqir.ops.tensor import KerasTensor, Tensor, Traced
+from seqir.ops.tensor import KerasTensor, Result, Tensor, TensorLike, Traced
 from seqir.ops.ufuncs import computed
 
 _BINARY: Final = {
@@ -38,21 +38,21 @@ def install(functions: Mapping[str, Function]) -> None:
         setattr(Tensor, f"__{python}__", _method(functions[name]))
     equal, not_equal = functions["equal"], functions["not_equal"]
 
-    def eq(self: Tensor, other: object) -> Any:
+    def eq(self: Tensor, other: object) -> Result:
         return equal(self, other) if _compares(self, other) else NotImplemented
 
-    def ne(self: Tensor, other: object) -> Any:
+    def ne(self: Tensor, other: object) -> Result:
         # Nothing asks lists and dicts what is unequal: here Keras compares numbers.
         symbolic = isinstance(self, KerasTensor) and isinstance(other, KerasTensor)
         compares = symbolic or _compares(self, other)
         return not_equal(self, other) if compares else NotImplemented
 
-    def round(self: Tensor, ndigits: int | None = None) -> Any:
+    def round(self: Tensor, ndigits: int | None = None) -> Result:
         return functions["round"](self, ndigits or 0)
 
     def array_ufunc(
-        self: Tensor, ufunc: np.ufunc, method: str, *inputs: Any, **kwargs: Any
-    ) -> Any:
+        self: Tensor, ufunc: np.ufunc, method: str, *inputs: TensorLike, **kwargs: Any
+    ) -> Result:
         return computed(functions, ufunc, method, *inputs, **kwargs)
 
     methods = {"eq": eq, "ne": ne, "round": round, "array_ufunc": array_ufunc}
@@ -63,7 +63,7 @@ def install(functions: Mapping[str, Function]) -> None:
 def _method(function: Function) -> Function:
     """The function as a method."""
 
-    def method(self: Tensor, *others: Any) -> Any:
+    def method(self: Tensor, *others: Any) -> Result:
         return function(self, *others)
 
     return method
@@ -72,7 +72,7 @@ def _method(function: Function) -> Function:
 def _swapped(function: Function) -> Function:
     """A function of two as a method of the second."""
 
-    def method(self: Tensor, other: Any) -> Any:
+    def method(self: Tensor, other: Any) -> Result:
         return function(other, self)
 
     return method

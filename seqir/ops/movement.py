@@ -13,26 +13,25 @@ from seqir.errors import ShapeError
 from seqir.operators.like import ReshapeLike
 from seqir.operators.movement import Expand, ExpandDims, Squeeze, Transpose, reshape_op
 from seqir.operators.sizes import ExpandTo, ReshapeTo
-from seqir.ops.apply import apply, operand, rank_of, type_of_operand
+from seqir.ops.apply import apply, as_array, operand, rank_of, type_of_operand
 from seqir.ops.call import operation
-from seqir.ops.size import Size, dim_of, sizes_of, sizes_of_nothing
+from seqir.ops.size import ShapeLike, Size, dim_of, sizes_of, sizes_of_nothing
 from seqir.ops.sizes import apply_sizes
+from seqir.ops.tensor import Result, Tensor, TensorLike
 
 
-def shape(x: Any) -> tuple[Any, ...]:
+def shape(x: TensorLike) -> tuple[Any, ...]:
     """Sizes of x: an int where known, else a `Size`: a number that the run knows.
 
     Source: ``keras.ops.shape``.
     """
-    type = type_of_operand(x)
-    return tuple(
-        d if isinstance(d, int) else Size.of_axis(x, i)
-        for i, d in enumerate(type.shape)
-    )
+    if not isinstance(x, Tensor):
+        return as_array(x).shape
+    return tuple(Size.of_axis(x, i) for i in range(x.ndim))
 
 
 @operation
-def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
+def transpose(x: TensorLike, axes: Sequence[int] | None = None) -> Result:
     """x with its axes reordered (reversed by default). Source: ``keras.ops``."""
     rank = rank_of(x)
     order = range(rank)[::-1] if axes is None else axes
@@ -40,7 +39,7 @@ def transpose(x: Any, axes: Sequence[int] | None = None) -> Any:
 
 
 @operation
-def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
+def swapaxes(x: TensorLike, axis1: int, axis2: int) -> Result:
     """x with two axes exchanged. Source: ``keras.ops.swapaxes``."""
     order = list(range(rank_of(x)))
     a, b = (shapes.normalize_axis(axis, len(order)) for axis in (axis1, axis2))
@@ -50,8 +49,8 @@ def swapaxes(x: Any, axis1: int, axis2: int) -> Any:
 
 @operation
 def moveaxis(
-    x: Any, source: int | Sequence[int], destination: int | Sequence[int]
-) -> Any:
+    x: TensorLike, source: int | Sequence[int], destination: int | Sequence[int]
+) -> Result:
     """x with axes moved, the others in order. Source: ``keras.ops.moveaxis``."""
     rank = rank_of(x)
     from_, to = (shapes.normalize_axes(v, rank) for v in (source, destination))
@@ -64,7 +63,7 @@ def moveaxis(
 
 
 @operation
-def reshape(x: Any, newshape: Any) -> Any:
+def reshape(x: TensorLike, newshape: ShapeLike) -> Result:
     """x in another shape; one size may be -1. Source: ``keras.ops.reshape``.
 
     Unknown sizes can be passed on and computed with: ``(ops.shape(x)[0], -1)``.
@@ -83,12 +82,12 @@ def reshape(x: Any, newshape: Any) -> Any:
     return apply_sizes(ReshapeTo(tuple(map(dim_of, sizes))), sizes, x)
 
 
-def _is_given(size: Any) -> bool:
+def _is_given(size: ShapeLike) -> bool:
     return isinstance(size, Size) or size != -1
 
 
 @operation
-def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
+def expand_dims(x: TensorLike, axis: int | Sequence[int]) -> Result:
     """x with new axes of size 1. Source: ``keras.ops.expand_dims``."""
     rank = rank_of(x) + len(shapes.integers(axis))
     normal = tuple(sorted(shapes.normalize_axes(axis, rank)))
@@ -96,7 +95,7 @@ def expand_dims(x: Any, axis: int | Sequence[int]) -> Any:
 
 
 @operation
-def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+def squeeze(x: TensorLike, axis: int | Sequence[int] | None = None) -> Result:
     """x without axes of size 1. Source: ``keras.ops.squeeze``."""
     sizes = type_of_operand(x).shape
     ones = [i for i, d in enumerate(sizes) if d == 1]
@@ -105,7 +104,7 @@ def squeeze(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 @operation
-def broadcast_to(x: Any, shape: Any) -> Any:
+def broadcast_to(x: TensorLike, shape: ShapeLike) -> Result:
     """x repeated to a shape. Source: ``keras.ops.broadcast_to``."""
     x = operand(x)
     old = type_of_operand(x).shape

@@ -9,6 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqir import config, dtypes, shapes
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ops.activation import log_softmax, softmax, softplus
 from seqir.ops.apply import coerce, common_dtype, floating, rank_of, type_of_operand
@@ -22,11 +23,15 @@ from seqir.ops.parts import repeat
 from seqir.ops.reduce import axes_of, mean, var
 from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import sum as sum_
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import absolute, log, log10, negative, rsqrt
+from seqir.shapes import Axes
 
 
 @operation
-def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: Any = None) -> Any:
+def normalize(
+    x: TensorLike, axis: Axes = -1, order: int = 2, epsilon: Any = None
+) -> Result:
     """x divided by its length along an axis, or by epsilon if that is more.
 
     The power of the length is bounded before the root is taken, whose slope at 0 is
@@ -48,10 +53,10 @@ def normalize(x: Any, axis: Any = -1, order: int = 2, epsilon: Any = None) -> An
     return divide(x, power(maximum(total, least), 1 / order))
 
 
-def _along(x: Any, vector: Any, axes: Sequence[int]) -> Any:
+def _along(x: TensorLike, vector: TensorLike, axes: Sequence[int]) -> TensorLike:
     """A vector (or array of the axes' sizes) shaped to broadcast to x."""
     rank = rank_of(x)
-    if vector is None or rank_of(vector) in (0, rank) or list(axes) == [rank - 1]:
+    if rank_of(vector) in (0, rank) or list(axes) == [rank - 1]:
         return vector
     own, given = type_of_operand(x).shape, type_of_operand(vector).shape
     sizes = [own[i] for i in axes]
@@ -63,14 +68,14 @@ def _along(x: Any, vector: Any, axes: Sequence[int]) -> Any:
 
 @operation
 def batch_normalization(
-    x: Any,
-    mean: Any,
-    variance: Any,
+    x: TensorLike,
+    mean: TensorLike,
+    variance: TensorLike,
     axis: int,
-    offset: Any = None,
-    scale: Any = None,
+    offset: TensorLike | None = None,
+    scale: TensorLike | None = None,
     epsilon: float = 1e-3,
-) -> Any:
+) -> Result:
     """(x - mean) / √(variance + epsilon) * scale + offset, along one axis.
 
     Source: ``keras.ops.batch_normalization``.
@@ -85,12 +90,12 @@ def batch_normalization(
 
 @operation
 def layer_normalization(
-    x: Any,
-    gamma: Any = None,
-    beta: Any = None,
-    axis: Any = -1,
+    x: TensorLike,
+    gamma: TensorLike | None = None,
+    beta: TensorLike | None = None,
+    axis: Axes = -1,
     epsilon: float | None = None,
-) -> Any:
+) -> Result:
     """(x - mean) / √(variance + epsilon) * gamma + beta, statistics along axes.
 
     Source: ``keras.ops.layer_normalization``.
@@ -108,8 +113,11 @@ def layer_normalization(
 
 @operation
 def rms_normalization(
-    x: Any, scale: Any = None, axis: Any = -1, epsilon: float | None = None
-) -> Any:
+    x: TensorLike,
+    scale: TensorLike | None = None,
+    axis: Axes = -1,
+    epsilon: float | None = None,
+) -> Result:
     """x / √(mean(x²) + epsilon) * scale. Source: ``keras.ops.rms_normalization``."""
     dtype, wide, axes = _precise(x, axis)
     square = mean(multiply(wide, wide), axes, keepdims=True)
@@ -120,7 +128,7 @@ def rms_normalization(
     return coerce(y, dtype)
 
 
-def _precise(x: Any, axis: Any) -> tuple[str, Any, tuple[int, ...]]:
+def _precise(x: TensorLike, axis: Axes) -> tuple[str, Any, tuple[int, ...]]:
     """The type of x, x in at least float32, and its axes."""
     dtype = common_dtype(x, floating=True)
     return dtype, coerce(x, common_dtype(x, np.float32(0))), axes_of(x, axis)
@@ -128,13 +136,13 @@ def _precise(x: Any, axis: Any) -> tuple[str, Any, tuple[int, ...]]:
 
 @operation
 def multi_hot(
-    inputs: Any,
+    inputs: TensorLike,
     num_classes: int | None = None,
     axis: int = -1,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     sparse: bool = False,
     **kwargs: Any,
-) -> Any:
+) -> Result:
     """1 at every place that an index names. Source: ``keras.ops.multi_hot``.
 
     `num_tokens` is what older releases of Keras called `num_classes`.
@@ -150,8 +158,8 @@ def multi_hot(
 
 @operation
 def categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
-) -> Any:
+    target: Any, output: TensorLike, from_logits: bool = False, axis: int = -1
+) -> Result:
     """-sum(target * log(output)) along an axis. Source: ``keras.ops``."""
     _check_same_shape(target, output)
     output = floating(output)
@@ -164,8 +172,8 @@ def categorical_crossentropy(
 
 @operation
 def sparse_categorical_crossentropy(
-    target: Any, output: Any, from_logits: bool = False, axis: int = -1
-) -> Any:
+    target: Any, output: TensorLike, from_logits: bool = False, axis: int = -1
+) -> Result:
     """-log(output[target]) along an axis. Source: ``keras.ops``."""
     output = floating(output)
     places = class_places(target, output, axis)
@@ -177,7 +185,7 @@ def sparse_categorical_crossentropy(
     return negative(squeeze(logs, axis))
 
 
-def class_places(target: Any, output: Any, axis: int) -> Any:
+def class_places(target: Any, output: TensorLike, axis: int) -> Result:
     """Class numbers as indices that `take_along_axis` looks up along an axis.
 
     Raises: ShapeError unless there is one for each sample of the output.
@@ -195,19 +203,21 @@ def class_places(target: Any, output: Any, axis: int) -> Any:
     return expand_dims(target, axis)
 
 
-def _log_probability(p: Any) -> Any:
+def _log_probability(p: TensorLike) -> Result:
     epsilon = config.epsilon()
     return log(clip(p, epsilon, 1.0 - epsilon))
 
 
-def _check_same_shape(target: Any, output: Any) -> None:
+def _check_same_shape(target: Any, output: TensorLike) -> None:
     wanted, found = type_of_operand(output), type_of_operand(target)
     if not wanted.rank or not shapes.agree(found.shape, wanted.shape):
         raise ShapeError(f"target {found} and output {wanted} must have one shape")
 
 
 @operation
-def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> Any:
+def binary_crossentropy(
+    target: Any, output: TensorLike, from_logits: bool = False
+) -> Result:
     """-(t*log(o) + (1 - t)*log(1 - o)), element by element.
 
     From logits x it is log(1 + eˣ) - t*x, which no logit makes infinite.
@@ -226,16 +236,16 @@ def binary_crossentropy(target: Any, output: Any, from_logits: bool = False) -> 
 
 @operation
 def dot_product_attention(
-    query: Any,
-    key: Any,
-    value: Any,
-    bias: Any = None,
-    mask: Any = None,
+    query: TensorLike,
+    key: TensorLike,
+    value: TensorLike,
+    bias: TensorLike | None = None,
+    mask: TensorLike | None = None,
     scale: float | None = None,
     is_causal: bool = False,
     flash_attention: bool | None = None,
     attn_logits_soft_cap: float | None = None,
-) -> Any:
+) -> Result:
     """softmax(query · key * scale + bias) · value, where the mask holds.
 
     `flash_attention` changes nothing: which algorithm computes it is up to the
@@ -273,7 +283,7 @@ def dot_product_attention(
 
 
 @operation
-def psnr(x1: Any, x2: Any, max_val: float) -> Any:
+def psnr(x1: TensorLike, x2: TensorLike, max_val: float) -> Result:
     """How close two signals are: ``20·log10(max_val) - 10·log10(mean((x1 - x2)²))``.
 
     Units: dB.

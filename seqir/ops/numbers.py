@@ -35,6 +35,7 @@ from seqir.ops.arith import (
 from seqir.ops.call import operation
 from seqir.ops.movement import expand_dims
 from seqir.ops.reduce import sum
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import (
     absolute,
     arctan,
@@ -50,24 +51,24 @@ from seqir.ops.unary import (
 
 
 @operation
-def fabs(x: Any) -> Any:
+def fabs(x: TensorLike) -> Result:
     """|x| as a floating-point number. Source: ``keras.ops.fabs``."""
     return absolute(floating(x))
 
 
 @operation
-def fmin(x1: Any, x2: Any) -> Any:
+def fmin(x1: TensorLike, x2: TensorLike) -> Result:
     """The smaller of two, or the one that is a number. Source: ``keras.ops.fmin``."""
     return _of_numbers(minimum, x1, x2)
 
 
 @operation
-def fmax(x1: Any, x2: Any) -> Any:
+def fmax(x1: TensorLike, x2: TensorLike) -> Result:
     """The larger of two, or the one that is a number. Source: ``keras.ops.fmax``."""
     return _of_numbers(maximum, x1, x2)
 
 
-def _of_numbers(choose: Any, x1: Any, x2: Any) -> Any:
+def _of_numbers(choose: Any, x1: TensorLike, x2: TensorLike) -> Result:
     dtype = common_dtype(x1, x2)
     if not dtypes.is_float(dtype):
         return coerce(choose(x1, x2), dtype)
@@ -76,7 +77,7 @@ def _of_numbers(choose: Any, x1: Any, x2: Any) -> Any:
 
 
 @operation
-def signbit(x: Any) -> Any:
+def signbit(x: TensorLike) -> Result:
     """Whether x is negative, -0 too. Source: ``keras.ops.signbit``."""
     x = numeric(x)
     if x.dtype == "bool" or not dtypes.is_float(common_dtype(x)):
@@ -85,7 +86,7 @@ def signbit(x: Any) -> Any:
 
 
 @operation
-def heaviside(x1: Any, x2: Any) -> Any:
+def heaviside(x1: TensorLike, x2: TensorLike) -> Result:
     """0 below 0, 1 above, and x2 at 0. Source: ``keras.ops.heaviside``."""
     dtype = common_dtype(x1, x2)
     if not dtypes.is_float(dtype):
@@ -96,7 +97,7 @@ def heaviside(x1: Any, x2: Any) -> Any:
 
 
 @operation
-def ldexp(x1: Any, x2: Any) -> Any:
+def ldexp(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 · 2ˣ², in two steps, for 2ˣ² alone may be infinite. Source: ``keras.ops``."""
     if dtypes.is_float(common_dtype(x2)):
         raise DTypeError(f"ldexp takes integer exponents, got {common_dtype(x2)}")
@@ -110,7 +111,7 @@ def ldexp(x1: Any, x2: Any) -> Any:
 
 
 @operation
-def logaddexp2(x1: Any, x2: Any) -> Any:
+def logaddexp2(x1: TensorLike, x2: TensorLike) -> Result:
     """log₂(2ˣ¹ + 2ˣ²), without overflow. Source: ``keras.ops.logaddexp2``."""
     scale = math.log(2)
     dtype = common_dtype(x1, x2, floating=True)
@@ -119,7 +120,7 @@ def logaddexp2(x1: Any, x2: Any) -> Any:
 
 
 @operation
-def gcd(x1: Any, x2: Any) -> Any:
+def gcd(x1: TensorLike, x2: TensorLike) -> Result:
     """Largest common divisor, by Euclid's algorithm. Source: ``keras.ops.gcd``."""
     dtype = common_dtype(x1, x2)
     if dtypes.is_float(dtype):
@@ -139,7 +140,7 @@ def _steps(bits: int) -> int:
 
 
 @operation
-def lcm(x1: Any, x2: Any) -> Any:
+def lcm(x1: TensorLike, x2: TensorLike) -> Result:
     """Smallest common multiple, 0 with 0. Source: ``keras.ops.lcm``."""
     dtype = common_dtype(x1, x2)
     divisor = gcd(x1, x2)
@@ -149,7 +150,7 @@ def lcm(x1: Any, x2: Any) -> Any:
 
 
 @operation
-def sinc(x: Any) -> Any:
+def sinc(x: TensorLike) -> Result:
     """sin(πx) / πx, and 1 at 0. Source: ``keras.ops.sinc``."""
     x = floating(x)
     zero = equal(x, 0)
@@ -190,7 +191,7 @@ _ERFINV: Final = (
 
 
 @operation
-def erfinv(x: Any) -> Any:
+def erfinv(x: TensorLike) -> Result:
     """The x of which `erf` is this; infinite at -1 and 1. Source: ``keras.ops``.
 
     By the rational functions of Wichura's algorithm AS 241 for normal quantiles
@@ -216,12 +217,12 @@ def erfinv(x: Any) -> Any:
     return where(isnan(x), x, where(less(x, 0.0), multiply(y, -1.0), y))
 
 
-def _rational(parts: tuple[Sequence[float], Sequence[float]], x: Any) -> Any:
+def _rational(parts: tuple[Sequence[float], Sequence[float]], x: TensorLike) -> Result:
     above, below = (_polynomial(part, x) for part in parts)
     return divide(above, below)
 
 
-def _polynomial(coefficients: Sequence[float], x: Any) -> Any:
+def _polynomial(coefficients: Sequence[float], x: TensorLike) -> Result:
     """c₀ + c₁x + c₂x² ..., by Horner's rule."""
     y: Any = coefficients[-1]
     for c in coefficients[-2::-1]:
@@ -230,7 +231,7 @@ def _polynomial(coefficients: Sequence[float], x: Any) -> Any:
 
 
 @operation
-def cdist(x: Any, y: Any) -> Any:
+def cdist(x: TensorLike, y: TensorLike) -> Result:
     """Distances of each row of x to each of y. Source: ``keras.ops.cdist``.
 
     Shapes: x[..., n, d], y[..., m, d] -> [..., n, m].
@@ -244,13 +245,13 @@ def cdist(x: Any, y: Any) -> Any:
 
 
 @operation
-def hypot(x1: Any, x2: Any) -> Any:
+def hypot(x1: TensorLike, x2: TensorLike) -> Result:
     """√(x1² + x2²). Source: ``keras.ops.hypot``."""
     return sqrt(add(square(x1), square(x2)))
 
 
 @operation
-def arctan2(x1: Any, x2: Any) -> Any:
+def arctan2(x1: TensorLike, x2: TensorLike) -> Result:
     """Angle of the point (x2, x1). Source: ``keras.ops.arctan2``."""
     dtype = common_dtype(x1, x2, floating=True)
     x1, x2 = coerce(x1, dtype), coerce(x2, dtype)
@@ -262,7 +263,7 @@ def arctan2(x1: Any, x2: Any) -> Any:
 
 
 @operation
-def logaddexp(x1: Any, x2: Any) -> Any:
+def logaddexp(x1: TensorLike, x2: TensorLike) -> Result:
     """log(eˣ¹ + eˣ²), without overflow. Source: ``keras.ops.logaddexp``."""
     distance = absolute(floating(subtract(x1, x2)))
     return add(maximum(x1, x2), softplus(negative(distance)))
@@ -270,8 +271,12 @@ def logaddexp(x1: Any, x2: Any) -> Any:
 
 @operation
 def isclose(
-    x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> Any:
+    x1: TensorLike,
+    x2: TensorLike,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> Result:
     """|x1 - x2| <= atol + rtol * |x2|. Source: ``keras.ops.isclose``."""
     x1, x2 = floating(x1), floating(x2)
     near = less_equal(
@@ -282,7 +287,12 @@ def isclose(
 
 
 @operation
-def nan_to_num(x: Any, nan: float = 0.0, posinf: Any = None, neginf: Any = None) -> Any:
+def nan_to_num(
+    x: TensorLike,
+    nan: float = 0.0,
+    posinf: float | None = None,
+    neginf: float | None = None,
+) -> Result:
     """x with finite values for NaN and infinities. Source: ``keras.ops.nan_to_num``."""
     x = numeric(x)
     if not is_floating(x):

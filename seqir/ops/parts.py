@@ -25,10 +25,11 @@ from seqir.ops.gather import take
 from seqir.ops.indexing import getitem, sliced
 from seqir.ops.movement import broadcast_to, expand_dims, reshape, shape, squeeze
 from seqir.ops.size import Size, is_several, sizes_of
+from seqir.ops.tensor import Result, TensorLike
 
 
 @operation
-def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Any:
+def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Result:
     """Tensors joined along an axis, flattened for None. Source: ``keras.ops``."""
     if not len(xs):
         raise ArgumentError("concatenate needs at least one tensor")
@@ -40,7 +41,7 @@ def concatenate(xs: Sequence[Any], axis: int | None = 0) -> Any:
 
 
 @operation
-def stack(x: Sequence[Any], axis: int = 0) -> Any:
+def stack(x: Sequence[Any], axis: int = 0) -> Result:
     """Tensors joined along a new axis. Source: ``keras.ops.stack``."""
     if not len(x):
         raise ArgumentError("stack needs at least one tensor")
@@ -49,7 +50,7 @@ def stack(x: Sequence[Any], axis: int = 0) -> Any:
 
 
 @operation
-def tile(x: Any, repeats: Any) -> Any:
+def tile(x: TensorLike, repeats: Any) -> Result:
     """x repeated whole. Source: ``keras.ops.tile``."""
     counts = sizes_of(repeats)
     rank = rank_of(x)
@@ -65,7 +66,7 @@ def tile(x: Any, repeats: Any) -> Any:
 
 
 @operation
-def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
+def repeat(x: TensorLike, repeats: Any, axis: int | None = None) -> Result:
     """x with every element repeated in place, all as often or each as it says.
 
     Source: ``keras.ops.repeat``.
@@ -94,8 +95,8 @@ def repeat(x: Any, repeats: Any, axis: int | None = None) -> Any:
 
 @operation
 def pad(
-    x: Any, pad_width: Any, mode: str = "constant", constant_values: Any = None
-) -> Any:
+    x: TensorLike, pad_width: Any, mode: str = "constant", constant_values: Any = None
+) -> Result:
     """x with elements added at its edges.
 
     `mode` is "constant", "edge", "reflect", "symmetric" or "wrap".
@@ -114,7 +115,7 @@ def pad(
             f"constant_values are for mode 'constant' only, the mode is {mode!r}"
         )
     if any(isinstance(n, Size) for n in nest.flatten(pad_width)):
-        return _padded(x, pad_width, mode, constant_values or 0)
+        return _padded(operand(x), pad_width, mode, constant_values or 0)
     width = _pad_width(pad_width, rank_of(x))
     if mode in ("reflect", "symmetric", "wrap"):
         for axis, (before, after) in enumerate(width):
@@ -149,7 +150,7 @@ def _pad_width(pad_width: Any, rank: int) -> list[tuple[int, int]]:
 
 
 def _padded_axis(
-    x: Any, axis: int, before: int, after: int, mode: str
+    x: TensorLike, axis: int, before: int, after: int, mode: str
 ) -> tuple[Any, bool]:
     """x padded along one axis with what it has there, if `Pad` cannot do it."""
     size = type_of_operand(x).shape[axis]
@@ -161,7 +162,7 @@ def _padded_axis(
         width = (before, after)
         return take(x, np.pad(np.arange(size), width, mode), axis), True  # pyright: ignore[reportArgumentType, reportCallIssue]
 
-    def cut(begin: int, end: int) -> Any:
+    def cut(begin: int, end: int) -> Result:
         return apply(Slice((axis,), (begin,), (end,), (1,)), operand(x))
 
     first, last = cut(0, before), cut(-after, Slice.END)
@@ -172,7 +173,7 @@ def _padded_axis(
     return concatenate(parts, axis), True
 
 
-def _padded(x: Any, pad_width: Any, mode: str, value: Any) -> Any:
+def _padded(x: Result, pad_width: Any, mode: str, value: TensorLike) -> Result:
     """Padding by widths that only the run knows: constants joined to the edges."""
     if mode != "constant":
         raise ShapeError(f"pad of mode {mode!r} needs known widths, got {pad_width!r}")
@@ -193,7 +194,7 @@ def _padded(x: Any, pad_width: Any, mode: str, value: Any) -> Any:
 
 
 @operation
-def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
+def flip(x: TensorLike, axis: int | Sequence[int] | None = None) -> Result:
     """x in reverse order along axes. Source: ``keras.ops.flip``."""
     rank = rank_of(x)
     places = shapes.normalize_axes(range(rank) if axis is None else axis, rank)
@@ -202,7 +203,7 @@ def flip(x: Any, axis: int | Sequence[int] | None = None) -> Any:
 
 
 @operation
-def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
+def split(x: TensorLike, indices_or_sections: Any, axis: int = 0) -> list[Result]:
     """x cut along an axis, into equal parts or at indices. Source: ``keras.ops``.
 
     Raises: ShapeError if the axis has no equal parts; where the run alone knows its
@@ -225,7 +226,7 @@ def split(x: Any, indices_or_sections: Any, axis: int = 0) -> list[Any]:
 
 
 @operation
-def unstack(x: Any, num: int | None = None, axis: int = 0) -> list[Any]:
+def unstack(x: TensorLike, num: int | None = None, axis: int = 0) -> list[Result]:
     """The slices of x along an axis. Source: ``keras.ops.unstack``.
 
     Raises: ShapeError if it is not known how many there are; ArgumentError if there

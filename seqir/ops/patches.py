@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import math
 from collections.abc import Sequence
-from typing import Any
 
 import numpy as np
 
@@ -28,9 +27,12 @@ from seqir.ops.parts import pad
 from seqir.ops.size import Size, maximum_size
 from seqir.ops.sizes import counting
 from seqir.ops.spatial import conv_transpose
+from seqir.ops.tensor import Result, TensorLike
 
 
-def windows(x: Any, axis: int, size: int, stride: int = 1, dilation: int = 1) -> Any:
+def windows(
+    x: TensorLike, axis: int, size: int, stride: int = 1, dilation: int = 1
+) -> Result:
     """The axis as two: which window, and which of its elements."""
     n = shape(x)[axis]
     reach = (size - 1) * dilation + 1
@@ -48,7 +50,7 @@ def windows(x: Any, axis: int, size: int, stride: int = 1, dilation: int = 1) ->
     return take(x, starts + np.arange(size, dtype=np.int32) * dilation, axis)
 
 
-def frames(x: Any, length: int, stride: int) -> Any:
+def frames(x: TensorLike, length: int, stride: int) -> Result:
     """Parts of the last axis, one every `stride` elements."""
     if not rank_of(x):
         raise ShapeError(f"a sequence has an axis, got {type_of_operand(x)}")
@@ -56,8 +58,8 @@ def frames(x: Any, length: int, stride: int) -> Any:
 
 
 def blocks(
-    x: Any, size: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
-) -> Any:
+    x: TensorLike, size: Sequence[int], strides: Sequence[int], dilations: Sequence[int]
+) -> Result:
     """All blocks of channels-first x[N, C, *n] as y[N, C, *size, *count]."""
     rank = len(size)
     for i in reversed(range(rank)):
@@ -68,12 +70,12 @@ def blocks(
 
 @operation
 def unfold(
-    x: Any,
+    x: TensorLike,
     kernel_size: int | Sequence[int],
     dilation: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
     stride: int | Sequence[int] = 1,
-) -> Any:
+) -> Result:
     """All blocks of images, each as a column.
 
     Shapes: x[N, C, H, W] -> y[N, C*kH*kW, blocks].
@@ -95,13 +97,13 @@ def unfold(
 
 @operation
 def fold(
-    x: Any,
+    x: TensorLike,
     output_size: int | Sequence[int],
     kernel_size: int | Sequence[int],
     dilation: int | Sequence[int] = 1,
     padding: int | Sequence[int] = 0,
     stride: int | Sequence[int] = 1,
-) -> Any:
+) -> Result:
     """The adjoint of `unfold`: blocks are added where they overlap.
 
     Shapes: x[N, C*kH*kW, blocks] -> y[N, C, H, W].

@@ -26,15 +26,21 @@ from seqir.ops.reduce import any as any_
 from seqir.ops.reduce import argmax, argmin, axes_of
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.sorting import sort
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import ceil, floor, isnan, round
+from seqir.shapes import Axes
 
 _METHODS: Final = ("linear", "lower", "higher", "midpoint", "nearest")
 
 
 @operation
 def quantile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    x: TensorLike,
+    q: TensorLike,
+    axis: Axes | None = None,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Result:
     """The number that a part q of them lies below. Source: ``keras.ops.quantile``.
 
     Shapes: x[*size], q[*n] -> [*n, *size without the axes].
@@ -45,46 +51,66 @@ def quantile(
 
 @operation
 def percentile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    x: TensorLike,
+    q: TensorLike,
+    axis: Axes | None = None,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Result:
     """`quantile` with parts in percent. Source: ``keras.ops.percentile``."""
     return quantile(x, _parts(x, q), axis, method, keepdims)
 
 
 @operation
 def nanquantile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    x: TensorLike,
+    q: TensorLike,
+    axis: Axes | None = None,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Result:
     """`quantile` of the values that are not NaN. Source: ``keras.ops``."""
     return _quantile(x, q, axis, method, keepdims, ignore=True)
 
 
 @operation
 def nanpercentile(
-    x: Any, q: Any, axis: Any = None, method: str = "linear", keepdims: bool = False
-) -> Any:
+    x: TensorLike,
+    q: TensorLike,
+    axis: Axes | None = None,
+    method: str = "linear",
+    keepdims: bool = False,
+) -> Result:
     """`percentile` of the values that are not NaN. Source: ``keras.ops``."""
     return nanquantile(x, _parts(x, q), axis, method, keepdims)
 
 
 @operation
-def nanmedian(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmedian(
+    x: TensorLike, axis: Axes | None = None, keepdims: bool = False
+) -> Result:
     """The middle of the values that are not NaN. Source: ``keras.ops.nanmedian``."""
     return nanquantile(x, 0.5, axis, "linear", keepdims)
 
 
-def _parts(x: Any, q: Any) -> Any:
+def _parts(x: TensorLike, q: TensorLike) -> Result:
     return divide(coerce(q, _place_dtype(x)), 100.0)
 
 
-def _place_dtype(x: Any) -> str:
+def _place_dtype(x: TensorLike) -> str:
     """A type in which the places in x are exact enough."""
     return "float64" if common_dtype(x) == "float64" else "float32"
 
 
 def _quantile(
-    x: Any, q: Any, axis: Any, method: str, keepdims: bool, *, ignore: bool
-) -> Any:
+    x: TensorLike,
+    q: TensorLike,
+    axis: Axes | None,
+    method: str,
+    keepdims: bool,
+    *,
+    ignore: bool,
+) -> Result:
     if method not in _METHODS:
         raise ArgumentError(f"method must be one of {_METHODS}, got {method!r}")
     exact = _place_dtype(x)
@@ -110,7 +136,7 @@ def _quantile(
     return reshape(y, (*front, *sizes))
 
 
-def _at(ordered: Any, places: Any, method: str) -> Any:
+def _at(ordered: TensorLike, places: TensorLike, method: str) -> Result:
     """The values at places between the indices of the last axis."""
     if method == "nearest":
         return _pick(ordered, round(places))
@@ -125,24 +151,26 @@ def _at(ordered: Any, places: Any, method: str) -> Any:
     return where(equal(high, low), low, add(low, between))
 
 
-def _pick(ordered: Any, places: Any) -> Any:
+def _pick(ordered: TensorLike, places: TensorLike) -> Result:
     sizes = (*shape(ordered)[:-1], shape(places)[-1])
     return take_along_axis(ordered, broadcast_to(cast(places, "int64"), sizes), -1)
 
 
 @operation
-def nanargmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def nanargmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Result:
     """Index of the largest number, -1 if none is one. Source: ``keras.ops``."""
     return _place(argmax, -math.inf, x, axis, keepdims)
 
 
 @operation
-def nanargmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def nanargmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Result:
     """Index of the smallest number, -1 if none is one. Source: ``keras.ops``."""
     return _place(argmin, math.inf, x, axis, keepdims)
 
 
-def _place(find: Any, filler: float, x: Any, axis: Any, keepdims: bool) -> Any:
+def _place(
+    find: Any, filler: float, x: TensorLike, axis: int | None, keepdims: bool
+) -> Result:
     if not is_floating(x):
         return find(x, axis, keepdims)
     unknown = isnan(x)

@@ -17,7 +17,7 @@ from seqir.operators.random import RandomBits
 from seqir.ops.apply import apply
 from seqir.ops.arith import minimum
 from seqir.ops.convert import cast
-from seqir.ops.tensor import Traced
+from seqir.ops.tensor import Result, TensorLike, Traced
 from seqir.ops.unary import cos, log, sqrt
 
 _PARTNER: Final = 1 << 32
@@ -44,7 +44,7 @@ _ITERATION: Final = 0x632BE59BD9B4E019
 and those of its powers, one for each loop inside of a loop."""
 
 
-def run_key(b: Trace) -> tuple[Any, Any]:
+def run_key(b: Trace) -> tuple[Traced, Traced]:
     """Seed and step of the run; in a loop, others for each iteration."""
     if not isinstance(b, Region):
         seed, step = b.key()
@@ -58,14 +58,14 @@ def run_key(b: Trace) -> tuple[Any, Any]:
     return seed, step
 
 
-def bits(key: Key, like: Any) -> Any:
+def bits(key: Key, like: TensorLike) -> Result:
     """32 random bits, as int32, for each element of a tensor or of a shape."""
     if isinstance(like, tuple):
         return apply(RandomBits(key.stream, like), key.seed, key.step)
     return apply(RandomBits(key.stream), key.seed, key.step, like)
 
 
-def uniform(key: Key, like: Any, dtype: str = "float32") -> Any:
+def uniform(key: Key, like: TensorLike, dtype: str = "float32") -> Result:
     """Uniform numbers in [0, 1), for each element of a tensor or of a shape.
 
     They are bits / 2**32 + 1/2, rounded to 24 binary places (8 of bfloat16, 11 of
@@ -78,7 +78,7 @@ def uniform(key: Key, like: Any, dtype: str = "float32") -> Any:
 _PLACES: Final = {"bfloat16": 8, "float16": 11}
 
 
-def normal(key: Key, like: Any, dtype: str = "float32") -> Any:
+def normal(key: Key, like: TensorLike, dtype: str = "float32") -> Result:
     """Normal numbers of mean 0 and variance 1: √(-2 log(1 - u)) cos(2πv).
 
     Source: Box and Muller 1958, "A note on the generation of random normal deviates".
@@ -89,7 +89,9 @@ def normal(key: Key, like: Any, dtype: str = "float32") -> Any:
     return cast(radius * cos(turn), dtype)
 
 
-def bernoulli(key: Key, like: Any, probability: float, dtype: str = "float32") -> Any:
+def bernoulli(
+    key: Key, like: TensorLike, probability: float, dtype: str = "float32"
+) -> Result:
     """1 with this probability and 0 otherwise: bits below a threshold.
 
     Units: the probability is rounded to a multiple of 2**-32, 1 to 1 - 2**-32.

@@ -10,12 +10,14 @@ from seqir.errors import ArgumentError, ShapeError
 from seqir.ops.apply import rank_of
 from seqir.ops.call import operation
 from seqir.ops.movement import reshape, shape, transpose
+from seqir.ops.size import Size
+from seqir.ops.tensor import Result, TensorLike
 
 _Groups: TypeAlias = list[list[str]]
 
 
 @operation
-def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
+def rearrange(tensor: TensorLike, pattern: str, **axes_lengths: int) -> Result:
     """x with axes split, moved and joined: ``"b (h w) c -> b c h w", h=4``.
 
     Source: ``keras.ops.rearrange``.
@@ -32,7 +34,9 @@ def rearrange(tensor: Any, pattern: str, **axes_lengths: int) -> Any:
     return reshape(x, tuple(math.prod(lengths[n] for n in group) for group in right))
 
 
-def _fill(pattern: str, group: list[str], size: Any, lengths: dict[str, Any]) -> None:
+def _fill(
+    pattern: str, group: list[str], size: int | Size, lengths: dict[str, Any]
+) -> None:
     """Find out the length in a group that nobody gave."""
     unknown = [name for name in group if name not in lengths]
     if len(unknown) > 1:

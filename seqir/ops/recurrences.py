@@ -19,7 +19,7 @@ from seqir.ir import Builder
 from seqir.operators.gates import Activation
 from seqir.operators.linalg import Gemm
 from seqir.operators.recurrent import DIRECTIONS, Gru, Lstm, Recurrent, RecurrentGrad
-from seqir.ops.apply import apply, as_tuple
+from seqir.ops.apply import apply, as_tuple, value_of
 from seqir.ops.arith import less, where
 from seqir.ops.bodies import scan
 from seqir.ops.convert import cast, zeros_like
@@ -28,20 +28,21 @@ from seqir.ops.linalg import matmul
 from seqir.ops.movement import reshape, shape, transpose
 from seqir.ops.parts import concatenate, split, stack
 from seqir.ops.reduce import sum as sum_
-from seqir.ops.tensor import Traced
+from seqir.ops.size import SizeLike
+from seqir.ops.tensor import Result, Traced
 
-Tensors = Mapping[str, Any]
+Tensors = Mapping[str, Result]
 
 
-def _flag(condition: Any, like: Any) -> Any:
+def _flag(condition: Result, like: Result) -> Result:
     return cast(condition, like.dtype)
 
 
-def _call(f: Activation, x: Any) -> Any:
+def _call(f: Activation, x: Result) -> Result:
     return f(apply, x)
 
 
-def _slope(f: Activation, y: Any) -> Any:
+def _slope(f: Activation, y: Result) -> Result:
     return f.slope(apply, y)
 
 
@@ -50,20 +51,20 @@ class _Run:
     """One direction of a network: its operands without the axis of directions."""
 
     op: Recurrent
-    x: Any
-    w: Any
-    r: Any
-    bias: tuple[Any, Any] | None
+    x: Result
+    w: Result
+    r: Result
+    bias: tuple[Result, Result] | None
     """That of the inputs and that of the states."""
-    states: dict[str, Any]
+    states: dict[str, Result]
     """Those to begin with."""
-    mask: Any
+    mask: Result | None
     """mask[T, N, 1]: which steps are within their sequence; None if all are."""
     reverse: bool
 
     @property
     def units(self) -> int:
-        return int(self.r.shape[-1])
+        return shape(self.r)[-1]
 
 
 def _runs(op: Recurrent, given: Tensors) -> list[_Run]:
@@ -80,45 +81,54 @@ def _runs(op: Recurrent, given: Tensors) -> list[_Run]:
             name: given[name][d] if name in given else _zeros(batch, r)
             for name in op.states
         }
-        bias = tuple(split(given["bias"][d], 2)) if "bias" in given else None
+        bias = _halves(given["bias"][d]) if "bias" in given else None
         w = given["w"][d]
         found.append(_Run(op, x, w, r[d], bias, states, mask, reverse))
     return found
 
 
-def _zeros(batch: Any, r: Any) -> Any:
-    return zeros((batch, r.shape[-1]), r.dtype)
+def _halves(bias: Result) -> tuple[Result, Result]:
+    first, second = split(bias, 2)
+    return first, second
 
 
-def _rows(x: Any) -> Any:
+def _zeros(batch: SizeLike, r: Result) -> Result:
+    return zeros((batch, shape(r)[-1]), r.dtype)
+
+
+def _rows(x: Result) -> Result:
     """x[T, N, K] -> [T*N, K]."""
-    return reshape(x, (-1, x.shape[-1]))
+    return reshape(x, (-1, shape(x)[-1]))
 
 
-def _product(x: Any, w: Any, bias: Any = None) -> Any:
+def _product(x: Result, w: Result, bias: Result | None = None) -> Result:
     """x[T, N, K] and w[M, K] -> ``x wᵀ + bias`` [T, N, M]."""
     operands = (_rows(x), w) if bias is None else (_rows(x), w, bias)
     steps, batch, _ = shape(x)
-    return reshape(apply(Gemm(trans_b=True), *operands), (steps, batch, w.shape[0]))
+    return reshape(apply(Gemm(trans_b=True), *operands), (steps, batch, shape(w)[0]))
 
 
-def _bias(run: _Run) -> Any:
+def _bias(run: _Run) -> Result | None:
     """The bias of a network whose parts may all be added before the loop."""
     return None if run.bias is None else run.bias[0] + run.bias[1]
 
 
-def _joined(parts: Sequence[Any]) -> Any:
+def _joined(parts: Sequence[Result]) -> Result:
     return concatenate(parts, -1)
 
 
-def _held(m: Any, new: Sequence[Any], old: Sequence[Any]) -> list[Any]:
+def _held(
+    m: Sequence[Result], new: Sequence[Result], old: Sequence[Result]
+) -> list[Result]:
     """New states, and old ones behind the end of a sequence."""
     if not m:
         return list(new)
     return [where(m[0], a, b) for a, b in zip(new, old, strict=True)]
 
 
-def _loop(run: _Run, step: Callable[..., Any], scanned: Sequence[Any]) -> list[Any]:
+def _loop(
+    run: _Run, step: Callable[..., Any], scanned: Sequence[Result]
+) -> list[Traced]:
     """The loop over the steps; a step gets one more slice if there is a mask."""
     along = [*scanned] if run.mask is None else [*scanned, run.mask]
     starts = [run.states[name] for name in run.op.states]
@@ -128,12 +138,12 @@ def _loop(run: _Run, step: Callable[..., Any], scanned: Sequence[Any]) -> list[A
 # Forwards. Each gives the last states, h of each step, and what is needed backwards.
 
 
-def _lstm(run: _Run) -> dict[str, Any]:
+def _lstm(run: _Run) -> dict[str, Result]:
     f, g, h = run.op.functions
     units, r = run.units, transpose(run.r)
     xs = _product(run.x, run.w, _bias(run))
 
-    def step(p: Any, q: Any, x: Any, *m: Any) -> list[Any]:
+    def step(p: Result, q: Result, x: Result, *m: Result) -> list[Result]:
         gates, cell = split(matmul(p, r) + x, [3 * units], -1)
         gates, cell = _call(f, gates), _call(g, cell)
         i, o, keep = split(gates, 3, -1)
@@ -146,7 +156,7 @@ def _lstm(run: _Run) -> dict[str, Any]:
     return dict(zip(names, _loop(run, step, [xs]), strict=True))
 
 
-def _lstm_back(run: _Run, saved: Tensors, seeds: Tensors) -> dict[str, Any]:
+def _lstm_back(run: _Run, saved: Tensors, seeds: Tensors) -> dict[str, Result]:
     """The cotangent dz of all gates before their activations, step by step.
 
     ``dc' = dc + dh * o * top';  dz = (dc', dh, dc', dc') * k;  dp = dz R;
@@ -163,7 +173,7 @@ def _lstm_back(run: _Run, saved: Tensors, seeds: Tensors) -> dict[str, Any]:
         k, through = k * inside, through * inside
         keep = where(run.mask, keep, 1.0)
 
-    def step(dh: Any, dc: Any, *slices: Any) -> list[Any]:
+    def step(dh: Result, dc: Result, *slices: Result) -> list[Result]:
         k, through, keep, *rest = slices
         dh, m = _more(run, seeds, dh, rest)
         dc = dc + dh * through
@@ -174,7 +184,7 @@ def _lstm_back(run: _Run, saved: Tensors, seeds: Tensors) -> dict[str, Any]:
     return {**_weights(run, dz, dz, saved["p"]), "h": dh, "c": dc}
 
 
-def _gru(run: _Run) -> dict[str, Any]:
+def _gru(run: _Run) -> dict[str, Result]:
     f, g = run.op.functions
     units = run.units
     after = _after_product(run)
@@ -187,7 +197,7 @@ def _gru(run: _Run) -> dict[str, Any]:
         bias = bias + _joined(extra)
     xs = split(_product(run.x, run.w, bias), [2 * units], -1)
 
-    def step(p: Any, x: Any, x_hidden: Any, *m: Any) -> list[Any]:
+    def step(p: Result, x: Result, x_hidden: Result, *m: Result) -> list[Result]:
         gates = _call(f, matmul(p, gated) + x)
         z, reset = split(gates, 2, -1)
         if after:
@@ -209,7 +219,7 @@ def _after_product(run: _Run) -> bool:
     return run.op.linear_before_reset
 
 
-def _gru_back(run: _Run, saved: Tensors, seeds: Tensors) -> dict[str, Any]:
+def _gru_back(run: _Run, saved: Tensors, seeds: Tensors) -> dict[str, Result]:
     """The cotangents dz, dr and da of the three gates before their activations.
 
     ``dz = dh * kz;  da = dh * ka``, where ``kz = (p - cell) * z'`` and
@@ -229,12 +239,14 @@ def _gru_back(run: _Run, saved: Tensors, seeds: Tensors) -> dict[str, Any]:
         z = where(run.mask, z, 1.0)
     gated, hidden = split(run.r, [2 * units])
 
-    def step(dh: Any, z: Any, k: Any, *rest: Any) -> list[Any]:
+    def step(dh: Result, z: Result, k: Result, *rest: Result) -> list[Result]:
         dh, _ = _more(run, seeds, dh, rest)
         ds = _joined([dh, dh, dh]) * k
         return [matmul(ds, run.r) + dh * z, dh, ds]
 
-    def step_of_product(dh: Any, z: Any, kz: Any, ka: Any, *rest: Any) -> list[Any]:
+    def step_of_product(
+        dh: Result, z: Result, kz: Result, ka: Result, *rest: Result
+    ) -> list[Result]:
         kr, reset, *more = rest
         dh, _ = _more(run, seeds, dh, more)
         da = dh * ka
@@ -255,25 +267,25 @@ def _gru_back(run: _Run, saved: Tensors, seeds: Tensors) -> dict[str, Any]:
     return {**found, "r": concatenate(dr), "h": dp}
 
 
-def _rnn(run: _Run) -> dict[str, Any]:
+def _rnn(run: _Run) -> dict[str, Result]:
     (f,) = run.op.functions
     r = transpose(run.r)
     xs = _product(run.x, run.w, _bias(run))
 
-    def step(p: Any, x: Any, *m: Any) -> list[Any]:
+    def step(p: Result, x: Result, *m: Result) -> list[Result]:
         y = _call(f, matmul(p, r) + x)
         return [*_held(m, (y,), (p,)), y, p]
 
     return dict(zip(("h", "y", "p"), _loop(run, step, [xs]), strict=True))
 
 
-def _rnn_back(run: _Run, saved: Tensors, seeds: Tensors) -> dict[str, Any]:
+def _rnn_back(run: _Run, saved: Tensors, seeds: Tensors) -> dict[str, Result]:
     """With dz = dh * y': dp = dz R."""
     (f,) = run.op.functions
     k = _slope(f, saved["y"])
     k = k if run.mask is None else k * _flag(run.mask, k)
 
-    def step(dh: Any, k: Any, *rest: Any) -> list[Any]:
+    def step(dh: Result, k: Result, *rest: Result) -> list[Result]:
         dh, m = _more(run, seeds, dh, rest)
         dz = dh * k
         return [_kept(matmul(dz, run.r), dh, m), dz]
@@ -286,8 +298,8 @@ def _rnn_back(run: _Run, saved: Tensors, seeds: Tensors) -> dict[str, Any]:
 
 
 def _loop_back(
-    run: _Run, seeds: Tensors, step: Callable[..., Any], scanned: Sequence[Any]
-) -> list[Any]:
+    run: _Run, seeds: Tensors, step: Callable[..., Any], scanned: Sequence[Result]
+) -> list[Traced]:
     """The loop over the steps, the other way; `_more` takes the slices at the end."""
     along = [*scanned]
     if "y" in seeds:
@@ -302,24 +314,26 @@ def _loop_back(
     return scan(step, starts, along, reverse=not run.reverse)
 
 
-def _more(run: _Run, seeds: Tensors, dh: Any, rest: Sequence[Any]) -> tuple[Any, Any]:
+def _more(
+    run: _Run, seeds: Tensors, dh: Result, rest: Sequence[Result]
+) -> tuple[Result, Result | None]:
     """The cotangent of h with what y adds, and which samples the step is not for."""
     if "y" in seeds:
         dh = dh + rest[0]
     return dh, None if run.mask is None else rest[-1]
 
 
-def _kept(dp: Any, dh: Any, outside: Any) -> Any:
+def _kept(dp: Result, dh: Result, outside: Result | None) -> Result:
     """The cotangent of a state that a step behind the end hands on as it is."""
     return dp if outside is None else dp + dh * outside
 
 
-def _outer(g: Any, x: Any) -> Any:
+def _outer(g: Result, x: Result) -> Result:
     """g[T, N, M] and x[T, N, K] -> ``gᵀ x`` [M, K], summed over steps and samples."""
     return apply(Gemm(trans_a=True), _rows(g), _rows(x))
 
 
-def _weights(run: _Run, dx: Any, dp: Any, p: Any) -> dict[str, Any]:
+def _weights(run: _Run, dx: Result, dp: Result, p: Result) -> dict[str, Result]:
     """Cotangents of x and the weights, given those of ``x W + b`` and ``p R + b``."""
     biases = [sum_(dx, (0, 1)), sum_(dp, (0, 1))] if dp is not dx else []
     biases = biases or [sum_(dx, (0, 1))] * 2
@@ -337,7 +351,7 @@ def _parts(run: _Run) -> tuple[Callable[..., Any], Callable[..., Any]]:
     return (_gru, _gru_back) if isinstance(run.op, Gru) else (_rnn, _rnn_back)
 
 
-def recurrent_results(op: Recurrent, given: Tensors) -> dict[str, Any]:
+def recurrent_results(op: Recurrent, given: Tensors) -> dict[str, Result]:
     """y and the last states of a recurrent operator."""
     found = [(run, _parts(run)[0](run)) for run in _runs(op, given)]
     ys = [
@@ -350,9 +364,9 @@ def recurrent_results(op: Recurrent, given: Tensors) -> dict[str, Any]:
 
 def recurrent_cotangents(
     op: Recurrent, given: Tensors, seeds: Tensors
-) -> dict[str, Any]:
+) -> dict[str, Result]:
     """Cotangents of the operands of a recurrent operator, given those of results."""
-    found: list[dict[str, Any]] = []
+    found: list[dict[str, Result]] = []
     for d, run in enumerate(_runs(op, given)):
         forwards, backwards = _parts(run)
         own = {n: g[:, d] if n == "y" else g[d] for n, g in seeds.items()}
@@ -364,7 +378,9 @@ def recurrent_cotangents(
     return {"x": dx, **{name: stack([e[name] for e in found]) for name in names}}
 
 
-def recurrent_gradient(op: Recurrent, given: Tensors, seeds: Tensors) -> dict[str, Any]:
+def recurrent_gradient(
+    op: Recurrent, given: Mapping[str, Traced], seeds: Mapping[str, Traced]
+) -> dict[str, Result]:
     """The same as one operator, which is decomposed with `op` for a target."""
     names = tuple(name for name in given if name != "lengths")
     b = Builder("body")
@@ -372,7 +388,7 @@ def recurrent_gradient(op: Recurrent, given: Tensors, seeds: Tensors) -> dict[st
     ends = {n: Traced(b, b.input(f"d{n}", g.type)) for n, g in seeds.items()}
     with b.active():
         found = recurrent_cotangents(op, own, ends)
-    body = b.finish({name: found[name].value for name in names})
+    body = b.finish({name: value_of(b, found[name]) for name in names})
     grad = RecurrentGrad(op.unpruned, tuple(seeds), names, body)
     results = as_tuple(apply(grad, *given.values(), *seeds.values()))
     return dict(zip(names, results, strict=True))

@@ -4,10 +4,10 @@ from __future__ import annotations
 
 import builtins
 import math
-from collections.abc import Sequence
-from typing import Any
+from collections.abc import Callable, Sequence
 
 from seqir import dtypes, shapes
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, UnsupportedError
 from seqir.operators.kinds import wide
 from seqir.operators.reduce import ArgReduce, Count, CumSum, Reduce
@@ -32,16 +32,18 @@ from seqir.ops.arith import (
 from seqir.ops.call import operation
 from seqir.ops.like import expand_like
 from seqir.ops.movement import reshape, squeeze
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import absolute, sqrt
+from seqir.shapes import Axes
 
 
-def count(x: Any, axes: tuple[int, ...], dtype: str) -> Any:
+def count(x: TensorLike, axes: tuple[int, ...], dtype: str) -> float | Result:
     """How many elements x has along the axes: a number, or a tensor of one."""
-    size = shapes.volume(x.type.shape[a] for a in axes)
+    size = shapes.volume(type_of_operand(x).shape[a] for a in axes)
     return float(size) if isinstance(size, int) else apply(Count(axes, dtype), x)
 
 
-def axes_of(x: Any, axis: int | Sequence[int] | None) -> tuple[int, ...]:
+def axes_of(x: TensorLike, axis: int | Sequence[int] | None) -> tuple[int, ...]:
     """The axes as a sorted tuple of non-negative numbers; None means all.
 
     Raises: ShapeError if one is not there or named twice.
@@ -52,13 +54,13 @@ def axes_of(x: Any, axis: int | Sequence[int] | None) -> tuple[int, ...]:
     )
 
 
-def _is_empty(x: Any, axis: Any) -> bool:
+def _is_empty(x: TensorLike, axis: Axes | None) -> bool:
     """Whether there is certainly nothing along the axes."""
     sizes = type_of_operand(x).shape
     return 0 in (sizes[a] for a in axes_of(x, axis))
 
 
-def _reduce(kind: str, x: Any, axis: Any, keepdims: bool) -> Any:
+def _reduce(kind: str, x: TensorLike, axis: Axes | None, keepdims: bool) -> Result:
     if kind == "mean" and _is_empty(x, axis):
         return true_divide(floating(_reduce("sum", x, axis, keepdims)), 0.0)
     dtype = common_dtype(x, floating=Reduce.TABLE[kind].kinds == "float")
@@ -70,32 +72,47 @@ def _reduce(kind: str, x: Any, axis: Any, keepdims: bool) -> Any:
 
 
 @operation
-def sum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def sum(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Sum along axes. Source: ``keras.ops.sum``."""
     return _reduce("sum", x, axis, keepdims)
 
 
 @operation
-def mean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def mean(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Arithmetic mean along axes. Source: ``keras.ops.mean``."""
     return _reduce("mean", x, axis, keepdims)
 
 
 @operation
-def max(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+def max(
+    x: TensorLike,
+    axis: Axes | None = None,
+    keepdims: bool = False,
+    initial: TensorLike | None = None,
+) -> Result:
     """Largest number along axes, and of `initial`. Source: ``keras.ops.max``."""
     return _with_initial("max", maximum, x, axis, keepdims, initial)
 
 
 @operation
-def min(x: Any, axis: Any = None, keepdims: bool = False, initial: Any = None) -> Any:
+def min(
+    x: TensorLike,
+    axis: Axes | None = None,
+    keepdims: bool = False,
+    initial: TensorLike | None = None,
+) -> Result:
     """Smallest number along axes, and of `initial`. Source: ``keras.ops.min``."""
     return _with_initial("min", minimum, x, axis, keepdims, initial)
 
 
 def _with_initial(
-    kind: str, of_two: Any, x: Any, axis: Any, keepdims: bool, initial: Any
-) -> Any:
+    kind: str,
+    of_two: Callable[[TensorLike, TensorLike], Result],
+    x: TensorLike,
+    axis: Axes | None,
+    keepdims: bool,
+    initial: TensorLike | None,
+) -> Result:
     if initial is None:
         return _reduce(kind, x, axis, keepdims)
     initial = coerce(initial, common_dtype(x))
@@ -105,19 +122,21 @@ def _with_initial(
 
 
 @operation
-def prod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def prod(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Product along axes. Source: ``keras.ops.prod``."""
     return _reduce("prod", x, axis, keepdims)
 
 
 @operation
-def logsumexp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def logsumexp(
+    x: TensorLike, axis: Axes | None = None, keepdims: bool = False
+) -> Result:
     """log(sum(eˣ)) along axes. Source: ``keras.ops.logsumexp``."""
     return _reduce("logsumexp", x, axis, keepdims)
 
 
 @operation
-def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def var(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Mean squared distance from the mean. Source: ``keras.ops.var``.
 
     Squares of 16-bit numbers are taken in float32, as on JAX.
@@ -129,15 +148,15 @@ def var(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @operation
-def std(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def std(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Square root of the variance. Source: ``keras.ops.std``."""
     return sqrt(var(x, axis, keepdims))
 
 
 @operation
 def moments(
-    x: Any, axes: Any, keepdims: bool = False, synchronized: bool = False
-) -> Any:
+    x: TensorLike, axes: Axes, keepdims: bool = False, synchronized: bool = False
+) -> tuple[Result, Result]:
     """Mean and variance along axes. Source: ``keras.ops.moments``."""
     if synchronized:
         raise UnsupportedError("moments are not synchronized across machines")
@@ -152,7 +171,12 @@ def moments(
 
 
 @operation
-def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> Any:
+def norm(
+    x: TensorLike,
+    ord: float | str | None = None,
+    axis: Axes | None = None,
+    keepdims: bool = False,
+) -> Result:
     """Length of vectors: Euclidean, or the p-norm of order `ord`; norms of matrices.
 
     Of matrices (two axes) there are ``None``, ``"fro"``, 1, -1, inf and -inf.
@@ -188,12 +212,14 @@ def norm(x: Any, ord: Any = None, axis: Any = None, keepdims: bool = False) -> A
     return squeeze(y, axes)
 
 
-def _vector_norm(x: Any, ord: float, axes: tuple[int, ...], keepdims: bool) -> Any:
+def _vector_norm(
+    x: Result, ord: float, axes: tuple[int, ...], keepdims: bool
+) -> Result:
 
     if ord == 2:
         return _reduce("l2", x, axes, keepdims)
     if ord == 0:
-        return sum(coerce(not_equal(x, 0), x.dtype), axes, keepdims)
+        return sum(coerce(not_equal(x, 0), common_dtype(x)), axes, keepdims)
     size = absolute(x)
     if math.isinf(ord):
         return _reduce("max" if ord > 0 else "min", size, axes, keepdims)
@@ -203,18 +229,18 @@ def _vector_norm(x: Any, ord: float, axes: tuple[int, ...], keepdims: bool) -> A
 
 
 @operation
-def all(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def all(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Whether all hold. Source: ``keras.ops.all``."""
     return min(coerce(x, "bool"), axis, keepdims, initial=True)
 
 
 @operation
-def any(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def any(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Whether one holds. Source: ``keras.ops.any``."""
     return max(coerce(x, "bool"), axis, keepdims, initial=False)
 
 
-def _arg(kind: str, x: Any, axis: int | None, keepdims: bool) -> Any:
+def _arg(kind: str, x: TensorLike, axis: int | None, keepdims: bool) -> Result:
 
     rank = rank_of(x)
     if axis is None:
@@ -227,19 +253,21 @@ def _arg(kind: str, x: Any, axis: int | None, keepdims: bool) -> Any:
 
 
 @operation
-def argmax(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmax(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Result:
     """Index (int32) of the largest number. Source: ``keras.ops.argmax``."""
     return _arg("max", x, axis, keepdims)
 
 
 @operation
-def argmin(x: Any, axis: int | None = None, keepdims: bool = False) -> Any:
+def argmin(x: TensorLike, axis: int | None = None, keepdims: bool = False) -> Result:
     """Index (int32) of the smallest number. Source: ``keras.ops.argmin``."""
     return _arg("min", x, axis, keepdims)
 
 
 @operation
-def cumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def cumsum(
+    x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None
+) -> Result:
     """Running sum along an axis. Source: ``keras.ops.cumsum``."""
     if axis is None:
         x, axis = reshape(x, (-1,)), 0

@@ -31,35 +31,36 @@ from seqir.ops.recurrences import recurrent_results as recurrent_results
 from seqir.ops.reduce import count as count
 from seqir.ops.refused import refuse
 from seqir.ops.resize import along as along
+from seqir.ops.tensor import Result, TensorLike
 from seqir.shapes import Shape
 
 
-def unslice(part: Slice, x: Any, like: Any) -> Any:
+def unslice(part: Slice, x: TensorLike, like: TensorLike) -> Result:
     """x where the slice takes from a tensor like that, 0 elsewhere."""
     return apply(Unslice(*astuple(part)), x, like)
 
 
-def split_like(axis: int, x: Any, *likes: Any) -> Any:
+def split_like(axis: int, x: TensorLike, *likes: Any) -> Result:
     """x cut along an axis into parts of the shapes of other tensors."""
     return apply(SplitLike(axis), x, *likes)
 
 
-def conv_input_grad(conv: Conv, g: Any, w: Any, x: Any) -> Any:
+def conv_input_grad(conv: Conv, g: TensorLike, w: TensorLike, x: TensorLike) -> Result:
     """The gradient of a convolution with respect to its input x."""
     return apply(ConvInputGrad(conv), g, w, x)
 
 
-def conv_kernel_grad(conv: Conv, x: Any, g: Any, kernel: Shape) -> Any:
+def conv_kernel_grad(conv: Conv, x: TensorLike, g: TensorLike, kernel: Shape) -> Result:
     """The gradient of a convolution with respect to its kernel, of that shape."""
     return apply(ConvKernelGrad(conv, static(kernel)), x, g)
 
 
-def max_pool_grad(pool: MaxPool, x: Any, y: Any, g: Any) -> Any:
+def max_pool_grad(pool: MaxPool, x: TensorLike, y: TensorLike, g: TensorLike) -> Result:
     """The gradient of a maximum over windows of x."""
     return apply(MaxPoolGrad(pool), x, y, g)
 
 
-def average_pool_grad(pool: AveragePool, g: Any, x: Any) -> Any:
+def average_pool_grad(pool: AveragePool, g: TensorLike, x: TensorLike) -> Result:
     """The gradient of a mean over windows of x."""
     return apply(AveragePoolGrad(pool), g, x)
 

@@ -2,23 +2,32 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import dtypes, shapes
+from seqir.dtypes import DTypeLike
 from seqir.errors import ShapeError
 from seqir.operators.kinds import wide
-from seqir.ops.apply import coerce, common_dtype, is_floating, rank_of, type_of_operand
+from seqir.ops.apply import (
+    coerce,
+    common_dtype,
+    is_floating,
+    operand,
+    rank_of,
+    type_of_operand,
+)
 from seqir.ops.arith import multiply, where
 from seqir.ops.call import operation
 from seqir.ops.indexing import getitem
 from seqir.ops.movement import reshape, shape
 from seqir.ops.parts import pad
 from seqir.ops.reduce import cumsum
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import isnan
 
 
 @operation
-def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def cumprod(
+    x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None
+) -> Result:
     """Running product along an axis. Source: ``keras.ops.cumprod``.
 
     After k rounds each number is the product of the 2ᵏ up to it.
@@ -48,19 +57,23 @@ def cumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
 
 
 @operation
-def nancumsum(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def nancumsum(
+    x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None
+) -> Result:
     """`cumsum` with 0 for NaN. Source: ``keras.ops.nancumsum``."""
     return cumsum(_known(x, 0), axis, dtype)
 
 
 @operation
-def nancumprod(x: Any, axis: int | None = None, dtype: Any = None) -> Any:
+def nancumprod(
+    x: TensorLike, axis: int | None = None, dtype: DTypeLike | None = None
+) -> Result:
     """`cumprod` with 1 for NaN. Source: ``keras.ops.nancumprod``."""
     return cumprod(_known(x, 1), axis, dtype)
 
 
-def _known(x: Any, filler: int) -> Any:
-    return where(isnan(x), filler, x) if is_floating(x) else x
+def _known(x: TensorLike, filler: int) -> Result:
+    return where(isnan(x), filler, x) if is_floating(x) else operand(x)
 
 
 __all__ = ["cumprod", "nancumprod", "nancumsum"]

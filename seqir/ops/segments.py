@@ -16,35 +16,45 @@ from seqir.ops.movement import expand_dims
 from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import min as min_
 from seqir.ops.reduce import prod
+from seqir.ops.tensor import Result, TensorLike
 
 
 @operation
 def segment_max(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
-) -> Any:
+    data: TensorLike,
+    segment_ids: TensorLike,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> Result:
     """Largest values of the rows of each segment. Source: ``keras.ops``."""
     return _segments("segment_max", max_, -1, data, segment_ids, num_segments)
 
 
 @operation
 def segment_min(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
-) -> Any:
+    data: TensorLike,
+    segment_ids: TensorLike,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> Result:
     """Smallest values of the rows of each segment. Source: ``keras.ops``."""
     return _segments("segment_min", min_, 1, data, segment_ids, num_segments)
 
 
 @operation
 def segment_prod(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
-) -> Any:
+    data: TensorLike,
+    segment_ids: TensorLike,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> Result:
     """Products of the rows of each segment. Source: ``keras.ops``."""
     return _segments("segment_prod", prod, 0, data, segment_ids, num_segments)
 
 
 def _segments(
-    name: str, reduce: Any, sign: int, data: Any, ids: Any, count: int | None
-) -> Any:
+    name: str, reduce: Any, sign: int, data: TensorLike, ids: Any, count: int | None
+) -> Result:
     """A segment without rows is 1, or the first number on the other side (sign)."""
     if count is None:
         raise ArgumentError(f"{name} needs num_segments: the result has that size")
@@ -56,7 +66,7 @@ def _segments(
     return coerce(reduce(where(member, data, nothing), 0), dtype)
 
 
-def _limit(dtype: str, sign: int) -> Any:
+def _limit(dtype: str, sign: int) -> float:
     if not sign:
         return 1
     if dtypes.is_float(dtype):

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ir import Array
 from seqir.ops.apply import (
@@ -22,7 +23,7 @@ from seqir.ops.arith import add, divide, equal, less_equal, power, subtract, whe
 from seqir.ops.arrange import ravel, searchsorted
 from seqir.ops.call import operation
 from seqir.ops.convert import zeros_like
-from seqir.ops.create import linspace
+from seqir.ops.create import spaced
 from seqir.ops.gather import one_hot
 from seqir.ops.linalg import matmul
 from seqir.ops.matrices import diag, diagonal
@@ -33,31 +34,31 @@ from seqir.ops.reduce import mean
 from seqir.ops.reduce import min as min_
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.spatial import conv
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result, Tensor, TensorLike
 from seqir.ops.unary import exp, log, sqrt
 from seqir.ops.variable import Variable
 
 
 @operation
-def empty_like(x: Any, dtype: Any = None) -> Any:
+def empty_like(x: TensorLike, dtype: DTypeLike | None = None) -> Result:
     """A tensor of that shape that nothing was said about: zeros. Source: Keras."""
     return zeros_like(x, dtype)
 
 
 @operation
-def diagflat(x: Any, k: int = 0) -> Any:
+def diagflat(x: TensorLike, k: int = 0) -> Result:
     """The matrix with all of x on a diagonal. Source: ``keras.ops.diagflat``."""
     return diag(ravel(x), k)
 
 
 @operation
-def dsplit(x: Any, indices_or_sections: Any) -> list[Any]:
+def dsplit(x: TensorLike, indices_or_sections: Any) -> list[Result]:
     """x cut along axis 2. Source: ``keras.ops.dsplit``."""
     return split(x, indices_or_sections, 2)
 
 
 @operation
-def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # noqa: N803
+def vander(x: TensorLike, N: int | None = None, increasing: bool = False) -> Result:  # noqa: N803
     """The powers of each number as a row. Source: ``keras.ops.vander``."""
     size = type_of_operand(x).shape[0] if N is None else N
     if rank_of(x) != 1 or not isinstance(size, int):
@@ -71,7 +72,7 @@ def vander(x: Any, N: int | None = None, increasing: bool = False) -> Any:  # no
 
 
 @operation
-def corrcoef(x: Any) -> Any:
+def corrcoef(x: TensorLike) -> Result:
     """How the rows of x go together, from -1 to 1. Source: ``keras.ops.corrcoef``."""
     x = floating(x)
     x = expand_dims(x, 0) if rank_of(x) == 1 else x
@@ -84,7 +85,7 @@ def corrcoef(x: Any) -> Any:
 
 
 @operation
-def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
+def correlate(x1: TensorLike, x2: TensorLike, mode: str = "valid") -> Result:
     """``y[k] = sum(x1[n + k] * x2[n])`` of two vectors. Source: ``keras.ops``.
 
     Raises: ShapeError unless both are vectors and the size of x2 is known.
@@ -115,7 +116,10 @@ def correlate(x1: Any, x2: Any, mode: str = "valid") -> Any:
 
 @operation
 def bincount(
-    x: Any, weights: Any = None, minlength: int = 0, sparse: bool = False
+    x: TensorLike,
+    weights: TensorLike | None = None,
+    minlength: int = 0,
+    sparse: bool = False,
 ) -> Array:
     """How often each integer stands in an array. Source: ``keras.ops.bincount``.
 
@@ -141,7 +145,9 @@ def bincount(
 
 
 @operation
-def histogram(x: Any, bins: int = 10, range: Any = None) -> tuple[Any, Any]:
+def histogram(
+    x: TensorLike, bins: int = 10, range: Any = None
+) -> tuple[Result, Result]:
     """How many numbers lie in each of equal parts, and their edges. Source: Keras."""
     if not isinstance(bins, int) or bins < 1:
         raise ArgumentError(f"bins must be a positive number of parts, got {bins!r}")
@@ -154,7 +160,7 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> tuple[Any, Any]:
         low, high = (coerce(v, common_dtype(x)) for v in range)
     same = equal(low, high)
     low, high = where(same, subtract(low, 0.5), low), where(same, add(high, 0.5), high)
-    edges = linspace(low, high, bins + 1, dtype=common_dtype(x))
+    edges, _ = spaced(low, high, bins + 1, dtype=common_dtype(x))
     places = subtract(searchsorted(edges, x, side="right"), 1)
     places = where(equal(x, high), bins - 1, places)
     inside = less_equal(x, high)
@@ -164,53 +170,54 @@ def histogram(x: Any, bins: int = 10, range: Any = None) -> tuple[Any, Any]:
 
 @operation
 def geomspace(
-    start: Any,
-    stop: Any,
+    start: TensorLike,
+    stop: TensorLike,
     num: int = 50,
     endpoint: bool = True,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     axis: int = 0,
-) -> Any:
+) -> Result:
     """Numbers of one ratio to the next. Source: ``keras.ops.geomspace``."""
     name = dtypes.canonical(dtype or "float32")
     if not any(isinstance(v, Tensor) for v in (start, stop)):
         kind = dtypes.to_numpy(name)
-        return np.geomspace(start, stop, num, endpoint=endpoint, dtype=kind, axis=axis)
+        ends = np.asarray(start), np.asarray(stop)
+        return np.geomspace(*ends, num, endpoint=endpoint, dtype=kind, axis=axis)
     low, high = log(floating(start)), log(floating(stop))
-    return coerce(exp(linspace(low, high, num, endpoint, axis=axis)), name)
+    return coerce(exp(spaced(low, high, num, endpoint, axis=axis)[0]), name)
 
 
 @operation
-def bartlett(x: Any) -> Any:
+def bartlett(x: TensorLike) -> Result:
     """A triangle of that many numbers. Source: ``keras.ops.bartlett``."""
     return _window("bartlett", np.bartlett, x)
 
 
 @operation
-def blackman(x: Any) -> Any:
+def blackman(x: TensorLike) -> Result:
     """Blackman's window of that many numbers. Source: ``keras.ops.blackman``."""
     return _window("blackman", np.blackman, x)
 
 
 @operation
-def hamming(x: Any) -> Any:
+def hamming(x: TensorLike) -> Result:
     """Hamming's window of that many numbers. Source: ``keras.ops.hamming``."""
     return _window("hamming", np.hamming, x)
 
 
 @operation
-def hanning(x: Any) -> Any:
+def hanning(x: TensorLike) -> Result:
     """A raised cosine of that many numbers. Source: ``keras.ops.hanning``."""
     return _window("hanning", np.hanning, x)
 
 
 @operation
-def kaiser(x: Any, beta: float) -> Any:
+def kaiser(x: TensorLike, beta: float) -> Result:
     """Kaiser's window of that many numbers. Source: ``keras.ops.kaiser``."""
     return _window("kaiser", lambda n: np.kaiser(n, beta), x)
 
 
-def _window(name: str, make: Callable[[int], Array], size: Any) -> Array:
+def _window(name: str, make: Callable[[int], Array], size: TensorLike) -> Array:
     if isinstance(size, Tensor) and not isinstance(size, Variable):
         raise ArgumentError(f"{name} takes a size that is known, got {size!r}")
     return make(int(as_array(size))).astype(np.float32)

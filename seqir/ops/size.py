@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Sequence
-from typing import Any, NoReturn, TypeGuard
+from typing import Any, NoReturn, TypeAlias, TypeGuard
 
 import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import ShapeError
-from seqir.ir import current_builder
+from seqir.ir import Array, current_builder
 from seqir.ops.tensor import KerasTensor, Tensor, Traced
 from seqir.tensortype import TensorType
 
@@ -352,3 +352,9 @@ def with_tensors(fn: Callable[[Any], Any], leaf: Any) -> Any:
         ends = (leaf.start, leaf.stop, leaf.step)
         return slice(*(with_tensors(fn, end) for end in ends))
     return fn(leaf)
+
+
+SizeLike: TypeAlias = int | np.integer[Any] | Size | Traced
+"""What a size can be: an integer, also one that only the run knows."""
+ShapeLike: TypeAlias = SizeLike | Sequence[SizeLike] | Array
+"""One size or several."""

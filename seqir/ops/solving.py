@@ -35,17 +35,18 @@ from seqir.ops.movement import broadcast_to, expand_dims, shape, squeeze, swapax
 from seqir.ops.parts import concatenate, flip, pad
 from seqir.ops.reduce import argmax, prod
 from seqir.ops.reduce import sum as sum_
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import absolute, log, sign, sqrt
 
 
-def _floats(*operands: Any) -> tuple[str, tuple[Any, ...]]:
+def _floats(*operands: TensorLike) -> tuple[str, tuple[Result, ...]]:
     """The type of a result and the operands in the type to compute it in."""
     dtype = common_dtype(*operands, floating=True)
     inner = "float32" if dtypes.itemsize(dtype) < 4 else dtype
     return dtype, tuple(coerce(x, inner) for x in operands)
 
 
-def _sizes(name: str, x: Any, *, square: bool = True) -> tuple[int, int]:
+def _sizes(name: str, x: TensorLike, *, square: bool = True) -> tuple[int, int]:
     """Rows and columns, which must be known.
 
     Raises: ShapeError if they are not, or if the matrix must be square and is not.
@@ -59,11 +60,11 @@ def _sizes(name: str, x: Any, *, square: bool = True) -> tuple[int, int]:
     return rows, columns
 
 
-def _part(x: Any, rows: slice, columns: slice) -> Any:
+def _part(x: TensorLike, rows: slice, columns: slice) -> Result:
     return getitem(x, (..., rows, columns))
 
 
-def _eliminate(name: str, a: Any, b: Any | None) -> tuple[Any, Any, Any]:
+def _eliminate(name: str, a: Result, b: Result | None) -> tuple[Result, Result, Result]:
     """Gauss-Jordan elimination with the largest number of each column as pivot.
 
     Rows stay where they are; a mask remembers which were taken.
@@ -101,7 +102,7 @@ def _eliminate(name: str, a: Any, b: Any | None) -> tuple[Any, Any, Any]:
     return concatenate(pivots, -1), places, rest
 
 
-def _turns(places: Any, dtype: str) -> Any:
+def _turns(places: TensorLike, dtype: str) -> Result:
     """1 for an even permutation, -1 for an odd one."""
     n = shape(places)[-1]
     after = less(expand_dims(places, -2), expand_dims(places, -1))
@@ -110,46 +111,48 @@ def _turns(places: Any, dtype: str) -> Any:
 
 
 @operation
-def det(x: Any) -> Any:
+def det(x: TensorLike) -> Result:
     """Determinants. Shapes: x[..., n, n] -> [...]. Source: ``keras.ops.det``."""
-    dtype, (x,) = _floats(x)
-    pivots, places, _ = _eliminate("det", x, None)
-    y = multiply(prod(pivots, -1), _turns(places, common_dtype(x)))
+    dtype, (matrix,) = _floats(x)
+    pivots, places, _ = _eliminate("det", matrix, None)
+    y = multiply(prod(pivots, -1), _turns(places, common_dtype(matrix)))
     return coerce(y, dtype)
 
 
 @operation
-def slogdet(x: Any) -> tuple[Any, Any]:
+def slogdet(x: TensorLike) -> tuple[Result, Result]:
     """Sign of the determinant and logarithm of its size. Source: ``keras.ops``."""
-    dtype, (x,) = _floats(x)
-    pivots, places, _ = _eliminate("slogdet", x, None)
-    turned = multiply(prod(sign(pivots), -1), _turns(places, common_dtype(x)))
+    dtype, (matrix,) = _floats(x)
+    pivots, places, _ = _eliminate("slogdet", matrix, None)
+    turned = multiply(prod(sign(pivots), -1), _turns(places, common_dtype(matrix)))
     return coerce(turned, dtype), coerce(sum_(log(absolute(pivots)), -1), dtype)
 
 
 @operation
-def logdet(x: Any) -> Any:
+def logdet(x: TensorLike) -> Result:
     """Logarithm of the size of determinants. Source: ``keras.ops.logdet``."""
-    dtype, (x,) = _floats(x)
-    pivots, *_ = _eliminate("logdet", x, None)
+    dtype, (matrix,) = _floats(x)
+    pivots, *_ = _eliminate("logdet", matrix, None)
     return coerce(sum_(log(absolute(pivots)), -1), dtype)
 
 
 @operation
-def solve(a: Any, b: Any) -> Any:
+def solve(a: TensorLike, b: TensorLike) -> Result:
     """The x of which ``a @ x`` is b; infinite or NaN if there is none.
 
     Shapes: a[..., n, n], b[..., n] or b[..., n, m] -> that of b.
     Source: ``keras.ops.solve``.
     """
 
-    def columns(a: Any, b: Any) -> Any:
+    def columns(a: Result, b: Result) -> Result:
         return _eliminate("solve", a, b)[2]
 
     return _with_columns("solve", columns, a, b)
 
 
-def _with_columns(name: str, f: Callable[[Any, Any], Any], a: Any, b: Any) -> Any:
+def _with_columns(
+    name: str, f: Callable[[Result, Result], Result], a: TensorLike, b: TensorLike
+) -> Result:
     """f of matrices and of columns, or of single columns given as vectors."""
     dtype, (a, b) = _floats(a, b)
     n, _ = _sizes(name, a)
@@ -165,16 +168,16 @@ def _with_columns(name: str, f: Callable[[Any, Any], Any], a: Any, b: Any) -> An
 
 
 @operation
-def inv(x: Any) -> Any:
+def inv(x: TensorLike) -> Result:
     """Inverse matrices; infinite or NaN if there is none. Source: ``keras.ops.inv``."""
-    dtype, (x,) = _floats(x)
-    n, _ = _sizes("inv", x)
-    unit = coerce(np.eye(n), common_dtype(x))
-    return coerce(_eliminate("inv", x, broadcast_to(unit, shape(x)))[2], dtype)
+    dtype, (matrix,) = _floats(x)
+    n, _ = _sizes("inv", matrix)
+    unit = broadcast_to(coerce(np.eye(n), common_dtype(matrix)), shape(matrix))
+    return coerce(_eliminate("inv", matrix, unit)[2], dtype)
 
 
 @operation
-def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
+def solve_triangular(a: TensorLike, b: TensorLike, lower: bool = False) -> Result:
     """The x of which ``a @ x`` is b, with a's upper (or lower) triangle alone.
 
     Shapes: a[..., n, n], b[..., n] or b[..., n, m] -> that of b.
@@ -182,14 +185,14 @@ def solve_triangular(a: Any, b: Any, lower: bool = False) -> Any:
     """
     if not lower:
 
-        def backwards(a: Any, b: Any) -> Any:
+        def backwards(a: Result, b: Result) -> Result:
             return flip(_forwards(flip(a, (-2, -1)), flip(b, -2)), -2)
 
         return _with_columns("solve_triangular", backwards, a, b)
     return _with_columns("solve_triangular", _forwards, a, b)
 
 
-def _forwards(a: Any, b: Any) -> Any:
+def _forwards(a: Result, b: Result) -> Result:
     """Substitution in a lower triangle, row by row."""
     n, _ = _sizes("solve_triangular", a)
     found: list[Any] = []
@@ -204,7 +207,7 @@ def _forwards(a: Any, b: Any) -> Any:
 
 
 @operation
-def cholesky(x: Any, upper: bool = False) -> Any:
+def cholesky(x: TensorLike, upper: bool = False) -> Result:
     """The triangle L of which ``L @ Lᵀ`` is x (symmetric), or its transpose.
 
     NaN if x is not positive definite. Source: ``keras.ops.cholesky``.
@@ -227,7 +230,7 @@ def cholesky(x: Any, upper: bool = False) -> Any:
 
 
 @operation
-def cholesky_inverse(x: Any, upper: bool = False) -> Any:
+def cholesky_inverse(x: TensorLike, upper: bool = False) -> Result:
     """The inverse of ``L @ Lᵀ``, from L. Source: ``keras.ops.cholesky_inverse``."""
     dtype, (x,) = _floats(x)
     n, _ = _sizes("cholesky_inverse", x)
@@ -239,7 +242,7 @@ def cholesky_inverse(x: Any, upper: bool = False) -> Any:
 
 
 @operation
-def qr(x: Any, mode: str = "reduced") -> tuple[Any, Any]:
+def qr(x: TensorLike, mode: str = "reduced") -> tuple[Result, Result]:
     """Q with orthonormal columns and a triangle R of which ``Q @ R`` is x.
 
     By Householder's reflections, with LAPACK's signs.
@@ -280,7 +283,7 @@ def qr(x: Any, mode: str = "reduced") -> tuple[Any, Any]:
     return coerce(q, dtype), coerce(r, dtype)
 
 
-def _reflection(column: Any) -> tuple[Any, Any]:
+def _reflection(column: TensorLike) -> tuple[Result, Result]:
     """The v and w of which ``1 - w·v·vᵀ`` takes a column to its first axis."""
     first = _part(column, slice(0, 1), slice(None))
     below = _part(column, slice(1, None), slice(None))
@@ -294,7 +297,7 @@ def _reflection(column: Any) -> tuple[Any, Any]:
     return concatenate([one, v], -2), weight
 
 
-def _reflected(x: Any, v: Any, weight: Any) -> Any:
+def _reflected(x: TensorLike, v: TensorLike, weight: TensorLike) -> Result:
     """x - w·v·(vᵀ·x)."""
     along = matmul(swapaxes(v, -2, -1), x)
     return subtract(x, multiply(multiply(v, weight), along))

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import shapes
 from seqir.errors import ArgumentError
 from seqir.operators.kinds import wide
@@ -11,11 +9,12 @@ from seqir.operators.sort import TopK
 from seqir.ops.apply import apply, coerce, common_dtype, rank_of, vector
 from seqir.ops.call import operation
 from seqir.ops.movement import reshape, shape
-from seqir.ops.size import Size, dim_of
+from seqir.ops.size import Size, SizeLike, dim_of
+from seqir.ops.tensor import Result, TensorLike
 
 
 @operation
-def top_k(x: Any, k: Any, sorted: bool = True) -> Any:
+def top_k(x: TensorLike, k: SizeLike, sorted: bool = True) -> tuple[Result, Result]:
     """The k largest values of the last axis and their places (int32).
 
     Source: ``keras.ops.top_k``; they are in order whatever `sorted` says.
@@ -24,20 +23,20 @@ def top_k(x: Any, k: Any, sorted: bool = True) -> Any:
 
 
 @operation
-def sort(x: Any, axis: int | None = -1) -> Any:
+def sort(x: TensorLike, axis: int | None = -1) -> Result:
     """x in ascending order along an axis, flattened for None. Source: ``keras.ops``."""
     return _all(x, axis)[0]
 
 
 @operation
-def argsort(x: Any, axis: int | None = -1) -> Any:
+def argsort(x: TensorLike, axis: int | None = -1) -> Result:
     """Places (int32) of the values in ascending order. Source: ``keras.ops``."""
     if not rank_of(x):
         axis = None
     return _all(x, axis)[1]
 
 
-def _all(x: Any, axis: int | None) -> tuple[Any, Any]:
+def _all(x: TensorLike, axis: int | None) -> tuple[Result, Result]:
     """All values along an axis (flattened for None) in order, and their places."""
     if axis is None:
         x, axis = reshape(x, (-1,)), 0
@@ -46,7 +45,7 @@ def _all(x: Any, axis: int | None) -> tuple[Any, Any]:
 
 
 @operation
-def argpartition(x: Any, kth: int, axis: int = -1) -> Any:
+def argpartition(x: TensorLike, kth: int, axis: int = -1) -> Result:
     """Places (int32) of the values, the kth where it is in order.
 
     All are in order here. Source: ``keras.ops.argpartition``.
@@ -57,7 +56,9 @@ def argpartition(x: Any, kth: int, axis: int = -1) -> Any:
     return argsort(x, axis)
 
 
-def _ordered(k: Any, x: Any, axis: int, *, largest: bool = False) -> tuple[Any, Any]:
+def _ordered(
+    k: SizeLike, x: TensorLike, axis: int, *, largest: bool = False
+) -> tuple[Result, Result]:
     dtype = common_dtype(x)
     op = TopK(dim_of(k), shapes.normalize_axis(axis, rank_of(x)), largest)
     sizes = (vector(k),) if isinstance(k, Size) else ()
@@ -65,7 +66,7 @@ def _ordered(k: Any, x: Any, axis: int, *, largest: bool = False) -> tuple[Any, 
     return coerce(values, dtype), coerce(places, "int32")
 
 
-def falling(x: Any) -> Any:
+def falling(x: TensorLike) -> Result:
     """x in descending order along the last axis."""
     return _ordered(shape(x)[-1], x, -1, largest=True)[0]
 

@@ -22,6 +22,7 @@ from seqir.ops.apply import (
 )
 from seqir.ops.call import operation
 from seqir.ops.movement import moveaxis, reshape, transpose
+from seqir.ops.tensor import Result, TensorLike
 
 
 def _ints(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
@@ -32,7 +33,7 @@ def _ints(value: int | Sequence[int], rank: int) -> tuple[int, ...]:
     return tuple(values)
 
 
-def _first(x: Any, data_format: str | None) -> Any:
+def _first(x: Result, data_format: str | None) -> Result:
     """x with the channels first."""
     if data_format not in (None, "channels_first", "channels_last"):
         raise ArgumentError(
@@ -42,13 +43,13 @@ def _first(x: Any, data_format: str | None) -> Any:
     return x if data_format == "channels_first" else moveaxis(x, -1, 1)
 
 
-def _back(y: Any, data_format: str | None) -> Any:
+def _back(y: Result, data_format: str | None) -> Result:
     """The result in the order that the operands had."""
     return y if data_format == "channels_first" else moveaxis(y, 1, -1)
 
 
 def resolve_padding(
-    x: Any,
+    x: TensorLike,
     padding: str,
     kernel: Sequence[int],
     strides: Sequence[int],
@@ -75,13 +76,13 @@ def resolve_padding(
 
 @operation
 def conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+) -> Result:
     """Convolution of 1 to 3 spatial axes, grouped if the channels are more.
 
     Shapes: inputs[N, *size, C], kernel[*k, C/groups, M] -> [N, *out, M].
@@ -104,13 +105,13 @@ def conv(
 
 @operation
 def depthwise_conv(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+) -> Result:
     """Each channel convolved by itself.
 
     Shapes: inputs[N, *size, C], kernel[*k, C, m] -> [N, *out, C*m].
@@ -123,14 +124,14 @@ def depthwise_conv(
 
 @operation
 def separable_conv(
-    inputs: Any,
+    inputs: TensorLike,
     depthwise_kernel: Any,
     pointwise_kernel: Any,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+) -> Result:
     """A depthwise convolution, then one of 1 by 1. Source: ``keras.ops``."""
     y = depthwise_conv(
         inputs, depthwise_kernel, strides, padding, data_format, dilation_rate
@@ -140,14 +141,14 @@ def separable_conv(
 
 @operation
 def conv_transpose(
-    inputs: Any,
-    kernel: Any,
+    inputs: TensorLike,
+    kernel: TensorLike,
     strides: int | Sequence[int] = 1,
     padding: str = "valid",
     output_padding: int | Sequence[int] | None = None,
     data_format: str | None = None,
     dilation_rate: int | Sequence[int] = 1,
-) -> Any:
+) -> Result:
     """The adjoint of `conv`.
 
     Shapes: inputs[N, *size, C], kernel[*k, M, C] -> [N, *out, M].
@@ -189,12 +190,12 @@ def transpose_pads(
 
 def _pool(
     kind: type[MaxPool] | type[AveragePool],
-    inputs: Any,
+    inputs: TensorLike,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None,
     padding: str,
     data_format: str | None,
-) -> Any:
+) -> Result:
     x = _first(floating(inputs), data_format)
     rank = rank_of(x) - 2
     window = _ints(pool_size, rank)
@@ -205,24 +206,24 @@ def _pool(
 
 @operation
 def max_pool(
-    inputs: Any,
+    inputs: TensorLike,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     padding: str = "valid",
     data_format: str | None = None,
-) -> Any:
+) -> Result:
     """Largest number of each window. Source: ``keras.ops.max_pool``."""
     return _pool(MaxPool, inputs, pool_size, strides, padding, data_format)
 
 
 @operation
 def average_pool(
-    inputs: Any,
+    inputs: TensorLike,
     pool_size: int | Sequence[int],
     strides: int | Sequence[int] | None = None,
     padding: str = "valid",
     data_format: str | None = None,
-) -> Any:
+) -> Result:
     """Mean of each window, padding not counted. Source: ``keras.ops.average_pool``."""
     return _pool(AveragePool, inputs, pool_size, strides, padding, data_format)
 

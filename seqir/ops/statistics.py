@@ -41,29 +41,33 @@ from seqir.ops.reduce import mean as mean_
 from seqir.ops.reduce import min as min_
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.sorting import sort
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import isnan, sqrt
+from seqir.shapes import Axes
 
 
 @operation
-def amax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def amax(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Largest number along axes. Source: ``keras.ops.amax``."""
     return max_(x, axis, keepdims)
 
 
 @operation
-def amin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def amin(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Smallest number along axes. Source: ``keras.ops.amin``."""
     return min_(x, axis, keepdims)
 
 
 @operation
-def ptp(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def ptp(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Largest less smallest number. Source: ``keras.ops.ptp``."""
     return subtract(max_(x, axis, keepdims), min_(x, axis, keepdims))
 
 
 @operation
-def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
+def average(
+    x: TensorLike, axis: Axes | None = None, weights: TensorLike | None = None
+) -> Result:
     """Weighted mean along axes. Source: ``keras.ops.average``."""
     if weights is None:
         return mean_(x, axis)
@@ -81,13 +85,13 @@ def average(x: Any, axis: Any = None, weights: Any = None) -> Any:
 
 
 @operation
-def count_nonzero(x: Any, axis: Any = None) -> Any:
+def count_nonzero(x: TensorLike, axis: Axes | None = None) -> Result:
     """How many values are not 0 (int32). Source: ``keras.ops.count_nonzero``."""
     return sum_(cast(not_equal(x, coerce(0, common_dtype(x))), "int32"), axis)
 
 
 @operation
-def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
+def diff(a: TensorLike, n: int = 1, axis: int = -1) -> Result:
     """Each number less the one before, n times. Source: ``keras.ops.diff``."""
     (place,) = axes_of(a, axis)
     key = (slice(None),) * place
@@ -102,7 +106,7 @@ def diff(a: Any, n: int = 1, axis: int = -1) -> Any:
 
 
 @operation
-def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def median(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """The middle number, or the mean of the two. Source: ``keras.ops.median``."""
     x, axes, rank = floating(x), axes_of(x, axis), rank_of(x)
     kept = [i for i in range(rank) if i not in axes]
@@ -124,26 +128,30 @@ def median(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 @operation
 def allclose(
-    x1: Any, x2: Any, rtol: float = 1e-5, atol: float = 1e-8, equal_nan: bool = False
-) -> Any:
+    x1: TensorLike,
+    x2: TensorLike,
+    rtol: float = 1e-5,
+    atol: float = 1e-8,
+    equal_nan: bool = False,
+) -> Result:
     """Whether all elements are close. Source: ``keras.ops.allclose``."""
     return all_(isclose(x1, x2, rtol, atol, equal_nan))
 
 
 @operation
-def nansum(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nansum(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Sum of the values that are not NaN. Source: ``keras.ops.nansum``."""
     return sum_(_known(x, 0), axis, keepdims)
 
 
 @operation
-def nanprod(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanprod(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Product of the values that are not NaN. Source: ``keras.ops.nanprod``."""
     return prod(_known(x, 1), axis, keepdims)
 
 
 @operation
-def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmean(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Mean of the values that are not NaN. Source: ``keras.ops.nanmean``."""
     x = floating(x)
     count = sum_(cast(logical_not(isnan(x)), x.dtype), axis, keepdims)
@@ -151,7 +159,7 @@ def nanmean(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @operation
-def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanvar(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Variance of the values that are not NaN. Source: ``keras.ops.nanvar``."""
     x = floating(x)
     centred = subtract(x, nanmean(x, axis, keepdims=True))
@@ -159,28 +167,30 @@ def nanvar(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
 
 
 @operation
-def nanstd(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanstd(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Square root of `nanvar`. Source: ``keras.ops.nanstd``."""
     return sqrt(nanvar(x, axis, keepdims))
 
 
 @operation
-def nanmax(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmax(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Largest of the values that are not NaN. Source: ``keras.ops.nanmax``."""
     return _extreme(max_, -math.inf, x, axis, keepdims)
 
 
 @operation
-def nanmin(x: Any, axis: Any = None, keepdims: bool = False) -> Any:
+def nanmin(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Result:
     """Smallest of the values that are not NaN. Source: ``keras.ops.nanmin``."""
     return _extreme(min_, math.inf, x, axis, keepdims)
 
 
-def _known(x: Any, filler: float) -> Any:
+def _known(x: TensorLike, filler: float) -> Result:
     return where(isnan(x), filler, x)
 
 
-def _extreme(reduce: Any, filler: float, x: Any, axis: Any, keepdims: bool) -> Any:
+def _extreme(
+    reduce: Any, filler: float, x: TensorLike, axis: Axes | None, keepdims: bool
+) -> Result:
     if not is_floating(x):
         return reduce(x, axis, keepdims)
     x = floating(x)
@@ -189,7 +199,9 @@ def _extreme(reduce: Any, filler: float, x: Any, axis: Any, keepdims: bool) -> A
 
 
 @operation
-def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
+def trapezoid(
+    y: TensorLike, x: TensorLike | None = None, dx: float = 1.0, axis: int = -1
+) -> Result:
     """Integral of a polygon. Source: ``keras.ops.trapezoid``."""
     dtype = common_dtype(*(v for v in (y, x) if v is not None), floating=True)
     y = moveaxis(coerce(y, dtype), axis, -1)
@@ -202,7 +214,7 @@ def trapezoid(y: Any, x: Any = None, dx: float = 1.0, axis: int = -1) -> Any:
 
 
 @operation
-def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
+def in_top_k(targets: TensorLike, predictions: TensorLike, k: int) -> Result:
     """Whether fewer than k predictions beat the target's. Source: ``keras.ops``."""
     own = take_along_axis(predictions, expand_dims(targets, -1), -1)
     own = where(isnan(own), -math.inf, own)
@@ -212,8 +224,11 @@ def in_top_k(targets: Any, predictions: Any, k: int) -> Any:
 
 @operation
 def segment_sum(
-    data: Any, segment_ids: Any, num_segments: int | None = None, sorted: bool = False
-) -> Any:
+    data: TensorLike,
+    segment_ids: TensorLike,
+    num_segments: int | None = None,
+    sorted: bool = False,
+) -> Result:
     """Sums of the rows of each segment. Source: ``keras.ops.segment_sum``."""
     if num_segments is None:
         raise ArgumentError("segment_sum needs num_segments: the result has that size")

@@ -52,7 +52,7 @@ class Sums:
         for value, turned in self._terms(total):
             term = self._summed(self.producer[value], stacks)
             term = apply(Transpose((1, 0)), term) if turned else term
-            result = term if result is None else result + term
+            result = term if result is None else apply(Add(), result, term)
         assert result is not None, "a sum has a term"
         return result
 

@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 import math
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from typing import Any
 
 import numpy as np
 
 from seqir import dtypes, naming, shapes
 from seqir.arguments import one_of
+from seqir.dtypes import DTypeLike
 from seqir.errors import (
     DTypeError,
     GraphError,
@@ -32,7 +33,7 @@ from seqir.ops import changes
 from seqir.ops.changes import Slot
 from seqir.ops.initial import made
 from seqir.ops.roles import Role
-from seqir.ops.tensor import Tensor, Traced, holds, value_in
+from seqir.ops.tensor import Result, Tensor, TensorLike, Traced, holds, value_in
 from seqir.tensortype import TensorType, type_of
 from seqir.text import one_line
 
@@ -71,8 +72,8 @@ class Variable(Tensor):
     def __init__(
         self,
         initializer: Any,
-        shape: Any = None,
-        dtype: Any = None,
+        shape: int | Sequence[int] | None = None,
+        dtype: DTypeLike | None = None,
         trainable: bool = True,
         autocast: bool = True,
         aggregation: str | None = "none",
@@ -154,7 +155,7 @@ class Variable(Tensor):
             return self._array
 
     @property
-    def value(self) -> Any:
+    def value(self) -> Result:
         """The present value: an array, in a trace a value of its graph."""
         b = current_builder()
         return self.array if b is None else Traced(b, read(b, self))
@@ -219,7 +220,7 @@ class Variable(Tensor):
             return np.asarray(self.initial(stored.shape, dtype=stored.dtype))
         return self.array if self.initial is None else self.initial
 
-    def assign(self, value: Any) -> Any:
+    def assign(self, value: TensorLike) -> Result:
         """Replace the values; inside a trace, after the step has run.
 
         The value comes back, in the type of the variable.
@@ -263,20 +264,22 @@ class Variable(Tensor):
             changes.tick()
         return fresh
 
-    def assign_add(self, value: Any) -> Any:
+    def assign_add(self, value: TensorLike) -> Result:
         """``variable = variable + value``; raises what `assign` raises."""
         return self.assign(self + value)
 
-    def assign_sub(self, value: Any) -> Any:
+    def assign_sub(self, value: TensorLike) -> Result:
         """``variable = variable - value``; raises what `assign` raises."""
         return self.assign(self - value)
 
-    def __array__(self, dtype: Any = None, copy: bool | None = None) -> Array:
+    def __array__(
+        self, dtype: DTypeLike | None = None, copy: bool | None = None
+    ) -> Array:
         self._refuse_in_a_trace()
         array = self.array if dtype is None else self.array.astype(dtype)
         return array.copy() if copy else array
 
-    def __iter__(self) -> Any:
+    def __iter__(self) -> Iterator[Any]:
         if current_builder() is not None or not self.shape:
             return super().__iter__()
         return iter(self.array)
@@ -293,7 +296,7 @@ class Variable(Tensor):
             "ops.where to choose between values"
         )
 
-    def __pos__(self) -> Any:
+    def __pos__(self) -> Result:
         return self.value
 
     def _number(self) -> Array:
@@ -314,7 +317,7 @@ class Variable(Tensor):
                 "seqir.ops, or take variable.numpy() for the numbers it has now"
             )
 
-    def __getstate__(self) -> Any:
+    def __getstate__(self) -> tuple[None, dict[str, Any]]:
         """What a copy takes along: the values, not the device that holds them."""
         own = {name: getattr(self, name) for name in self.__slots__}
         with changes.together():

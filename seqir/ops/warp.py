@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any
+from typing import Any, TypeVar
 
 import numpy as np
 
@@ -33,28 +34,29 @@ from seqir.ops.indexing import getitem
 from seqir.ops.layout import images_of, on_batch
 from seqir.ops.movement import expand_dims, moveaxis, reshape, shape
 from seqir.ops.sizes import counting
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result, Tensor, TensorLike
 from seqir.ops.unary import absolute, floor, sign
 
+_C = TypeVar("_C", str, int)
 _ORDERS = {"nearest": 0, "bilinear": 1}
 
 
 _MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
 
 
-def _choice(name: str, value: Any, choices: Sequence[Any]) -> Any:
+def _choice(name: str, value: _C, choices: Sequence[_C]) -> _C:
     if value not in choices:
         shown = ", ".join(map(repr, choices))
         raise ArgumentError(f"{name} must be one of {shown}, got {value!r}")
     return value
 
 
-def _round(x: Any) -> Any:
+def _round(x: TensorLike) -> Result:
     """The nearest whole number; halves go away from 0."""
     return multiply(sign(x), floor(add(absolute(x), 0.5)))
 
 
-def _mirrored(index: Any, size: int) -> Any:
+def _mirrored(index: TensorLike, size: int) -> Result:
     """A whole number, sent back at the first and the last of so many."""
     if size == 1:
         return multiply(index, 0)
@@ -62,7 +64,7 @@ def _mirrored(index: Any, size: int) -> Any:
     return absolute(subtract(mod(add(index, last), 2 * last), last))
 
 
-def _inside(index: Any, size: int, mode: str) -> Any:
+def _inside(index: TensorLike, size: int, mode: str) -> Result:
     """The pixel that stands for one outside."""
     if mode == "wrap":
         return mod(index, size)
@@ -101,31 +103,31 @@ def _sampled(
     sizes: Sequence[int],
     order: int,
     mode: str,
-    value: Any,
+    value: TensorLike,
     *,
     channels: bool,
-) -> Any:
+) -> Result:
     """Pixels at places between them; `pixels` looks up whole ones."""
 
-    def spread(x: Any) -> Any:
+    def spread(x: Result) -> Result:
         return expand_dims(x, -1) if channels else x
 
     every = (
         _neighbours(place, size, order, mode)
         for place, size in zip(places, sizes, strict=True)
     )
-    total = None
+    terms: list[Result] = []
     for corner in itertools.product(*every):
         y = pixels([index for index, _, _ in corner])
         for valid in (spread(v) for _, _, v in corner if v is not None):
             y = where(valid, y, coerce(value, y.dtype))
         for weight in (spread(w) for _, w, _ in corner if w is not None):
             y = multiply(y, weight)
-        total = y if total is None else add(total, y)
-    return total
+        terms.append(y)
+    return functools.reduce(add, terms)
 
 
-def _like(y: Any, dtype: str) -> Any:
+def _like(y: Result, dtype: str) -> Result:
     """The result in the type of the images."""
     if not dtypes.is_float(dtype) and dtypes.is_float(y.dtype):
         y = _round(y)
@@ -134,12 +136,12 @@ def _like(y: Any, dtype: str) -> Any:
 
 @operation
 def map_coordinates(
-    inputs: Any,
-    coordinates: Any,
+    inputs: TensorLike,
+    coordinates: TensorLike,
     order: int,
     fill_mode: str = "constant",
     fill_value: float = 0,
-) -> Any:
+) -> Result:
     """Inputs at the places that the coordinates say, one row for each axis.
 
     `order` is 0 (the nearest) or 1 (linear). Outside is `fill_value`, or what
@@ -171,7 +173,7 @@ def map_coordinates(
     return _like(y, t.dtype)
 
 
-def _known(name: str, x: Any, axes: Sequence[int]) -> tuple[int, ...]:
+def _known(name: str, x: TensorLike, axes: Sequence[int]) -> tuple[int, ...]:
     t = type_of_operand(x)
     sizes = [t.shape[axis] for axis in axes]
     if not all(isinstance(n, int) for n in sizes):
@@ -184,14 +186,14 @@ def _known(name: str, x: Any, axes: Sequence[int]) -> tuple[int, ...]:
     return static(tuple(sizes))
 
 
-def _linear(index: Sequence[Any], sizes: Sequence[int]) -> Any:
+def _linear(index: Sequence[Any], sizes: Sequence[int]) -> Result:
     """The place in the flat tensor."""
     steps = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
     terms = (multiply(i, s) for i, s in zip(index, steps, strict=True))
     return _total(list(terms))
 
 
-def _total(terms: list[Any]) -> Any:
+def _total(terms: list[Any]) -> Result:
     total = terms[0]
     for term in terms[1:]:
         total = add(total, term)
@@ -206,13 +208,13 @@ def _grid(height: int, width: int) -> tuple[Array, Array]:
 
 def _warped(
     name: str,
-    images: Any,
+    images: TensorLike,
     places: Callable[[int, int], tuple[Any, Any]],
     interpolation: str,
     mode: str,
-    value: Any,
+    value: TensorLike,
     data_format: str | None,
-) -> Any:
+) -> Result:
     """Each pixel of images read elsewhere: `places` gives rows and columns."""
     order = _ORDERS[_choice("interpolation", interpolation, tuple(_ORDERS))]
     x, channel, spatial = images_of(name, images, data_format)
@@ -220,7 +222,7 @@ def _warped(
     height, width = _known(name, x, spatial)
     channel -= t.rank
 
-    def warped(x: Any) -> Any:
+    def warped(x: TensorLike) -> Result:
         x = moveaxis(x, channel, -1)
         count, *_, channels = shape(x)
         rows = reshape(x, (count * height * width, channels))
@@ -242,13 +244,13 @@ def _warped(
 
 @operation
 def affine_transform(
-    images: Any,
-    transform: Any,
+    images: TensorLike,
+    transform: TensorLike,
     interpolation: str = "bilinear",
     fill_mode: str = "constant",
     fill_value: float = 0,
     data_format: str | None = None,
-) -> Any:
+) -> Result:
     """Pixel (x, y) of the result is that at ``(a0·x + a1·y + a2, b0·x + b1·y + b2)``.
 
     `transform` is ``[a0, a1, a2, b0, b1, b2, 0, 0]``, or one row of these for each
@@ -261,7 +263,7 @@ def affine_transform(
         raise ShapeError(f"transform must be 8 numbers or rows of them, got {found}")
     t = reshape(floating(transform), (-1, 8, 1, 1))
 
-    def places(height: int, width: int) -> tuple[Any, Any]:
+    def places(height: int, width: int) -> tuple[Result, Result]:
         y, x = _grid(height, width)
         a0, a1, a2, b0, b1, b2 = (getitem(t, (slice(None), i)) for i in range(6))
         return (
@@ -282,13 +284,13 @@ def affine_transform(
 
 @operation
 def perspective_transform(
-    images: Any,
-    start_points: Any,
-    end_points: Any,
+    images: TensorLike,
+    start_points: TensorLike,
+    end_points: TensorLike,
     interpolation: str = "bilinear",
     fill_value: float = 0,
     data_format: str | None = None,
-) -> Any:
+) -> Result:
     """Images seen so that each start point comes to lie at its end point.
 
     Points are numbers (x, y): four, or four for each image.
@@ -297,7 +299,7 @@ def perspective_transform(
     """
     h = _homography(start_points, end_points)
 
-    def places(height: int, width: int) -> tuple[Any, Any]:
+    def places(height: int, width: int) -> tuple[Result, Result]:
         y, x = _grid(height, width)
         depth = h[6] * x + h[7] * y + 1
         return (
@@ -316,7 +318,7 @@ def perspective_transform(
     )
 
 
-def _homography(start: Any, end: Any) -> Array:
+def _homography(start: TensorLike, end: Any) -> Array:
     """The 8 numbers, each [n, 1, 1], that send end points to start points."""
     if isinstance(start, Tensor) or isinstance(end, Tensor):
         raise UnsupportedError(

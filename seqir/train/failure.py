@@ -12,6 +12,7 @@ from seqir import nest, ops, passes, runtime
 from seqir.autodiff import gradient
 from seqir.errors import NonFiniteLossError
 from seqir.ir import Array, Trace
+from seqir.ops.apply import value_of
 from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
 from seqir.train.compilation import Compilation
@@ -91,7 +92,7 @@ def gradient_norm(step: Step, feeds: Mapping[str, Array]) -> float:
         found = [g for g in gradient(loss, params) if g is not None]
         square: Any = ops.add_n([ops.sum(ops.cast(g * g, "float32")) for g in found])
         norm = ops.sqrt(square)
-    graph = passes.run(b.finish({"norm": norm.value}), (passes.eliminate_dead,))
+    graph = passes.run(b.finish({"norm": value_of(b, norm)}), (passes.eliminate_dead,))
     session = runtime.Session.of_graph(graph, opset=OPSET, device="cpu")
     given = dict(feeds)
     given.update({name: slot.read() for name, slot in step.slots().items()})
