@@ -16,7 +16,7 @@ from seqir.ir import Trace
 from seqir.metrics.base import Metric
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
-from seqir.ops.tensor import Traced
+from seqir.ops.tensor import TensorLike, Traced
 from seqir.ops.variable import Variable
 from seqir.train.outputs import Outputs
 from seqir.train.trainable import Trainable
@@ -235,7 +235,7 @@ class Objective:
         targets: list[Any],
         predicted: list[Any],
         weights: list[Any],
-        extra: Sequence[object],
+        extra: Sequence[TensorLike],
     ) -> tuple[Any, dict[str, Any]]:
         """The loss of a batch, and the values to report; their updates are recorded.
 
