@@ -83,6 +83,7 @@ def gradient_norm(step: Step, feeds: Mapping[str, Array]) -> float:
     """Length of all gradients of a batch together, with the weights as they are."""
     graph = step.program.graph
     b = Trace.resume(graph)
+    b.updates.clear()  # the weights stay as they are
     loss = Traced(b, next(iter(graph.outputs.values())))
     updated = [u.param for u in graph.updates]
     params = [Traced(b, graph.params[name]) for name in updated]
