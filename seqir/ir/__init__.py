@@ -3,20 +3,19 @@
 from seqir.ir.builder import Builder, current_builder, outside
 from seqir.ir.evaluate import computed, evaluate
 from seqir.ir.frozen import FrozenArray
-from seqir.ir.graph import Graph, Node, Update, Value
-from seqir.ir.op import (
-    Array,
-    Cotangents,
+from seqir.ir.graph import (
     Emit,
-    Functions,
+    Graph,
+    Node,
     Op,
-    Operand,
     Perm,
     Permuted,
     Pruned,
-    Results,
+    Update,
+    Value,
 )
 from seqir.ir.replay import Visit, in_bodies, replay
+from seqir.ir.rules import Array, Cotangents, Functions, Operand, Results
 from seqir.ir.sizes import SizeCheck, unsure_sizes
 from seqir.ir.trace import SEED, STEP, Region, Trace, current_trace
 from seqir.ir.verify import verify

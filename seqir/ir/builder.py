@@ -8,8 +8,7 @@ from contextvars import ContextVar
 from typing import Self
 
 from seqir.errors import GraphError, SeqirError
-from seqir.ir.graph import Graph, Node, Update, Value
-from seqir.ir.op import Op
+from seqir.ir.graph import Graph, Node, Op, Update, Value
 from seqir.tensortype import TensorType
 
 _current: ContextVar[Builder | None] = ContextVar("seqir_builder", default=None)

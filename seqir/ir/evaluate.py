@@ -8,8 +8,8 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import GraphError
-from seqir.ir.graph import Graph, Value
-from seqir.ir.op import Array, Op
+from seqir.ir.graph import Graph, Op, Value
+from seqir.ir.rules import Array
 from seqir.tensortype import type_of
 
 

@@ -1,16 +1,30 @@
-"""The graph: an immutable list of nodes in the order of their computation."""
+"""Operators and graphs: what one operator is, and a list of nodes that apply some.
+
+An operator is a frozen dataclass: its fields are its attributes, so that two equal
+operators compare, hash and print equal. Everything that the rest of the program
+wants to know about it is asked through the methods and facts below; no pass and no
+other package holds a list of operator names. A graph is an immutable list of nodes in
+the order of their computation. Operators hold graphs, and graphs operators: so both
+stand here.
+"""
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
-from typing import TYPE_CHECKING
+import hashlib
+import html
+from abc import ABC, abstractmethod
+from collections.abc import Collection, Iterator, Mapping, Sequence
+from dataclasses import dataclass, field, fields
+from typing import Any, ClassVar, NamedTuple, Protocol
 
-from seqir.errors import GraphError, did_you_mean
+from seqir.errors import GraphError, UnsupportedError, did_you_mean
+from seqir.ir.frozen import FrozenArray
+from seqir.ir.printer import format_graph
+from seqir.ir.rules import Array, Cotangents, Functions, Operand, Results
+from seqir.shapes import Dim
 from seqir.tensortype import TensorType
 
-if TYPE_CHECKING:
-    from seqir.ir.op import Op
+Perm = tuple[int, ...]
 
 
 @dataclass(frozen=True, eq=False, slots=True)
@@ -104,20 +118,286 @@ class Graph:
         )
 
     def __str__(self) -> str:
-        from seqir.ir.printer import format_graph
-
         return format_graph(self)
 
     def fingerprint(self) -> str:
         """Hash of the structure: equal text form and equal constants, equal hash."""
-        import hashlib
-
-        from seqir.ir.printer import format_graph
-
         digest = hashlib.sha256(format_graph(self, digests=True).encode())
         return digest.hexdigest()
 
     def _repr_html_(self) -> str:
-        import html
-
         return f"<pre>{html.escape(str(self))}</pre>"
+
+
+class Emit(Protocol):
+    """Writes ONNX nodes; `Op.lower` sees the target only through this."""
+
+    opset: int
+
+    def __call__(
+        self, onnx_op: str, *inputs: str, outputs: int = 1, **attributes: Any
+    ) -> str:
+        """Add one node; the name of its (first) result."""
+        ...
+
+    def once(self, onnx_op: str, *inputs: str, **attributes: Any) -> str:
+        """The result of such a node; it is added if there is none yet."""
+        ...
+
+    def many(
+        self,
+        onnx_op: str,
+        *inputs: str,
+        outputs: int,
+        unread: Collection[int] = (),
+        **attributes: Any,
+    ) -> tuple[str, ...]:
+        """Add one node with several results; their names, "" for those `unread`."""
+        ...
+
+    def constant(self, array: Any) -> str:
+        """The name of an initializer that holds the array."""
+        ...
+
+    def ints(self, *values: int) -> str:
+        """The name of an int64 vector."""
+        ...
+
+    def scalar(self, value: float, dtype: str) -> str:
+        """The name of a rank-0 constant."""
+        ...
+
+    def body(
+        self, graph: Graph, captured: Sequence[str], until: Graph | None = None
+    ) -> Any:
+        """A graph as the attribute of a node; its last inputs are what it captures.
+
+        With `until`, a condition on its results, it is the body of an ONNX ``Loop``.
+        """
+        ...
+
+    def inline(self, graph: Graph, inputs: Sequence[str]) -> tuple[str, ...]:
+        """Add the nodes of a graph; the names of its outputs."""
+        ...
+
+
+class Permuted(NamedTuple):
+    """How an operator looks on transposed operands, and what is left of the transpose.
+
+    For ``T = transpose by perm`` of every operand of full rank:
+    ``op(T(x)) == transpose(permuted.op(x), permuted.perm)``.
+    """
+
+    op: Op
+    perm: Perm
+
+
+class Pruned(NamedTuple):
+    """An operator without what nobody uses, and where the rest of it was."""
+
+    op: Op
+    operands: tuple[int, ...]
+    results: tuple[int, ...]
+
+
+class Op(ABC):
+    """An operator: attributes are its dataclass fields, meaning is its methods.
+
+    Methods see operands in declaration order and return one item per result. None
+    of them mutates anything; `vjp` and `lower` build through what they are given.
+    """
+
+    name: ClassVar[str]
+    elementwise: ClassVar[bool] = False
+    """Each result element depends only on the operand elements it broadcasts from."""
+
+    monotone: ClassVar[bool] = False
+    """Elementwise, and no result falls when the first operand grows."""
+    takes_maxima: ClassVar[bool] = False
+    """Each result is the largest of some elements of one sample and channel."""
+    moves: ClassVar[bool] = False
+    """Each result element is an element of the first operand, perhaps rounded."""
+    wide: ClassVar[bool] = False
+    """Adds up many numbers: half-precision operands are computed with in float32, and
+    the results rounded (`computed`). Rules of the operator need not see to it."""
+    needs_room: ClassVar[bool] = False
+    """`infer` refuses a first operand whose spatial axes are too small, which no
+    runtime may be trusted to do: it is asked again about the sizes of each run."""
+
+    @abstractmethod
+    def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
+        """Result types, or ShapeError/DTypeError: the operator's only shape rule."""
+
+    @abstractmethod
+    def evaluate(self, *operands: Array) -> tuple[Array, ...]:
+        """Result values in NumPy: the reference every other path is tested against."""
+
+    @abstractmethod
+    def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
+        """ONNX names of the results, emitting ONNX nodes through `emit`."""
+
+    pure: ClassVar[bool] = True
+    """Equal operands give equal results, and nothing else happens: nodes that apply it
+    to the same operands may be merged, and computed before the model runs."""
+    folds: ClassVar[bool] = True
+    """Pure, and worth computing before the model runs where operands are constants."""
+
+    @property
+    def constant(self) -> FrozenArray | None:
+        """The array that the only result is, whatever happens."""
+        return None
+
+    def vjp(
+        self,
+        ops: Functions,
+        g: Operand | Cotangents,
+        y: Results,
+        *operands: Operand,
+    ) -> Cotangents:
+        """Cotangents of the operands, given the cotangent `g` of the result `y`.
+
+        All of them are traced tensors, so a rule is written with Python's operators
+        and the functions `ops`. For an operator of several results `g` and
+        `y` are tuples, with None in `g` where nothing depends on a result. Returned
+        is one item for each operand: None if its gradient is 0 everywhere, else a
+        tensor of the operand's element type, of the result's shape or one that
+        broadcasts to the operand's (`seqir.autodiff` sums what was repeated). An
+        elementwise operator may get a `g` that still has to be broadcast to `y`.
+        Operators that no fraction passes through have no rule.
+        """
+        raise UnsupportedError(f"the operator {self.name!r} has no gradient")
+
+    @property
+    def forward(self) -> Op | None:
+        """The operator that this is a gradient of, if both can share work.
+
+        Both have the shared work's input as their first operand.
+        """
+        return None
+
+    def expanded(
+        self, ops: Functions, target: str, *operands: Operand, shared: bool
+    ) -> Results | None:
+        """The result in plainer operators, where a target computes those faster.
+
+        Written like `vjp`: a tuple for an operator of several results. `shared` says
+        that a gradient of this operator (see `forward`) reads the same first operand.
+        None leaves the operator whole. The target "plain" asks for products of
+        matrices, sums and what moves values.
+        """
+        return None
+
+    def permuted(self, perm: Perm, *operands: TensorType) -> Permuted | None:
+        """How a transpose moves through the operator; None if it does not.
+
+        `operands` are the types before the transpose. See `Permuted`.
+        """
+        return None
+
+    @property
+    def bodies(self) -> tuple[Graph, ...]:
+        """Graphs inside, which run as part of the operator.
+
+        The last inputs of each are the operands behind the first `own_operands`.
+        """
+        return ()
+
+    @property
+    def own_operands(self) -> int:
+        """How many operands are not there for the bodies to capture."""
+        assert not self.bodies
+        return 0
+
+    def with_bodies(self, bodies: Sequence[Graph]) -> Op:
+        """The operator with other graphs inside."""
+        assert not bodies
+        return self
+
+    @property
+    def unpruned(self) -> Op:
+        """The operator with all of its results, whatever `pruned` took from it."""
+        return self
+
+    def pruned(self, used: Sequence[bool]) -> Pruned | None:
+        """What is left where only some results are used; None if all is needed."""
+        return None
+
+    def must_equal(self, *operands: TensorType) -> tuple[tuple[Dim, Dim], ...]:
+        """Pairs of sizes that the operator needs to be equal, as far as types tell.
+
+        Where their names differ, the run finds out, and fails if they are not.
+        """
+        return ()
+
+    def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
+        """The operator on operands with one more axis in front, where flags say so.
+
+        It does for all places of that axis what it does for one, and its results have
+        the axis in front, too. None if there is no such operator.
+        """
+        return None
+
+    def never_zero(self, *operands: TensorType) -> tuple[Dim, ...]:
+        """Sizes that no runtime can take if they turn out to be 0."""
+        return ()
+
+    def simplified(self, *operands: Value) -> Value | tuple[Value, ...] | None:
+        """An operand that the result always equals, if the operator does nothing.
+
+        Of an operator of several results, one for each.
+        """
+        return None
+
+    def channelwise(
+        self, rank: int, axis: int, *operands: Array | None
+    ) -> tuple[Array, Array] | None:
+        """Scale and shift, if the result is ``scale * x + shift`` per channel.
+
+        `operands` holds the arrays of constant operands and None for x, the only
+        other one; channels lie on `axis` of `rank`. None if it is anything else.
+        """
+        return None
+
+    def row_counts(self, *operands: TensorType) -> tuple[int | None, ...]:
+        """For each operand that holds row numbers, how many rows there are.
+
+        Nothing is said of operands at the end that hold something else.
+        """
+        return ()
+
+    @property
+    def contracted_axis(self) -> int | None:
+        """Axis of the second operand that is summed with the last axis of the first."""
+        return None
+
+    channel_axis: ClassVar[int] = 1
+    """Where an operator with `scaled` has its output channels."""
+
+    def scaled(
+        self, node: Node, weight: Array, bias: Array | None, scale: Array, shift: Array
+    ) -> tuple[Op, Array, Array | None] | None:
+        """Fold ``scale * y + shift`` per output channel into weight and bias.
+
+        Scale, shift and bias are float64. A weight that stays as it is comes back as
+        the same array. None for operators that are not an affine map of their first
+        operand by a weight (the second) and a bias (the third).
+        """
+        return None
+
+    def cost(self, node: Node) -> int | str:
+        """Multiply-accumulates of one evaluation; 0 for what only moves data."""
+        return 0
+
+    @property
+    def called(self) -> str:
+        """The name in reports: that of the function, where one class has several."""
+        return str(self).partition("(")[0]
+
+    def __str__(self) -> str:
+        values = [(f, getattr(self, f.name)) for f in fields(self)]  # pyright: ignore[reportArgumentType]
+        shown = [f"{f.name}={_show(v)}" for f, v in values if v != f.default]
+        return f"{self.name}({', '.join(shown)})" if shown else self.name
+
+
+def _show(value: object) -> str:
+    return str(value) if isinstance(value, str | Op) else repr(value)

@@ -11,8 +11,68 @@
 
 from __future__ import annotations
 
-from seqir.ir.graph import Graph, Value
+from collections.abc import Mapping, Sequence
+from typing import Protocol
+
+from seqir.ir.frozen import FrozenArray
+from seqir.tensortype import TensorType
 from seqir.text import one_line
+
+
+class Value(Protocol):
+    """What is printed of a value."""
+
+    @property
+    def type(self) -> TensorType: ...
+
+
+class Op(Protocol):
+    """What is printed of an operator."""
+
+    @property
+    def constant(self) -> FrozenArray | None: ...
+    @property
+    def bodies(self) -> Sequence[Graph]: ...
+
+
+class Node(Protocol):
+    """What is printed of a node."""
+
+    @property
+    def op(self) -> Op: ...
+    @property
+    def operands(self) -> Sequence[Value]: ...
+    @property
+    def results(self) -> Sequence[Value]: ...
+    @property
+    def source(self) -> str: ...
+
+
+class Update(Protocol):
+    """What is printed of an update."""
+
+    @property
+    def param(self) -> str: ...
+    @property
+    def value(self) -> Value: ...
+
+
+class Graph(Protocol):
+    """What is printed of a graph."""
+
+    @property
+    def name(self) -> str: ...
+    @property
+    def inputs(self) -> Mapping[str, Value]: ...
+    @property
+    def params(self) -> Mapping[str, Value]: ...
+    @property
+    def nodes(self) -> Sequence[Node]: ...
+    @property
+    def outputs(self) -> Mapping[str, Value]: ...
+    @property
+    def updates(self) -> Sequence[Update]: ...
+
 
 UNKNOWN = "%?"
 """A value that nothing defines, in a graph that the verifier refuses."""

@@ -7,7 +7,7 @@ from collections.abc import Iterator, Mapping
 from seqir import shapes
 from seqir.errors import ShapeError
 from seqir.ir.graph import Graph, Node
-from seqir.ir.op import Array
+from seqir.ir.rules import Array
 
 
 class SizeCheck:

@@ -48,7 +48,7 @@ def rename(nodes: list[OnnxNode], names: Mapping[str, str]) -> None:
 
 @dataclass
 class Emitter:
-    """Writes nodes; see `seqir.ir.op.Emit`."""
+    """Writes nodes; see `seqir.ir.Emit`."""
 
     opset: int
     nodes: list[OnnxNode] = field(default_factory=list[OnnxNode])

@@ -12,6 +12,7 @@ from seqir.lower import opsets
 from seqir.lower.emit import Emitter, OnnxNode, rename
 from seqir.lower.kernels import runnable
 from seqir.tensortype import TensorType
+from seqir.version import VERSION
 
 
 @dataclass
@@ -120,8 +121,6 @@ def _layer_names(
 
 
 def _metadata(graph: Graph, extra: Mapping[str, str] | None) -> dict[str, str]:
-    from seqir.version import VERSION
-
     for key, value in (extra or {}).items():
         if not isinstance(key, str) or not isinstance(value, str):
             raise ArgumentError(f"metadata is text to text, got {key!r}: {value!r}")

@@ -68,7 +68,7 @@ class CustomGradient(Op):
         pairs = zip(gs, ys, strict=True)
         seeds = [ops.zeros_like(like) if seed is None else seed for seed, like in pairs]
         given = (*seeds, *operands[self.own_operands :])
-        cotangents = ops.inlined(ys[0].builder, self.gradient, given)
+        cotangents = ops.inlined(self.gradient, given)
         captured = len(operands) - self.own_operands
         return (*(None,) * self.results, *cotangents, *(None,) * captured)
 

@@ -44,8 +44,9 @@ def inline(b: Builder, body: Graph, inputs: Sequence[Value]) -> dict[Value, Valu
     return env
 
 
-def inlined(b: Builder, body: Graph, inputs: Sequence[Traced]) -> list[Traced]:
-    """The outputs of a body for these tensors, its nodes appended to the graph."""
+def inlined(body: Graph, inputs: Sequence[Traced]) -> list[Traced]:
+    """The outputs of a body for these tensors, its nodes appended to their graph."""
+    b = inputs[0].builder
     found = inline(b, body, [x.value for x in inputs])
     return [Traced(b, found[v]) for v in body.outputs.values()]
 
@@ -70,10 +71,9 @@ def inlined_gradient(
     ops: Functions, body: Graph, operands: Sequence[Traced], gs: Sequence[Traced | None]
 ) -> tuple[Traced | None, ...]:
     """Cotangents of the inputs of a body, given those of its outputs."""
-    b = operands[0].builder
     walk = pullback(ops, body, [g is not None for g in gs])
     given = [*operands, *(g for g in gs if g is not None)]
-    found = dict(zip(walk.outputs, inlined(b, walk, given), strict=True))
+    found = dict(zip(walk.outputs, inlined(walk, given), strict=True))
     return tuple(found.get(name) for name in body.inputs)
 
 
