@@ -459,6 +459,43 @@ def test_receptive_field_is_what_the_output_depends_on():
     assert np.ptp(np.nonzero(seen.any(0))[0]) + 1 == cols
 
 
+def test_fields_are_those_of_each_call():
+    x = seqir.Input((20, 20, 3))
+    conv, turn = layers.Conv2D(3, 3), layers.Permute((2, 1, 3))
+
+    def field(y):
+        return summary_of(seqir.Model(x, y), show_cost=True).rows[-1].receptive_field
+
+    assert field(layers.ReLU()(conv(conv(x)))) == (5, 5)
+    assert field(layers.Add()([conv(x), conv(x + 1)])) == (3, 3)
+    assert field(turn(turn(x))) is None  # no axis has one meaning throughout
+    assert field(seqir.ops.max_pool(seqir.ops.relu(x), 2)) == (2, 2)
+    assert field(layers.Conv2DTranspose(3, 3, padding="same")(x)) is None
+    y = layers.SeparableConv2D(4, (3, 5), strides=2)(x)
+    assert field(layers.DepthwiseConv2D(2, activation="relu")(y)) == (5, 7)
+    assert field(layers.LayerNormalization(axis=(1, 2))(x)) is None
+
+
+def test_the_field_of_a_layer_of_ones_own_is_that_of_its_operators():
+    class Named(layers.Layer):
+        """Has attributes that windows have, and no window."""
+
+        kernel_size, strides, padding = (3, 3), (2, 2), ((1, 1), (1, 1))
+        data_format = keepdims = cropping = None
+
+        def call(self, x):
+            return x * 2
+
+    class Slides(layers.Layer):
+        def call(self, x):
+            return seqir.ops.average_pool(x, (2, 4), 1)
+
+    x = seqir.Input((20, 20, 3))
+    model = seqir.Model(x, Slides()(Named()(Slides()(x))))
+    fields = [r.receptive_field for r in summary_of(model, show_cost=True).rows]
+    assert fields[1:] == [(2, 4), (2, 4), (3, 7)]
+
+
 def test_unknown_sizes_have_no_cost():
     model = seqir.Sequential([seqir.Input((None, None, 3)), layers.Conv2D(4, 3)])
     (row,) = summary_of(model, show_cost=True).rows

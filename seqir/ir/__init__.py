@@ -11,6 +11,7 @@ from seqir.ir.graph import (
     Perm,
     Permuted,
     Pruned,
+    Receptive,
     Update,
     Value,
 )
@@ -36,6 +37,7 @@ __all__ = [
     "Perm",
     "Permuted",
     "Pruned",
+    "Receptive",
     "Region",
     "Results",
     "SizeCheck",

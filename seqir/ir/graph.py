@@ -192,6 +192,15 @@ class Permuted(NamedTuple):
     perm: Perm
 
 
+class Receptive(NamedTuple):
+    """What neighbouring positions of a result see of an operand, along one axis."""
+
+    reach: int
+    """Places from the first seen to the last, both included."""
+    step: int
+    """Places from the first that one position sees to that of the next."""
+
+
 class Pruned(NamedTuple):
     """An operator without what nobody uses, and where the rest of it was."""
 
@@ -364,6 +373,14 @@ class Op(ABC):
         Nothing is said of operands at the end that hold something else.
         """
         return ()
+
+    def receptive(self, *operands: TensorType) -> tuple[Receptive, ...] | None:
+        """The window that slides over the first operand, for each of its axes from 2.
+
+        The operands after it say the same to every position. None for what has no
+        window.
+        """
+        return None
 
     @property
     def contracted_axis(self) -> int | None:

@@ -135,6 +135,7 @@ class _GlobalPooling(Layer):
 
     kind: ClassVar[str]
     single_input = True
+    positions_seen = "all"
 
     data_format: str | None = None
     keepdims: bool = False

@@ -142,6 +142,8 @@ class RepeatVector(Layer):
 class _ZeroPadding(Layer):
     """Zeros around the spatial axes."""
 
+    positions_seen = "own"
+
     padding: Any = 1
     data_format: str | None = None
 
@@ -184,6 +186,8 @@ class ZeroPadding3D(_ZeroPadding):
 
 class _Cropping(Layer):
     """The edges of the spatial axes are cut off."""
+
+    positions_seen = "own"
 
     cropping: Any
     data_format = "channels_last"

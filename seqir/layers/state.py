@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from operator import attrgetter
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from seqir import absent, random
 from seqir.errors import ArgumentError
@@ -106,6 +106,9 @@ class Stateful:
     supports_masking: bool = False
     """Whether `compute_mask` is asked for the masks of outputs; so it is where a
     subclass defines it."""
+    positions_seen: ClassVar[Literal["own", "all"] | None] = None
+    """Which positions of the input an output depends on, if operators do not tell: on
+    its own, wherever the layer moved it, or on all."""
     destroys_masks: ClassVar[bool] = True
     """Without `supports_masking`, what comes out has no mask, and a warning says so."""
     single_input: ClassVar[bool] = False

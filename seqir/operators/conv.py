@@ -10,7 +10,7 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Receptive
 from seqir.operators.kinds import check_kind
 from seqir.operators.linalg import products, rescaled
 from seqir.operators.taps import (
@@ -75,6 +75,9 @@ class Conv(Op):
     ) -> tuple[tuple[shapes.Dim, shapes.Dim], ...]:
         x, w, *_ = operands
         return ((x.shape[1], shapes.mul(w.shape[1], self.groups)),)
+
+    def receptive(self, *operands: TensorType) -> tuple[Receptive, ...]:
+        return self.taps(static(operands[1].shape)[2:]).receptive
 
     def evaluate(self, x: Array, w: Array, b: Array | None = None) -> tuple[Array]:
         rank = len(self.strides)

@@ -12,7 +12,7 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Receptive
 from seqir.operators.kinds import check_kind
 from seqir.operators.taps import Ints, Pairs, Taps, channels_first, channels_last
 from seqir.shapes import known_shape
@@ -52,6 +52,9 @@ class Pool(Op):
             raise ShapeError(f"{self.name} of {len(self.window)} spatial axes got {x}")
         n, c, *size = x.shape
         return (x.with_shape((n, c, *self.taps.positions(tuple(size)))),)
+
+    def receptive(self, *operands: TensorType) -> tuple[Receptive, ...]:
+        return self.taps.receptive
 
     def unrolls(self, x: TensorType) -> bool:
         """Whether to write a node for each tap."""

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from seqir import shapes
-from seqir.ir import Array, Emit, Functions, Operand
+from seqir.ir import Array, Emit, Functions, Operand, Receptive
 from seqir.operators.gather import Gather
 from seqir.operators.linalg import products
 from seqir.operators.pieces import Concat, Pad, Slice
@@ -53,6 +53,11 @@ class Taps:
         """Places from the first tap to the last, both included."""
         pairs = zip(self.kernel, self.dilations, strict=True)
         return tuple((k - 1) * d + 1 for k, d in pairs)
+
+    @property
+    def receptive(self) -> tuple[Receptive, ...]:
+        """What each position sees."""
+        return tuple(map(Receptive, self.reach, self.strides))
 
     def positions(self, size: shapes.Shape) -> shapes.Shape:
         """How many windows fit on each axis.

@@ -28,12 +28,8 @@ def substitute(fn: Callable[[Any], Any], structure: Any) -> Any:
     return nest.map_structure(lambda leaf: with_tensors(fn, leaf), structure)
 
 
-def record(target: Any, args: Any, kwargs: Any) -> Any:
-    """Record a call of `target` and return its symbolic outputs.
-
-    ``target.trace(*args, **kwargs)`` runs on traced stand-ins in a scratch builder:
-    the operators' own type rules give the output types.
-    """
+def traced_alone(target: Any, args: Any, kwargs: Any) -> tuple[Trace, Any]:
+    """A trace of one call and what it gives: the tensors of a model are inputs."""
     b = Trace("call")
     stand_ins = 0
 
@@ -47,7 +43,16 @@ def record(target: Any, args: Any, kwargs: Any) -> Any:
 
     with b.active():
         traced_args, traced_kwargs = substitute(stand_in, (args, kwargs))
-        result = target.trace(*traced_args, **traced_kwargs)
+        return b, target.trace(*traced_args, **traced_kwargs)
+
+
+def record(target: Any, args: Any, kwargs: Any) -> Any:
+    """Record a call of `target` and return its symbolic outputs.
+
+    ``target.trace(*args, **kwargs)`` runs on traced stand-ins in a scratch builder:
+    the operators' own type rules give the output types.
+    """
+    _, result = traced_alone(target, args, kwargs)
     outputs = nest.map_structure(_symbol, result)
     inputs = tensors_in(nest.flatten((args, kwargs)))
     call = Call(target, args, kwargs, inputs, outputs)

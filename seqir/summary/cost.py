@@ -9,13 +9,14 @@ from typing import Any
 
 from seqir import config, dtypes, nest, shapes
 from seqir.errors import SeqirError, ShapeError
-from seqir.ir import Graph, Node, Op
+from seqir.ir import Graph, Node, Receptive
 from seqir.layers.base import Layer
 from seqir.network.base import Network
 from seqir.ops.tensor import Call, KerasTensor
+from seqir.summary.receptive import joined, seen_by
 
-Field = tuple[tuple[int, int], ...]
-"""For each spatial axis: input positions seen, and how far apart neighbours start."""
+Field = tuple[Receptive, ...]
+"""For each spatial axis: what neighbouring positions see of the model's input."""
 
 
 @dataclass(frozen=True)
@@ -39,7 +40,7 @@ class Costs:
         return Cost(
             self._macs(self.nodes.get(path, ()), known=isinstance(layer, Layer)),
             self._bytes(layer),
-            tuple(size for size, _ in field) if field else None,
+            tuple(window.reach for window in field) if field else None,
         )
 
     @cached_property
@@ -107,7 +108,7 @@ class Costs:
     @cached_property
     def _fields(self) -> dict[str, Field | None]:
         found: dict[str, Field | None] = {}
-        starts = [((1, 1),) * max(t.ndim - 2, 0) for t in self._model.inputs]
+        starts = [(Receptive(1, 1),) * max(t.ndim - 2, 0) for t in self._model.inputs]
         self._follow(self._model, "", starts, found)
         return found
 
@@ -125,33 +126,34 @@ class Costs:
             path = prefix + target.name
             seen = [env.get(t) for t in call.inputs]
             outputs = nest.flatten(call.outputs)
-            if hasattr(target, "connections") and len(target.inputs) == len(seen):
+            if isinstance(target, Network) and len(target.inputs) == len(seen):
                 results = self._follow(target, f"{path}/", seen, found)
             else:
-                results = [self._step(call, path, seen)] * len(outputs)
+                results = [self._step(call, seen)] * len(outputs)
             env.update(zip(outputs, results, strict=True))
             found[path] = results[0] if len(results) == 1 else None
         return [env.get(t) for t in model.outputs]
 
-    def _step(self, call: Call, path: str, seen: list[Field | None]) -> Field | None:
+    def _step(self, call: Call, seen: list[Field | None]) -> Field | None:
         """The field of a layer's output, given those of its inputs."""
+        target = call.target
+        declared = target.positions_seen if isinstance(target, Layer) else None
         known = [f for f in seen if f]
-        if _pools_all(call.target):
+        if declared == "all":
             return self._whole
         if not known or len(known) < len(seen):
             return None
         if any(f == self._whole for f in known):
             return self._whole
-        if len({tuple(jump for _, jump in f) for f in known}) > 1:
+        if len({tuple(window.step for window in f) for f in known}) > 1:
             return None
         field = tuple(max(axis) for axis in zip(*known, strict=True))
-        windows = _windows(call.target)
-        if windows and len(windows) == len(field):
-            return tuple(
-                (size + (k - 1) * d * jump, jump * s)
-                for (size, jump), (k, s, d) in zip(field, windows, strict=True)
-            )
-        return field if self._keeps_positions(call.target, path) else None
+        windows = () if declared == "own" else seen_by(call)
+        if not windows:
+            return field if windows == () else None
+        if len(windows) != len(field):
+            return None
+        return tuple(map(joined, field, windows))
 
     @cached_property
     def _whole(self) -> Field | None:
@@ -161,67 +163,13 @@ class Costs:
             shapes = {t.shape[2:] for t in self._model.inputs if t.ndim > 2}
         sizes = shapes.pop() if len(shapes) == 1 else ()
         # No second position is anywhere: nothing lies between two of them.
-        return tuple((d, 0) for d in sizes if d) if all(sizes) and sizes else None
-
-    def _keeps_positions(self, layer: object, path: str) -> bool:
-        """Whether each output position depends on the same input position alone."""
-        if hasattr(layer, "cropping") or _pads_only(layer):
-            return True
-        nodes = self.nodes.get(path)
-        if nodes is None:
-            return isinstance(layer, Layer) and not hasattr(layer, "kernel_size")
-        order: Sequence[int] | None = None
-        for node in nodes:
-            perm: tuple[int, ...] | None = getattr(node.op, "perm", None)
-            if perm is not None:
-                before = order or range(len(perm))
-                order = [before[p] for p in perm]
-            elif not _positionwise(node):
-                return False
-        return order is None or list(order) == sorted(order)
+        if not sizes or not all(sizes):
+            return None
+        return tuple(Receptive(d, 0) for d in sizes if d)
 
 
 def _names(dim: shapes.Dim) -> frozenset[str]:
     return shapes.symbols(dim)
-
-
-def _windows(layer: object) -> list[tuple[int, int, int]] | None:
-    """Kernel, stride and dilation for each axis of a layer with a sliding window."""
-    kernel = getattr(layer, "kernel_size", getattr(layer, "pool_size", None))
-    strides = getattr(layer, "strides", None)
-    if not isinstance(kernel, tuple) or not isinstance(strides, tuple):
-        return None
-    if hasattr(layer, "output_padding"):  # a transposed convolution spreads instead
-        return None
-    dilation = getattr(layer, "dilation_rate", (1,) * len(kernel))
-    return list(zip(kernel, strides, dilation, strict=True))
-
-
-def _pools_all(layer: object) -> bool:
-    """Whether a layer makes one number of all positions of each channel."""
-    return hasattr(layer, "keepdims") and hasattr(layer, "data_format")
-
-
-def _pads_only(layer: object) -> bool:
-    return isinstance(getattr(layer, "padding", None), tuple) and not hasattr(
-        layer, "strides"
-    )
-
-
-def _positionwise(node: Node) -> bool:
-    """Whether an operator mixes nothing, or channels alone."""
-    op = node.op
-    if op.elementwise or type(op).channelwise is not Op.channelwise:
-        return True
-    if not node.operands:
-        return True
-    axes = getattr(op, "axes", getattr(op, "axis", None))
-    axes = (axes,) if isinstance(axes, int) else axes
-    rank = node.operands[0].type.rank
-    if not axes or node.results[0].type.rank != rank or rank < 3:
-        return False
-    channels = 1 if config.image_data_format() == "channels_first" else rank - 1
-    return all(axis % rank == channels for axis in axes)
 
 
 def costs_or_none(model: Network) -> Costs | None:
