@@ -219,12 +219,12 @@ SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
 
 
-def serialize(layer: Layer) -> Any:
+def serialize(layer: Layer) -> dict[str, Any]:
     """The dictionary that stands for a layer. Source: ``keras.layers.serialize``."""
     return configuration.entry(layer)
 
 
-def deserialize(config: Any, custom_objects: Any = None) -> Any:
+def deserialize(config: object, custom_objects: object = None) -> Any:
     """The layer that a dictionary stands for.
 
     Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from seqir import activations, ops
 from seqir.arguments import integers, number
@@ -13,7 +13,7 @@ from seqir.layers.casting import as_float
 from seqir.operators.activation import PRelu
 from seqir.ops.apply import apply
 from seqir.ops.tensor import Result
-from seqir.shapes import format_shape
+from seqir.shapes import Axes, format_shape
 
 
 class ReLU(Layer):
@@ -77,7 +77,7 @@ class PReLU(Layer):
     alpha_initializer: InitializerLike = "zeros"
     alpha_regularizer: RegularizerLike = None
     alpha_constraint: ConstraintLike = None
-    shared_axes: Any = None
+    shared_axes: Axes | None = None
 
     supports_masking = True
     single_input = True
@@ -118,7 +118,7 @@ class Softmax(Layer):
     Source: Keras 3 ``layers.Softmax``.
     """
 
-    axis: Any = -1
+    axis: Axes = -1
 
     supports_masking = True
 
@@ -138,7 +138,7 @@ class Softmax(Layer):
         return y if mask is None else ops.where(mask, y, ops.zeros_like(y))
 
 
-def _check_mask(name: str, mask: tuple[Any, ...], shape: tuple[Any, ...]) -> None:
+def _check_mask(name: str, mask: Shape, shape: Shape) -> None:
     """ShapeError unless the mask broadcasts to the inputs."""
     pairs = zip(mask[::-1], shape[::-1], strict=False)
     fit = all(m in (None, 1, d) or d is None for m, d in pairs)

@@ -17,6 +17,8 @@ Masks: TypeAlias = "Result | Sequence[Masks] | None"
 """A mask for each tensor of a structure, None where there is none."""
 Shape: TypeAlias = tuple[int | None, ...]
 """The sizes of a tensor, None where one is not known."""
+SizesLike: TypeAlias = int | str | Sequence[int | str | None] | None
+"""Sizes of an input; an unknown one is None or a name."""
 Function: TypeAlias = Callable[..., object]
 Stored: TypeAlias = Mapping[str, object]
 """What a configuration has in place of an object."""

@@ -46,7 +46,7 @@ def sizes(name: str, shape: Any) -> tuple[Any, ...]:
     return tuple(shape)
 
 
-def activation(identifier: Any) -> Any:
+def activation(identifier: object) -> Any:
     """The activation function of a layer.
 
     Raises: ArgumentError if it is unknown, or needs more than its input.
@@ -61,7 +61,7 @@ def activation(identifier: Any) -> Any:
     return activations.get(identifier)
 
 
-def _stored_activation(found: Mapping[str, Any]) -> Any:
+def _stored_activation(found: Mapping[str, object]) -> Any:
     """The activation that a dictionary stands for: a layer, or a function of seqir."""
     if found.get("class_name") == "function":
         return activation(found.get("config"))
@@ -73,7 +73,7 @@ def _stored_activation(found: Mapping[str, Any]) -> Any:
 
 
 def with_training(
-    layer: Stateful, args: tuple[Any, ...], kwargs: dict[str, Any], outer: bool
+    layer: Stateful, args: tuple[object, ...], kwargs: dict[str, object], outer: bool
 ) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
     """Arguments with `training` filled in, and what it is for layers inside.
 
@@ -97,7 +97,7 @@ def with_training(
     return args, kwargs, training
 
 
-def stand_ins(shape: Any, dtype: str) -> Any:
+def stand_ins(shape: object, dtype: str) -> Any:
     """Symbolic tensors of a shape or of a structure of shapes.
 
     Raises: ArgumentError if it is not a shape.

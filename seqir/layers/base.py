@@ -49,7 +49,7 @@ class Layer(Calling, Keywords, Keeping):
     the model; inside another layer's `call` it is traced with it.
     """
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
         own = cls.__dict__
         if "build" in own:
@@ -105,7 +105,7 @@ class Layer(Calling, Keywords, Keeping):
 
     # Calling.
 
-    def __call__(self, *args: Any, **kwargs: Any) -> Any:
+    def __call__(self, *args: object, **kwargs: object) -> Any:
         checks.check_positional(self, args)
         leaves = nest.flatten((args, kwargs))
         if any(map(is_symbolic, leaves)):
@@ -116,7 +116,7 @@ class Layer(Calling, Keywords, Keeping):
             return self.trace(*args, **kwargs)
         return self.run(*args, **kwargs)
 
-    def run(self, *args: Any, **kwargs: Any) -> Any:
+    def run(self, *args: object, **kwargs: object) -> Any:
         """Compute on arrays, with ONNX Runtime."""
         return eager.run(self, args, kwargs)
 
@@ -153,7 +153,7 @@ class Layer(Calling, Keywords, Keeping):
         return {name: configuration.plain(name, getattr(self, name)) for name in names}
 
     @classmethod
-    def from_config(cls, config: dict[str, Any]) -> Any:
+    def from_config(cls, config: dict[str, object]) -> Any:
         """The layer that `get_config` (or that of Keras) describes.
 
         Raises: UnsupportedError for what only Keras's layer of that name can be.

@@ -14,7 +14,7 @@ from seqir.layers.weights import Weighted
 from seqir.ops.apply import traced, value_of
 from seqir.ops.call import record
 from seqir.ops.convert import cast
-from seqir.ops.tensor import Call, Tensor, Traced
+from seqir.ops.tensor import Call, Result, Tensor, Traced
 from seqir.plain import python
 from seqir.shapes import format_shape
 
@@ -69,7 +69,7 @@ class Calling(Weighted):
         return self.compute_dtype if self.autocast else None
 
     def connect_masks(
-        self, args: tuple[Any, ...], kwargs: dict[str, Any], outputs: Any
+        self, args: tuple[object, ...], kwargs: dict[str, object], outputs: object
     ) -> None:
         """Give the outputs of a call on tensors of a model their masks."""
         args, kwargs, _ = arguments.with_training(self, args, kwargs, outer=False)
@@ -79,7 +79,7 @@ class Calling(Weighted):
     def _call_arguments(self) -> tuple[str, ...]:
         return checks.call_arguments(self)
 
-    def _autocast(self, x: Any) -> Any:
+    def _autocast(self, x: object) -> Any:
         wanted = self._input_dtype
         if not isinstance(x, Traced) or not wanted or x.dtype == wanted:
             return x
@@ -87,7 +87,7 @@ class Calling(Weighted):
             return Traced(x.builder, value_of(x.builder, cast(x, wanted)), x.mask)
         return x
 
-    def _check_inputs(self, args: tuple[Any, ...]) -> None:
+    def _check_inputs(self, args: tuple[object, ...]) -> None:
         checks.check_inputs(self, args)
 
     def check_axis(
@@ -101,7 +101,9 @@ class Calling(Weighted):
                 f"received input with shape {format_shape(shape)}"
             )
 
-    def _ensure_built(self, args: tuple[Any, ...], kwargs: dict[str, Any]) -> None:
+    def _ensure_built(
+        self, args: tuple[object, ...], kwargs: dict[str, object]
+    ) -> None:
         if self.built:
             return
         shapes = checks.build_shapes(self, args, kwargs)
@@ -111,14 +113,14 @@ class Calling(Weighted):
         tensors = args[0] if args else next(iter(kwargs.values()), None)
         self.build(nest.map_structure(lambda x: getattr(x, "shape", None), tensors))
 
-    def _note(self, args: Any) -> str:
+    def _note(self, args: object) -> str:
         types = [str(x.type) for x in nest.flatten(args) if isinstance(x, Tensor)]
         inputs = f", input {', '.join(types)}" if types else ""
         return f"in layer {self.name!r} ({type(self).__name__}){inputs}"
 
     # Losses.
 
-    def add_loss(self, loss: Any) -> None:
+    def add_loss(self, loss: object) -> None:
         """Add a scalar (or a list of them) to the loss; call it in `call`.
 
         Raises: GraphError outside of `call`, ShapeError for what is not a scalar.
@@ -126,7 +128,7 @@ class Calling(Weighted):
         penalties.add(self, loss)
 
     @property
-    def losses(self) -> list[Any]:
+    def losses(self) -> list[Result]:
         """Scalars that the last call on arrays has added, then penalties of weights.
 
         A model keeps what was added only when it is called with ``training=True``.
@@ -154,7 +156,7 @@ class Calling(Weighted):
             )
         return self.calls[0]
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: object) -> Any:
         """Shape of the output for inputs of this shape; nothing is built.
 
         Raises: ShapeError if such an input does not fit.
@@ -164,7 +166,7 @@ class Calling(Weighted):
         )
         return nest.map_structure(lambda t: t.shape, spec)
 
-    def compute_output_spec(self, *args: Any, **kwargs: Any) -> Any:
+    def compute_output_spec(self, *args: object, **kwargs: object) -> Any:
         """Output tensors for symbolic inputs; nothing is built or recorded."""
         before = Snapshot(self)
         try:

@@ -28,7 +28,7 @@ def add_note(error: SeqirError, note: str) -> None:
         error.add_note(note)
 
 
-def check_getters(values: dict[str, Any]) -> None:
+def check_getters(values: dict[str, object]) -> None:
     """ArgumentError for names of initializers, regularizers, constraints unknown."""
     for name, value in values.items():
         before, _, ending = name.rpartition("_")
@@ -58,7 +58,7 @@ def check_arrays(
         raise ArgumentError(f"{who} takes an array, {given}")
 
 
-def _is_array(x: Any) -> bool:
+def _is_array(x: object) -> bool:
     return hasattr(x, "shape") or hasattr(x, "__array__") or hasattr(x, "__dlpack__")
 
 
@@ -71,7 +71,7 @@ def refuse_weight(layer: Stateful, name: str | None) -> NoReturn:
     )
 
 
-def check_positional(layer: Stateful, args: tuple[Any, ...]) -> None:
+def check_positional(layer: Stateful, args: tuple[object, ...]) -> None:
     """ArgumentError if a setting of a call is given by its place."""
     for place, arg in enumerate(args[1:], 1):
         if isinstance(arg, bool | int | float | str | np.bool_):
@@ -84,7 +84,7 @@ def check_positional(layer: Stateful, args: tuple[Any, ...]) -> None:
 
 
 def bind_call(
-    layer: Stateful, args: tuple[Any, ...], kwargs: dict[str, Any]
+    layer: Stateful, args: tuple[object, ...], kwargs: dict[str, object]
 ) -> inspect.BoundArguments:
     """The arguments of the layer's `call` by name; the layer itself comes first.
 
@@ -102,7 +102,7 @@ def bind_call(
 
 
 @functools.lru_cache(maxsize=1024)
-def _signature(call: Callable[..., Any]) -> inspect.Signature:
+def _signature(call: Callable[..., object]) -> inspect.Signature:
     return inspect.signature(call)
 
 
@@ -131,7 +131,7 @@ def build_shapes(
     return {name: shapes_of(called[name]) for name in names}
 
 
-def shapes_of(tensors: Any) -> Any:
+def shapes_of(tensors: object) -> Any:
     """The shapes of a structure of tensors, None for what has none."""
     return nest.map_structure(lambda x: getattr(x, "shape", None), tensors)
 
@@ -145,7 +145,7 @@ def required_inputs(layer: Stateful) -> int:
     )
 
 
-def check_inputs(layer: Stateful, args: tuple[Any, ...]) -> None:
+def check_inputs(layer: Stateful, args: tuple[object, ...]) -> None:
     """ShapeError unless the input is one tensor, of a rank that the layer takes."""
     if not args:
         return

@@ -107,12 +107,12 @@ def made(cls: type[Any], config: Mapping[str, Any]) -> Any:
     return layer
 
 
-def _is_array(value: Any) -> bool:
+def _is_array(value: object) -> bool:
     kinds = ("__numpy__", "__tensor__")
     return isinstance(value, Mapping) and value.get("class_name") in kinds
 
 
-def array(found: Mapping[str, Any]) -> Any:
+def array(found: Mapping[str, object]) -> Any:
     """The array that Keras stored as a value and an element type.
 
     Raises: CorruptFileError for another form.

@@ -66,7 +66,7 @@ class _Spatial(Layer):
                 "cannot both be greater than 1"
             )
 
-    def _channels(self, input_shape: Any) -> int:
+    def _channels(self, input_shape: Shape) -> int:
         channels = input_shape[channel_axis(self.data_format)]
         if channels is None:
             raise ShapeError(

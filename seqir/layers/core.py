@@ -6,6 +6,7 @@ from typing import Any
 
 from seqir import config, dtypes, ops, shapes
 from seqir.arguments import integer, is_integer
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layers.aliases import (
     ConstraintLike,
@@ -13,6 +14,7 @@ from seqir.layers.aliases import (
     Masks,
     RegularizerLike,
     Shape,
+    SizesLike,
 )
 from seqir.layers.arguments import activation as activation_of
 from seqir.layers.arguments import sizes
@@ -41,13 +43,13 @@ class InputLayer(Layer):
 
     def __init__(
         self,
-        shape: Any = None,
+        shape: SizesLike = None,
         batch_size: int | None = None,
-        dtype: Any = None,
+        dtype: DTypeLike | None = None,
         sparse: bool | None = None,
         ragged: bool | None = None,
-        batch_shape: Any = None,
-        input_tensor: Any = None,
+        batch_shape: SizesLike = None,
+        input_tensor: object = None,
         optional: bool = False,
         name: str | None = None,
         **former: Any,
@@ -132,7 +134,7 @@ class InputLayer(Layer):
         }
 
 
-def _check_size(d: Any) -> int | str | None:
+def _check_size(d: object) -> int | str | None:
     if d is None:
         return None
     if isinstance(d, str):
@@ -145,14 +147,14 @@ def _check_size(d: Any) -> int | str | None:
 
 
 def Input(  # noqa: N802
-    shape: Any = None,
+    shape: SizesLike = None,
     batch_size: int | None = None,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     sparse: bool | None = None,
     ragged: bool | None = None,
-    batch_shape: Any = None,
+    batch_shape: SizesLike = None,
     name: str | None = None,
-    tensor: Any = None,
+    tensor: object = None,
     optional: bool = False,
 ) -> Any:
     """A symbolic tensor to start a model with.
@@ -272,7 +274,7 @@ class Embedding(Layer):
             self.build(None)
             self.set_weights(weights if isinstance(weights, list) else [weights])
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: Shape | None = None) -> None:
         self.embeddings = self.add_weight(
             (self.input_dim, self.output_dim),
             self.embeddings_initializer,

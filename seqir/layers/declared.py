@@ -54,7 +54,7 @@ def _listed(said: Any) -> list[tuple[Any, ...]]:
     return [tuple(said)]
 
 
-def _may_be(said: tuple[Any, ...], found: tuple[Any, ...]) -> bool:
+def _may_be(said: tuple[object, ...], found: tuple[object, ...]) -> bool:
     return len(said) == len(found) and all(
         None in (a, b) or a == b for a, b in zip(said, found, strict=True)
     )

@@ -90,7 +90,7 @@ def _prepare(layer: Calling, args: Any, kwargs: Any, given: list[Any]) -> Any:
     b = Trace(layer.name)
     count = 0
 
-    def traced(x: Any) -> Any:
+    def traced(x: object) -> Any:
         nonlocal count
         if not isinstance(x, np.ndarray):
             return x

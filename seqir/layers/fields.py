@@ -124,8 +124,8 @@ def _sort(
     fields: Fields,
     places: Sequence[str],
     later: Iterable[Callable[..., None]],
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
 ) -> tuple[dict[str, Any], dict[str, Any]]:
     """Arguments that are fields, and those for the ``__init__``s that come later.
 
@@ -157,7 +157,7 @@ def known_to(cls: type) -> tuple[str, ...]:
     return (*(name for init in written for name in names(init)), *BASE_KEYWORDS)
 
 
-def check_known(kind: str, kwargs: dict[str, Any], known: tuple[str, ...]) -> None:
+def check_known(kind: str, kwargs: dict[str, object], known: tuple[str, ...]) -> None:
     """ArgumentError for a keyword that no layer takes, with the nearest known."""
     unknown = {k: v for k, v in kwargs.items() if k not in known}
     if unknown:

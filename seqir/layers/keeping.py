@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, MutableMapping
-from typing import Any
 
 from seqir.errors import ShapeError
 from seqir.layers.state import Stateful
+from seqir.ops.tensor import TensorLike
 from seqir.ops.variable import Variable
 
 
@@ -18,7 +18,7 @@ class Keeping(Stateful):
     kind in a ``.keras`` file.
     """
 
-    def save_own_variables(self, store: MutableMapping[str, Any]) -> None:
+    def save_own_variables(self, store: MutableMapping[str, object]) -> None:
         """Put arrays into `store` by their names; the layer's own weights by numbers.
 
         Source: Keras 3 ``layers.Layer.save_own_variables``.
@@ -26,7 +26,7 @@ class Keeping(Stateful):
         for index, variable in enumerate(self._kept()):
             store[str(index)] = variable.array
 
-    def load_own_variables(self, store: Mapping[str, Any]) -> None:
+    def load_own_variables(self, store: Mapping[str, TensorLike]) -> None:
         """Take the arrays that `save_own_variables` put there.
 
         Raises: ShapeError if there are more or fewer than the layer has weights.

@@ -56,7 +56,7 @@ def of(structure: Any) -> Any:
     return nest.map_structure(get_keras_mask, structure)
 
 
-def passed_on(layer: Stateful, given: Given, outputs: Any) -> Any:
+def passed_on(layer: Stateful, given: Given, outputs: object) -> Any:
     """The outputs of a traced call with their masks.
 
     An output keeps the mask that it has: one that a layer inside, or `call`, gave it.
@@ -66,7 +66,7 @@ def passed_on(layer: Stateful, given: Given, outputs: Any) -> Any:
     return nest.pack(outputs, list(map(masked, ys, masks))) if masks else outputs
 
 
-def put_on(inputs: Any, mask: Any, who: str) -> Any:
+def put_on(inputs: object, mask: object, who: str) -> Any:
     """The traced inputs of a model with the masks that it was called with.
 
     Raises: ArgumentError unless there is one for each, or None.
@@ -81,7 +81,7 @@ def put_on(inputs: Any, mask: Any, who: str) -> Any:
     return nest.pack(inputs, list(map(masked, xs, masks)))
 
 
-def connect(layer: Stateful, given: Given, outputs: Any) -> None:
+def connect(layer: Stateful, given: Given, outputs: object) -> None:
     """Give the outputs of a call on tensors of a model their masks."""
     ys = nest.flatten(outputs)
     for y, mask in zip(ys, _of_outputs(layer, given, ys), strict=False):
@@ -89,7 +89,7 @@ def connect(layer: Stateful, given: Given, outputs: Any) -> None:
             set_keras_mask(y, mask)
 
 
-def _of_outputs(layer: Stateful, given: Given, ys: list[Any]) -> list[Any]:
+def _of_outputs(layer: Stateful, given: Given, ys: list[object]) -> list[Any]:
     """A mask for each output that has none yet and gets one; empty if none does."""
     if not layer.supports_masking:
         if layer.destroys_masks and any(
@@ -116,7 +116,7 @@ def _warn(layer: Stateful) -> None:
     )
 
 
-def _is_tensors(x: Any) -> bool:
+def _is_tensors(x: object) -> bool:
     """Whether an argument is a tensor, or a structure of tensors (and None)."""
     if not isinstance(x, list | tuple | dict):
         return isinstance(x, Tensor | np.ndarray | np.generic)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar
+from typing import Any, ClassVar, TypeVar
 
 import numpy as np
 
@@ -15,7 +15,10 @@ from seqir.layers.aliases import Masks, Tensors
 from seqir.layers.base import Layer
 from seqir.ops.masks import get_keras_mask
 from seqir.ops.tensor import Result, Tensor
-from seqir.shapes import format_shape
+from seqir.shapes import Axes, format_shape
+
+Merged = TypeVar("Merged", bound=Result)
+"""Tensors of one kind: of a model, traced, or arrays."""
 
 
 class _Merge(Layer):
@@ -32,7 +35,7 @@ class _Merge(Layer):
         """The result for inputs of one rank."""
         raise NotImplementedError(f"{type(self).__name__} has no combine method")
 
-    def call(self, xs: Any) -> Any:
+    def call(self, xs: Sequence[Result]) -> Result:
         self._check_list(xs)
         rank = max(x.ndim for x in xs)
         level = [
@@ -50,7 +53,7 @@ class _Merge(Layer):
                 f"{error}"
             ) from error
 
-    def _check_list(self, xs: Any) -> None:
+    def _check_list(self, xs: object) -> None:
         kind = type(self).__name__
         wanted = f"exactly {self.exact} inputs" if self.exact else "at least 1 input"
         call = f"{'An' if kind[0] in 'A' else 'A'} {kind} layer should be called on"
@@ -137,7 +140,7 @@ def _counted(x: Result) -> Result | None:
     return ops.expand_dims(ops.cast(mask, "bool"), tuple(range(mask.ndim, x.ndim)))
 
 
-def _chosen(choose: Callable[[Any, Any], Any], xs: list[Any]) -> Any:
+def _chosen(choose: Callable[[Result, Result], Result], xs: Sequence[Result]) -> Result:
     """``choose`` between all tensors; where one does not count it is the other one."""
     y, *others = xs
     counted = _counted(y)
@@ -164,7 +167,7 @@ class Concatenate(_Merge):
     def setup(self) -> None:
         integer("axis", self.axis)
 
-    def call(self, xs: Any) -> Any:
+    def call(self, xs: Sequence[Result]) -> Result:
         self._check_list(xs)
         if len({x.ndim for x in xs}) > 1:
             given = ", ".join(format_shape(x.shape) for x in xs)
@@ -210,7 +213,7 @@ class Dot(_Merge):
     Source: Keras 3 ``layers.Dot``.
     """
 
-    axes: Any
+    axes: Axes
     normalize: bool = False
 
     exact = 2
@@ -218,7 +221,7 @@ class Dot(_Merge):
     def setup(self) -> None:
         integers("axes", self.axes, count=2)
 
-    def call(self, xs: Any) -> Any:
+    def call(self, xs: Sequence[Result]) -> Result:
         self._check_list(xs)
         a, b = xs
         given = (self.axes, self.axes) if isinstance(self.axes, int) else self.axes
@@ -255,47 +258,47 @@ class Dot(_Merge):
         return None
 
 
-def _unit(x: Result, axis: int) -> Any:
+def _unit(x: Result, axis: int) -> Result:
     """x scaled to length 1 along an axis, as Keras does: 1 / √max(Σx², 1e-12)."""
     total = ops.sum(x * x, axis, keepdims=True)
     return x * ops.rsqrt(ops.maximum(total, 1e-12))
 
 
-def add(inputs: Any, **kwargs: Any) -> Any:
+def add(inputs: Sequence[Merged], **kwargs: Any) -> Merged:
     """Sum of all inputs. Source: ``keras.layers.add``."""
     return Add(**kwargs)(inputs)
 
 
-def subtract(inputs: Any, **kwargs: Any) -> Any:
+def subtract(inputs: Sequence[Merged], **kwargs: Any) -> Merged:
     """First input minus second. Source: ``keras.layers.subtract``."""
     return Subtract(**kwargs)(inputs)
 
 
-def multiply(inputs: Any, **kwargs: Any) -> Any:
+def multiply(inputs: Sequence[Merged], **kwargs: Any) -> Merged:
     """Product of all inputs. Source: ``keras.layers.multiply``."""
     return Multiply(**kwargs)(inputs)
 
 
-def average(inputs: Any, **kwargs: Any) -> Any:
+def average(inputs: Sequence[Merged], **kwargs: Any) -> Merged:
     """Mean of all inputs. Source: ``keras.layers.average``."""
     return Average(**kwargs)(inputs)
 
 
-def maximum(inputs: Any, **kwargs: Any) -> Any:
+def maximum(inputs: Sequence[Merged], **kwargs: Any) -> Merged:
     """Largest of all inputs. Source: ``keras.layers.maximum``."""
     return Maximum(**kwargs)(inputs)
 
 
-def minimum(inputs: Any, **kwargs: Any) -> Any:
+def minimum(inputs: Sequence[Merged], **kwargs: Any) -> Merged:
     """Smallest of all inputs. Source: ``keras.layers.minimum``."""
     return Minimum(**kwargs)(inputs)
 
 
-def concatenate(inputs: Any, axis: int = -1, **kwargs: Any) -> Any:
+def concatenate(inputs: Sequence[Merged], axis: int = -1, **kwargs: Any) -> Merged:
     """Inputs joined along an axis. Source: ``keras.layers.concatenate``."""
     return Concatenate(axis=axis, **kwargs)(inputs)
 
 
-def dot(inputs: Any, axes: Any = -1, **kwargs: Any) -> Any:
+def dot(inputs: Sequence[Merged], axes: Axes = -1, **kwargs: Any) -> Merged:
     """Products summed over one axis of each. Source: ``keras.layers.dot``."""
     return Dot(axes=axes, **kwargs)(inputs)

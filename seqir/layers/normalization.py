@@ -7,14 +7,15 @@ from typing import Any
 from seqir import config, ops, shapes
 from seqir.arguments import integer, integer_or, integers, number
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
-from seqir.ir import Op
+from seqir.ir import Array, Op
 from seqir.layers.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
 from seqir.layers.base import Layer
 from seqir.layers.casting import as_float, as_wide
 from seqir.operators.norm import BatchNorm, LayerNorm, TrainingBatchNorm
 from seqir.ops.apply import apply
 from seqir.ops.tensor import Result
-from seqir.shapes import format_shape
+from seqir.ops.variable import Variable
+from seqir.shapes import Axes, format_shape
 
 
 class BatchNormalization(Layer):
@@ -45,7 +46,7 @@ class BatchNormalization(Layer):
     beta_constraint: ConstraintLike = None
     gamma_constraint: ConstraintLike = None
     renorm: bool = False
-    renorm_clipping: Any = None
+    renorm_clipping: object = None
     renorm_momentum: float = 0.99
     synchronized: bool = False
 
@@ -104,20 +105,20 @@ class BatchNormalization(Layer):
             y = self._normalize_batch(wide, axis)
         return ops.cast(y, x.dtype)
 
-    def _scale_and_shift(self, x: Result) -> tuple[Any, Any]:
+    def _scale_and_shift(self, x: Result) -> tuple[Result, Result]:
         """Scale and shift of the normalized x, whether there are weights or not."""
         sizes = (self._size,)
         gamma = self.gamma if self.scale else _constant(1.0, sizes, x.dtype)
         beta = self.beta if self.center else _constant(0.0, sizes, x.dtype)
         return ops.cast(gamma, x.dtype), ops.cast(beta, x.dtype)
 
-    def _normalize_batch(self, x: Result, axis: int) -> Any:
+    def _normalize_batch(self, x: Result, axis: int) -> Result:
         self._move(*ops.moments(x, tuple(i for i in range(x.ndim) if i != axis)))
         return _per_channel(
             TrainingBatchNorm(self.epsilon), x, axis, *self._scale_and_shift(x)
         )
 
-    def _normalize_masked(self, x: Result, axis: int, mask: Any) -> Result:
+    def _normalize_masked(self, x: Result, axis: int, mask: Result) -> Result:
         """The same, where only what the mask keeps counts in the statistics."""
         others = tuple(i for i in range(x.ndim) if i != axis)
         column = [1] * x.ndim
@@ -135,7 +136,7 @@ class BatchNormalization(Layer):
         factor = ops.rsqrt(variance + self.epsilon) * gamma
         return centred * ops.reshape(factor, column) + ops.reshape(beta, column)
 
-    def _move(self, mean: Any, variance: Any) -> None:
+    def _move(self, mean: Result, variance: Result) -> None:
         """Move the moving statistics towards those of a batch."""
         m = self.momentum
         for moving, new in (
@@ -145,7 +146,7 @@ class BatchNormalization(Layer):
             moving.assign(ops.cast(moving, new.dtype) * m + new * (1.0 - m))
 
 
-def _per_channel(op: Op, x: Result, axis: int, *vectors: Any) -> Result:
+def _per_channel(op: Op, x: Result, axis: int, *vectors: object) -> Result:
     """An operator that has the channels on axis 1, where they lie on another."""
     if axis == 1:
         return apply(op, x, *vectors)
@@ -165,7 +166,7 @@ class LayerNormalization(Layer):
     Source: Keras 3 ``layers.LayerNormalization``; arXiv:1607.06450.
     """
 
-    axis: Any = -1
+    axis: Axes = -1
     epsilon: float = 0.001
     center: bool = True
     scale: bool = True
@@ -285,7 +286,7 @@ class GroupNormalization(Layer):
         mean, variance = ops.moments(grouped, others, keepdims=True)
         column = [1] * grouped.ndim
         column[axis : axis + 2] = groups
-        factor: Any = ops.rsqrt(variance + self.epsilon)
+        factor = ops.rsqrt(variance + self.epsilon)
         if self.scale:
             factor = factor * ops.cast(ops.reshape(self.gamma, column), wide.dtype)
         shift = -mean * factor
@@ -303,7 +304,7 @@ class RMSNormalization(Layer):
     Source: Keras 3 ``layers.RMSNormalization``; arXiv:1910.07467.
     """
 
-    axis: Any = -1
+    axis: Axes = -1
     epsilon: float = 1e-6
 
     single_input = True
@@ -331,7 +332,7 @@ class UnitNormalization(Layer):
     Source: Keras 3 ``layers.UnitNormalization``.
     """
 
-    axis: Any = -1
+    axis: Axes = -1
 
     supports_masking = True
     single_input = True
@@ -349,18 +350,18 @@ def _rounded(y: Result, x: Result, dtype: str) -> Result:
     return ops.cast(ops.cast(y, x.dtype), dtype)
 
 
-def _axes(axis: Any, rank: int) -> tuple[int, ...]:
+def _axes(axis: object, rank: int) -> tuple[int, ...]:
     """One axis or several, in order, counted from the front."""
     axes = integers("axis", axis)
     return tuple(sorted({shapes.normalize_axis(a, rank) for a in axes}))
 
 
 def _affine(
-    layer: Any, shape: tuple[int | None, ...], scale: bool, center: bool, **options: Any
+    layer: Layer, shape: Shape, scale: bool, center: bool, **options: Any
 ) -> tuple[Any, Any]:
     """Gamma and beta of a layer, None for what it does without."""
 
-    def weight(name: str) -> Any:
+    def weight(name: str) -> Variable:
         return layer.add_weight(
             shape,
             getattr(layer, f"{name}_initializer"),
@@ -374,7 +375,7 @@ def _affine(
     return gamma, weight("beta") if center else None
 
 
-def _constant(value: float, sizes: Any, dtype: str) -> Any:
+def _constant(value: float, sizes: Any, dtype: str) -> Array:
     import numpy as np
 
     return np.full(tuple(sizes), value, dtype)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
-from typing import Any
 
 from seqir import dtypes, nest, ops
 from seqir.errors import DTypeError, GraphError, ShapeError
@@ -11,11 +10,11 @@ from seqir.ir import Array, Trace, current_trace
 from seqir.layers.weights import Weighted
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
-from seqir.ops.tensor import Traced
+from seqir.ops.tensor import Result, Traced
 from seqir.ops.variable import Variable
 
 
-def penalties(b: Trace, weights: Iterable[Variable]) -> list[Any]:
+def penalties(b: Trace, weights: Iterable[Variable]) -> list[Result]:
     """Scalars to add to the loss of a graph that layers were traced in.
 
     First what layers have added in their calls, then the penalties of the trainable
@@ -24,19 +23,19 @@ def penalties(b: Trace, weights: Iterable[Variable]) -> list[Any]:
     return [*(Traced(b, value) for value in b.losses), *weight_penalties(weights)]
 
 
-def weight_penalties(weights: Iterable[Variable]) -> list[Any]:
+def weight_penalties(weights: Iterable[Variable]) -> list[Result]:
     """``regularizer(weight)`` of every trainable weight that has a regularizer."""
     return [w.regularizer(w) for w in weights if w.regularizer is not None]
 
 
-def losses(layer: Weighted, called: Sequence[Array]) -> list[Any]:
+def losses(layer: Weighted, called: Sequence[Array]) -> list[Result]:
     """`penalties` inside a trace; outside, the numbers of the last call instead."""
     b = current_trace()
     weights = layer.trainable_weights
     return [*called, *weight_penalties(weights)] if b is None else penalties(b, weights)
 
 
-def add(layer: Weighted, loss: Any) -> None:
+def add(layer: Weighted, loss: object) -> None:
     """Add one scalar or several to the losses of the graph under construction.
 
     Raises: GraphError outside of a trace, ShapeError for what is not a scalar,
@@ -63,7 +62,7 @@ def add(layer: Weighted, loss: Any) -> None:
         b.losses.append(value)
 
 
-def add_activity(layer: Weighted, outputs: Any) -> None:
+def add_activity(layer: Weighted, outputs: object) -> None:
     """Add ``activity_regularizer(y) / batch size`` of each output y.
 
     Its nodes are none of the layer's own: those compute what the layer gives.

@@ -16,16 +16,16 @@ from seqir.ir import Array
 from seqir.layers.aliases import Shape
 from seqir.layers.base import Layer
 from seqir.layers.recorded import noted
-from seqir.ops.tensor import Result
+from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.variable import assign_all
-from seqir.shapes import format_shape
+from seqir.shapes import Axes, format_shape
 
 
 class Rescaling(Layer):
     """y = x * scale + offset. Source: Keras 3 ``layers.Rescaling``."""
 
-    scale: Any
-    offset: Any = 0.0
+    scale: TensorLike
+    offset: TensorLike = 0.0
 
     supports_masking = True
     single_input = True
@@ -40,7 +40,7 @@ class Rescaling(Layer):
         return y + offset if _differs(offset, 0) else y
 
 
-def _on_channels(factor: Any) -> Any:
+def _on_channels(factor: Any) -> float | Array:
     """A vector for each channel, in the place of the channels."""
     first = config.image_data_format() == "channels_first"
     if not first or isinstance(factor, float) or not factor.ndim:
@@ -48,12 +48,12 @@ def _on_channels(factor: Any) -> Any:
     return factor.reshape(*factor.shape, *(1,) * (3 - factor.ndim))
 
 
-def _factor(name: str, value: Any) -> Any:
+def _factor(name: str, value: object) -> float | Array:
     """A Python number, or an array of numbers."""
     return float(value) if isinstance(value, int | float) else _numbers(name, value)
 
 
-def _numbers(name: str, value: Any) -> Array:
+def _numbers(name: str, value: object) -> Array:
     try:
         array = np.asarray(value, np.float32)
     except (TypeError, ValueError):
@@ -65,7 +65,7 @@ def _numbers(name: str, value: Any) -> Array:
     return array
 
 
-def _differs(value: Any, from_: float) -> bool:
+def _differs(value: object, from_: float) -> bool:
     return not isinstance(value, float) or value != from_
 
 
@@ -87,9 +87,9 @@ class Normalization(Layer):
     @noted
     def __init__(
         self,
-        axis: Any = -1,
-        mean: Any = None,
-        variance: Any = None,
+        axis: Axes | None = -1,
+        mean: TensorLike | None = None,
+        variance: TensorLike | None = None,
         invert: bool = False,
         **kwargs: Any,
     ) -> None:
@@ -154,7 +154,7 @@ class Normalization(Layer):
         divisor = ops.maximum(ops.sqrt(variance), config.epsilon())
         return mean + x * divisor if self.invert else (x - mean) / divisor
 
-    def _statistics(self) -> tuple[Any, Any]:
+    def _statistics(self) -> tuple[Result, Result]:
         """Mean and variance, in the rank of the inputs."""
         pair: tuple[Any, Any]
         if self._given is None:
@@ -167,7 +167,7 @@ class Normalization(Layer):
             mean, variance = (np.asarray(v, kind) for v in pair)
         return ops.reshape(mean, self._column), ops.reshape(variance, self._column)
 
-    def adapt(self, data: Any) -> None:
+    def adapt(self, data: object) -> None:
         """Take mean and variance of an array, or of all batches of an iterable.
 
         Batches of data with targets, ``(x, y)``, count with their `x`.
@@ -248,7 +248,7 @@ _ROWS = 4096
 """Rows of an array that are summed up at once, in float64."""
 
 
-def _batches(data: Any, name: str) -> Iterator[Array]:
+def _batches(data: object, name: str) -> Iterator[Array]:
     if is_array(data):
         array = to_array(data, "data")
         starts = range(0, max(len(array), 1), _ROWS)

@@ -75,7 +75,7 @@ def _by_name(bound: inspect.BoundArguments) -> dict[str, Any]:
     return found
 
 
-def config(layer: Stateful, described: dict[str, Any]) -> dict[str, Any]:
+def config(layer: Stateful, described: dict[str, object]) -> dict[str, Any]:
     """The configuration of a layer that describes the part of it that is seqir's.
 
     An argument that was passed on to seqir's class as it is, and one that was left to
@@ -108,7 +108,7 @@ def config(layer: Stateful, described: dict[str, Any]) -> dict[str, Any]:
     return found
 
 
-def _plain(layer: Stateful, name: str, value: Any) -> Any:
+def _plain(layer: Stateful, name: str, value: object) -> Any:
     # A layer that is an argument has a configuration, which would come back as that.
     is_layer = hasattr(value, "compute_output_shape")
     shown = value if is_layer else configuration.plain(name, value)

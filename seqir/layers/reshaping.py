@@ -286,7 +286,7 @@ class UpSampling2D(Layer):
         return from_channels_first(y, self.data_format)
 
 
-def _enlarge(x: Result, size: tuple[int, ...]) -> Any:
+def _enlarge(x: Result, size: tuple[int, ...]) -> Result:
     """Every number of channels-first x as often as `size` says, on each axis."""
     if dtypes.is_float(x.dtype):
         return apply(Upsample(size, "nearest"), x)

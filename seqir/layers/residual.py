@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any, ClassVar
+from typing import ClassVar
 
 from seqir import initializers, random
 from seqir.arguments import integers, number
@@ -82,7 +82,7 @@ class CustomScaleLayer(Layer):
     def setup(self) -> None:
         number("scale", self.scale)
 
-    def call(self, inputs: Sequence[Any]) -> Any:
+    def call(self, inputs: Sequence[Result]) -> Result:
         if not isinstance(inputs, list | tuple) or len(inputs) != 2:
             raise ArgumentError(
                 f"layer {self.name!r} takes a list of two inputs, a tensor and its "

@@ -139,7 +139,7 @@ class CenterCrop(_Images):
         return x
 
 
-def _part(x: Result, axis: int, begin: int, size: int) -> Any:
+def _part(x: Result, axis: int, begin: int, size: int) -> Result:
     """That many elements along an axis."""
     cut = slice(begin, begin + size)
     whole = x.shape[axis] == size

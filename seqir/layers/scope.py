@@ -11,7 +11,6 @@ import threading
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from contextvars import ContextVar
-from typing import Any
 
 from seqir.ir import outside
 from seqir.layers.state import Stateful, copied
@@ -94,11 +93,11 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
     """A build method that marks the layer as built, or leaves nothing behind."""
 
     @functools.wraps(build)
-    def wrapper(self: Stateful, *args: Any, **kwargs: Any) -> None:
+    def wrapper(self: Stateful, *args: object, **kwargs: object) -> None:
         with _building:
             alone(self, *args, **kwargs)
 
-    def alone(self: Stateful, *args: Any, **kwargs: Any) -> None:
+    def alone(self: Stateful, *args: object, **kwargs: object) -> None:
         if self._layer_state.building:  # super().build(input_shape)
             build(self, *args, **kwargs)
             return

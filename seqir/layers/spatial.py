@@ -3,14 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from seqir import ops
 from seqir.arguments import one_of
 from seqir.ops.tensor import Result
 
 
-def padding_name(value: Any, allowed: Sequence[str]) -> str:
+def padding_name(value: object, allowed: Sequence[str]) -> str:
     """The padding in lower case.
 
     Raises: ArgumentError unless it is one of the allowed ones.

@@ -77,7 +77,7 @@ class LayerState:
         return found
 
 
-def copied(thing: Any) -> dict[str, Any]:
+def copied(thing: object) -> dict[str, Any]:
     """The attributes of an object, with copies of what is appended to."""
     return {
         name: value.copy() if isinstance(value, list | dict | LayerState) else value
@@ -88,7 +88,7 @@ def copied(thing: Any) -> dict[str, Any]:
 def kept(name: str, doc: str) -> Any:
     """An attribute of a layer that its state keeps under that name."""
 
-    def write(layer: Stateful, value: Any) -> None:
+    def write(layer: Stateful, value: object) -> None:
         setattr(layer._layer_state, name, value)
         if layer.built:
             layer._has_changed()
@@ -150,7 +150,7 @@ class Stateful:
 
     # Attributes are tracked: weights and layers are found wherever they are put.
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         if isinstance(getattr(type(self), name, None), property):
             object.__setattr__(self, name, value)
             return
@@ -166,7 +166,7 @@ class Stateful:
         self._layer_state.revision += 1
         changes.tick()
 
-    def _track(self, value: Any) -> None:
+    def _track(self, value: object) -> None:
         if isinstance(value, Variable):
             own = self._layer_state.variables
             if value not in own:

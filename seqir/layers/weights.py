@@ -9,10 +9,12 @@ import numpy as np
 
 from seqir import constraints, dtype_policies, dtypes, initializers, regularizers
 from seqir.arguments import one_of
-from seqir.dtype_policies import DTypePolicy
+from seqir.dtype_policies import DTypePolicy, PolicyLike
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from seqir.ir import Array
 from seqir.layers import checks, scope
+from seqir.layers.aliases import ConstraintLike, InitializerLike, RegularizerLike
 from seqir.layers.state import Stateful
 from seqir.ops import changes
 from seqir.ops.roles import ROLES, Role
@@ -37,7 +39,7 @@ class Weighted(Stateful):
         return DTypePolicy(self.variable_dtype if alike else names[self.compute_dtype])
 
     @dtype_policy.setter
-    def dtype_policy(self, policy: Any) -> None:
+    def dtype_policy(self, policy: PolicyLike | None) -> None:
         found = dtype_policies.get(policy)
         self.variable_dtype = found.variable_dtype
         self.compute_dtype = found.compute_dtype
@@ -49,13 +51,13 @@ class Weighted(Stateful):
 
     def add_weight(
         self,
-        shape: Any = (),
-        initializer: Any = None,
-        dtype: Any = None,
+        shape: int | Sequence[int | None] = (),
+        initializer: InitializerLike = None,
+        dtype: DTypeLike | None = None,
         trainable: bool = True,
         autocast: bool = True,
-        regularizer: Any = None,
-        constraint: Any = None,
+        regularizer: RegularizerLike = None,
+        constraint: ConstraintLike = None,
         name: str | None = None,
         *,
         role: Role | None = None,
@@ -144,11 +146,11 @@ class Weighted(Stateful):
             )
         return sum(w.size for w in self.weights)
 
-    def get_weights(self) -> list[np.ndarray[Any, Any]]:
+    def get_weights(self) -> list[Array]:
         """Copies of all weights."""
         return [w.numpy() for w in self.weights]
 
-    def set_weights(self, weights: Sequence[Any]) -> None:
+    def set_weights(self, weights: Sequence[object]) -> None:
         """Replace all weights; nothing changes if one of them does not fit.
 
         Raises: ShapeError for a wrong number of arrays or a wrong shape, DTypeError
@@ -164,7 +166,12 @@ class Weighted(Stateful):
 
 
 def make(
-    layer: Weighted, name: str, shape: Any, initializer: Any, dtype: Any, role: Role
+    layer: Weighted,
+    name: str,
+    shape: Any,
+    initializer: InitializerLike,
+    dtype: DTypeLike,
+    role: Role,
 ) -> Variable:
     """A variable of that role, with the values that the initializer makes.
 
@@ -192,7 +199,7 @@ def make(
     return variable
 
 
-def _arrays_for(layer: Weighted, weights: Any) -> list[Array]:
+def _arrays_for(layer: Weighted, weights: object) -> list[Array]:
     """An array for each weight of the layer.
 
     Raises: ArgumentError, ShapeError or DTypeError if there are others.
@@ -221,7 +228,7 @@ def _arrays_for(layer: Weighted, weights: Any) -> list[Array]:
     return arrays
 
 
-def _numeric_array(value: Any, path: str) -> Array:
+def _numeric_array(value: object, path: str) -> Array:
     """The value for a weight as an array.
 
     Raises: DTypeError if it is not an array of numbers.
