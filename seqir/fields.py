@@ -19,13 +19,13 @@ Layers say what is wrong with arguments in words of their own (`seqir.layers.fie
 from __future__ import annotations
 
 import inspect
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, dataclass_transform
 
 from seqir.errors import SeqirError
 
 REQUIRED: Final = inspect.Parameter.empty
-Fields = dict[str, Any]
+Fields = dict[str, object]
 """Names of arguments, and their defaults or `REQUIRED`."""
 Init = Callable[..., None]
 
@@ -36,11 +36,11 @@ _NAMED: Final = (*_POSITIONAL, inspect.Parameter.KEYWORD_ONLY)
 class _Fixed:
     """A field of a class above that is not an argument any more."""
 
-    def __init__(self, value: Any) -> None:
+    def __init__(self, value: object) -> None:
         self.value = value
 
 
-def fixed(value: Any, *, init: Literal[False] = False) -> Any:
+def fixed(value: object, *, init: Literal[False] = False) -> Any:
     """The value of a field that is an argument of a class above only."""
     del init  # which is for type checkers
     return _Fixed(value)
@@ -49,7 +49,7 @@ def fixed(value: Any, *, init: Literal[False] = False) -> Any:
 class _Placed:
     """A field that does not come behind those of the classes above."""
 
-    def __init__(self, value: Any, after: str) -> None:
+    def __init__(self, value: object, after: str) -> None:
         self.value = value
         self.after = after
 
@@ -69,7 +69,7 @@ def keyword(*, default: Any, kw_only: Literal[True] = True) -> Any:
     return default
 
 
-def collect(cls: Any) -> Fields:
+def collect(cls: type) -> Fields:
     """Take the fields that a class declares itself, and leave their values."""
     found: Fields = {}
     for name, kind in inspect.get_annotations(cls).items():
@@ -146,13 +146,13 @@ def names(init: Init) -> list[str]:
     return _names(inspect.signature(init), _NAMED)
 
 
-def _names(signature: inspect.Signature, kinds: Any) -> list[str]:
+def _names(signature: inspect.Signature, kinds: Container[object]) -> list[str]:
     _, *parameters = signature.parameters.values()
     return [p.name for p in parameters if p.kind in kinds]
 
 
 def signature(
-    cls: Any,
+    cls: type,
     fields: Fields,
     last: tuple[str, ...] = (),
     keywords: tuple[str, ...] = (),
@@ -199,7 +199,7 @@ def _given_by(cls: type, parameters: Iterable[inspect.Parameter]) -> list[str]:
     ]
 
 
-def _default(cls: type, parameter: inspect.Parameter) -> Any:
+def _default(cls: type, parameter: inspect.Parameter) -> object:
     """The default of an argument of the next ``__init__``, for this class."""
     for above in cls.__mro__:
         init = above.__dict__.get("__init__")
@@ -232,7 +232,7 @@ class Declared(_Fields):
     order: ClassVar[tuple[str, ...]] = ()
     """Arguments that come first, where fields and `last` have another order."""
 
-    def __init_subclass__(cls, **kwargs: Any) -> None:
+    def __init_subclass__(cls, **kwargs: object) -> None:
         if "__init__" not in cls.__dict__:
             _declare(cls)
         super().__init_subclass__(**kwargs)
@@ -259,7 +259,7 @@ def _initializer(cls: Any, fields: Fields) -> Init:
     """The ``__init__`` of a class that takes these fields."""
     shown = signature(cls, fields, cls.last, cls.keywords, cls.order)
 
-    def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
+    def initialize(self: Any, *args: object, **kwargs: object) -> None:
         try:
             bound = shown.bind(self, *args, **kwargs)
         except TypeError as error:

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import operator
 from collections.abc import Iterable, Mapping
-from typing import Any, Final, Self, TypeAlias
+from typing import Any, Final, Self, SupportsIndex, TypeAlias
 
+import numpy as np
 from numpy.typing import NDArray
 
 from seqir import dtypes
@@ -17,6 +18,8 @@ from seqir.stored import from_arguments
 
 Array: TypeAlias = NDArray[Any]
 Sizes: TypeAlias = tuple[int, ...]
+Work: TypeAlias = np.dtype[np.float32] | np.dtype[np.float64]
+"""The type that random values are computed in."""
 
 MAX_SEED: Final = 2**64 - 1
 
@@ -81,7 +84,7 @@ def check_seed(seed: object) -> int:
     return found
 
 
-def check_axes(name: str, axes: Any) -> list[int] | None:
+def check_axes(name: str, axes: Iterable[SupportsIndex] | None) -> list[int] | None:
     """The axes as a list of ints, or None; ArgumentError for anything else."""
     if axes is None:
         return None

@@ -9,6 +9,7 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.arguments import number
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError
 from seqir.initializers.base import (
     Array,
@@ -24,10 +25,10 @@ class Given:
     Raises: ShapeError when it is called with another shape than the array's.
     """
 
-    def __init__(self, array: Any) -> None:
+    def __init__(self, array: object) -> None:
         self.array = np.asarray(array)
 
-    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+    def __call__(self, shape: Iterable[int], dtype: DTypeLike | None = None) -> Array:
         """The array in this type."""
         sizes = check_shape(shape)
         if sizes != self.array.shape:
@@ -64,7 +65,7 @@ class Constant(Initializer):
             ) from None
         self.value = value
 
-    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+    def __call__(self, shape: Iterable[int], dtype: DTypeLike | None = None) -> Array:
         """The value, broadcast and cast."""
         sizes = check_shape(shape)
         name = dtype_name(dtype)
@@ -91,7 +92,7 @@ class Constant(Initializer):
 class Zeros(Initializer):
     """Every element is 0."""
 
-    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+    def __call__(self, shape: Iterable[int], dtype: DTypeLike | None = None) -> Array:
         """Zeros."""
         return np.zeros(check_shape(shape), dtypes.to_numpy(dtype_name(dtype)))
 
@@ -99,7 +100,7 @@ class Zeros(Initializer):
 class Ones(Initializer):
     """Every element is 1."""
 
-    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+    def __call__(self, shape: Iterable[int], dtype: DTypeLike | None = None) -> Array:
         """Ones."""
         return np.ones(check_shape(shape), dtypes.to_numpy(dtype_name(dtype)))
 
@@ -115,7 +116,7 @@ class Identity(Initializer):
     def _setup(self) -> None:
         self.gain = number("gain", self.gain, finite=True)
 
-    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+    def __call__(self, shape: Iterable[int], dtype: DTypeLike | None = None) -> Array:
         """``gain * eye(rows, columns)``."""
         sizes = check_shape(shape)
         if len(sizes) != 2:

@@ -11,12 +11,14 @@ from numpy.random import Generator, Philox
 
 from seqir import dtypes
 from seqir.arguments import number
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError
 from seqir.fields import keyword
 from seqir.initializers.base import (
     Array,
     Initializer,
     Sizes,
+    Work,
     check_seed,
     check_shape,
     float_name,
@@ -48,7 +50,7 @@ class RandomInitializer(Initializer):
         self._given_seed = seed
         self.seed = draw_seed() if seed is None else seed
 
-    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+    def __call__(self, shape: Iterable[int], dtype: DTypeLike | None = None) -> Array:
         """Random values: always the same for the same shape and type."""
         sizes = check_shape(shape)
         name = float_name(type(self).__name__, dtype)
@@ -56,12 +58,12 @@ class RandomInitializer(Initializer):
         values = self._sample(Generator(Philox(key=self._key())), sizes, work)
         return values.astype(dtypes.to_numpy(name), copy=False)
 
-    def _key(self) -> Any:
+    def _key(self) -> int | Array:
         if isinstance(self.seed, SeedGenerator):
             return np.stack(self.seed.next()).view(np.uint64)
         return self.seed
 
-    def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
+    def _sample(self, rng: Generator, sizes: Sizes, work: Work) -> Array:
         raise NotImplementedError(f"{type(self).__name__} has no _sample")
 
     def get_config(self) -> dict[str, Any]:
@@ -83,7 +85,7 @@ class RandomUniform(RandomInitializer):
         if self.minval > self.maxval:
             raise ArgumentError(f"minval={self.minval} is above maxval={self.maxval}")
 
-    def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
+    def _sample(self, rng: Generator, sizes: Sizes, work: Work) -> Array:
         return uniform(rng, sizes, work, self.minval, self.maxval)
 
 
@@ -97,7 +99,7 @@ class RandomNormal(RandomInitializer):
         self.mean = number("mean", self.mean, finite=True)
         self.stddev = number("stddev", self.stddev, least=0, finite=True)
 
-    def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
+    def _sample(self, rng: Generator, sizes: Sizes, work: Work) -> Array:
         return normal(rng, sizes, work, self.mean, self.stddev)
 
 
@@ -107,7 +109,7 @@ class TruncatedNormal(RandomNormal):
     `stddev` is that of the normal before the cut; after it is `TRUNCATED_STD` times it.
     """
 
-    def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
+    def _sample(self, rng: Generator, sizes: Sizes, work: Work) -> Array:
         return truncated(rng, sizes, work, self.mean, self.stddev)
 
 
@@ -126,7 +128,7 @@ class Orthogonal(RandomInitializer):
     def _setup(self) -> None:
         self.gain = number("gain", self.gain, finite=True)
 
-    def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
+    def _sample(self, rng: Generator, sizes: Sizes, work: Work) -> Array:
         if len(sizes) < 2:
             raise ShapeError(f"Orthogonal needs two or more sizes, got shape {sizes}")
         rows, columns = math.prod(sizes[:-1]), sizes[-1]

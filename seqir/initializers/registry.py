@@ -36,7 +36,7 @@ REGISTRY.add(
 )
 
 
-def get(identifier: Any) -> Callable[..., Any] | None:
+def get(identifier: object) -> Callable[..., Any] | None:
     """The initializer for a name, class, instance, function, dictionary, array or None.
 
     A name or class makes a new instance on every call; a function
@@ -53,7 +53,7 @@ def get(identifier: Any) -> Callable[..., Any] | None:
     return REGISTRY.get(identifier)
 
 
-def serialize(initializer: Any) -> dict[str, Any] | None:
+def serialize(initializer: object) -> dict[str, Any] | None:
     """The dictionary that `get` (and Keras) turns back into the initializer.
 
     Raises: ArgumentError for what cannot be a dictionary, such as a function.

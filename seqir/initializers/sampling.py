@@ -3,12 +3,12 @@
 from __future__ import annotations
 
 import math
-from typing import Any, Final
+from typing import Final
 
 import numpy as np
 from numpy.random import Generator, Philox
 
-from seqir.initializers.base import Array, Sizes, check_seed
+from seqir.initializers.base import Array, Sizes, Work, check_seed
 
 _BLOCK: Final = 1 << 16  # numbers per step: what a core's cache holds
 
@@ -29,15 +29,13 @@ def draw_seed() -> int:
     return int(_seeds.integers(1, 2**63))
 
 
-def _blocks(sizes: Sizes, work: np.dtype[Any]) -> tuple[Array, list[Array]]:
+def _blocks(sizes: Sizes, work: Work) -> tuple[Array, list[Array]]:
     flat = np.empty(math.prod(sizes), work)
     starts = range(0, flat.size, _BLOCK)
     return flat.reshape(sizes), [flat[start : start + _BLOCK] for start in starts]
 
 
-def uniform(
-    rng: Generator, sizes: Sizes, work: np.dtype[Any], low: float, high: float
-) -> Array:
+def uniform(rng: Generator, sizes: Sizes, work: Work, low: float, high: float) -> Array:
     """Samples between low and high."""
     out, blocks = _blocks(sizes, work)
     for block in blocks:
@@ -48,9 +46,7 @@ def uniform(
     return out
 
 
-def normal(
-    rng: Generator, sizes: Sizes, work: np.dtype[Any], mean: float, std: float
-) -> Array:
+def normal(rng: Generator, sizes: Sizes, work: Work, mean: float, std: float) -> Array:
     """``mean + std·z``, z normal."""
     out, blocks = _blocks(sizes, work)
     for block in blocks:
@@ -61,7 +57,7 @@ def normal(
 
 
 def truncated(
-    rng: Generator, sizes: Sizes, work: np.dtype[Any], mean: float, std: float
+    rng: Generator, sizes: Sizes, work: Work, mean: float, std: float
 ) -> Array:
     """``mean + std·z``, z normal and drawn again where |z| > 2."""
     out, blocks = _blocks(sizes, work)

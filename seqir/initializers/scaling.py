@@ -4,9 +4,8 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Sequence
-from typing import Any, Final
+from typing import Final
 
-import numpy as np
 from numpy.random import Generator
 
 from seqir.arguments import number, one_of
@@ -15,6 +14,7 @@ from seqir.fields import fixed
 from seqir.initializers.base import (
     Array,
     Sizes,
+    Work,
     check_axes,
     check_shape,
 )
@@ -88,7 +88,7 @@ class VarianceScaling(RandomInitializer):
                 "give both or neither"
             )
 
-    def _sample(self, rng: Generator, sizes: Sizes, work: np.dtype[Any]) -> Array:
+    def _sample(self, rng: Generator, sizes: Sizes, work: Work) -> Array:
         fan_in, fan_out = compute_fans(sizes, self.input_axes, self.output_axes)
         fans = {"fan_in": fan_in, "fan_out": fan_out, "fan_avg": (fan_in + fan_out) / 2}
         std = math.sqrt(self.scale / max(1.0, fans[self.mode]))

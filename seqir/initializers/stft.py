@@ -10,6 +10,7 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.arguments import one_of
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError
 from seqir.initializers.base import (
     Array,
@@ -80,7 +81,7 @@ class STFT(Initializer):
             self.window = _window_list(self.window)
         self.periodic = bool(self.periodic)
 
-    def __call__(self, shape: Iterable[int], dtype: Any = None) -> Array:
+    def __call__(self, shape: Iterable[int], dtype: DTypeLike | None = None) -> Array:
         """The kernel; computed in float32, phase included, except for float64.
 
         So float32 kernels are Keras's bit by bit, and 1e-4 off at 1024 time steps.
