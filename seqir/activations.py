@@ -2,19 +2,22 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from typing import Any
+from collections.abc import Callable, Mapping
+from typing import Any, TypeVar
 
 from seqir import ops
 from seqir.errors import ArgumentError, did_you_mean
 from seqir.ops.call import operation
+from seqir.ops.tensor import Result, TensorLike
 from seqir.registered import custom
+from seqir.shapes import Axes
 
+T = TypeVar("T")
 Activation = Callable[..., Any]
 
 
 @operation
-def linear(x: Any) -> Any:
+def linear(x: T) -> T:
     """x itself. Source: ``keras.activations.linear``."""
     return x
 
@@ -25,7 +28,7 @@ def relu(
     negative_slope: float = 0.0,
     max_value: float | None = None,
     threshold: float = 0.0,
-) -> Any:
+) -> Result:
     """max(x, 0); with a ceiling, a slope below the threshold, and that threshold.
 
     y = min(x, max_value) where x >= threshold, else negative_slope * (x - threshold).
@@ -44,13 +47,13 @@ def relu(
 
 
 @operation
-def gelu(x: Any, approximate: bool = False) -> Any:
+def gelu(x: TensorLike, approximate: bool = False) -> Result:
     """x * Phi(x), exact by default. Source: ``keras.activations.gelu``."""
     return ops.gelu(x, approximate)
 
 
 @operation
-def softmax(x: Any, axis: Any = -1) -> Any:
+def softmax(x: TensorLike, axis: Axes = -1) -> Result:
     """eˣ / sum(eˣ). Source: ``keras.activations.softmax``."""
     return ops.softmax(x, axis)
 
@@ -92,7 +95,7 @@ NAMES = (
 """Every name that `get` knows."""
 
 
-def get(identifier: Any) -> Activation:
+def get(identifier: object) -> Activation:
     """The function for a name, a function, or None (linear).
 
     Raises: ArgumentError for an unknown name, with the nearest known one.
@@ -119,7 +122,9 @@ def serialize(activation: Activation) -> str:
     return getattr(activation, "__name__", str(activation))
 
 
-def deserialize(config: Any, custom_objects: Any = None) -> Activation:
+def deserialize(
+    config: object, custom_objects: Mapping[str, Any] | None = None
+) -> Activation:
     """The function of a name, or of the dictionary that Keras made of it."""
     return get(custom(config, custom_objects))
 

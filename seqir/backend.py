@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 from seqir import dtypes, naming
 from seqir.config import (
     backend,
@@ -14,6 +12,7 @@ from seqir.config import (
     set_floatx,
     set_image_data_format,
 )
+from seqir.dtypes import DTypeLike
 from seqir.ops.masks import get_keras_mask, set_keras_mask
 from seqir.ops.tensor import KerasTensor
 from seqir.utils import clear_session
@@ -38,7 +37,7 @@ __all__ = [
 ]
 
 
-def standardize_dtype(dtype: Any) -> str:
+def standardize_dtype(dtype: DTypeLike | None) -> str:
     """The name of an element type; None is the default one.
 
     Raises: DTypeError for what is none.
@@ -46,22 +45,22 @@ def standardize_dtype(dtype: Any) -> str:
     return floatx() if dtype is None else dtypes.canonical(dtype)
 
 
-def is_float_dtype(dtype: Any) -> bool:
+def is_float_dtype(dtype: DTypeLike | None) -> bool:
     """Whether an element type is a floating-point one."""
     return dtypes.is_float(standardize_dtype(dtype))
 
 
-def is_int_dtype(dtype: Any) -> bool:
+def is_int_dtype(dtype: DTypeLike | None) -> bool:
     """Whether an element type holds integers."""
     return dtypes.is_integer(standardize_dtype(dtype))
 
 
-def is_keras_tensor(x: Any) -> bool:
+def is_keras_tensor(x: object) -> bool:
     """Whether this is a tensor of a model: an `Input`, or the output of a layer."""
     return isinstance(x, KerasTensor)
 
 
-def result_type(*dtypes_: Any) -> str:
+def result_type(*dtypes_: DTypeLike | None) -> str:
     """The element type of an operation on these."""
     return dtypes.promote(*map(standardize_dtype, dtypes_))
 

@@ -6,7 +6,7 @@ from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
 
-def flatten(structure: Any) -> list[Any]:
+def flatten(structure: object) -> list[Any]:
     """Leaves of a structure, in order."""
     leaves: list[Any] = []
     _collect((structure,), leaves)
@@ -34,7 +34,7 @@ def pack(structure: Any, leaves: Iterator[Any] | list[Any]) -> Any:
     return next(it)
 
 
-def same(a: Any, b: Any) -> bool:
+def same(a: object, b: object) -> bool:
     """Whether two structures have one form; lists and tuples are alike."""
     return _form(a) == _form(b)
 

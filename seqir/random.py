@@ -11,12 +11,14 @@ an integer       that integer alone: always the same numbers
 
 from __future__ import annotations
 
-from typing import Any, NoReturn
+from collections.abc import Sequence
+from typing import NoReturn, TypeAlias
 
 import numpy as np
 
 from seqir import absent, config, dtypes, ops
 from seqir.arguments import number
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError
 from seqir.initializers.base import check_seed, float_name
 from seqir.initializers.seeds import SeedGenerator, int64
@@ -24,9 +26,12 @@ from seqir.ir import current_trace
 from seqir.ops import random as numbers
 from seqir.ops.call import operation
 from seqir.ops.random import Key
-from seqir.ops.size import Size, dim_of
-from seqir.ops.tensor import Tensor
-from seqir.shapes import format_shape
+from seqir.ops.size import Size, SizeLike, dim_of
+from seqir.ops.tensor import Result, Tensor, TensorLike
+from seqir.shapes import Shape, format_shape
+
+RandomShape: TypeAlias = Sequence[SizeLike] | Result
+"""A shape, or a tensor that has it."""
 
 
 def key(seed: SeedGenerator | int | None) -> Key:
@@ -44,12 +49,12 @@ def key(seed: SeedGenerator | int | None) -> Key:
 
 @operation
 def uniform(
-    shape: Any,
+    shape: RandomShape,
     minval: float = 0.0,
     maxval: float = 1.0,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     seed: SeedGenerator | int | None = None,
-) -> Any:
+) -> Result:
     """Uniform numbers in [minval, maxval).
 
     Shapes: `shape` is a shape, with sizes of ``ops.shape(x)`` too, or a tensor of it.
@@ -61,12 +66,12 @@ def uniform(
 
 @operation
 def normal(
-    shape: Any,
+    shape: RandomShape,
     mean: float = 0.0,
     stddev: float = 1.0,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     seed: SeedGenerator | int | None = None,
-) -> Any:
+) -> Result:
     """Normal numbers of this mean and standard deviation.
 
     Shapes: `shape` is a shape, with sizes of ``ops.shape(x)`` too, or a tensor of it.
@@ -78,11 +83,11 @@ def normal(
 
 @operation
 def bernoulli(
-    shape: Any,
+    shape: RandomShape,
     probability: float = 0.5,
-    dtype: Any = None,
+    dtype: DTypeLike | None = None,
     seed: SeedGenerator | int | None = None,
-) -> Any:
+) -> Result:
     """1 with this probability and 0 otherwise.
 
     Shapes: `shape` is a shape, with sizes of ``ops.shape(x)`` too, or a tensor of it.
@@ -95,11 +100,11 @@ def bernoulli(
 
 @operation
 def dropout(
-    inputs: Any,
+    inputs: TensorLike,
     rate: float,
-    noise_shape: Any = None,
+    noise_shape: Sequence[int | None] | None = None,
     seed: SeedGenerator | int | None = None,
-) -> Any:
+) -> Result:
     """x with a share `rate` of it set to 0 and the rest divided by 1 - rate.
 
     Shapes: where `noise_shape` has a 1, an axis is kept or dropped as a whole.
@@ -118,12 +123,12 @@ def dropout(
 
 
 def randint(
-    shape: Any,
+    shape: RandomShape,
     minval: int,
     maxval: int,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     seed: SeedGenerator | int | None = None,
-) -> Any:
+) -> Result:
     """Integers from minval up to maxval - 1, all as likely.
 
     Raises: ArgumentError unless `dtype` is an integer type, and there is a number
@@ -142,11 +147,11 @@ def randint(
 
 
 def categorical(
-    logits: Any,
+    logits: TensorLike,
     num_samples: int,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     seed: SeedGenerator | int | None = None,
-) -> Any:
+) -> Result:
     """Classes, drawn with the probabilities softmax(logits): argmax(logits + Gumbel).
 
     Shapes: (n, classes) -> (n, num_samples).
@@ -164,7 +169,9 @@ def categorical(
     return ops.cast(ops.argmax(apart + ops.cast(gumbel, apart.dtype), -1), dtype)
 
 
-def shuffle(x: Any, axis: int = 0, seed: SeedGenerator | int | None = None) -> Any:
+def shuffle(
+    x: TensorLike, axis: int = 0, seed: SeedGenerator | int | None = None
+) -> Result:
     """The parts of x along an axis in a random order.
 
     Source: ``keras.random.shuffle``.
@@ -176,7 +183,7 @@ def shuffle(x: Any, axis: int = 0, seed: SeedGenerator | int | None = None) -> A
     return ops.moveaxis(ops.take(first, order, axis=0), 0, axis)
 
 
-def noise(x: Any, noise_shape: Any) -> Any:
+def noise(x: Result, noise_shape: Sequence[int | None] | None) -> Result:
     """A tensor of the shape of the noise for x: x, of size 1 where `noise_shape` is.
 
     Raises: ShapeError for a noise shape that does not broadcast to x.
@@ -195,7 +202,7 @@ def noise(x: Any, noise_shape: Any) -> Any:
     return x[tuple(slice(1) if n == 1 else slice(None) for n in wanted)]
 
 
-def check_share(name: str, value: Any) -> float:
+def check_share(name: str, value: object) -> float:
     """The value if it is a number from 0 to 1.
 
     Raises: ArgumentError otherwise.
@@ -203,11 +210,11 @@ def check_share(name: str, value: Any) -> float:
     return number(name, value, least=0, most=1)
 
 
-def _floating(function: str, dtype: Any) -> str:
+def _floating(function: str, dtype: DTypeLike | None) -> str:
     return float_name(f"random.{function}", dtype or config.floatx())
 
 
-def _like(shape: Any) -> Any:
+def _like(shape: RandomShape) -> Result | Shape:
     """What `seqir.ops.random` takes for a shape: sizes, or a tensor that has them."""
     if isinstance(shape, Tensor | np.ndarray):
         return shape

@@ -65,7 +65,7 @@ def get_registered_name(thing: Any) -> str:
     return thing.__name__
 
 
-def name_of_function(thing: Any) -> str:
+def name_of_function(thing: object) -> str:
     """The name that files have for a function; Keras writes "function" for most."""
     name = get_registered_name(thing)
     return name if ">" in name else "function"
@@ -92,7 +92,7 @@ def known() -> dict[str, Any]:
     return {name.rpartition(">")[2]: thing for name, thing in found.items()} | found
 
 
-def custom(config: Any, custom_objects: Mapping[str, Any] | None) -> Any:
+def custom(config: object, custom_objects: Mapping[str, Any] | None) -> Any:
     """The caller's object that a configuration names, or what `get` takes for it."""
     found = {**known(), **(custom_objects or {})}
     if not isinstance(config, Mapping):

@@ -21,12 +21,12 @@ __all__ = [
 ]
 
 
-def is_nested(structure: Any) -> bool:
+def is_nested(structure: object) -> bool:
     """Whether this is a list, tuple or dictionary."""
     return isinstance(structure, list | tuple | dict)
 
 
-def map_structure(fn: Callable[..., Any], *structures: Any) -> Any:
+def map_structure(fn: Callable[..., object], *structures: object) -> Any:
     """`fn` of the leaves at each place of structures of one form.
 
     Raises: ArgumentError if they have different forms, or there is none.
@@ -39,7 +39,7 @@ def map_structure(fn: Callable[..., Any], *structures: Any) -> Any:
     return nest.pack(structures[0], [fn(*leaf) for leaf in leaves])
 
 
-def pack_sequence_as(structure: Any, flat_sequence: Iterable[Any]) -> Any:
+def pack_sequence_as(structure: object, flat_sequence: Iterable[object]) -> Any:
     """The structure with these leaves in the order of `flatten`.
 
     Raises: ArgumentError if their number is another.
