@@ -15,6 +15,7 @@ from seqir.text import one_line
 if TYPE_CHECKING:
     from seqir.model import Model
     from seqir.ops.tensor import Call, KerasTensor
+    from seqir.ops.variable import Variable
 
 MOST_SHAPES = 6
 """Inputs (or outputs) of one layer whose shapes are written out."""
@@ -81,11 +82,11 @@ def every_item(content: Content) -> list[Item]:
     return found
 
 
-def _content(model: Any, shown: Shown, prefix: str, *, framed: bool) -> Content:
+def _content(model: Model, shown: Shown, prefix: str, *, framed: bool) -> Content:
     content = Content({}, [])
     sources = _add_inputs(content, model, shown, prefix, framed=framed)
     edges: dict[tuple[Port, Port], None] = dict.fromkeys(content.edges)
-    calls: dict[Any, list[Call]] = {}
+    calls: dict[object, list[Call]] = {}
     for call in model.connections:
         calls.setdefault(call.target, []).append(call)
     for call in model.connections:
@@ -112,7 +113,7 @@ def _content(model: Any, shown: Shown, prefix: str, *, framed: bool) -> Content:
 
 
 def _add_inputs(
-    content: Content, model: Any, shown: Shown, prefix: str, *, framed: bool
+    content: Content, model: Model, shown: Shown, prefix: str, *, framed: bool
 ) -> dict[KerasTensor, Port]:
     """Add a box for each input; in a frame only for those that are layers there."""
     sources: dict[KerasTensor, Port] = {}
@@ -143,17 +144,17 @@ def _item(
     kind = "input" if tensor is not None else kind_of(layer)
     class_name = "Input" if layer is None else _class_name(layer)
     item = Item(prefix + name, name, class_name, kind, layer, calls)
-    if shown.expand and getattr(layer, "connections", None):
+    if layer is not None and shown.expand and getattr(layer, "connections", None):
         item.inner = _content(layer, shown, f"{item.path}/", framed=True)
     item.facts = _facts(item, shown, tensor)
     return item
 
 
-def _class_name(layer: Any) -> str:
+def _class_name(layer: object) -> str:
     return one_line(getattr(layer, "class_name", type(layer).__name__))
 
 
-def kind_of(layer: Any) -> str:
+def kind_of(layer: object) -> str:
     """Family of a layer: the module of seqir that it comes from."""
     if not isinstance(layer, Layer):
         return "function"
@@ -166,7 +167,7 @@ def kind_of(layer: Any) -> str:
     return "custom"
 
 
-def shapes_of(item: Item) -> tuple[list[Any], list[Any]]:
+def shapes_of(item: Item) -> tuple[list[KerasTensor], list[KerasTensor]]:
     """Tensors that go in and come out, of the last call in the model."""
     if not item.calls:
         return [], []
@@ -193,14 +194,14 @@ def _facts(
     return facts
 
 
-def _shape_facts(what: str, tensors: list[Any]) -> list[tuple[str, str]]:
+def _shape_facts(what: str, tensors: list[KerasTensor]) -> list[tuple[str, str]]:
     facts = [(what, format_shape(t.shape)) for t in tensors[:MOST_SHAPES]]
     if len(tensors) > MOST_SHAPES:
         facts.append((what, f"and {len(tensors) - MOST_SHAPES} more"))
     return facts
 
 
-def weights_of(layer: Any) -> list[Any]:
+def weights_of(layer: object) -> list[Variable]:
     """The weights of a layer that has some."""
     try:
         return layer.weights if isinstance(layer, Layer) else []

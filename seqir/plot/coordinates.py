@@ -11,21 +11,20 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from itertools import pairwise
-from typing import Any
 
-from seqir.plot.layering import Bend, Layers
+from seqir.plot.layering import Bend, Key, Layers
 
 BOX_GAP, BEND_GAP = 30.0, 16.0
 
 
-Reach = Mapping[Any, tuple[float, float]]
+Reach = Mapping[Key, tuple[float, float]]
 """How far a vertex extends to the left and to the right of the line through it."""
 
 
-def cross_places(layers: Layers, reach: Reach) -> dict[Any, float]:
+def cross_places(layers: Layers, reach: Reach) -> dict[Key, float]:
     """The line that each vertex stands on, in the same place for what is in line."""
     crossed = _conflicts(layers)
-    results: list[dict[Any, float]] = []
+    results: list[dict[Key, float]] = []
     for downward in (True, False):
         for leftward in (True, False):
             ranks = layers.ranks if downward else layers.ranks[::-1]
@@ -41,14 +40,14 @@ def cross_places(layers: Layers, reach: Reach) -> dict[Any, float]:
     return _balance(results, reach)
 
 
-def is_bend(vertex: Any) -> bool:
+def is_bend(vertex: Key) -> bool:
     """Whether an edge passes here, and no box stands here."""
     return isinstance(vertex, Bend)
 
 
-def _conflicts(layers: Layers) -> set[tuple[Any, Any]]:
+def _conflicts(layers: Layers) -> set[tuple[Key, Key]]:
     """Short pieces that cross a long edge, which is the one to stay straight."""
-    found: set[tuple[Any, Any]] = set()
+    found: set[tuple[Key, Key]] = set()
     for upper, lower in pairwise(layers.ranks):
         place = {v: i for i, v in enumerate(upper)}
         left, scanned = -1, 0
@@ -68,7 +67,9 @@ def _conflicts(layers: Layers) -> set[tuple[Any, Any]]:
     return found
 
 
-def _preferred(vertex: Any, near: Sequence[Any], far: Mapping[Any, list[Any]]) -> Any:
+def _preferred(
+    vertex: Key, near: Sequence[Key], far: Mapping[Key, list[Key]]
+) -> list[Key]:
     """Neighbours to stand in line with: boxes with boxes, bends with bends."""
     if is_bend(vertex):
         return [n for n in near if is_bend(n) or all(map(is_bend, far[n]))]
@@ -77,16 +78,16 @@ def _preferred(vertex: Any, near: Sequence[Any], far: Mapping[Any, list[Any]]) -
 
 
 def _align(
-    ranks: Sequence[Sequence[Any]],
-    neighbours: Mapping[Any, list[Any]],
-    crossed: set[tuple[Any, Any]],
+    ranks: Sequence[Sequence[Key]],
+    neighbours: Mapping[Key, list[Key]],
+    crossed: set[tuple[Key, Key]],
     layers: Layers,
-) -> dict[Any, Any]:
+) -> dict[Key, Key]:
     """The first vertex of the block that each vertex belongs to."""
     far = layers.below if neighbours is layers.above else layers.above
-    root: dict[Any, Any] = {v: v for rank in ranks for v in rank}
-    followed: set[Any] = set()
-    place: dict[Any, int] = {}
+    root: dict[Key, Key] = {v: v for rank in ranks for v in rank}
+    followed: set[Key] = set()
+    place: dict[Key, int] = {}
     for rank in ranks:
         last = -1
         for vertex in rank:
@@ -105,11 +106,11 @@ def _align(
 
 
 def _pack(
-    ranks: Sequence[Sequence[Any]], root: Mapping[Any, Any], reach: Reach
-) -> dict[Any, float]:
+    ranks: Sequence[Sequence[Key]], root: Mapping[Key, Key], reach: Reach
+) -> dict[Key, float]:
     """Blocks as far left as they go, then right again where nothing is lost."""
-    before: dict[Any, dict[Any, float]] = {r: {} for r in root.values()}
-    after: dict[Any, dict[Any, float]] = {r: {} for r in root.values()}
+    before: dict[Key, dict[Key, float]] = {r: {} for r in root.values()}
+    after: dict[Key, dict[Key, float]] = {r: {} for r in root.values()}
     for rank in ranks:
         for a, b in pairwise(rank):
             gap = BEND_GAP if is_bend(a) or is_bend(b) else BOX_GAP
@@ -118,7 +119,7 @@ def _pack(
             before[right][left] = max(before[right].get(left, 0.0), gap)
             after[left][right] = before[right][left]
     order = _in_order(before, after)
-    x: dict[Any, float] = {}
+    x: dict[Key, float] = {}
     for block in order:
         x[block] = max((x[p] + gap for p, gap in before[block].items()), default=0.0)
     for block in reversed(order):
@@ -128,8 +129,8 @@ def _pack(
 
 
 def _in_order(
-    before: Mapping[Any, Mapping[Any, float]], after: Mapping[Any, Mapping[Any, float]]
-) -> list[Any]:
+    before: Mapping[Key, Mapping[Key, float]], after: Mapping[Key, Mapping[Key, float]]
+) -> list[Key]:
     """Blocks, each after those on its left."""
     waiting = {block: len(left) for block, left in before.items()}
     order = [block for block, count in waiting.items() if not count]
@@ -141,7 +142,7 @@ def _in_order(
     return order
 
 
-def _balance(results: Sequence[Mapping[Any, float]], reach: Reach) -> dict[Any, float]:
+def _balance(results: Sequence[Mapping[Key, float]], reach: Reach) -> dict[Key, float]:
     """Bring the four results together at the narrowest; the mean of the middle two."""
     if not reach:
         return {}
@@ -153,7 +154,7 @@ def _balance(results: Sequence[Mapping[Any, float]], reach: Reach) -> dict[Any, 
         for r in results
     ]
     low, high = min(spans, key=lambda s: s[1] - s[0])
-    moved: list[dict[Any, float]] = []
+    moved: list[dict[Key, float]] = []
     for i, (result, (a, b)) in enumerate(zip(results, spans, strict=True)):
         shift = low - a if i % 2 == 0 else high - b
         moved.append({v: x + shift for v, x in result.items()})

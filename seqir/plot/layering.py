@@ -24,10 +24,10 @@ class Bend:
 class Layers:
     """Vertices by rank, in order; every edge as the vertices that it passes."""
 
-    ranks: list[list[Any]]
-    above: dict[Any, list[Any]]
-    below: dict[Any, list[Any]]
-    routes: list[list[Any]]
+    ranks: list[list[Key]]
+    above: dict[Key, list[Key]]
+    below: dict[Key, list[Key]]
+    routes: list[list[Key]]
 
 
 def layered(
@@ -78,10 +78,10 @@ def _with_bends(
     groups: Sequence[Key],
     rank: Mapping[Key, int],
 ) -> Layers:
-    ranks: list[list[Any]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
-    below: dict[Any, dict[Any, None]] = {key: {} for key in keys}
+    ranks: list[list[Key]] = [[] for _ in range(max(rank.values(), default=-1) + 1)]
+    below: dict[Key, dict[Key, None]] = {key: {} for key in keys}
     trunks: dict[Key, list[Bend]] = {}
-    routes: list[list[Any]] = []
+    routes: list[list[Key]] = []
     for key in keys:
         ranks[rank[key]].append(key)
     for group, (source, target) in zip(groups, edges, strict=True):
@@ -95,7 +95,7 @@ def _with_bends(
         for a, b in pairwise(route):
             below[a][b] = None
         routes.append(route)
-    above: dict[Any, list[Any]] = {v: [] for v in below}
+    above: dict[Key, list[Key]] = {v: [] for v in below}
     for a, others in below.items():
         for b in others:
             above[b].append(a)
@@ -125,14 +125,14 @@ def _reduce_crossings(layers: Layers, sweeps: int = 12) -> None:
 
 
 def _sort(
-    free: list[Any],
-    place: Mapping[Any, int],
-    neighbours: Mapping[Any, list[Any]],
+    free: list[Key],
+    place: Mapping[Key, int],
+    neighbours: Mapping[Key, list[Key]],
     *,
     prefer_right: bool,
 ) -> None:
     """Order by mean neighbour; what has none keeps its place."""
-    means: dict[Any, float] = {}
+    means: dict[Key, float] = {}
     for i, vertex in enumerate(free):
         known = neighbours[vertex]
         means[vertex] = sum(place[n] for n in known) / len(known) if known else i

@@ -9,7 +9,6 @@ from __future__ import annotations
 from collections.abc import Container, Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from itertools import accumulate
-from typing import Any
 
 from seqir.plot.coordinates import cross_places, is_bend
 from seqir.plot.layering import Key, Layers, layered
@@ -99,7 +98,7 @@ def arrange(
 
 
 def _reach(
-    vertex: Any,
+    vertex: Key,
     sizes: Mapping[Key, tuple[float, float]],
     lines: Mapping[Key, float],
     loops: Container[Key],
@@ -146,7 +145,7 @@ def weighted_median(values: Sequence[tuple[float, float]]) -> float:
 def _bands(
     layers: Layers,
     sizes: Mapping[Key, tuple[float, float]],
-    cross: Mapping[Any, float],
+    cross: Mapping[Key, float],
 ) -> list[tuple[float, float]]:
     """Where each rank begins and ends; wide curves get more room."""
     bands: list[tuple[float, float]] = []
@@ -170,8 +169,8 @@ def _route(
     edges: Sequence[Edge],
     pairs: Sequence[tuple[Key, Key]],
     sizes: Mapping[Key, tuple[float, float]],
-    cross: Mapping[Any, float],
-    main: Mapping[Any, float],
+    cross: Mapping[Key, float],
+    main: Mapping[Key, float],
     bands: Sequence[tuple[float, float]],
 ) -> None:
     rank = {v: i for i, r in enumerate(layers.ranks) for v in r}
@@ -193,14 +192,14 @@ def _ends(
     edges: Sequence[Edge],
     pairs: Sequence[tuple[Key, Key]],
     sizes: Mapping[Key, tuple[float, float]],
-    cross: Mapping[Any, float],
+    cross: Mapping[Key, float],
     starts: Mapping[int, float],
     *,
     outgoing: bool,
 ) -> dict[int, float]:
     """Where edges touch their boxes: side by side, towards where they come from."""
     at_box: dict[Key, list[tuple[float, float, int]]] = {}
-    leaders: dict[Any, int] = {}
+    leaders: dict[Key, int] = {}
     followers: dict[int, int] = {}
     found: dict[int, float] = {}
     for i, (edge, pair) in enumerate(zip(edges, pairs, strict=True)):
@@ -231,7 +230,7 @@ def _ends(
     return found
 
 
-def _toward_box(edge: Edge, pair: tuple[Key, Key], cross: Mapping[Any, float]) -> float:
+def _toward_box(edge: Edge, pair: tuple[Key, Key], cross: Mapping[Key, float]) -> float:
     """Where a short edge will end."""
     fixed = edge.end if pair[1] == edge.target else edge.start
     return cross[pair[1]] + (fixed or 0.0)

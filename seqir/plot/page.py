@@ -66,7 +66,7 @@ def operators_of(model: Model) -> dict[str, list[str]]:
     return found
 
 
-def _facts(item: Item, operators: Mapping[str, list[str]]) -> dict[str, Any]:
+def _facts(item: Item, operators: Mapping[str, list[str]]) -> dict[str, object]:
     layer = item.layer
     inputs, outputs = shapes_of(item)
     if item.kind == "input" and layer is not None:
@@ -93,14 +93,14 @@ def _facts(item: Item, operators: Mapping[str, list[str]]) -> dict[str, Any]:
     }
 
 
-def _config(layer: Any) -> Any:
+def _config(layer: Any) -> dict[str, object]:
     try:
         return layer.get_config()
     except (AttributeError, NotImplementedError, SeqirError):
         return {}
 
 
-def _shown(value: Any) -> Any:
+def _shown(value: object) -> object:
     """Plain data, with all its texts harmless to look at."""
     if isinstance(value, Mapping):
         return {one_line(str(k)): _shown(v) for k, v in value.items()}

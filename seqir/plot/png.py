@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import io
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from seqir.errors import MissingPackageError
 from seqir.plot.scene import SMALL, TITLE, Box, Label, Scene, Wire
@@ -16,6 +16,10 @@ from seqir.plot.svg import (
     colour_of,
     tint,
 )
+
+if TYPE_CHECKING:
+    from matplotlib.axes import Axes
+    from matplotlib.patches import Patch
 
 LARGEST_SIDE, LARGEST_AREA = 32_000, 80_000_000
 """Pixels that a picture may have; above that its resolution is lowered."""
@@ -62,7 +66,7 @@ def png_of(scene: Scene, dpi: float) -> bytes:
     return buffer.getvalue()
 
 
-def _rounded(box: Box, radius: float, **look: Any) -> Any:
+def _rounded(box: Box, radius: float, **look: Any) -> Patch:
     from matplotlib.patches import FancyBboxPatch
 
     style = f"round,pad=0,rounding_size={radius}"
@@ -70,7 +74,7 @@ def _rounded(box: Box, radius: float, **look: Any) -> Any:
     return FancyBboxPatch(corner, box.width, box.height, boxstyle=style, **look)
 
 
-def _frame(axes: Any, box: Box) -> None:
+def _frame(axes: Axes, box: Box) -> None:
     colour = colour_of("model")
     axes.add_patch(
         _rounded(
@@ -86,7 +90,7 @@ def _frame(axes: Any, box: Box) -> None:
         _text(axes, label)
 
 
-def _box(axes: Any, box: Box) -> None:
+def _box(axes: Axes, box: Box) -> None:
     colour = colour_of(box.item.kind)
     border = (2.2 if box.item.is_output else 1.1) * POINT
     edge = tint(colour, 0.75)
@@ -101,7 +105,7 @@ def _box(axes: Any, box: Box) -> None:
         _text(axes, label)
 
 
-def _bar(box: Box, colour: str) -> Any:
+def _bar(box: Box, colour: str) -> Patch:
     """The strip at the left side, with the corners of the box."""
     from matplotlib.patches import PathPatch
     from matplotlib.path import Path
@@ -114,7 +118,7 @@ def _bar(box: Box, colour: str) -> Any:
     return PathPatch(Path(points, codes), facecolor=colour, linewidth=0)
 
 
-def _text(axes: Any, label: Label) -> None:
+def _text(axes: Axes, label: Label) -> None:
     size, colour, weight, family = {
         "title": (TITLE, TEXT, "bold", "DejaVu Sans"),
         "name": (SMALL, MUTED, "normal", "DejaVu Sans"),
@@ -136,7 +140,7 @@ def _text(axes: Any, label: Label) -> None:
     )
 
 
-def _wire(axes: Any, wire: Wire) -> None:
+def _wire(axes: Axes, wire: Wire) -> None:
     from matplotlib.patches import PathPatch, Polygon
     from matplotlib.path import Path
 

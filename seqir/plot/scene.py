@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
-from typing import Any
 
 from seqir.plot.content import ENTRY, EXIT, Content, Item, Port
+from seqir.plot.layering import Key
 from seqir.plot.layout import LOOP, Arrangement, Edge, Run, arrange
 
 Point = tuple[float, float]
 Piece = tuple[Point, ...]
 """Points that a path goes to: one for a line, three for a Bezier curve."""
+Place = Callable[[float, float], Point]
+"""The point at a line across the ranks and a line along them."""
 
 TITLE, SMALL, MARGIN, BAR = 13.0, 11.0, 12.0, 5.0
 LINE_TITLE, LINE = 17.0, 15.0
@@ -125,11 +127,11 @@ class _Block:
         ]
         first: list[Port] = [(ENTRY, i) for i in range(content.inputs)]
         last: list[Port] = [(EXIT, i) for i in range(content.outputs)]
-        sizes: dict[Any, tuple[float, float]] = dict.fromkeys(first, (0.0, 0.0))
+        sizes: dict[Key, tuple[float, float]] = dict.fromkeys(first, (0.0, 0.0))
         sizes.update((p, self._size(item)) for p, item in content.items.items())
         sizes.update(dict.fromkeys(last, (0.0, 0.0)))
         self.sizes = sizes
-        lines: dict[Any, float] = {
+        lines: dict[Key, float] = {
             path: self._port((path, 0), "in") or 0.0 for path in self.blocks
         }
         self.plan: Arrangement = arrange(
@@ -199,7 +201,7 @@ class _Block:
             if edge.runs:
                 scene.wires.append(self._wire(edge, frame, at))
 
-    def _wire(self, edge: Edge, frame: str, at: Any) -> Wire:
+    def _wire(self, edge: Edge, frame: str, at: Place) -> Wire:
         start, pieces = _path(edge.runs, at)
         return Wire(
             frame if isinstance(edge.source, tuple) else str(edge.source),
@@ -211,15 +213,15 @@ class _Block:
         )
 
 
-def _key(port: Port) -> Any:
+def _key(port: Port) -> Key:
     return port if port[0] in (ENTRY, EXIT) else port[0]
 
 
-def _is(key: Any, side: str) -> bool:
+def _is(key: object, side: str) -> bool:
     return isinstance(key, tuple) and key[0] == side
 
 
-def _path(runs: Iterable[Run], at: Any) -> tuple[Point, list[Piece]]:
+def _path(runs: Iterable[Run], at: Place) -> tuple[Point, list[Piece]]:
     """Straight along every run, curved in between, without a corner."""
     pieces: list[Piece] = []
     start: Point | None = None
