@@ -30,7 +30,7 @@ class Callback(PlainArguments):
     saves_state: bool = False
     """Whether it writes checkpoints: such callbacks come after all the others."""
 
-    def set_model(self, model: Any) -> None:
+    def set_model(self, model: object) -> None:
         """Say which model is trained."""
         self.model = model
 

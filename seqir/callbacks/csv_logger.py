@@ -137,12 +137,12 @@ def _heading(name: str) -> str:
     return one_line(f"'{name}" if name.startswith(_FORMULA) else name)
 
 
-def _columns(logs: dict[str, Any]) -> list[str]:
+def _columns(logs: dict[str, object]) -> list[str]:
     names = sorted(logs)
     if any(name.startswith("val_") for name in names):
         return names
     return names + [f"val_{name}" for name in names]
 
 
-def _cell(value: Any) -> Any:
+def _cell(value: object) -> object:
     return value if isinstance(value, str) else np.asarray(value).tolist()

@@ -42,7 +42,7 @@ class History(Callback):
         self.interrupted = False
         self._epochs: dict[str, list[int]] = {}
 
-    def on_train_begin(self, logs: Any = None) -> None:
+    def on_train_begin(self, logs: object = None) -> None:
         """Start anew."""
         self._reset()
 

@@ -157,7 +157,7 @@ class Progbar:
         self._sums: dict[str, tuple[float, float]] = {}
         self._clock = Clock()
 
-    def update(self, current: int, values: Any = None, finalize: Any = None) -> None:
+    def update(self, current: int, values: Any = None, finalize: object = None) -> None:
         """Show that so many steps are done; `values`: pairs of name and value."""
         steps = current - self._clock.done
         for name, value in values or ():

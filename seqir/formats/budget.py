@@ -10,7 +10,7 @@ from __future__ import annotations
 import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
-from typing import Any, Final
+from typing import Final
 
 from seqir.errors import ArgumentError, UnsafeFileError
 
@@ -106,7 +106,7 @@ def _work(entry: object) -> _Work:
     return _Work(written, made + called, called)
 
 
-def _models_in(value: object) -> Iterator[Any]:
+def _models_in(value: object) -> Iterator[object]:
     """Entries of models among the arguments of a layer."""
     if isinstance(value, Mapping):
         config = value.get("config")

@@ -112,7 +112,9 @@ def release_of(version: object) -> int | None:
     return int(number) if number.isdecimal() and len(number) < 3 else None
 
 
-def _function(value: Any, release: int, custom: Collection[str], dtype: Any) -> Any:
+def _function(
+    value: Any, release: int, custom: Collection[str], dtype: object
+) -> object:
     """An activation as Keras 3 has it, whose functions do not all mean the same."""
     stored = isinstance(value, Mapping) and value.get("class_name") == "function"
     name = value.get("config") if stored else value
@@ -147,7 +149,7 @@ def _keras_layer(kind: str, config: Entry) -> Entry:
     }
 
 
-def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
+def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, object]:
     """The arguments of a layer under their present names."""
     kept = {k: v for k, v in config.items() if v or k not in _GONE}
     for former, present in _RENAMED.get(kind, _RENAMED_EVERYWHERE).items():
@@ -164,7 +166,7 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, Any]:
     return kept
 
 
-def _number(stored: Mapping[str, object]) -> Any:
+def _number(stored: Mapping[str, object]) -> object:
     """An array of Keras 2.12; of its numbers, some are arrays without axes."""
     config = stored.get("config")
     value = config.get("value") if isinstance(config, Mapping) else None
@@ -294,14 +296,14 @@ def _is_operation(found: Mapping[str, Any]) -> bool:
     return known and silent and not found.get("module")
 
 
-def _nodes(nodes: object) -> Any:
+def _nodes(nodes: object) -> object:
     """Calls of Keras 2, lists of [layer, call, output, keywords], as of Keras 3."""
     if not isinstance(nodes, list):
         return nodes
     return [_node(node) if isinstance(node, list) else node for node in nodes]
 
 
-def _node(node: list[object]) -> Any:
+def _node(node: list[object]) -> object:
     if node and isinstance(node[0], str):  # one input, not in a list
         node = [node]
     tensors: list[object] = []
@@ -317,7 +319,7 @@ def _node(node: list[object]) -> Any:
     return {"args": [first], "kwargs": kept}
 
 
-def _keyword(value: object) -> Any:
+def _keyword(value: object) -> object:
     """A tensor is passed by keyword as [layer, call, output], also in a list."""
     if not isinstance(value, list):
         return value
@@ -338,7 +340,7 @@ def _single(ends: Any) -> Any:
     return ends[0] if one else ends
 
 
-def _initializer(value: object) -> Any:
+def _initializer(value: object) -> object:
     """An initializer of Keras 2 or TensorFlow; the element type says its weight too."""
     if not isinstance(value, Mapping) or not isinstance(value.get("config"), Mapping):
         return value

@@ -147,7 +147,7 @@ def _flipped_kernels(model: Layer) -> frozenset[int]:
     return frozenset(id(x.kernel) for x in inside if isinstance(x, _FLIPPED))
 
 
-def _flipped(kernel: Any) -> Any:
+def _flipped(kernel: Any) -> object:
     """A kernel turned around along all axes of space."""
     return np.ascontiguousarray(np.flip(kernel, tuple(range(kernel.ndim - 2))))
 

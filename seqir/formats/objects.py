@@ -127,7 +127,7 @@ class Decoder:
         found = self._named(entry.get("registered_name"))
         return found if found is not None else self._named(entry.get(own))
 
-    def _named(self, name: object) -> Any:
+    def _named(self, name: object) -> object:
         """The caller's object of a name, with or without the package before it."""
         if not isinstance(name, str):
             return None
@@ -152,7 +152,7 @@ class Decoder:
             return self._object(value)
         return {k: self._argument(k, v) for k, v in value.items()}
 
-    def _argument(self, key: object, value: object) -> Any:
+    def _argument(self, key: object, value: object) -> object:
         """The value of an argument; of a function, Keras 2 stores the name alone."""
         if _getter(key) is None:
             return self.values(value)
@@ -161,7 +161,7 @@ class Decoder:
         named = self._named(value)
         return self.values(value) if named is None else named
 
-    def _object(self, value: Mapping[str, Any]) -> Any:
+    def _object(self, value: Mapping[str, Any]) -> object:
         kind = value["class_name"]
         if kind == "__lambda__":
             raise UnsafeFileError(
@@ -199,7 +199,7 @@ class Decoder:
             return self._trained_by_name(made, package)
         return package.deserialize(made) if isinstance(made, Mapping) else made
 
-    def _trained_by_name(self, name: str, package: object) -> Any:
+    def _trained_by_name(self, name: str, package: object) -> object:
         named = self._named(name)
         if named is not None:
             return named() if inspect.isclass(named) else named

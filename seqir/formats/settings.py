@@ -69,7 +69,7 @@ def modern(stored: object) -> Any:
     return {**stored, "config": kept}
 
 
-def _metric_of(function: str, config: Mapping[str, object]) -> Any:
+def _metric_of(function: str, config: Mapping[str, object]) -> object:
     """A metric that was compiled by its name, or by a function."""
     if config.get("name") == function:
         return function

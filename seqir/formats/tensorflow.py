@@ -211,7 +211,7 @@ def _float(dtype: object) -> str:
     return str(dtype) if known else "float32"
 
 
-def _constant(value: object, dtype: str) -> Any:
+def _constant(value: object, dtype: str) -> object:
     """An operand that is an array; one number adapts itself."""
     if not isinstance(value, list) or any(isinstance(v, Mapping) for v in value):
         return value

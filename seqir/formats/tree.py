@@ -97,7 +97,7 @@ def _contained(
             yield from _contained(item, inner, seen, recount)
 
 
-def _children(thing: Any) -> Iterator[tuple[str, Any]]:
+def _children(thing: Any) -> Iterator[tuple[str, object]]:
     """Attributes that may hold layers, in Keras's order: private ones last.
 
     Those of a layer are the ones that were set as attributes; what seqir keeps in it
@@ -106,7 +106,7 @@ def _children(thing: Any) -> Iterator[tuple[str, Any]]:
     if getattr(thing, "_kind", "subclass") != "subclass":
         layers = [x for x in thing.layers if not isinstance(x, FunctionCall)]
         yield "layers", layers
-    attributes: dict[str, Any] = vars(thing)
+    attributes: dict[str, object] = vars(thing)
     names = thing._layer_state.holding if isinstance(thing, Layer) else attributes
     for name in sorted(sorted(names), key=_is_private):
         child = attributes.get(name)

@@ -63,7 +63,7 @@ class Metric(Declared, PlainArguments):
     def add_variable(
         self,
         shape: Iterable[int],
-        initializer: Any,
+        initializer: object,
         dtype: DTypeLike | None = None,
         aggregation: str | None = "sum",
         name: str | None = None,
@@ -94,7 +94,7 @@ class Metric(Declared, PlainArguments):
     def add_weight(
         self,
         shape: Iterable[int] = (),
-        initializer: Any = None,
+        initializer: object = None,
         dtype: DTypeLike | None = None,
         name: str | None = None,
     ) -> Variable:
@@ -133,7 +133,7 @@ class Metric(Declared, PlainArguments):
                 values.update(metric.initial_values())
         return values
 
-    def __setattr__(self, name: str, value: Any) -> None:
+    def __setattr__(self, name: str, value: object) -> None:
         object.__setattr__(self, name, value)
         if "_initial" in vars(self):
             self._notice(_found([value]))
@@ -176,7 +176,7 @@ class Metric(Declared, PlainArguments):
         return f"<{type(self).__name__} name={self.name}>"
 
 
-def held(owner: Any) -> Iterator[Variable | Metric]:
+def held(owner: object) -> Iterator[Variable | Metric]:
     """The variables and metrics that an object has as attributes.
 
     They may lie in lists, tuples, sets and dicts, which may lie in each other.
@@ -201,7 +201,7 @@ def _dtype(dtype: DTypeLike | None) -> str:
     return config.floatx() if dtype is None else dtypes.canonical(dtype)
 
 
-def read(value: Any) -> Any:
+def read(value: object) -> Any:
     """The present value of a variable, anything else as it is."""
     if not isinstance(value, Variable):
         return value

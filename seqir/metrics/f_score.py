@@ -91,7 +91,7 @@ class FBetaScore(Metric):
             return ops.sum(score * (labels / (ops.sum(labels) + epsilon)))
         return score if self.average is None else ops.mean(score)
 
-    def _build(self, labels: tuple[Any, ...], scores: tuple[Any, ...]) -> None:
+    def _build(self, labels: tuple[object, ...], scores: tuple[object, ...]) -> None:
         if not len(labels) == len(scores) == 2 or not isinstance(scores[1], int):
             raise ShapeError(
                 f"{type(self).__name__} needs labels and scores of shape (samples, "

@@ -117,7 +117,7 @@ class MeanMetricWrapper(Mean):
         raise AttributeError(f"{type(self).__name__!r} has no attribute {name!r}")
 
 
-def _is_loss(fn: Any) -> bool:
+def _is_loss(fn: object) -> bool:
     """Whether it is one of the functions or classes of `seqir.losses`."""
     name = getattr(fn, "__name__", type(fn).__name__)
     return getattr(losses, name, None) in (fn, type(fn))

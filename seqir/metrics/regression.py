@@ -173,7 +173,7 @@ class R2Score(Metric):
             score = ops.sum(spread * score) / ops.sum(spread)
         return self._adjusted(score) if self.num_regressors else score
 
-    def _build(self, labels: tuple[Any, ...], outputs: tuple[Any, ...]) -> None:
+    def _build(self, labels: tuple[object, ...], outputs: tuple[object, ...]) -> None:
         if not len(labels) == len(outputs) == 2 or not isinstance(outputs[1], int):
             raise ShapeError(
                 "R2Score needs labels and predictions of shape (samples, outputs), "

@@ -45,7 +45,7 @@ class Model(TrainedNetwork):
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args or {"inputs", "outputs"} & kwargs.keys():  # a subclass says what it is
             _connect(type(self))
-            functional: Any = Network._kinds["functional"]
+            functional: object = Network._kinds["functional"]
             functional.__init__(self, *args, **kwargs)
             return
         super().__init__(**kwargs)
@@ -183,7 +183,7 @@ class Model(TrainedNetwork):
 
         return compile_config(self._training.compiled)
 
-    def compile_from_config(self, config: dict[str, Any]) -> None:
+    def compile_from_config(self, config: dict[str, object]) -> None:
         """Compile with what `get_compile_config` (or that of Keras) returned."""
         from seqir.persistence.saving import compile_from
 

@@ -169,7 +169,7 @@ def _check_inputs(model: Functional, given: object) -> None:
         )
 
 
-def _shape(structure: object) -> Any:
+def _shape(structure: object) -> object:
     """A structure with all leaves alike, tuples as lists."""
     if isinstance(structure, dict):
         return {key: _shape(value) for key, value in structure.items()}
@@ -189,7 +189,7 @@ def _is_ours(cls: type[object]) -> bool:
     return cls.__module__.partition(".")[0] == "seqir"
 
 
-def _equal(layer: Any, known: Mapping[str, Any]) -> Any:
+def _equal(layer: Any, known: Mapping[str, Any]) -> object:
     """A new layer with the configuration of this one."""
     cls, config = type(layer), layer.get_config()
     if isinstance(layer, Model) and "from_config" not in _overrides(cls):
@@ -208,7 +208,7 @@ def _compiled_as(model: Model, clone: Any) -> Any:
         return clone
     objective, optimizer = model.compilation.objective, model.optimizer
 
-    def fresh(metric: object) -> Any:
+    def fresh(metric: object) -> object:
         if not isinstance(metric, Metric):
             return metric
         again = copy.deepcopy(metric)

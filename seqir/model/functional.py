@@ -40,8 +40,8 @@ class Functional(Model):
 
     def __init__(
         self,
-        inputs: Any = None,
-        outputs: Any = None,
+        inputs: object = None,
+        outputs: object = None,
         name: str | None = None,
         trainable: bool | None = None,
         **kwargs: Any,
@@ -95,13 +95,13 @@ class Functional(Model):
         """The calls that make up the model, each after those it needs."""
         return self._calls
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: object, training: object = None, mask: Any = None) -> Any:
         """The calls once more, on traced values or on tensors of another model."""
         if self._computes(inputs):
             return self.run(inputs, training=training, mask=mask)
         given = arrange(self, masks.put_on(inputs, mask, self.name))
         entering = map(_entering, given, self.inputs)
-        env: dict[KerasTensor, Any] = dict(zip(self.inputs, entering, strict=True))
+        env: dict[KerasTensor, object] = dict(zip(self.inputs, entering, strict=True))
         for call in self._calls:
             args, kwargs = substitute(
                 lambda x: env[x] if isinstance(x, KerasTensor) else x,
@@ -134,7 +134,7 @@ class Functional(Model):
         """In mixed precision the layers inside cast, each as it needs."""
         return self.variable_dtype
 
-    def _check_inputs(self, args: tuple[Any, ...]) -> None:
+    def _check_inputs(self, args: tuple[object, ...]) -> None:
         """Nothing: `call` compares what it is given with each input."""
 
 
@@ -147,7 +147,7 @@ def takes_tensors(cls: type[Any]) -> bool:
     return given and names <= {"inputs", "outputs", "name", "trainable"}
 
 
-def _entering(x: Any, tensor: KerasTensor) -> Any:
+def _entering(x: Any, tensor: KerasTensor) -> object:
     """A tensor with the rank and the kind of dtype of the input that it enters at."""
     mask, shape = get_keras_mask(x), x.shape
     x = fitting_rank(x, tensor.shape)
@@ -161,11 +161,11 @@ def _entering(x: Any, tensor: KerasTensor) -> Any:
     return masked(x, mask)
 
 
-def _arguments(target: Any) -> frozenset[str]:
+def _arguments(target: object) -> frozenset[str]:
     return getattr(target, "_call_arguments", frozenset())
 
 
-def _check_tensors(what: str, structure: Any) -> None:
+def _check_tensors(what: str, structure: object) -> None:
     leaves = nest.flatten(structure)
     if not leaves:
         raise ArgumentError(f"Model needs {what}=, got {structure!r}")

@@ -53,7 +53,7 @@ class Sequential(Model):
 
     def __init__(
         self,
-        layers: Iterable[Any] | None = None,
+        layers: Iterable[object] | None = None,
         trainable: bool = True,
         name: str | None = None,
     ) -> None:
@@ -71,7 +71,7 @@ class Sequential(Model):
 
     # Building the stack.
 
-    def add(self, layer: Any, rebuild: bool = True) -> None:
+    def add(self, layer: object, rebuild: bool = True) -> None:
         """Append a layer; the model stays as it was if that fails."""
         if isinstance(layer, KerasTensor):
             source = layer.call.target if layer.call else None
@@ -111,13 +111,13 @@ class Sequential(Model):
             )
         self._start_at(layer.output)
 
-    def _start_at(self, tensors: Any) -> None:
+    def _start_at(self, tensors: object) -> None:
         self.__dict__["_start"] = tensors
         sources = [t.call.target for t in nest.flatten(tensors)]
         self._register(sources)
 
     @property
-    def _start_shape(self) -> Any:
+    def _start_shape(self) -> object:
         return nest.map_structure(lambda t: t.shape, self._start)
 
     def _add_layer(self, layer: Layer) -> None:
@@ -178,7 +178,7 @@ class Sequential(Model):
         self._runner.reset()
         self._layer_state.sessions.clear()
 
-    def build(self, input_shape: Any = None) -> None:
+    def build(self, input_shape: object = None) -> None:
         """Build for inputs of this shape, the batch included.
 
         Raises: GraphError without layers or if built for another shape.
@@ -258,19 +258,19 @@ class Sequential(Model):
         single = isinstance(self._start, KerasTensor) and self._start.call
         return [single.target if single else None, *self._layer_state.layers]
 
-    def call(self, inputs: Any, training: Any = None, mask: Any = None) -> Any:
+    def call(self, inputs: object, training: object = None, mask: object = None) -> Any:
         """One layer after the other, on traced values or on tensors of a model."""
         if self._computes(inputs):
             return self.run(inputs, training=training, mask=mask)
         x = masks.put_on(inputs, mask, self.name)
         for layer in self._layer_state.layers:
-            flags: dict[str, Any] = {}
+            flags: dict[str, object] = {}
             if training is not None and "training" in layer._call_arguments:
                 flags["training"] = training
             x = repeat(layer, (x,), flags)
         return x
 
-    def compute_output_shape(self, input_shape: Any) -> Any:
+    def compute_output_shape(self, input_shape: object) -> Any:
         shape = input_shape
         for layer in self._layer_state.layers:
             try:
@@ -311,7 +311,7 @@ def _shown(shape: Any) -> str:
     return format_shape(shape) if isinstance(shape, tuple) else repr(shape)
 
 
-def _known_input_shape(layer: Layer) -> Any:
+def _known_input_shape(layer: Layer) -> object:
     """The batch shape that a first layer brings along."""
     if isinstance(layer, Model) and layer.built:
         return layer.input_shape

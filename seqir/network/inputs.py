@@ -182,7 +182,7 @@ def _shown(structure: object) -> str:
     return structure if isinstance(structure, str) else "array"
 
 
-def _checked(x: object, model: str) -> Any:
+def _checked(x: object, model: str) -> object:
     """The leaf, unless it is a plain Python value."""
     if isinstance(x, list | tuple):
         raise ArgumentError(

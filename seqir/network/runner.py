@@ -88,7 +88,7 @@ class Runner:
         """Weights that have been seen to change."""
         self._rest = REST
         self._revisions: tuple[object, ...] = ()
-        self._structure: Any = None
+        self._structure: object = None
         self._others: dict[Sizes, Runner] = {}
 
     def for_sizes(self, feeds: dict[str, Array]) -> Runner:

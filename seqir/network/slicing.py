@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import re
 from collections.abc import Iterable
-from typing import Any
 
 from seqir import nest
 from seqir.errors import ArgumentError, GraphError, did_you_mean
@@ -35,7 +34,7 @@ def slice_by_name(
         # Inputs that the outputs do not need would only be dead weight.
         needed = _needed(found)
         start = [t for t in start if t in needed] or start
-    structure: Any = found if len(found) > 1 else found[0]
+    structure: object = found if len(found) > 1 else found[0]
     return connect(start if len(start) > 1 else start[0], structure)
 
 

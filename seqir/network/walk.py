@@ -103,7 +103,7 @@ def operations_in_order(
     return sorted(targets, key=lambda t: (-target_depth.get(t, 0), rank.get(t, -1)))
 
 
-def _visit_order(outputs: list[KerasTensor], inside: set[Call]) -> list[Any]:
+def _visit_order(outputs: list[KerasTensor], inside: set[Call]) -> list[object]:
     """Layers in the order in which a walk from the outputs first meets them."""
     seen: set[Call] = set()
     order: dict[Hashable, None] = {}

@@ -135,7 +135,7 @@ class _Encoder:
             args, kwargs = list(call.args), call.kwargs
         return {"args": self._argument(args), "kwargs": self._argument(kwargs)}
 
-    def _argument(self, value: object) -> Any:
+    def _argument(self, value: object) -> object:
         if isinstance(value, KerasTensor):
             return self._tensor(value)
         if isinstance(value, list | tuple):
@@ -163,7 +163,7 @@ class _Encoder:
             },
         }
 
-    def _structure(self, structure: object) -> Any:
+    def _structure(self, structure: object) -> object:
         return nest.map_structure(self._end, structure)
 
     def _end(self, tensor: KerasTensor) -> list[object]:
@@ -188,7 +188,11 @@ def _is_input(tensor: KerasTensor) -> bool:
 # From configurations.
 
 
-def model_of(cls: type[Network], config: Mapping[str, Any], custom_objects: Any) -> Any:
+def model_of(
+    cls: type[Network],
+    config: Mapping[str, Any],
+    custom_objects: Mapping[str, object] | None,
+) -> Any:
     """The model of a class that a configuration describes, with new weights.
 
     Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.
@@ -211,7 +215,9 @@ def decoder_for(source: str, custom_objects: Mapping[str, object] | None) -> Dec
     return Decoder(source, custom_objects, models(), _decode)
 
 
-def _decode(cls: type[Network], config: Mapping[str, object], decoder: Decoder) -> Any:
+def _decode(
+    cls: type[Network], config: Mapping[str, object], decoder: Decoder
+) -> object:
     """The model of a class; None if there are reasons against it."""
     if cls._kind == "sequential":
         return _sequential(cls, config, decoder)
@@ -220,7 +226,7 @@ def _decode(cls: type[Network], config: Mapping[str, object], decoder: Decoder) 
     return configuration.made(cls, decoder.values(config))
 
 
-def _sequential(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
+def _sequential(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> object:
     entries = _entries(config)
     known = len(decoder.reasons)
     layers = [decoder.layer(found) for found in entries]
@@ -234,7 +240,7 @@ def _sequential(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
     return model
 
 
-def _functional(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
+def _functional(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> object:
     known = len(decoder.reasons)
     graph = _Graph(_entries(config))
     layers = {name: decoder.layer(e) for name, e in graph.entries.items()}
@@ -251,7 +257,7 @@ def _functional(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> Any:
     return model
 
 
-def _entries(config: Mapping[str, object]) -> list[Any]:
+def _entries(config: Mapping[str, object]) -> list[object]:
     entries = config.get("layers")
     if not isinstance(entries, list | tuple):
         raise CorruptFileError(
@@ -365,7 +371,7 @@ class _Graph:
             raise CorruptFileError(f"the configuration has no {what}")
         return self._leaves(config[what])
 
-    def _leaves(self, value: object) -> Any:
+    def _leaves(self, value: object) -> object:
         if isinstance(value, Mapping):
             return {k: self._leaves(v) for k, v in value.items()}
         if not isinstance(value, list | tuple):

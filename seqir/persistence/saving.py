@@ -113,7 +113,9 @@ def load_model(
     return read(path, custom_objects, compile)
 
 
-def _load_keras(path: Path, custom: Any, compile: bool) -> Any:
+def _load_keras(
+    path: Path, custom: Mapping[str, object] | None, compile: bool
+) -> object:
     with archive.open_archive(path) as found:
         where = f"{CONFIG} in {path.name}"
         config = jsontext.parse(found.text(CONFIG), where)
@@ -136,7 +138,9 @@ def _load_keras(path: Path, custom: Any, compile: bool) -> Any:
     return model
 
 
-def _load_hdf5(path: Path, custom: Any, compile: bool) -> Any:
+def _load_hdf5(
+    path: Path, custom: Mapping[str, object] | None, compile: bool
+) -> object:
     with open_hdf5(path) as reader:
         config = _json_attribute(reader, "model_config", path)
         if config is None:
@@ -159,7 +163,7 @@ def _load_hdf5(path: Path, custom: Any, compile: bool) -> Any:
     return model
 
 
-def _made(config: Any, version: Any, decoder: Decoder, path: Path) -> Any:
+def _made(config: Any, version: object, decoder: Decoder, path: Path) -> Any:
     model = _decoded(config, version, decoder)
     if not isinstance(model, Network):
         raise CorruptFileError(f"{path.name} does not hold a model")
@@ -177,7 +181,7 @@ def _made(config: Any, version: Any, decoder: Decoder, path: Path) -> Any:
     return model
 
 
-def _decoded(config: object, version: object, decoder: Decoder) -> Any:
+def _decoded(config: object, version: object, decoder: Decoder) -> object:
     """What an entry describes, that was written by a version of Keras.
 
     Raises: UnsafeFileError, UnsupportedError or CorruptFileError with all reasons.
@@ -199,7 +203,7 @@ def _shapes(found: Any) -> Any:
     return [_shapes(s) for s in found] if inner else tuple(found)
 
 
-def _compile(model: Any, settings: Any, decoder: Decoder) -> None:
+def _compile(model: Any, settings: object, decoder: Decoder) -> None:
     if not settings:
         return
     arguments: dict[str, Any] = {}
@@ -222,7 +226,7 @@ def compile_from(model: Compiling, config: dict[str, Any]) -> None:
         model.compilation.check_trained(trained)
 
 
-def _version_in(found: archive.Archive, path: Path) -> Any:
+def _version_in(found: archive.Archive, path: Path) -> object:
     """The version of Keras that wrote an archive."""
     if METADATA not in found.names:
         return None
@@ -268,7 +272,7 @@ def _json(value: object) -> bytes:
     return json.dumps(value, default=json_value).encode()
 
 
-def _json_attribute(reader: H5Reader, name: str, path: Path) -> Any:
+def _json_attribute(reader: H5Reader, name: str, path: Path) -> object:
     text = reader.attribute("", name)
     if text is None:
         return None

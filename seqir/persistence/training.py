@@ -50,7 +50,7 @@ def compile_config(compiled: Compilation | None) -> dict[str, Any]:
     }
 
 
-def compile_arguments(config: Any, decoder: Decoder) -> dict[str, object]:
+def compile_arguments(config: object, decoder: Decoder) -> dict[str, object]:
     """The arguments of `compile` that a file holds.
 
     Raises: CorruptFileError, UnsafeFileError or UnsupportedError for what is no

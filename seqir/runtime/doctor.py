@@ -18,7 +18,7 @@ def report() -> dict[str, Any]:
     whether it works and, if not, why.
     """
     try:
-        ort: Any = engine.load()
+        ort: object = engine.load()
         problem = None
     except MissingPackageError as error:
         ort, problem = None, str(error)
@@ -44,9 +44,9 @@ def report() -> dict[str, Any]:
     }
 
 
-def _devices(problem: str | None) -> dict[str, dict[str, Any]]:
+def _devices(problem: str | None) -> dict[str, dict[str, object]]:
     """For every kind of device whether it works, and the reason if not."""
-    found: dict[str, dict[str, Any]] = {}
+    found: dict[str, dict[str, object]] = {}
     for kind in device.PROVIDERS:
         reason = problem or device.fault(device.Device(kind))
         found[kind] = {"works": reason is None, "reason": reason}

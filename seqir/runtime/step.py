@@ -79,7 +79,7 @@ class StepSession:
         self._use(slots)
         self._fed = [n for n in self.session.input_names if n not in self.slots]
         self._results: list[Array] = []
-        self._result_values: list[tuple[str, Any]] = []
+        self._result_values: list[tuple[str, object]] = []
         for name, type in results.items():
             shape = tuple(d for d in type.shape if isinstance(d, int))
             array = np.zeros(shape, dtypes.to_numpy(type.dtype))
@@ -100,7 +100,7 @@ class StepSession:
             (slots[name], out, name in self._in_place)
             for name, out in self._updates.items()
         ]
-        self._bindings: dict[tuple[Buffer, ...], Any] = {}
+        self._bindings: dict[tuple[Buffer, ...], object] = {}
 
     @property
     def fed(self) -> Sequence[str]:
@@ -200,7 +200,7 @@ class StepSession:
             binding = self._bindings[roles] = self._bind()
         return binding
 
-    def _bind(self) -> Any:
+    def _bind(self) -> object:
         binding = self.session.binding()
         for name, slot in self.slots.items():
             binding.bind_ortvalue_input(name, slot.current.value)

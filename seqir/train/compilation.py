@@ -158,7 +158,7 @@ class Compilation:
         return self.__dict__ | {"run": None, "_gathers": False}
 
 
-def _optimizer_of(given: object) -> Any:
+def _optimizer_of(given: object) -> object:
     return None if given is None else optimizers.get(given)
 
 
@@ -167,7 +167,7 @@ def _in_half_precision(model: Trainable) -> bool:
     return any(layer.compute_dtype == "float16" for layer in model._walk())
 
 
-def _scaled(optimizer: Any) -> Any:
+def _scaled(optimizer: Any) -> object:
     """The optimizer with a scaled loss, unless it has one already."""
     if isinstance(optimizer, optimizers.LossScaleOptimizer):
         return optimizer

@@ -28,7 +28,7 @@ class Compiled(Compilation):
     ) -> None:
         super().__init__(model, optimizer, objective, scale_loss)
         self._revisions: tuple[int, ...] = ()
-        self._steps: dict[Any, Step] = {}
+        self._steps: dict[object, Step] = {}
         """The last ones, in the order of their use."""
         self._moved: dict[Variable, None] = {}
         """Frozen weights that were seen to change."""

@@ -48,12 +48,12 @@ def run_batches(
 
 def evaluate(
     compiled: Compiled,
-    x: Any,
-    y: Any,
+    x: object,
+    y: object,
     *,
     batch_size: int | None,
-    verbose: Any,
-    sample_weight: Any,
+    verbose: object,
+    sample_weight: object,
     steps: int | None,
     callbacks: Any,
     device: str | None,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -13,7 +13,7 @@ from seqir.autodiff import gradient
 from seqir.errors import NonFiniteLossError
 from seqir.ir import Array, Trace
 from seqir.ops.apply import value_of
-from seqir.ops.tensor import Traced
+from seqir.ops.tensor import Result, Traced
 from seqir.ops.variable import Variable
 from seqir.train.compilation import Compilation
 from seqir.train.steps import OPSET, Step
@@ -91,7 +91,7 @@ def gradient_norm(step: Step, feeds: Mapping[str, Array]) -> float:
         return 0.0
     with b.active():
         found = [g for g in gradient(loss, params) if g is not None]
-        square: Any = ops.add_n([ops.sum(ops.cast(g * g, "float32")) for g in found])
+        square: Result = ops.add_n([ops.sum(ops.cast(g * g, "float32")) for g in found])
         norm = ops.sqrt(square)
     graph = passes.run(b.finish({"norm": value_of(b, norm)}), (passes.eliminate_dead,))
     session = runtime.Session.of_graph(graph, opset=OPSET, device="cpu")

@@ -150,7 +150,7 @@ class _Fit:
         So there is state to restore, and mistakes come before the training.
         """
 
-        def stand_in(spec: Any) -> Any:
+        def stand_in(spec: Any) -> object:
             return None if spec is None else np.zeros((1, *spec.shape), spec.dtype)
 
         found = batches.signature

@@ -191,7 +191,7 @@ class Objective:
         self._names = outputs.labels
         self._losses = made  # now all is there
 
-    def _weights_for(self, outputs: Outputs) -> Any:
+    def _weights_for(self, outputs: Outputs) -> object:
         """The loss weights: a list of them may have one for each loss only."""
         given, loss = self.loss_weights, self.loss
         if isinstance(given, list | tuple) and len(given) != len(outputs):
@@ -204,7 +204,7 @@ class Objective:
         self,
         outputs: Outputs,
         given: object,
-        targets: list[Any],
+        targets: list[object],
         predicted: list[Any],
         weighted: bool,
     ) -> None:
@@ -302,7 +302,7 @@ def held_metrics(model: Trainable) -> list[Any]:
     return list(dict.fromkeys(found))
 
 
-def _leaves(given: object) -> list[Any]:
+def _leaves(given: object) -> list[object]:
     """All losses or metrics, however they are arranged by output."""
     if isinstance(given, Mapping) and "class_name" not in given:
         given = list(given.values())
@@ -379,7 +379,7 @@ def _labels(loss: Any, p: Any) -> Labels | None:
     )
 
 
-def _loss_of(identifier: object, y: object, p: object) -> Any:
+def _loss_of(identifier: object, y: object, p: object) -> object:
     """The loss object for a name, a function or a loss."""
     if _by_task(identifier):
         kind = metrics_room.task_of(y, p)

@@ -114,9 +114,9 @@ class Outputs:
             found[place] = array
         return found
 
-    def _by_name(self, what: str, given: Mapping[str, object]) -> list[Any]:
+    def _by_name(self, what: str, given: Mapping[str, object]) -> list[object]:
         keys = self._keys if self._flat else ()
-        items: list[Any] = [None] * len(self)
+        items: list[object] = [None] * len(self)
         for key, value in given.items():
             known = next((names for names in (keys, self.names) if key in names), None)
             if known is None:
@@ -129,8 +129,8 @@ class Outputs:
             items[known.index(key)] = value
         return items
 
-    def _in_structure(self, what: str, given: object) -> list[Any]:
-        items: list[Any] = [None] * len(self)
+    def _in_structure(self, what: str, given: object) -> list[object]:
+        items: list[object] = [None] * len(self)
         for place, item in _matched(what, self.structure, given):
             items[place] = item
         return items
@@ -140,7 +140,7 @@ def _is_several(given: object) -> bool:
     return isinstance(given, Mapping | list | tuple)
 
 
-def _items(structure: object) -> list[Any]:
+def _items(structure: object) -> list[object]:
     """What lies in a list, a tuple or a dict; nothing lies in anything else."""
     if isinstance(structure, Mapping):
         return list(structure.values())

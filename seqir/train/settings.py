@@ -140,7 +140,7 @@ def _counts(what: str) -> bool:
     return last != "name" or "dtype" in outer
 
 
-def _config_of(thing: Any) -> Mapping[str, Any]:
+def _config_of(thing: Any) -> Mapping[str, object]:
     """The configuration of a layer or an optimizer, empty if it has none."""
     try:
         found = thing.get_config()

@@ -280,7 +280,7 @@ class H5Reader:
             )
         return dataset.type.name
 
-    def _marked(self, path: str) -> Any:
+    def _marked(self, path: str) -> object:
         return self.attribute(path, "dtype")
 
     def _place(self, path: str) -> str:
