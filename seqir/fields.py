@@ -18,8 +18,9 @@ Layers say what is wrong with arguments in words of their own (`seqir.layers.fie
 
 from __future__ import annotations
 
+import functools
 import inspect
-from collections.abc import Callable, Container, Iterable, Iterator
+from collections.abc import Callable, Container, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, dataclass_transform
 
 from seqir.errors import SeqirError
@@ -255,6 +256,12 @@ def _declare(cls: Any) -> None:
     cls.__init__ = _initializer(cls, found)
 
 
+@functools.lru_cache(maxsize=256)
+def _parameters(init: Init) -> Mapping[str, inspect.Parameter]:
+    """What an ``__init__`` takes; asked of the same one for every object made."""
+    return inspect.signature(init).parameters
+
+
 def _initializer(cls: Any, fields: Fields) -> Init:
     """The ``__init__`` of a class that takes these fields."""
     shown = signature(cls, fields, cls.last, cls.keywords, cls.order)
@@ -268,7 +275,7 @@ def _initializer(cls: Any, fields: Fields) -> Init:
         values = dict(bound.arguments)
         passed = values.pop("kwargs", {})
         later = [*initializers_after(type(self), cls)]
-        above = inspect.signature(later[0]).parameters
+        above = _parameters(later[0])
         del values["self"]
         for name, value in values.items():
             if name in fields and name not in above:

@@ -9,15 +9,12 @@ import pytest
 import seqir
 
 ROOT = Path(seqir.__file__).parent
-ALSO = ("tensorfile.py", "files.py", "model/saving.py", "model/weights.py")
+ALSO = ("tensorfile.py", "files.py")
 READERS = sorted(
     path
-    for package in ("formats", "datasets", "downloads")
+    for package in ("formats", "datasets", "downloads", "persistence")
     for path in (ROOT / package).rglob("*.py")
-) + [
-    ROOT / name
-    for name in ("tensorfile.py", "files.py", "model/saving.py", "model/weights.py")
-]
+) + [ROOT / name for name in ALSO]
 
 MODULES = {
     "pickle", "_pickle", "cPickle", "marshal", "shelve", "dill", "cloudpickle",

@@ -279,7 +279,7 @@ def test_penalties_in_a_graph() -> None:
     b = Trace("g", training=True)
     with b.active():
         mine(Traced(b, b.input("x", TensorType("float32", ("batch", 4)))))
-        added = penalties(b, mine)
+        added = penalties(b, mine.trainable_weights)
         assert len(added) == len(mine.losses) == 5
     graph = b.finish({f"loss_{i}": v.value for i, v in enumerate(added)})
     arrays = {name: v.array for v, name in b.bindings.items()}

@@ -173,7 +173,7 @@ def test_what_is_said_of_roles() -> None:
     layer.trainable = False
     layer.trainable = True
     assert [w.trainable for w in layer.weights] == [False, False]
-    with pytest.raises(ArgumentError, match="role must be one of weight, statistic"):
+    with pytest.raises(ArgumentError, match="'statistic' or 'state', got 'stat'"):
         layer.add_weight((), role="stat")  # type: ignore[arg-type]
 
 
