@@ -74,7 +74,7 @@ def _stored_activation(found: Mapping[str, object]) -> Any:
 
 def with_training(
     layer: Stateful, args: tuple[object, ...], kwargs: dict[str, object], outer: bool
-) -> tuple[tuple[Any, ...], dict[str, Any], bool]:
+) -> tuple[tuple[object, ...], dict[str, object], bool]:
     """Arguments with `training` filled in, and what it is for layers inside.
 
     Raises: ArgumentError if it is neither true nor false.

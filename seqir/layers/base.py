@@ -135,7 +135,7 @@ class Layer(Calling, Keywords, Keeping):
             return recorded.config(self, config)
         return config
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, object]:
         """The arguments that seqir's class knows of, as plain data."""
         base = {
             "name": self.name,
@@ -148,7 +148,7 @@ class Layer(Calling, Keywords, Keeping):
             )
         return base | self._config_of(declared_fields(type(self)))
 
-    def _config_of(self, names: Iterable[str]) -> dict[str, Any]:
+    def _config_of(self, names: Iterable[str]) -> dict[str, object]:
         """These arguments as plain data."""
         return {name: configuration.plain(name, getattr(self, name)) for name in names}
 

@@ -15,7 +15,7 @@ from seqir.layers.state import Stateful
 from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
-_GETTERS: dict[str, Callable[[Any], Any]] = {
+_GETTERS: dict[str, Callable[[object], object]] = {
     "initializer": initializers.get,
     "regularizer": regularizers.get,
     "constraint": constraints.get,
@@ -37,7 +37,7 @@ def check_getters(values: dict[str, object]) -> None:
 
 
 def check_arrays(
-    layer: Stateful, args: tuple[Any, ...], kwargs: dict[str, Any]
+    layer: Stateful, args: tuple[object, ...], kwargs: dict[str, object]
 ) -> None:
     """ArgumentError unless a layer that is called outside of models got arrays."""
     who = f"{'model' if hasattr(layer, 'predict') else 'layer'} {layer.name!r}"
@@ -113,10 +113,10 @@ def call_arguments(layer: Stateful) -> tuple[str, ...]:
 
 def build_shapes(
     layer: Stateful,
-    args: tuple[Any, ...],
-    kwargs: dict[str, Any],
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
     method: str = "build",
-) -> dict[str, Any] | None:
+) -> dict[str, object] | None:
     """For a ``build(a_shape, b_shape)``, shapes of the arguments of ``call(a, b)``.
 
     None for a `method` that takes one shape.

@@ -72,7 +72,7 @@ def plain(name: str, value: Any) -> Any:
     return value
 
 
-def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, Any]:
+def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, object]:
     """The arguments in a configuration, without those of Keras that say nothing.
 
     Raises: UnsupportedError for an argument of Keras that seqir does not have.
@@ -97,7 +97,7 @@ def made(cls: type[Any], config: Mapping[str, Any]) -> Any:
     """
     given = arguments(cls, config)
     parameters = inspect.signature(cls).parameters
-    left: dict[str, Any] = {}
+    left: dict[str, object] = {}
     if not any(p.kind is p.VAR_KEYWORD for p in parameters.values()):
         words = ("name", "trainable", "dtype")
         left = {k: given.pop(k) for k in words if k in given and k not in parameters}

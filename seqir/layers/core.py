@@ -23,7 +23,7 @@ from seqir.layers.checks import check_getters
 from seqir.layers.fields import check_known, present
 from seqir.layers.keywords import keyword
 from seqir.layers.recorded import noted
-from seqir.ops.tensor import Call, KerasTensor, Result
+from seqir.ops.tensor import Call, KerasTensor, Result, TensorLike
 from seqir.tensortype import TensorType
 
 _AXIS_NAMES = {
@@ -120,7 +120,7 @@ class InputLayer(Layer):
             f"{self.name!r} is an input: start a model with it, do not call it"
         )
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, object]:
         """The arguments that make an equal input."""
         return {
             "batch_shape": tuple(
@@ -256,7 +256,7 @@ class Embedding(Layer):
         embeddings_regularizer: RegularizerLike = None,
         embeddings_constraint: ConstraintLike = None,
         mask_zero: bool = False,
-        weights: Any = None,
+        weights: TensorLike | None = None,
         **kwargs: Any,
     ) -> None:
         # Not fields: a field called `weights` would hide the property of that name.
@@ -292,7 +292,7 @@ class Embedding(Layer):
     def compute_mask(self, inputs: Result, previous_mask: Masks = None) -> Masks:
         return ops.not_equal(inputs, 0) if self.mask_zero else None
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, object]:
         names = (
             "input_dim",
             "output_dim",

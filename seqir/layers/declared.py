@@ -6,6 +6,7 @@ import warnings
 from typing import Any
 
 from seqir import nest
+from seqir.layers.aliases import Shape
 from seqir.layers.calling import Calling
 from seqir.layers.checks import build_shapes, shapes_of
 from seqir.shapes import format_shape
@@ -45,7 +46,7 @@ def _own(cls: type[Calling]) -> str | None:
     return None
 
 
-def _listed(said: Any) -> list[tuple[Any, ...]]:
+def _listed(said: Any) -> list[Shape]:
     """The shapes in a structure of shapes, in the order of `nest.flatten`."""
     if isinstance(said, dict):
         return [s for key in sorted(said) for s in _listed(said[key])]
@@ -54,7 +55,7 @@ def _listed(said: Any) -> list[tuple[Any, ...]]:
     return [tuple(said)]
 
 
-def _may_be(said: tuple[object, ...], found: tuple[object, ...]) -> bool:
+def _may_be(said: Shape, found: Shape) -> bool:
     return len(said) == len(found) and all(
         None in (a, b) or a == b for a, b in zip(said, found, strict=True)
     )

@@ -126,7 +126,7 @@ def _sort(
     later: Iterable[Callable[..., None]],
     args: tuple[object, ...],
     kwargs: dict[str, object],
-) -> tuple[dict[str, Any], dict[str, Any]]:
+) -> tuple[dict[str, object], dict[str, object]]:
     """Arguments that are fields, and those for the ``__init__``s that come later.
 
     Raises: ArgumentError for too many, unknown, double or missing arguments.

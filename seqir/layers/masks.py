@@ -12,7 +12,7 @@ from seqir.errors import ArgumentError
 from seqir.layers import checks
 from seqir.layers.state import Stateful
 from seqir.ops.masks import get_keras_mask, masked, set_keras_mask
-from seqir.ops.tensor import Tensor
+from seqir.ops.tensor import Result, Tensor
 
 
 class Given(NamedTuple):
@@ -26,7 +26,9 @@ class Given(NamedTuple):
     """Arguments by name, masks filled in."""
 
 
-def given(layer: Stateful, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Given:
+def given(
+    layer: Stateful, args: tuple[object, ...], kwargs: dict[str, object]
+) -> Given:
     """The arguments with masks where `call` takes them and nothing was passed.
 
     One tensor (or structure of tensors) among the arguments fills ``mask``; of several
@@ -51,7 +53,7 @@ def given(layer: Stateful, args: tuple[Any, ...], kwargs: dict[str, Any]) -> Giv
     return Given(first, of(first) if mask is None else mask, kwargs)
 
 
-def of(structure: Any) -> Any:
+def of(structure: object) -> Any:
     """The masks of a structure of tensors, in the same structure."""
     return nest.map_structure(get_keras_mask, structure)
 
@@ -89,7 +91,7 @@ def connect(layer: Stateful, given: Given, outputs: object) -> None:
             set_keras_mask(y, mask)
 
 
-def _of_outputs(layer: Stateful, given: Given, ys: list[object]) -> list[Any]:
+def _of_outputs(layer: Stateful, given: Given, ys: list[object]) -> list[Result | None]:
     """A mask for each output that has none yet and gets one; empty if none does."""
     if not layer.supports_masking:
         if layer.destroys_masks and any(

@@ -228,7 +228,7 @@ class Normalization(Layer):
         kept = tuple(self._sizes.values())
         return np.broadcast_to(pair[which], kept).reshape(self._column)
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, object]:
         """The arguments that make an equal, unbuilt layer."""
         mean, variance = (
             (v.tolist() for v in self._given) if self._given else (None,) * 2

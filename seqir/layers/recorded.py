@@ -32,7 +32,7 @@ def declare(cls: Any) -> None:
             return
 
 
-def of_call(cls: Any, args: Any, kwargs: Any) -> dict[str, Any]:
+def of_call(cls: Any, args: Any, kwargs: Any) -> dict[str, object]:
     """The arguments of ``cls(*args, **kwargs)`` by name, with defaults."""
     if not cls._is_recorded:
         return {}

@@ -64,14 +64,14 @@ class Dropout(_Dropping):
 class _SpatialDropout(_Dropping):
     """Dropout of whole channels."""
 
-    data_format: ClassVar[Any] = "channels_last"
+    data_format: ClassVar[str | None] = "channels_last"
 
     def disturb(self, x: Result) -> Result:
         pixels = spatial_axes(x.ndim, self.data_format)
         shape = [1 if i in pixels else None for i in range(x.ndim)]
         return random.dropout(x, self.rate, shape, self.seed_generator)
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, object]:
         """The arguments; Keras's layer has no `trainable`, and nothing to train."""
         config = super()._described()
         del config["trainable"]
@@ -215,7 +215,7 @@ class ActivityRegularization(Layer):
     def setup(self) -> None:
         self.activity_regularizer = regularizers.L1L2(self.l1, self.l2)
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, object]:
         config = super()._described()
         del config["activity_regularizer"]  # l1 and l2 say it
         return config

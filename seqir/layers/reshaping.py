@@ -167,7 +167,7 @@ class ZeroPadding1D(_ZeroPadding):
 
     ndim = 3
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, object]:
         """The arguments; the one axis has a pair of its own."""
         return super()._described() | {"padding": self.padding[0]}
 
@@ -220,7 +220,7 @@ class Cropping1D(_Cropping):
 
     cropping: Any = (1, 1)
 
-    def _described(self) -> dict[str, Any]:
+    def _described(self) -> dict[str, object]:
         """The arguments; the one axis has a pair of its own."""
         return super()._described() | {"cropping": self.cropping[0]}
 

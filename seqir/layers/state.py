@@ -56,7 +56,7 @@ class LayerState:
     activity_regularizer: Any
     input_shape: tuple[int | None, ...] | None
 
-    def __init__(self, made_with: dict[str, Any]) -> None:
+    def __init__(self, made_with: dict[str, object]) -> None:
         self.built = self.building = self.locked = False
         self.variables: list[Variable] = []
         self.layers: list[Any] = []
@@ -68,7 +68,7 @@ class LayerState:
         self.keys = random.SeedGenerator()
         self.handed_on: dict[str, Any] = {}
         self.made_with = made_with
-        self.build_shapes: tuple[tuple[Any, ...], dict[str, Any]] | None = None
+        self.build_shapes: tuple[tuple[object, ...], dict[str, object]] | None = None
 
     def copy(self) -> Self:
         """Another state with lists and dictionaries of its own."""
@@ -77,7 +77,7 @@ class LayerState:
         return found
 
 
-def copied(thing: object) -> dict[str, Any]:
+def copied(thing: object) -> dict[str, object]:
     """The attributes of an object, with copies of what is appended to."""
     return {
         name: value.copy() if isinstance(value, list | dict | LayerState) else value
@@ -205,7 +205,7 @@ class Stateful:
                 )
             return absent.attribute(self, name)
 
-    def __getstate__(self) -> dict[str, Any]:
+    def __getstate__(self) -> dict[str, object]:
         """What a copy takes along: everything but sessions."""
         state = self._layer_state.copy()
         state.sessions.clear()
