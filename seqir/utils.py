@@ -11,6 +11,8 @@ import numpy as np
 
 from seqir import absent, dtype_policies, initializers, naming, nest
 from seqir.errors import ArgumentError
+from seqir.ir import Array
+from seqir.ops.tensor import TensorLike
 from seqir.plain import python
 
 _ELSEWHERE = {
@@ -61,7 +63,7 @@ def clear_session() -> None:
     gc.collect()
 
 
-def to_categorical(x: Any, num_classes: int | None = None) -> Any:
+def to_categorical(x: TensorLike, num_classes: int | None = None) -> Array:
     """Integers as rows with a 1 at their place. Source: ``keras.utils``.
 
     Raises: ArgumentError if a label is out of range.
@@ -77,7 +79,7 @@ def to_categorical(x: Any, num_classes: int | None = None) -> Any:
     return np.eye(n, dtype=np.float32)[labels]
 
 
-def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
+def normalize(x: TensorLike, axis: int = -1, order: int = 2) -> Array:
     """x / |x| along an axis; what is 0 stays 0. Source: ``keras.utils``."""
     array = np.asarray(x)
     norms = np.linalg.norm(np.atleast_1d(array), order, axis, keepdims=True)
@@ -85,7 +87,7 @@ def normalize(x: Any, axis: int = -1, order: int = 2) -> Any:
 
 
 def split_dataset(
-    dataset: Any,
+    dataset: object,
     left_size: float | None = None,
     right_size: float | None = None,
     shuffle: bool = False,
@@ -129,7 +131,9 @@ def _part(name: str, size: float | None, count: int) -> int | None:
     return round(size * count) if isinstance(size, float) else int(size)
 
 
-def pack_x_y_sample_weight(x: Any, y: Any = None, sample_weight: Any = None) -> Any:
+def pack_x_y_sample_weight(
+    x: object, y: object = None, sample_weight: object = None
+) -> Any:
     """The tuple that a batch is: ``x``, ``(x, y)`` or ``(x, y, sample_weight)``."""
     if sample_weight is not None:
         return x, y, sample_weight

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
-from typing import Any
+from typing import Any, Literal
 
 import numpy as np
 
@@ -22,11 +22,11 @@ from seqir.errors import ArgumentError
 
 def adapt(
     x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
+    y: object = None,
+    sample_weight: object = None,
     *,
     batch_size: int | None = None,
-    shuffle: Any = False,
+    shuffle: object = False,
     steps: int | None = None,
     seed: int = 0,
     class_weight: Any = None,
@@ -78,7 +78,7 @@ def _limited(steps: int | None) -> int | None:
 
 
 def split(
-    x: Any, y: Any, sample_weight: Any, fraction: float
+    x: object, y: object, sample_weight: object, fraction: float
 ) -> tuple[tuple[Any, Any, Any], tuple[Any, Any, Any]]:
     """Arrays for training, and the last ``fraction`` of them for validation, as views.
 
@@ -104,7 +104,9 @@ def split(
     return part(every, slice(first)), part(every, slice(first, None))
 
 
-def whole(x: Any, y: Any, sample_weight: Any, class_weight: Any, what: str) -> Batch:
+def whole(
+    x: object, y: object, sample_weight: object, class_weight: Any, what: str
+) -> Batch:
     """All samples of arrays as one batch; `what` is where they were passed.
 
     Raises: ArgumentError for what makes batches itself, and what `adapt` raises.
@@ -118,7 +120,7 @@ def whole(x: Any, y: Any, sample_weight: Any, class_weight: Any, what: str) -> B
         return make_batch(x, y, sample_weight, _weights(class_weight))
 
 
-def makes_batches(x: Any) -> bool:
+def makes_batches(x: object) -> bool:
     """Whether x is a source of batches, not of arrays."""
     if is_dataset(x):
         return True
@@ -126,7 +128,7 @@ def makes_batches(x: Any) -> bool:
     return hasattr(x, "__iter__") and not whole
 
 
-def has_sparse(x: Any) -> bool:
+def has_sparse(x: object) -> bool:
     """Whether there is a sparse matrix of SciPy in x."""
     return is_sparse(x) or any(map(is_sparse, nest.flatten(x)))
 
@@ -137,9 +139,9 @@ def _weights(given: Any) -> ClassWeights | None:
     return ClassWeights(given)
 
 
-def _shuffle(given: Any) -> Any:
+def _shuffle(given: object) -> bool | Literal["batch"]:
     if isinstance(given, str) and given == "batch":
-        return given
+        return "batch"
     numbers = bool | np.bool_ | int | np.integer
     if isinstance(given, numbers) and given in (0, 1):
         return bool(given)

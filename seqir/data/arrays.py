@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any, Literal
+from typing import Literal
 
 import numpy as np
 from numpy.random import Generator, Philox
@@ -46,7 +46,7 @@ class ArrayBatches(IndexedBatches):
         order = permutation(total, self.seed, turn) if self.shuffle is True else None
         for number in range(begin, end):
             first, last = number * size, min((number + 1) * size, total)
-            index: Any = slice(first, last)
+            index: slice | Array = slice(first, last)
             if order is not None:
                 index = order[first:last]
             elif self.shuffle:

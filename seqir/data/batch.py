@@ -51,7 +51,7 @@ class Signature:
 def signature_of(batch: Batch) -> Signature:
     """Structure, element types and shapes of a batch, without its size."""
 
-    def spec(leaf: Any) -> Any:
+    def spec(leaf: Any) -> Spec | None:
         if leaf is None:
             return None
         return Spec(leaf.dtype.name, tuple(leaf.shape[1:]))
@@ -77,8 +77,8 @@ def unpack(item: Any) -> tuple[Any, Any, Any]:
 
 def make_batch(
     x: Any,
-    y: Any = None,
-    sample_weight: Any = None,
+    y: object = None,
+    sample_weight: object = None,
     class_weight: ClassWeights | None = None,
 ) -> Batch:
     """The batch of what a user passed: converted, complete, of one length.
@@ -109,7 +109,7 @@ def make_batch(
     return Batch(x, y, sample_weight, _size(x, y, sample_weight))
 
 
-def take(batch: Batch, index: Any) -> Batch:
+def take(batch: Batch, index: slice | Array) -> Batch:
     """The samples of a slice (views) or of an array of positions (copies)."""
     parts = [nest.map_structure(lambda a: _rows(a, index), part) for part in batch[:3]]
     return Batch(*parts, size=len(next(leaf for _, leaf in named(parts[0], "x"))))
@@ -122,7 +122,7 @@ class Reader:
         self.class_weight = class_weight
         self.first: Signature | None = None
 
-    def read(self, item: Any) -> Batch:
+    def read(self, item: object) -> Batch:
         """The batch of an item (see `unpack`).
 
         Raises: what `make_batch` raises, and ArgumentError, DTypeError or ShapeError
@@ -159,7 +159,7 @@ def named(structure: Any, name: str) -> Iterator[tuple[str, Any]]:
         yield name, structure
 
 
-def _arrays(structure: Any, name: str, *, optional: bool) -> Any:
+def _arrays(structure: object, name: str, *, optional: bool) -> Any:
     leaves = nest.flatten(structure)
     if all(leaf is None for leaf in leaves):
         raise ArgumentError(f"{name} holds no array, got {structure!r}")
@@ -172,7 +172,7 @@ def _arrays(structure: Any, name: str, *, optional: bool) -> Any:
     )
 
 
-def _rows_of(leaf: Any, name: str) -> Any:
+def _rows_of(leaf: Any, name: str) -> Array | SparseRows:
     """An array, or the rows of a sparse matrix."""
     sparse = is_sparse(leaf) and len(leaf.shape) == 2
     return SparseRows(leaf, name) if sparse else to_array(leaf, name)
@@ -190,7 +190,7 @@ def part(batch: Batch, rows: slice) -> tuple[Any, Any, Any]:
     return x, y, weight
 
 
-def _rows(array: Array | None, index: Any) -> Array | None:
+def _rows(array: Array | None, index: slice | Array) -> Array | None:
     # ndarray.take is faster, but first copies an array whose memory is not in order.
     if (
         array is None

@@ -23,19 +23,19 @@ _NOT_NUMBERS: Final = {
 }
 
 
-def is_array(value: Any) -> bool:
+def is_array(value: object) -> bool:
     """Whether `value` is one array or table, by what it offers."""
     offers = ("__array__", "__dlpack__", "numpy")
     found = any(hasattr(value, name) for name in offers)
     return found or _is_table(value) or is_sparse(value)
 
 
-def is_sparse(value: Any) -> bool:
+def is_sparse(value: object) -> bool:
     """Whether `value` is a sparse matrix of SciPy, which is not imported for it."""
     return hasattr(value, "tocsr") and hasattr(value, "toarray")
 
 
-def to_array(value: Any, name: str) -> Array:
+def to_array(value: object, name: str) -> Array:
     """What `numbers` gives, which must have a batch axis.
 
     Raises: what `numbers` raises, ShapeError for an array without a batch axis.
@@ -110,7 +110,7 @@ def _of_array(value: Any, name: str) -> Array:
         raise DTypeError(f"{name} is not an array of numbers: {error}") from error
 
 
-def _is_table(value: Any) -> bool:
+def _is_table(value: object) -> bool:
     return hasattr(value, "columns") or hasattr(value, "column_names")
 
 

@@ -94,7 +94,7 @@ class ShuffledDataset(PyDataset):
         return permutation(count, self.seed, self.turn)
 
 
-def is_dataset(value: Any) -> bool:
+def is_dataset(value: object) -> bool:
     """Whether `value` is a `PyDataset`, of seqir or of Keras."""
     offers = ("num_batches", "workers", "on_epoch_begin", "on_epoch_end")
     return all(hasattr(type(value), name) for name in offers)
@@ -106,7 +106,7 @@ class DatasetBatches(IndexedBatches):
     def __init__(
         self,
         dataset: Any,
-        shuffle: Any,
+        shuffle: object,
         steps: int | None,
         seed: int,
         class_weight: ClassWeights | None,

@@ -8,6 +8,7 @@ from typing import Any, Literal, get_args
 import numpy as np
 
 from seqir.arguments import one_of
+from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 
@@ -17,10 +18,10 @@ Side = Literal["pre", "post"]
 def pad_sequences(
     sequences: Sequence[Any],
     maxlen: int | None = None,
-    dtype: Any = "int32",
+    dtype: DTypeLike = "int32",
     padding: Side = "pre",
     truncating: Side = "pre",
-    value: Any = 0.0,
+    value: object = 0.0,
 ) -> Array:
     """An array (n, maxlen, ...) of n lists, filled up with `value` or cut off.
 

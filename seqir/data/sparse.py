@@ -28,7 +28,7 @@ class SparseRows:
     def __len__(self) -> int:
         return self.shape[0]
 
-    def __getitem__(self, rows: Any) -> Array:
+    def __getitem__(self, rows: slice | Array) -> Array:
         return self._matrix[rows].toarray()
 
     def tocsr(self) -> Any:

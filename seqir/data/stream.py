@@ -40,9 +40,9 @@ class StreamBatches(Batches):
         self.replayable = not self.once and steps is None
         self.count = at_most(_length(source), steps)
         self.reader = Reader(class_weight)
-        self._iterator: Iterator[Any] | None = None
+        self._iterator: Iterator[object] | None = None
         self._ahead = False  # the iterator was opened to look at its first batch
-        self._begin: list[Any] = []
+        self._begin: list[object] = []
         """What an iterator has given first."""
         self._walk = self._recorded()
 
@@ -82,7 +82,7 @@ class StreamBatches(Batches):
         if self.steps is not None:
             warn_if_short(taken, self.steps)
 
-    def _next(self, *, anew: bool) -> Any:
+    def _next(self, *, anew: bool) -> object:
         """The next item; `anew`: of a new pass where the old one has ended."""
         assert self._iterator is not None
         item = next(self._iterator, _END)
@@ -91,17 +91,17 @@ class StreamBatches(Batches):
             item = next(self._iterator, _END)
         return item
 
-    def _opened(self) -> Iterator[Any]:
+    def _opened(self) -> Iterator[object]:
         return self._walk if self.once else iter(self.source)
 
-    def _recorded(self) -> Iterator[Any]:
+    def _recorded(self) -> Iterator[object]:
         """What an iterator gives, while its first batches are kept."""
         for item in self.source:
             if len(self._begin) < KEPT:
                 self._begin.append(item)
             yield item
 
-    def _new_pass(self) -> Iterator[Any]:
+    def _new_pass(self) -> Iterator[object]:
         if not self.once:
             return iter(self.source)
         if self._begin:

@@ -63,7 +63,7 @@ def _processes(dataset: Any) -> Executor:
 _dataset: Any = None  # of a worker process
 
 
-def _keep(dataset: Any) -> None:
+def _keep(dataset: object) -> None:
     global _dataset
     _dataset = dataset
 

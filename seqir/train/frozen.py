@@ -120,7 +120,7 @@ class _Features:
         self._check(arrays)
         return arrays
 
-    def _of(self, rows: object) -> dict[str, Array]:
+    def _of(self, rows: slice | Array) -> dict[str, Array]:
         found = self.front.run(self.model.batch_feeds(take(self.whole, rows).x))
         return {name: found[name] for name in self.front.graph.outputs}
 
