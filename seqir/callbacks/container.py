@@ -205,7 +205,7 @@ class CallbackList:
         """See `Callback`."""
         self._call_batch("on_predict_batch_end", batch, logs)
 
-    def _call(self, name: str, *args: Any) -> None:
+    def _call(self, name: str, *args: object) -> None:
         for hook in self._listeners[name]:
             hook(*args)
 

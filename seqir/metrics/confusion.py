@@ -30,10 +30,10 @@ class Counts(NamedTuple):
     Shapes: each of them [thresholds, labels].
     """
 
-    true_positives: Any
-    false_positives: Any
-    true_negatives: Any
-    false_negatives: Any
+    true_positives: Result
+    false_positives: Result
+    true_negatives: Result
+    false_negatives: Result
 
 
 class ConfusionMetric(Metric):

@@ -244,7 +244,7 @@ class Model(TrainedNetwork):
         return model_of(cls, config, custom_objects)
 
 
-def _connect(cls: type[Any]) -> None:
+def _connect(cls: type) -> None:
     """Derive a subclass of `Model` from `Functional`: what it makes has tensors."""
     functional = Network._kinds["functional"]
     if not issubclass(cls, functional):

@@ -138,7 +138,7 @@ class Functional(Model):
         """Nothing: `call` compares what it is given with each input."""
 
 
-def takes_tensors(cls: type[Any]) -> bool:
+def takes_tensors(cls: type) -> bool:
     """Whether a class is called with inputs and outputs, and with nothing else."""
     parameters = [*inspect.signature(cls.__init__).parameters.values()][1:]
     anything = {p.kind for p in parameters} & {_ARGS, _KWARGS}

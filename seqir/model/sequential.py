@@ -44,9 +44,9 @@ class Sequential(Model):
     checks_rebuild = True
     keras_module = "keras"
     _kind = "sequential"
-    _start: Any
+    _start: object
     """The tensors that the first layer gets, None before they are known."""
-    _tensors: list[Any]
+    _tensors: list[KerasTensor]
     """What comes out of each layer, once the model is built."""
     _names: Counter[str]
     """How often each layer name is used: a layer may be there twice."""
@@ -217,7 +217,7 @@ class Sequential(Model):
         return list(self._layer_state.layers)
 
     @layers.setter
-    def layers(self, _: Any) -> None:
+    def layers(self, _: object) -> None:
         raise ArgumentError(
             "`layers` of a Sequential model cannot be set. Use add() and pop() to "
             "change the layers in this model."
@@ -307,7 +307,7 @@ def _batch_shape(shape: Any) -> Any:
     return tuple(shape)
 
 
-def _shown(shape: Any) -> str:
+def _shown(shape: object) -> str:
     return format_shape(shape) if isinstance(shape, tuple) else repr(shape)
 
 

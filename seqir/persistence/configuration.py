@@ -76,7 +76,7 @@ class _Encoder:
 
     def __init__(self, model: Network) -> None:
         self.model = model
-        self.calls: dict[Any, list[Call]] = defaultdict(list)
+        self.calls: dict[object, list[Call]] = defaultdict(list)
         self.places: dict[KerasTensor, list[Any]] = {}
         self.cuts = [t for t in model.inputs if not _is_input(t)]
         for tensor in model.inputs:
@@ -190,7 +190,7 @@ def _is_input(tensor: KerasTensor) -> bool:
 
 def model_of(
     cls: type[Network],
-    config: Mapping[str, Any],
+    config: Mapping[str, object],
     custom_objects: Mapping[str, object] | None,
 ) -> Any:
     """The model of a class that a configuration describes, with new weights.
@@ -226,7 +226,7 @@ def _decode(
     return configuration.made(cls, decoder.values(config))
 
 
-def _sequential(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> object:
+def _sequential(cls: Any, config: Mapping[str, object], decoder: Decoder) -> object:
     entries = _entries(config)
     known = len(decoder.reasons)
     layers = [decoder.layer(found) for found in entries]
@@ -240,7 +240,7 @@ def _sequential(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> object
     return model
 
 
-def _functional(cls: Any, config: Mapping[str, Any], decoder: Decoder) -> object:
+def _functional(cls: Any, config: Mapping[str, object], decoder: Decoder) -> object:
     known = len(decoder.reasons)
     graph = _Graph(_entries(config))
     layers = {name: decoder.layer(e) for name, e in graph.entries.items()}
@@ -270,8 +270,8 @@ class _Graph:
     """The calls of a functional model, connected in the order that they need."""
 
     def __init__(self, entries: list[Any]) -> None:
-        self.entries: dict[str, Any] = {}
-        self.layers: Mapping[str, Any] = {}
+        self.entries: dict[str, object] = {}
+        self.layers: Mapping[str, object] = {}
         self.nodes: dict[Place, Any] = {}
         self.tensors: dict[Place, list[KerasTensor]] = {}
         for found in entries:

@@ -23,7 +23,7 @@ from seqir.formats import objects
 from seqir.layers import Layer
 from seqir.persistence.configuration import decoder_for, entry
 
-_SERIALIZE: Final[dict[type[Any], Callable[[Any], Any]]] = {
+_SERIALIZE: Final[dict[type, Callable[[Any], object]]] = {
     constraints.Constraint: constraints.serialize,
     initializers.Initializer: initializers.serialize,
     losses.Loss: losses.serialize,
@@ -32,7 +32,7 @@ _SERIALIZE: Final[dict[type[Any], Callable[[Any], Any]]] = {
     regularizers.Regularizer: regularizers.serialize,
     DTypePolicy: dtype_policies.serialize,
 }
-_PACKAGES: Final[dict[str, Callable[[Any], Any]]] = {
+_PACKAGES: Final[dict[str, Callable[[Any], object]]] = {
     "activations": activations.get,
     "constraints": constraints.get,
     "initializers": initializers.get,

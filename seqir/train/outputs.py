@@ -24,7 +24,7 @@ class Outputs:
     """
 
     names: tuple[str, ...]
-    structure: Any
+    structure: object
 
     @staticmethod
     def of(structure: object, names: Sequence[str]) -> Outputs:
