@@ -467,7 +467,7 @@ def test_a_tensor_of_a_model_inside_call() -> None:
         def call(self, x: Any) -> Any:
             return x + outside
 
-    with pytest.raises(GraphError, match="pass it to the layer as an argument"):
+    with pytest.raises(GraphError, match="pass it as an argument"):
         Leaks()(random(1, 2))
 
 

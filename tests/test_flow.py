@@ -434,6 +434,20 @@ def test_mistakes_are_named(f: Any, error: Any, match: str) -> None:
             f(x)
 
 
+def test_errors_of_users_functions_are_their_own() -> None:
+    def step(c: Any, x: Any) -> Any:
+        return int("one"), x
+
+    with pytest.raises(ValueError, match="invalid literal"):
+        ops.scan(step, 0.0, np.zeros((3, 2), "float32"))
+
+
+def test_tensors_of_a_model_do_not_enter_a_branch_by_the_side() -> None:
+    x = keras.Input((3,))
+    with pytest.raises(GraphError, match="a function of a loop or a branch"):
+        ops.cond(ops.sum(x) > 0.0, lambda: x, lambda: -x)
+
+
 def test_a_condition_that_assigns_is_refused() -> None:
     count = Variable(np.float32(0), name="count")
 

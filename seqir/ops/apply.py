@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Iterable, Sequence
-from typing import Any, TypeGuard
+from typing import Any, NoReturn, TypeGuard
 
 import numpy as np
 
@@ -80,10 +80,7 @@ def builder_of(operands: tuple[Any, ...]) -> Builder | None:
         elif isinstance(x, Size):
             found = _inner(found, builder_of(tuple(x.tensors)))
         elif isinstance(x, KerasTensor):
-            raise GraphError(
-                f"{x!r} is a tensor of a model and cannot be used inside a layer's "
-                "call; pass it to the layer as an argument"
-            )
+            _refuse_symbolic(x)
     if found is None or (current is not None and holds(found, current)):
         return current  # inside a body, also what is made of tensors around it
     return found
@@ -94,6 +91,13 @@ def _inner(a: Builder | None, b: Builder | None) -> Builder | None:
     return b if a is None or (b is not None and b.depth > a.depth) else a
 
 
+def _refuse_symbolic(x: KerasTensor) -> NoReturn:
+    raise GraphError(
+        f"{x!r} is a tensor of a model and cannot be used inside a layer's call, or in "
+        "a function of a loop or a branch; pass it as an argument, or write a layer"
+    )
+
+
 def value_of(b: Builder, x: Any) -> Value:
     """The value of the graph for a traced value, weight, size or array."""
     if isinstance(x, Traced):
@@ -102,6 +106,8 @@ def value_of(b: Builder, x: Any) -> Value:
         return read(b, x)
     if isinstance(x, Size):
         return value_of(b, coerce(x, x.dtype))
+    if isinstance(x, KerasTensor):
+        _refuse_symbolic(x)
     return b(Constant(FrozenArray(as_array(x))))
 
 

@@ -132,6 +132,8 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
                 error.add_note(note)
             raise
         except (ArithmeticError, IndexError, ValueError) as error:
+            if any(map(callable, nest.flatten((args, kwargs)))):
+                raise  # it may come from the user's own function
             raise ArgumentError(
                 f"ops.{function.__name__} cannot take these arguments: {error}"
             ) from error
