@@ -13,7 +13,7 @@ passes on to that one what it takes itself::
 ``delta``, and an attribute without one another default, here of ``name``. What the
 ``__init__`` above needs and nobody gives is an attribute of the class, here ``fn``.
 
-Layers say what is wrong with arguments in words of their own (`seqir.layers.fields`).
+Layers say what is wrong with arguments in words of their own (`seqir.layer.fields`).
 """
 
 from __future__ import annotations

@@ -14,7 +14,7 @@ from application_cases import COMPUTED, HEADS, LARGER, PUBLISHED, Case
 
 import seqir
 from seqir import applications, downloads, layers
-from seqir.layers.scope import without_values
+from seqir.layer.scope import without_values
 from seqir.model import Functional
 
 jax = pytest.importorskip("jax")

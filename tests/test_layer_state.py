@@ -13,7 +13,7 @@ import pytest
 
 import seqir
 from seqir import layers, ops
-from seqir.layers.scope import Snapshot
+from seqir.layer.scope import Snapshot
 
 X = np.arange(6, dtype="float32").reshape(2, 3)
 

@@ -12,7 +12,7 @@ from seqir import layers, ops, regularizers
 from seqir.autodiff import gradient
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Trace, evaluate
-from seqir.layers.penalties import penalties
+from seqir.layer.penalties import penalties
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
 

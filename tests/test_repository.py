@@ -26,6 +26,7 @@ FLOORS = (
     "passes activations regularizers constraints autodiff losses data",
     "lower optimizers metrics callbacks random images",
     "runtime",
+    "layer",
     "layers",
     "formats network",
     "train summary export",

@@ -14,7 +14,7 @@ from keras import layers as keras_layers
 import seqir
 from seqir import layers, naming
 from seqir.errors import ArgumentError, NotBuiltError
-from seqir.layers.scope import without_values
+from seqir.layer.scope import without_values
 from seqir.summary.summary import summary_of
 
 BOTH = {"keras": (keras, keras_layers), "seqir": (seqir, layers)}

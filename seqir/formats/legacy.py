@@ -20,14 +20,7 @@ from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, join
 from seqir.formats.pairing import stored_for
 from seqir.formats.safetensors import keys_of
-from seqir.layers import (
-    Conv1D,
-    Conv1DTranspose,
-    Conv2D,
-    Conv2DTranspose,
-    Conv3D,
-    Layer,
-)
+from seqir.layers import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Layer
 from seqir.ops.variable import Variable
 from seqir.optimizers import Optimizer
 

@@ -32,7 +32,8 @@ from seqir.errors import (
 )
 from seqir.formats import functions, tensorflow
 from seqir.formats.reasons import Reasons
-from seqir.layers import Layer, configuration, residual
+from seqir.layer import configuration
+from seqir.layers import Layer, residual
 from seqir.ops.call import FunctionCall
 
 LAYERS: Final[dict[str, type[Layer]]] = {

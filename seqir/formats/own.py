@@ -16,8 +16,8 @@ from seqir.errors import UnsupportedError
 from seqir.formats.archive import Archive, Content
 from seqir.formats.tree import Place, places
 from seqir.ir import Array
+from seqir.layer.keeping import Keeping
 from seqir.layers import Layer
-from seqir.layers.keeping import Keeping
 
 _ASSETS: Final = "assets"
 

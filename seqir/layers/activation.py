@@ -7,9 +7,9 @@ from typing import ClassVar
 from seqir import activations, ops
 from seqir.arguments import integers, number
 from seqir.errors import ShapeError
-from seqir.layers.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
-from seqir.layers.base import Layer
-from seqir.layers.casting import as_float
+from seqir.layer.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
+from seqir.layer.base import Layer
+from seqir.layer.casting import as_float
 from seqir.operators.activation import PRelu
 from seqir.ops.apply import apply
 from seqir.ops.tensor import Result
@@ -147,3 +147,12 @@ def _check_mask(name: str, mask: Shape, shape: Shape) -> None:
             f"the mask of layer {name!r} must broadcast to its inputs "
             f"{format_shape(shape)}, got a mask of shape {format_shape(mask)}"
         )
+
+
+__all__ = [
+    "ELU",
+    "LeakyReLU",
+    "PReLU",
+    "ReLU",
+    "Softmax",
+]

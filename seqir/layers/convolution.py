@@ -9,10 +9,10 @@ from seqir.arguments import integer, integers
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError
 from seqir.fields import fixed, keyword, placed
-from seqir.layers.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
-from seqir.layers.arguments import activation as activation_of
-from seqir.layers.base import Layer
-from seqir.layers.casting import require_float
+from seqir.layer.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
+from seqir.layer.arguments import activation as activation_of
+from seqir.layer.base import Layer
+from seqir.layer.casting import require_float
 from seqir.layers.spatial import (
     channel_axis,
     from_channels_first,
@@ -424,3 +424,32 @@ class Conv2DTranspose(_ConvTranspose):
 
     rank = 2
     ndim = 4
+
+
+Convolution1D = Conv1D
+Convolution2D = Conv2D
+Convolution3D = Conv3D
+Convolution1DTranspose = Conv1DTranspose
+Convolution2DTranspose = Conv2DTranspose
+SeparableConvolution1D = SeparableConv1D
+SeparableConvolution2D = SeparableConv2D
+
+
+__all__ = [
+    "Conv1D",
+    "Conv1DTranspose",
+    "Conv2D",
+    "Conv2DTranspose",
+    "Conv3D",
+    "Convolution1D",
+    "Convolution1DTranspose",
+    "Convolution2D",
+    "Convolution2DTranspose",
+    "Convolution3D",
+    "DepthwiseConv1D",
+    "DepthwiseConv2D",
+    "SeparableConv1D",
+    "SeparableConv2D",
+    "SeparableConvolution1D",
+    "SeparableConvolution2D",
+]

@@ -8,7 +8,7 @@ from seqir import config, dtypes, ops, shapes
 from seqir.arguments import integer, is_integer
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
-from seqir.layers.aliases import (
+from seqir.layer.aliases import (
     ConstraintLike,
     InitializerLike,
     Masks,
@@ -16,13 +16,13 @@ from seqir.layers.aliases import (
     Shape,
     SizesLike,
 )
-from seqir.layers.arguments import activation as activation_of
-from seqir.layers.arguments import sizes
-from seqir.layers.base import Layer
-from seqir.layers.checks import check_getters
-from seqir.layers.fields import check_known, present
-from seqir.layers.keywords import keyword
-from seqir.layers.recorded import noted
+from seqir.layer.arguments import activation as activation_of
+from seqir.layer.arguments import sizes
+from seqir.layer.base import Layer
+from seqir.layer.checks import check_getters
+from seqir.layer.fields import check_known, present
+from seqir.layer.keywords import keyword
+from seqir.layer.recorded import noted
 from seqir.ops.tensor import Call, KerasTensor, Result, TensorLike
 from seqir.tensortype import TensorType
 
@@ -325,3 +325,13 @@ class Identity(Layer):
 
     def call(self, x: Result) -> Result:
         return x
+
+
+__all__ = [
+    "Activation",
+    "Dense",
+    "Embedding",
+    "Identity",
+    "Input",
+    "InputLayer",
+]

@@ -11,8 +11,8 @@ import numpy as np
 from seqir import ops, shapes
 from seqir.arguments import integer, integers
 from seqir.errors import ArgumentError, ShapeError
-from seqir.layers.aliases import Masks, Tensors
-from seqir.layers.base import Layer
+from seqir.layer.aliases import Masks, Tensors
+from seqir.layer.base import Layer
 from seqir.ops.masks import get_keras_mask
 from seqir.ops.tensor import Result, Tensor
 from seqir.shapes import Axes, format_shape
@@ -302,3 +302,23 @@ def concatenate(inputs: Sequence[Merged], axis: int = -1, **kwargs: Any) -> Merg
 def dot(inputs: Sequence[Merged], axes: Axes = -1, **kwargs: Any) -> Merged:
     """Products summed over one axis of each. Source: ``keras.layers.dot``."""
     return Dot(axes=axes, **kwargs)(inputs)
+
+
+__all__ = [
+    "Add",
+    "Average",
+    "Concatenate",
+    "Dot",
+    "Maximum",
+    "Minimum",
+    "Multiply",
+    "Subtract",
+    "add",
+    "average",
+    "concatenate",
+    "dot",
+    "maximum",
+    "minimum",
+    "multiply",
+    "subtract",
+]

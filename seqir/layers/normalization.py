@@ -8,9 +8,9 @@ from seqir import config, ops, shapes
 from seqir.arguments import integer, integer_or, integers, number
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ir import Array, Op
-from seqir.layers.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
-from seqir.layers.base import Layer
-from seqir.layers.casting import as_float, as_wide
+from seqir.layer.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
+from seqir.layer.base import Layer
+from seqir.layer.casting import as_float, as_wide
 from seqir.operators.norm import BatchNorm, LayerNorm, TrainingBatchNorm
 from seqir.ops.apply import apply
 from seqir.ops.tensor import Result
@@ -379,3 +379,12 @@ def _constant(value: float, sizes: Any, dtype: str) -> Array:
     import numpy as np
 
     return np.full(tuple(sizes), value, dtype)
+
+
+__all__ = [
+    "BatchNormalization",
+    "GroupNormalization",
+    "LayerNormalization",
+    "RMSNormalization",
+    "UnitNormalization",
+]

@@ -7,10 +7,10 @@ from typing import Any, ClassVar
 from seqir import ops
 from seqir.arguments import integers
 from seqir.config import check_data_format
-from seqir.layers.aliases import Masks, Tensors
-from seqir.layers.base import Layer
-from seqir.layers.casting import as_float, exactly
-from seqir.layers.keywords import keyword
+from seqir.layer.aliases import Masks, Tensors
+from seqir.layer.base import Layer
+from seqir.layer.casting import as_float, exactly
+from seqir.layer.keywords import keyword
 from seqir.layers.spatial import (
     from_channels_first,
     padding_name,
@@ -223,3 +223,45 @@ class GlobalAveragePooling3D(_GlobalPooling):
 
     kind = "mean"
     ndim = 5
+
+
+AvgPool1D = AveragePooling1D
+AvgPool2D = AveragePooling2D
+AvgPool3D = AveragePooling3D
+MaxPool1D = MaxPooling1D
+MaxPool2D = MaxPooling2D
+MaxPool3D = MaxPooling3D
+GlobalAvgPool1D = GlobalAveragePooling1D
+GlobalAvgPool2D = GlobalAveragePooling2D
+GlobalAvgPool3D = GlobalAveragePooling3D
+GlobalMaxPool1D = GlobalMaxPooling1D
+GlobalMaxPool2D = GlobalMaxPooling2D
+GlobalMaxPool3D = GlobalMaxPooling3D
+
+
+__all__ = [
+    "AveragePooling1D",
+    "AveragePooling2D",
+    "AveragePooling3D",
+    "AvgPool1D",
+    "AvgPool2D",
+    "AvgPool3D",
+    "GlobalAveragePooling1D",
+    "GlobalAveragePooling2D",
+    "GlobalAveragePooling3D",
+    "GlobalAvgPool1D",
+    "GlobalAvgPool2D",
+    "GlobalAvgPool3D",
+    "GlobalMaxPool1D",
+    "GlobalMaxPool2D",
+    "GlobalMaxPool3D",
+    "GlobalMaxPooling1D",
+    "GlobalMaxPooling2D",
+    "GlobalMaxPooling3D",
+    "MaxPool1D",
+    "MaxPool2D",
+    "MaxPool3D",
+    "MaxPooling1D",
+    "MaxPooling2D",
+    "MaxPooling3D",
+]

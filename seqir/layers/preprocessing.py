@@ -13,9 +13,9 @@ from seqir.data.batch import unpack
 from seqir.data.convert import is_array, to_array
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
-from seqir.layers.aliases import Shape
-from seqir.layers.base import Layer
-from seqir.layers.recorded import noted
+from seqir.layer.aliases import Shape
+from seqir.layer.base import Layer
+from seqir.layer.recorded import noted
 from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.variable import assign_all
 from seqir.shapes import Axes, format_shape
@@ -261,3 +261,9 @@ def _batches(data: object, name: str) -> Iterator[Array]:
             f"adapt of layer {name!r} takes an array or an iterable of batches, got "
             f"{data!r}"
         )
+
+
+__all__ = [
+    "Normalization",
+    "Rescaling",
+]

@@ -9,7 +9,7 @@ from seqir import random, regularizers
 from seqir.arguments import number
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError
-from seqir.layers.base import Layer
+from seqir.layer.base import Layer
 from seqir.layers.spatial import spatial_axes
 from seqir.ops.tensor import Result
 
@@ -239,3 +239,15 @@ def _noise_shape(value: Any) -> tuple[int | None, ...] | None:
             f"axes of the inputs' size, got {value!r}"
         )
     return found
+
+
+__all__ = [
+    "ActivityRegularization",
+    "AlphaDropout",
+    "Dropout",
+    "GaussianDropout",
+    "GaussianNoise",
+    "SpatialDropout1D",
+    "SpatialDropout2D",
+    "SpatialDropout3D",
+]

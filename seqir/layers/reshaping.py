@@ -8,9 +8,9 @@ from seqir import dtypes, ops, shapes
 from seqir.arguments import integer, integers, one_of
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError
-from seqir.layers.arguments import sizes
-from seqir.layers.base import Layer
-from seqir.layers.casting import as_float
+from seqir.layer.arguments import sizes
+from seqir.layer.base import Layer
+from seqir.layer.casting import as_float
 from seqir.layers.spatial import (
     from_channels_first,
     spatial_axes,
@@ -335,3 +335,20 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
             raise error
         pairs.append((pair[0], pair[1]))
     return tuple(pairs)
+
+
+__all__ = [
+    "Cropping1D",
+    "Cropping2D",
+    "Cropping3D",
+    "Flatten",
+    "Permute",
+    "RepeatVector",
+    "Reshape",
+    "UpSampling1D",
+    "UpSampling2D",
+    "UpSampling3D",
+    "ZeroPadding1D",
+    "ZeroPadding2D",
+    "ZeroPadding3D",
+]

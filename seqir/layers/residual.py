@@ -8,11 +8,9 @@ from typing import ClassVar
 from seqir import initializers, random
 from seqir.arguments import integers, number
 from seqir.errors import ArgumentError
-from seqir.layers.aliases import Shape
-from seqir.layers.base import Layer
+from seqir.layer.aliases import Shape
+from seqir.layer.base import Layer
 from seqir.ops.tensor import Result
-
-__all__ = ["CustomScaleLayer", "LayerScale", "StochasticDepth"]
 
 
 class LayerScale(Layer):
@@ -90,3 +88,6 @@ class CustomScaleLayer(Layer):
             )
         x, branch = inputs
         return x + branch * self.scale
+
+
+__all__ = ["CustomScaleLayer", "LayerScale", "StochasticDepth"]

@@ -10,7 +10,7 @@ from seqir import ops
 from seqir.arguments import integer, one_of
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
-from seqir.layers.base import Layer
+from seqir.layer.base import Layer
 from seqir.operators.reduce import Count
 from seqir.ops.apply import apply
 from seqir.ops.framing import kernel_of
@@ -144,3 +144,9 @@ def _part(x: Result, axis: int, begin: int, size: int) -> Result:
     cut = slice(begin, begin + size)
     whole = x.shape[axis] == size
     return x if whole else x[(*[slice(None)] * axis, cut)]
+
+
+__all__ = [
+    "CenterCrop",
+    "Resizing",
+]

@@ -10,8 +10,8 @@ from seqir import nest
 from seqir.arguments import Verbosity
 from seqir.errors import ArgumentError
 from seqir.ir import current_builder
-from seqir.layers import masks
-from seqir.layers.base import Layer
+from seqir.layer import masks
+from seqir.layer.base import Layer
 from seqir.model.training import TrainedNetwork
 from seqir.network.base import Network
 from seqir.network.inputs import standardize

@@ -9,7 +9,7 @@ from typing import Any
 
 from seqir import nest
 from seqir.errors import ArgumentError
-from seqir.layers.base import Layer
+from seqir.layer.base import Layer
 from seqir.layers.core import Input, InputLayer
 from seqir.metrics import Metric
 from seqir.model.base import Model

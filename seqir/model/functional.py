@@ -7,8 +7,8 @@ from typing import Any, Final
 
 from seqir import dtypes, nest, ops
 from seqir.errors import ArgumentError, GraphError
-from seqir.layers import masks, recorded
-from seqir.layers.base import Layer
+from seqir.layer import masks, recorded
+from seqir.layer.base import Layer
 from seqir.model.base import Model
 from seqir.network.inputs import arrange, fitting_rank
 from seqir.network.lifting import lift

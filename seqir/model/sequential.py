@@ -14,11 +14,11 @@ from seqir.errors import (
     SeqirError,
     ShapeError,
 )
-from seqir.layers import masks
-from seqir.layers.base import Layer
-from seqir.layers.checks import required_inputs
+from seqir.layer import masks
+from seqir.layer.base import Layer
+from seqir.layer.checks import required_inputs
+from seqir.layer.scope import Snapshot, name_scope
 from seqir.layers.core import InputLayer
-from seqir.layers.scope import Snapshot, name_scope
 from seqir.model.base import Model
 from seqir.network.base import input_tensors
 from seqir.ops.call import repeat

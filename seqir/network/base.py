@@ -18,9 +18,9 @@ from seqir.errors import (
     did_you_mean,
 )
 from seqir.ir import Array, Graph, Trace
-from seqir.layers import masks, scope
-from seqir.layers.base import Layer
-from seqir.layers.checks import bind_call, check_arrays, required_inputs
+from seqir.layer import masks, scope
+from seqir.layer.base import Layer
+from seqir.layer.checks import bind_call, check_arrays, required_inputs
 from seqir.layers.core import InputLayer
 from seqir.network.inputs import Sizes, misfit, other_sizes, standardize
 from seqir.network.names import distinct, mask_of

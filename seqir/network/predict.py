@@ -15,7 +15,7 @@ from seqir.arguments import Verbosity, integer, verbosity
 from seqir.console import moves
 from seqir.errors import ShapeError
 from seqir.ir import Array
-from seqir.layers.checks import check_arrays
+from seqir.layer.checks import check_arrays
 from seqir.network.base import Network
 from seqir.network.inputs import admit, converted, element_types, standardize
 from seqir.network.runner import Prediction, Runner

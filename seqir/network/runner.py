@@ -14,7 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from seqir import nest
 from seqir.ir import SEED, STEP, Array, SizeCheck
-from seqir.layers.eager import revisions
+from seqir.layer.eager import revisions
 from seqir.network.base import Network, arrays_of
 from seqir.network.inputs import Sizes, other_sizes
 from seqir.network.names import mask_of

@@ -12,7 +12,8 @@ from seqir import dtype_policies, nest
 from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.formats import functions
 from seqir.formats.objects import Decoder, class_and_config, encode_layer
-from seqir.layers import InputLayer, configuration
+from seqir.layer import configuration
+from seqir.layers import InputLayer
 from seqir.network.base import Network
 from seqir.ops.call import FunctionCall
 from seqir.ops.size import tensors_in

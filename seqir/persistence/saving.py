@@ -23,7 +23,7 @@ from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
 from seqir.formats.kinds import CONFIG, HDF5, METADATA, WEIGHTS
 from seqir.formats.objects import Decoder, json_value
-from seqir.layers.scope import without_values
+from seqir.layer.scope import without_values
 from seqir.network.base import Network
 from seqir.persistence.configuration import decoder_for, entry
 from seqir.persistence.training import Compiling, compile_arguments

@@ -7,7 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqir import activations, nest
 from seqir.errors import SeqirError
-from seqir.layers.base import Layer
+from seqir.layer.base import Layer
 from seqir.layers.core import InputLayer
 from seqir.shapes import format_shape
 from seqir.text import one_line

@@ -10,7 +10,7 @@ from typing import Any
 from seqir import config, dtypes, nest, shapes
 from seqir.errors import SeqirError, ShapeError
 from seqir.ir import Graph, Node, Receptive
-from seqir.layers.base import Layer
+from seqir.layer.base import Layer
 from seqir.network.base import Network
 from seqir.ops.tensor import Call, KerasTensor
 from seqir.summary.receptive import joined, seen_by

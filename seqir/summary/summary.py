@@ -10,7 +10,7 @@ from typing import Any, Literal
 from seqir import nest
 from seqir.arguments import one_of
 from seqir.errors import ArgumentError
-from seqir.layers.base import Layer
+from seqir.layer.base import Layer
 from seqir.network.base import Network
 from seqir.ops.tensor import Call
 from seqir.summary.cost import Cost, Costs, costs_or_none

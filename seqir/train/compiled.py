@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from typing import Any, Final
 
-from seqir.layers.eager import revisions
+from seqir.layer.eager import revisions
 from seqir.ops import changes
 from seqir.ops.variable import Variable
 from seqir.train.compilation import Compilation

@@ -19,8 +19,8 @@ from seqir import lower, naming, passes, runtime
 from seqir.autodiff import gradient
 from seqir.errors import ShapeError
 from seqir.ir import Array, Graph, SizeCheck, Trace
-from seqir.layers.base import Layer
-from seqir.layers.penalties import penalties
+from seqir.layer.base import Layer
+from seqir.layer.penalties import penalties
 from seqir.lower import opsets
 from seqir.ops import changes
 from seqir.ops.tensor import Traced

@@ -6,7 +6,7 @@ from collections.abc import Iterator, Mapping
 from typing import Any, Protocol, TypeAlias
 
 from seqir.ir import Array, Graph, Trace
-from seqir.layers.base import Layer
+from seqir.layer.base import Layer
 from seqir.ops.tensor import KerasTensor, Traced
 from seqir.ops.variable import Variable
 

@@ -9,8 +9,8 @@ import numpy as np
 
 from seqir import nest
 from seqir.errors import ArgumentError
-from seqir.layers import checks
-from seqir.layers.state import Stateful
+from seqir.layer import checks
+from seqir.layer.state import Stateful
 from seqir.ops.masks import get_keras_mask, masked, set_keras_mask
 from seqir.ops.tensor import Result, Tensor
 

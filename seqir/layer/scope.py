@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from seqir.ir import outside
-from seqir.layers.state import Stateful, copied
+from seqir.layer.state import Stateful, copied
 from seqir.plain import python
 
 _scopes: ContextVar[tuple[Stateful, ...]] = ContextVar("seqir_scopes", default=())

@@ -8,9 +8,9 @@ from typing import Any
 from seqir import dtypes, naming, nest
 from seqir.errors import NotBuiltError, SeqirError, ShapeError
 from seqir.ir import Array, current_trace
-from seqir.layers import arguments, checks, masks, penalties, scope
-from seqir.layers.scope import Snapshot, name_scope, once
-from seqir.layers.weights import Weighted
+from seqir.layer import arguments, checks, masks, penalties, scope
+from seqir.layer.scope import Snapshot, name_scope, once
+from seqir.layer.weights import Weighted
 from seqir.ops.apply import traced, value_of
 from seqir.ops.call import record
 from seqir.ops.convert import cast

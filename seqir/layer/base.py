@@ -9,7 +9,7 @@ from seqir import dtype_policies, naming, nest, regularizers
 from seqir.errors import ArgumentError
 from seqir.fields import declared as declared_fields
 from seqir.ir import current_builder
-from seqir.layers import (
+from seqir.layer import (
     arguments,
     checks,
     configuration,
@@ -18,11 +18,11 @@ from seqir.layers import (
     fields,
     recorded,
 )
-from seqir.layers.calling import Calling
-from seqir.layers.keeping import Keeping
-from seqir.layers.keywords import Keywords
-from seqir.layers.scope import once
-from seqir.layers.state import LayerState
+from seqir.layer.calling import Calling
+from seqir.layer.keeping import Keeping
+from seqir.layer.keywords import Keywords
+from seqir.layer.scope import once
+from seqir.layer.state import LayerState
 from seqir.ops.call import is_symbolic, record
 from seqir.ops.tensor import Traced
 from seqir.plain import python

@@ -17,7 +17,7 @@ from seqir import (
     stored,
 )
 from seqir.errors import CorruptFileError, UnsupportedError
-from seqir.layers import fields
+from seqir.layer import fields
 
 
 class Configured(Protocol):
@@ -127,7 +127,7 @@ def array(found: Mapping[str, object]) -> Any:
 def entry(layer: Configured) -> dict[str, Any]:
     """The dictionary that stands for a layer: its class and its configuration."""
     cls = type(layer)
-    own = cls.__module__.startswith(("seqir.layers.", "seqir.model."))
+    own = cls.__module__.startswith(("seqir.layer", "seqir.model."))
     found = stored.store(layer, layer.get_config(), "layers", own=own)
     if own and cls.keras_module != found["module"]:  # not in Keras's register
         found |= {"module": cls.keras_module, "registered_name": cls.__name__}

@@ -10,10 +10,10 @@ import numpy as np
 from seqir import dtypes, nest
 from seqir.errors import DTypeError
 from seqir.ir import SEED, STEP, Array, Trace
-from seqir.layers import masks
-from seqir.layers.calling import Calling
-from seqir.layers.checks import check_arrays
-from seqir.layers.state import Stateful
+from seqir.layer import masks
+from seqir.layer.calling import Calling
+from seqir.layer.checks import check_arrays
+from seqir.layer.state import Stateful
 from seqir.ops import changes
 from seqir.ops.apply import as_array
 from seqir.ops.masks import with_masks

@@ -9,8 +9,8 @@ import numpy as np
 
 from seqir import activations
 from seqir.errors import ArgumentError
-from seqir.layers import checks
-from seqir.layers.state import Stateful
+from seqir.layer import checks
+from seqir.layer.state import Stateful
 from seqir.ops.tensor import KerasTensor, Tensor
 from seqir.plain import python
 from seqir.stored import unstore

@@ -1,7 +1,7 @@
 """What type checkers have to know of layers whose arguments are fields.
 
 They make up an ``__init__`` of the annotated attributes, as they do for dataclasses.
-The keywords that every layer takes besides (`seqir.layers.fields.BASE_KEYWORDS`) are
+The keywords that every layer takes besides (`seqir.layer.fields.BASE_KEYWORDS`) are
 declared here for them; nothing of it exists when a program runs.
 """
 

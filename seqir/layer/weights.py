@@ -13,9 +13,9 @@ from seqir.dtype_policies import DTypePolicy, PolicyLike
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from seqir.ir import Array
-from seqir.layers import checks, scope
-from seqir.layers.aliases import ConstraintLike, InitializerLike, RegularizerLike
-from seqir.layers.state import Stateful
+from seqir.layer import checks, scope
+from seqir.layer.aliases import ConstraintLike, InitializerLike, RegularizerLike
+from seqir.layer.state import Stateful
 from seqir.ops import changes
 from seqir.ops.roles import ROLES, Role
 from seqir.ops.variable import Variable, assign_all

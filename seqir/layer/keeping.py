@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping, MutableMapping
 
 from seqir.errors import ShapeError
-from seqir.layers.state import Stateful
+from seqir.layer.state import Stateful
 from seqir.ops.tensor import TensorLike
 from seqir.ops.variable import Variable
 

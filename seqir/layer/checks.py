@@ -11,7 +11,7 @@ import numpy as np
 
 from seqir import constraints, initializers, nest, regularizers
 from seqir.errors import ArgumentError, GraphError, SeqirError, ShapeError
-from seqir.layers.state import Stateful
+from seqir.layer.state import Stateful
 from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 

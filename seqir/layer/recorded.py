@@ -14,8 +14,8 @@ from typing import Any, Final, ParamSpec
 
 from seqir import nest, plain
 from seqir.errors import UnsupportedError
-from seqir.layers import configuration
-from seqir.layers.state import Stateful
+from seqir.layer import configuration
+from seqir.layer.state import Stateful
 
 _BASE: Final = ("name", "trainable", "dtype")
 _PLAIN: Final = (str, int, float, bool, type(None))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Sequence
 from seqir import dtypes, nest, ops
 from seqir.errors import DTypeError, GraphError, ShapeError
 from seqir.ir import Array, Trace, current_trace
-from seqir.layers.weights import Weighted
+from seqir.layer.weights import Weighted
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
 from seqir.ops.tensor import Result, Traced

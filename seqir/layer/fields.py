@@ -27,7 +27,7 @@ from seqir.fields import (
     signature,
     taken,
 )
-from seqir.layers import checks
+from seqir.layer import checks
 from seqir.plain import python
 
 BASE_KEYWORDS = (

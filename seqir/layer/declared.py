@@ -6,9 +6,9 @@ import warnings
 from typing import Any
 
 from seqir import nest
-from seqir.layers.aliases import Shape
-from seqir.layers.calling import Calling
-from seqir.layers.checks import build_shapes, shapes_of
+from seqir.layer.aliases import Shape
+from seqir.layer.calling import Calling
+from seqir.layer.checks import build_shapes, shapes_of
 from seqir.shapes import format_shape
 
 
