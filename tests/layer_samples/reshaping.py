@@ -1,0 +1,62 @@
+"""Samples: reshaping."""
+
+from collections.abc import Iterator
+
+from layer_samples.sample import FIRST, SPATIAL, LayerSample, s, swapped
+
+
+def reshaping() -> Iterator[LayerSample]:
+    x1, x2, x3 = SPATIAL.values()
+    for x in (x1, x2, x3, (3, 4)):
+        yield s("Flatten", x=x)
+        yield s("Flatten", x=x, **FIRST)
+    yield s("Flatten", x=(3,))
+    yield s("Reshape", (6, 2), x=(2, 3, 4))
+    yield s("Reshape", (-1,), x=(2, 3, 4))
+    yield s("Reshape", (2, -1, 3), x=(2, 3, 4))
+    yield s("Reshape", (4, 3), x=(2, 3, 4), dtype_in="int32", high=5)
+    yield s("Reshape", (1, 1), x=(3,))
+    yield s("Reshape", (), x=(3, 1))
+    yield s("Permute", (2, 1), x=(2, 3, 4))
+    yield s("Permute", (3, 1, 2), x=(2, 3, 4, 5))
+    yield s("Permute", (1, 2), x=(2, 3, 4))
+    yield s("RepeatVector", 3, x=(2, 4))
+    yield s("RepeatVector", 1, x=(2, 4))
+    yield s("ZeroPadding1D", x=x1)
+    yield s("ZeroPadding1D", 2, x=x1)
+    yield s("ZeroPadding1D", (1, 3), x=x1)
+    yield s("ZeroPadding1D", (0, 2), x=swapped(x1), **FIRST)
+    yield s("ZeroPadding2D", x=x2)
+    yield s("ZeroPadding2D", (1, 2), x=x2)
+    yield s("ZeroPadding2D", ((0, 1), (3, 2)), x=x2)
+    yield s("ZeroPadding2D", ((0, 1), (3, 2)), x=swapped(x2), **FIRST)
+    yield s("ZeroPadding3D", x=x3)
+    yield s("ZeroPadding3D", (1, 0, 2), x=x3)
+    yield s("ZeroPadding3D", ((0, 1), (3, 2), (1, 0)), x=x3)
+    yield s("ZeroPadding3D", 1, x=swapped(x3), **FIRST)
+    yield s("Cropping1D", x=x1)
+    yield s("Cropping1D", 2, x=x1)
+    yield s("Cropping1D", (0, 3), x=x1)
+    yield s("Cropping2D", x=x2)
+    yield s("Cropping2D", 1, x=x2)
+    yield s("Cropping2D", (1, 2), x=x2)
+    yield s("Cropping2D", ((0, 1), (3, 2)), x=x2)
+    yield s("Cropping2D", ((0, 1), (3, 2)), x=swapped(x2), **FIRST)
+    yield s("Cropping3D", x=x3)
+    yield s("Cropping3D", (1, 0, 2), x=x3)
+    yield s("Cropping3D", ((0, 1), (3, 2), (1, 0)), x=x3)
+    yield s("Cropping3D", 1, x=swapped(x3), **FIRST)
+    yield s("UpSampling1D", x=x1)
+    yield s("UpSampling1D", 3, x=x1)
+    yield s("UpSampling2D", x=x2)
+    yield s("UpSampling2D", (3, 1), x=x2)
+    yield s("UpSampling2D", 2, x=swapped(x2), **FIRST)
+    yield s("UpSampling2D", 2, x=x2, interpolation="bilinear")
+    yield s("UpSampling2D", (2, 3), x=swapped(x2), interpolation="bilinear", **FIRST)
+    yield s("UpSampling2D", 2, x=x2, interpolation="bicubic")
+    yield s("UpSampling3D", x=(2, 2, 3, 4, 2))
+    yield s("UpSampling3D", (1, 2, 3), x=(2, 2, 3, 4, 2))
+    yield s("UpSampling3D", 2, x=(2, 2, 3, 4, 2), **FIRST)
+
+
+SAMPLES = (*reshaping(),)
