@@ -101,9 +101,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
         "InputSpec": _CHECKED,
         "Lambda": _CODE,
-        "AdaptiveAveragePooling1D AdaptiveAveragePooling2D AdaptiveAveragePooling3D "
-        "AdaptiveMaxPooling1D AdaptiveMaxPooling2D AdaptiveMaxPooling3D "
-        "CategoryEncoding Conv3DTranspose Convolution3DTranspose Discretization "
+        "CategoryEncoding Discretization "
         "EinsumDense Masking MelSpectrogram ReversibleEmbedding STFTSpectrogram "
         "SpectralNormalization Wrapper": _NOT_YET,
     },

@@ -116,12 +116,20 @@ def test_sizes_that_must_be_known_say_so() -> None:
     unknown = Input((None, 3))
     with pytest.raises(SeqirError, match="cumprod needs an axis of a known size"):
         ops.cumprod(unknown, 1)
-    with pytest.raises(SeqirError, match="adaptive_max_pool needs known spatial"):
-        ops.adaptive_max_pool(unknown, 2)
     with pytest.raises(SeqirError, match="bincount of a tensor has a size that"):
         ops.bincount(unknown)
     with pytest.raises(SeqirError, match="hanning takes a size that is known"):
         ops.hanning(unknown)
+
+
+def test_adaptive_windows_follow_sizes_that_only_the_run_knows() -> None:
+    t = seqir.Input((None, None, 2))
+    pools = [ops.adaptive_average_pool, ops.adaptive_max_pool]
+    model = seqir.Model(t, [pool(t, (3, 4)) for pool in pools])
+    for size in ((3, 4), (7, 9), (2, 13), (1, 1), (12, 8)):
+        a = x(2, *size, 2)
+        for found, pool in zip(model.predict(a, verbose=0), pools, strict=True):
+            np.testing.assert_allclose(found, pool(a, (3, 4)), rtol=1e-5, atol=1e-6)
 
 
 def test_functions_come_back_from_a_file(tmp_path: Path) -> None:

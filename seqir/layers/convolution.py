@@ -426,11 +426,26 @@ class Conv2DTranspose(_ConvTranspose):
     ndim = 4
 
 
+class Conv3DTranspose(_ConvTranspose):
+    """3-D transposed convolution.
+
+    Shapes: x[N, D, H, W, C] -> y[N, D', H', W', filters].
+    Weights: kernel[d, h, w, filters, C], bias[filters].
+    Source: Keras 3 ``layers.Conv3DTranspose``.
+    """
+
+    output_padding: Any = placed(default=None, after="data_format")
+
+    rank = 3
+    ndim = 5
+
+
 Convolution1D = Conv1D
 Convolution2D = Conv2D
 Convolution3D = Conv3D
 Convolution1DTranspose = Conv1DTranspose
 Convolution2DTranspose = Conv2DTranspose
+Convolution3DTranspose = Conv3DTranspose
 SeparableConvolution1D = SeparableConv1D
 SeparableConvolution2D = SeparableConv2D
 
@@ -441,11 +456,13 @@ __all__ = [
     "Conv2D",
     "Conv2DTranspose",
     "Conv3D",
+    "Conv3DTranspose",
     "Convolution1D",
     "Convolution1DTranspose",
     "Convolution2D",
     "Convolution2DTranspose",
     "Convolution3D",
+    "Convolution3DTranspose",
     "DepthwiseConv1D",
     "DepthwiseConv2D",
     "SeparableConv1D",

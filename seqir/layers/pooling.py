@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any, ClassVar
 
 from seqir import ops
@@ -225,6 +226,104 @@ class GlobalAveragePooling3D(_GlobalPooling):
     ndim = 5
 
 
+class _AdaptivePooling(Layer):
+    """As many windows as asked for, along each spatial axis of known size.
+
+    The window i of m on n places begins at floor(i·n/m) and ends before
+    ceil((i + 1)·n/m).
+    """
+
+    rank: ClassVar[int]
+    function: ClassVar[Callable[..., Result]]
+    single_input = True
+
+    output_size: Any
+    data_format: str | None = None
+
+    def setup(self) -> None:
+        found = integers("output_size", self.output_size, count=self.rank, least=1)
+        self.output_size = found
+        self.data_format = check_data_format(self.data_format)
+
+    def call(self, x: Result) -> Result:
+        pool = type(self).function
+        return pool(as_float(x, self.compute_dtype), self.output_size, self.data_format)
+
+
+class _AdaptiveAveragePooling(_AdaptivePooling):
+    function = staticmethod(ops.adaptive_average_pool)
+
+
+class _AdaptiveMaxPooling(_AdaptivePooling):
+    function = staticmethod(ops.adaptive_max_pool)
+
+
+class AdaptiveAveragePooling1D(_AdaptiveAveragePooling):
+    """Means of `output_size` windows.
+
+    Shapes: x[N, T, C] -> y[N, output_size, C].
+    Source: Keras 3 ``layers.AdaptiveAveragePooling1D``.
+    """
+
+    rank = 1
+    ndim = 3
+
+
+class AdaptiveAveragePooling2D(_AdaptiveAveragePooling):
+    """Means of `output_size` windows along height and width.
+
+    Shapes: x[N, H, W, C] -> y[N, *output_size, C].
+    Source: Keras 3 ``layers.AdaptiveAveragePooling2D``.
+    """
+
+    rank = 2
+    ndim = 4
+
+
+class AdaptiveAveragePooling3D(_AdaptiveAveragePooling):
+    """Means of `output_size` windows along depth, height and width.
+
+    Shapes: x[N, D, H, W, C] -> y[N, *output_size, C].
+    Source: Keras 3 ``layers.AdaptiveAveragePooling3D``.
+    """
+
+    rank = 3
+    ndim = 5
+
+
+class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
+    """Largest numbers of `output_size` windows.
+
+    Shapes: x[N, T, C] -> y[N, output_size, C].
+    Source: Keras 3 ``layers.AdaptiveMaxPooling1D``.
+    """
+
+    rank = 1
+    ndim = 3
+
+
+class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
+    """Largest numbers of `output_size` windows along height and width.
+
+    Shapes: x[N, H, W, C] -> y[N, *output_size, C].
+    Source: Keras 3 ``layers.AdaptiveMaxPooling2D``.
+    """
+
+    rank = 2
+    ndim = 4
+
+
+class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
+    """Largest numbers of `output_size` windows along depth, height and width.
+
+    Shapes: x[N, D, H, W, C] -> y[N, *output_size, C].
+    Source: Keras 3 ``layers.AdaptiveMaxPooling3D``.
+    """
+
+    rank = 3
+    ndim = 5
+
+
 AvgPool1D = AveragePooling1D
 AvgPool2D = AveragePooling2D
 AvgPool3D = AveragePooling3D
@@ -240,6 +339,12 @@ GlobalMaxPool3D = GlobalMaxPooling3D
 
 
 __all__ = [
+    "AdaptiveAveragePooling1D",
+    "AdaptiveAveragePooling2D",
+    "AdaptiveAveragePooling3D",
+    "AdaptiveMaxPooling1D",
+    "AdaptiveMaxPooling2D",
+    "AdaptiveMaxPooling3D",
     "AveragePooling1D",
     "AveragePooling2D",
     "AveragePooling3D",

@@ -86,6 +86,17 @@ def transposed() -> Iterator[LayerSample]:
     yield s("Conv2DTranspose", 2, 2, x=x, dilation_rate=2, use_bias=False)
     yield s("Conv2DTranspose", 2, 3, x=swapped(x), strides=2, **FIRST)
     yield s("Conv2DTranspose", 2, 2, x=swapped(x), padding="same", **FIRST)
+    x = (1, 3, 2, 4, 2)
+    for k, stride, pad in itertools.product((1, 2, 3), (1, 2), ("valid", "same")):
+        yield s("Conv3DTranspose", 2, k, x=x, strides=stride, padding=pad)
+    yield s("Conv3DTranspose", 2, (3, 1, 2), x=x, strides=(1, 2, 3), padding="same")
+    yield s("Conv3DTranspose", 2, (2, 3, 1), x=x, activation="relu", use_bias=False)
+    yield s("Conv3DTranspose", 2, 3, 2, "same", None, (1, 0, 1), x=x)
+    yield s("Conv3DTranspose", 2, 3, 3, output_padding=2, x=x)
+    yield s("Conv3DTranspose", 2, 2, x=x, dilation_rate=(2, 1, 2))
+    yield s("Conv3DTranspose", 2, 3, x=swapped(x), strides=2, **FIRST)
+    yield s("Conv3DTranspose", 2, 2, x=swapped(x), padding="same", **FIRST)
+    yield s("Conv3DTranspose", 2, 2, x=x, strides=2, dtype="mixed_float16")
 
 
 SAMPLES = (*convolutions(), *transposed())

@@ -33,4 +33,19 @@ def pooling() -> Iterator[LayerSample]:
     yield s("AveragePooling2D", 5, x=(2, 3, 4, 2), padding="same")
 
 
-SAMPLES = (*pooling(),)
+def adaptive() -> Iterator[LayerSample]:
+    for rank, x in SPATIAL.items():
+        sizes = (4, 3, 2)[:rank]
+        for kind in ("Average", "Max"):
+            name = f"Adaptive{kind}Pooling{rank}D"
+            yield s(name, 3, x=x)
+            yield s(name, 1, x=x)
+            yield s(name, sizes, x=x)
+            yield s(name, sizes, x=swapped(x), **FIRST)
+            yield s(name, output_size=x[1:-1], x=x)
+    yield s("AdaptiveAveragePooling2D", 4, x=(2, 3, 7, 2))  # more than there are
+    yield s("AdaptiveMaxPooling2D", [4, 2], x=(2, 3, 7, 2))
+    yield s("AdaptiveMaxPooling1D", 3, x=(2, 7, 2), dtype="mixed_float16")
+
+
+SAMPLES = (*pooling(), *adaptive())
