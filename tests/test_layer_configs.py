@@ -4,8 +4,8 @@ import json
 from typing import Any
 
 import pytest
+from layer_pairs import CLASSES, make, make_keras
 from layer_samples import SAMPLES, LayerSample
-from test_layers_keras import CLASSES, make, make_keras
 
 from seqir import dtype_policies
 

@@ -5,12 +5,12 @@ from typing import Any
 
 import numpy as np
 import pytest
+from layer_pairs import CLASSES, Pair, close, make, make_keras
 from layer_samples import MERGING, SAMPLES, LayerSample
 
 import seqir
 from seqir import layers, nest, passes
 from seqir.ir import evaluate, verify
-from seqir.layers import Layer
 from seqir.network.base import arrays_of
 
 jax = pytest.importorskip("jax")
@@ -18,11 +18,6 @@ jax.config.update("jax_disable_most_optimizations", True)  # one call per compil
 keras = pytest.importorskip("keras")
 from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
 
-CLASSES = {
-    name: cls
-    for name in layers.__all__
-    if isinstance(cls := getattr(layers, name), type) and issubclass(cls, Layer)
-}
 SAMPLED = {sample.layer for sample in SAMPLES}
 NOT_SAMPLED = {"Input", "InputLayer", "Layer"}
 IN_TWO_PARTS = {"lora_rank", "lora_alpha", "quantization_config"}
@@ -38,29 +33,6 @@ def test_samples_have_different_names() -> None:
     assert len(set(names)) == len(names)
 
 
-class Pair:
-    """Layers of seqir and Keras with the same weights, and what they compute."""
-
-    def __init__(self, sample: LayerSample) -> None:
-        self.sample = sample
-        self.x = sample.inputs()
-        self.mine = make(sample)
-        self.wanted_layer, feed = oracle(sample, self.x)
-        shapes = nest.map_structure(np.shape, self.x)
-        self.mine.build(shapes)
-        if self.mine.weights:
-            self.wanted_layer.build(np.shape(feed))
-            randomize(self.mine)
-            self.wanted_layer.set_weights(self.mine.get_weights())
-            # Normalization keeps a copy of its weights, which only this renews.
-            getattr(self.wanted_layer, "finalize_state", lambda: None)()
-        self.found = self.mine(self.x)
-        self.wanted = np.asarray(self.wanted_layer(feed))
-        if "Average" in sample.layer or "sparsemax" in sample.id:
-            # Keras's NumPy backend makes it float64, the others keep float32.
-            self.wanted = self.wanted.astype(np.float32)
-
-
 @pytest.fixture(scope="module", params=SAMPLES, ids=lambda s: s.id)
 def pair(request: Any) -> Any:
     """One after the other: all tests of a sample run before the next is made."""
@@ -71,44 +43,6 @@ def pair(request: Any) -> Any:
         yield Pair(request.param)
 
 
-def make(sample: LayerSample, **more: Any) -> Any:
-    return CLASSES[sample.layer](*sample.args, **sample.kwargs, **more)
-
-
-def make_keras(sample: LayerSample) -> Any:
-    kwargs = dict(sample.kwargs)
-    if isinstance(kwargs.get("axis"), list) and sample.layer == "Softmax":
-        kwargs["axis"] = tuple(kwargs["axis"])  # a list crashes in Keras
-    return getattr(keras.layers, sample.layer)(*sample.args, **kwargs)
-
-
-def oracle(sample: LayerSample, x: Any) -> tuple[Any, Any]:
-    """Keras's layer and what to call it on."""
-    if sample.layer == "SeparableConv1D" and sample.kwargs.get("padding") == "causal":
-        # Keras takes the argument and then fails; causal is zeros before, then valid.
-        before = sample.args[1] - 1
-        given = {**sample.kwargs, "padding": "valid"}
-        layer = keras.layers.SeparableConv1D(*sample.args, **given)
-        return layer, np.pad(x, ((0, 0), (before, 0), (0, 0)))
-    return make_keras(sample), x
-
-
-def randomize(layer: Any) -> None:
-    rng = np.random.default_rng(3)
-    for w in layer.weights:
-        value = rng.normal(size=w.shape)
-        w.assign(np.abs(value) + 0.2 if "variance" in w.name else value)
-
-
-def close(found: Any, wanted: Any) -> None:
-    assert found.shape == wanted.shape
-    assert found.dtype == wanted.dtype
-    half = wanted.dtype == np.float16
-    rel = 5e-3 if half else 1e-5
-    scale = float(np.abs(wanted.astype(np.float64)).max(initial=1e-3))
-    np.testing.assert_allclose(found, wanted, rtol=rel, atol=rel * scale)
-
-
 def test_output_is_that_of_keras(pair: Pair) -> None:
     close(pair.found, pair.wanted)
 
@@ -117,11 +51,11 @@ def test_weights_are_those_of_keras(pair: Pair) -> None:
     def facts(layer: Any) -> list[Any]:
         return [(w.name, tuple(w.shape), str(w.dtype), w.trainable) for w in layer]
 
-    assert facts(pair.mine.weights) == facts(pair.wanted_layer.weights)
+    assert facts(pair.mine.weights) == facts(pair.theirs.weights)
     for kind in ("trainable_weights", "non_trainable_weights"):
-        mine, keras_ = getattr(pair.mine, kind), getattr(pair.wanted_layer, kind)
+        mine, keras_ = getattr(pair.mine, kind), getattr(pair.theirs, kind)
         assert [w.name for w in mine] == [w.name for w in keras_]
-    assert pair.mine.count_params() == pair.wanted_layer.count_params()
+    assert pair.mine.count_params() == pair.theirs.count_params()
 
 
 def shape_variants(sample: LayerSample) -> list[Any]:
@@ -141,7 +75,7 @@ def test_output_shape_is_that_of_keras(pair: Pair) -> None:
     sample = pair.sample
     for shape in shape_variants(sample):
         mine = make(sample)
-        found = mine.compute_output_shape(shape)
+        found = mine.compute_output_shape(*(shape if sample.spread else [shape]))
         if "SeparableConv1D(3,3,padding=causal" in sample.id or "glu)" in sample.id:
             # Keras fails, or forgets that glu halves the last axis.
             full = pair.wanted.shape
@@ -149,7 +83,9 @@ def test_output_shape_is_that_of_keras(pair: Pair) -> None:
                 n if d is not None else None for d, n in zip(found, full, strict=True)
             )
         else:
-            assert found == tuple(make_keras(sample).compute_output_shape(shape))
+            given = shape if sample.spread else [shape]
+            wanted = make_keras(sample).compute_output_shape(*given)
+            assert nest.flatten(found) == nest.flatten(wanted)
         assert not mine.built
         assert not mine.calls
 
@@ -160,21 +96,21 @@ def test_layer_in_a_model(pair: Pair) -> None:
     if sample.layer == "Concatenate" and sample.kwargs.get("axis") == 0:
         pytest.skip("the batch axis of a model is one size")
     inputs = [seqir.Input(s[1:], dtype=sample.dtype) for s in sample.shapes]
-    given = inputs if isinstance(pair.x, list) else inputs[0]
-    output = pair.mine(given)
-    assert output.dtype == pair.found.dtype
-    assert output.shape == (None, *pair.found.shape[1:])
-    model = seqir.Model(given, output)
-    arrays = pair.x if len(inputs) > 1 else nest.flatten(pair.x)[0]
-    close(model(arrays), pair.found)
+    output = sample.called(pair.mine, inputs)
+    for tensor, array in zip(
+        nest.flatten(output), nest.flatten(pair.found), strict=True
+    ):
+        assert tensor.dtype == array.dtype
+        assert tensor.shape == (None, *array.shape[1:])
+    model = seqir.Model(inputs, output)
+    close(model(pair.x), pair.found)
     graph, variables = model.trace_graph(batch="batch")
     verify(graph)
-    feeds = dict(zip(model.input_names, nest.flatten(pair.x), strict=True))
-    (name,) = graph.outputs
-    close(evaluate(graph, feeds, arrays_of(variables))[name], pair.wanted)
+    feeds = dict(zip(model.input_names, pair.x, strict=True))
+    close([*evaluate(graph, feeds, arrays_of(variables)).values()], pair.wanted)
     bound = passes.bind(graph, arrays_of(variables))
     best = passes.run(bound, passes.INFERENCE, check=True)
-    close(evaluate(best, feeds)[name], pair.wanted)
+    close([*evaluate(best, feeds).values()], pair.wanted)
 
 
 STACKABLE = [s for s in SAMPLES if s.layer not in MERGING and s.high is None]
@@ -197,7 +133,7 @@ def test_configuration_round_trips(pair: Pair) -> None:
 
 
 def test_masks_go_through_the_same_layers(pair: Pair) -> None:
-    assert pair.mine.supports_masking == pair.wanted_layer.supports_masking
+    assert pair.mine.supports_masking == pair.theirs.supports_masking
 
 
 def test_automatic_names_are_those_of_keras() -> None:

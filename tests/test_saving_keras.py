@@ -4,8 +4,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from layer_pairs import close, make, make_keras
 from layer_samples import SAMPLES, LayerSample
-from test_layers_keras import close, make, make_keras
 
 import seqir
 from seqir import nest
@@ -48,10 +48,9 @@ def branches(samples: list[LayerSample]) -> tuple[Any, list[Any]]:
     arrays: list[Any] = []
     for sample in samples:
         own = [keras.Input(s[1:], dtype=sample.dtype) for s in sample.shapes]
-        x = sample.inputs()
-        outputs.append(make_keras(sample)(own if isinstance(x, list) else own[0]))
+        outputs += nest.flatten(sample.called(make_keras(sample), own))
         inputs += own
-        arrays += nest.flatten(x)
+        arrays += sample.arrays()
     return keras.Model(inputs, outputs), arrays
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import numpy as np
 import pytest
+from layer_pairs import CLASSES
 from layer_samples import SAMPLES, LayerSample
-from test_layers_keras import CLASSES
 
 import seqir
 from seqir import layers
