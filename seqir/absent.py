@@ -101,9 +101,9 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
         "InputSpec": _CHECKED,
         "Lambda": _CODE,
-        "CategoryEncoding Discretization "
-        "EinsumDense Masking MelSpectrogram ReversibleEmbedding STFTSpectrogram "
+        "EinsumDense Masking ReversibleEmbedding "
         "SpectralNormalization Wrapper": _NOT_YET,
+        "MelSpectrogram STFTSpectrogram": _NOT_YET,
     },
     "optimizers.legacy": {"Adagrad Adam Ftrl Optimizer RMSprop SGD": _LEGACY},
     "preprocessing": {"text_dataset_from_directory": _TEXT},

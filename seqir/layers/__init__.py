@@ -16,6 +16,8 @@ from seqir.layers import (
     activation,
     convolution,
     core,
+    discretization,
+    encoding,
     merging,
     normalization,
     pooling,
@@ -27,6 +29,8 @@ from seqir.layers import (
 from seqir.layers.activation import *
 from seqir.layers.convolution import *
 from seqir.layers.core import *
+from seqir.layers.discretization import *
+from seqir.layers.encoding import *
 from seqir.layers.merging import *
 from seqir.layers.normalization import *
 from seqir.layers.pooling import *
@@ -39,6 +43,8 @@ __all__ = ["Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
+__all__ += discretization.__all__
+__all__ += encoding.__all__
 __all__ += merging.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__

@@ -2,20 +2,20 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterator
+from itertools import chain
 from typing import Any
 
 import numpy as np
 
 from seqir import config, dtypes, ops, shapes
 from seqir.arguments import integers
-from seqir.data.batch import unpack
-from seqir.data.convert import is_array, to_array
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.layer.aliases import Shape
 from seqir.layer.base import Layer
 from seqir.layer.recorded import noted
+from seqir.layers.adapting import batches, no_data
 from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.variable import assign_all
 from seqir.shapes import Axes, format_shape
@@ -182,7 +182,8 @@ class Normalization(Layer):
             )
         count = 0
         mean = variance = np.zeros((), np.float64)
-        for batch in _batches(data, self.name):
+        found = chain.from_iterable(map(_parts, batches(data, self.name)))
+        for batch in found:
             self.build(batch.shape)
             if batch.ndim != len(self._column):
                 raise ShapeError(
@@ -205,10 +206,7 @@ class Normalization(Layer):
             mean = mean + step * share
             count += n
         if not count:
-            raise ArgumentError(
-                f"adapt of layer {self.name!r} got no data: pass an array with rows, "
-                "or an iterable with batches"
-            )
+            raise no_data(self.name)
         assign_all((self.adapt_mean, self.adapt_variance), (mean, variance))
 
     @property
@@ -248,19 +246,10 @@ _ROWS = 4096
 """Rows of an array that are summed up at once, in float64."""
 
 
-def _batches(data: object, name: str) -> Iterator[Array]:
-    if is_array(data):
-        array = to_array(data, "data")
-        starts = range(0, max(len(array), 1), _ROWS)
-        yield from (array[at : at + _ROWS] for at in starts)
-    elif isinstance(data, Iterable):
-        for item in data:
-            yield to_array(unpack(item)[0], "a batch of data")
-    else:
-        raise ArgumentError(
-            f"adapt of layer {name!r} takes an array or an iterable of batches, got "
-            f"{data!r}"
-        )
+def _parts(array: Array) -> Iterator[Array]:
+    """The array, cut into parts of so many rows."""
+    starts = range(0, max(len(array), 1), _ROWS)
+    return (array[at : at + _ROWS] for at in starts)
 
 
 __all__ = [
