@@ -13,6 +13,7 @@ from test_images import NAMES
 
 import seqir
 from seqir import images, layers
+from seqir.data import TensorSpec
 from seqir.errors import (
     ArgumentError,
     CorruptFileError,
@@ -225,6 +226,18 @@ def test_each_walk_by_hand_has_an_order_of_its_own(folder: Path) -> None:
     assert [y.tolist() for _, y in plain] == [y.tolist() for _, y in plain]
 
 
+def test_single_pictures_can_be_changed_and_batched(folder: Path) -> None:
+    single = load(folder, batch_size=None, shuffle=False)
+    whole = load(folder, batch_size=4, shuffle=False)
+    assert len(single) == 10
+    assert single.element_spec[0] == TensorSpec((12, 10, 3))
+    assert whole.element_spec[0] == TensorSpec((None, 12, 10, 3))
+    halved = single.map(lambda x, y: (x / 2, y)).batch(4).prefetch()
+    for (x, y), (whole_x, whole_y) in zip(halved, whole, strict=True):
+        np.testing.assert_array_equal(x * 2, whole_x)
+        np.testing.assert_array_equal(y, whole_y)
+
+
 def test_a_model_is_trained_on_a_folder(tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     for label, level in (("dark", 40), ("light", 200)):
@@ -338,10 +351,6 @@ def test_wrong_arguments_of_folders(
 
 
 def test_what_is_not_possible(folder: Path) -> None:
-    with pytest.raises(
-        UnsupportedError, match="batch_size=None would give pictures on"
-    ):
-        load(folder, batch_size=None)
     with pytest.raises(
         UnsupportedError, match="format='grain' asks for a dataset of an"
     ):

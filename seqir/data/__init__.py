@@ -18,16 +18,28 @@ from seqir.data.batch import noting as noting
 from seqir.data.batch import signature_of as signature_of
 from seqir.data.batch import unpack as unpack
 from seqir.data.batches import Batches
+from seqir.data.chain import (
+    AUTOTUNE,
+    INFINITE_CARDINALITY,
+    UNKNOWN_CARDINALITY,
+    Dataset,
+)
 from seqir.data.convert import numbers as numbers
 from seqir.data.dataset import PyDataset
+from seqir.data.elements import TensorSpec
 from seqir.data.labels import ClassWeights as ClassWeights
 from seqir.data.labels import check_labels as check_labels
 from seqir.data.prefetch import prefetch as prefetch
 
 __all__ = [
+    "AUTOTUNE",
+    "INFINITE_CARDINALITY",
+    "UNKNOWN_CARDINALITY",
     "Batch",
     "Batches",
+    "Dataset",
     "PyDataset",
+    "TensorSpec",
     "adapt",
 ]
 """What users may rely on; the other names are for the package itself."""

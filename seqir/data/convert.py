@@ -77,7 +77,7 @@ def numbers(value: Any, name: str) -> Array:
         )
     if is_sparse(value):
         value = value.toarray()
-    array = _of_table(value, name) if _is_table(value) else _of_array(value, name)
+    array = _of_table(value, name) if _is_table(value) else foreign(value, name)
     if array.dtype.name not in dtypes.ALL:
         found = _NOT_NUMBERS.get(array.dtype.kind, array.dtype.name)
         raise DTypeError(f"{name} holds {found}; it takes one of {_ALLOWED}")
@@ -89,7 +89,11 @@ def numbers(value: Any, name: str) -> Array:
 _ALLOWED: Final = "bool, integers of 8 to 64 bits, floats of 16 to 64 bits"
 
 
-def _of_array(value: Any, name: str) -> Array:
+def foreign(value: Any, name: str) -> Array:
+    """The array of another library as one of NumPy, whatever it holds.
+
+    Raises: DTypeError for what cannot be one.
+    """
     if hasattr(value, "filled") and np.any(value.mask):  # numpy.ma is not imported
         raise DTypeError(
             f"{name} is a masked array with holes; fill them with .filled(...)"

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import copy
 import itertools
 from collections.abc import Generator, Iterator
 from typing import Any
@@ -12,6 +13,7 @@ from seqir.arguments import integer
 from seqir.data.arrays import permutation
 from seqir.data.batch import Batch, Reader, Signature, noting
 from seqir.data.batches import IndexedBatches
+from seqir.data.chain import Dataset
 from seqir.data.labels import ClassWeights
 from seqir.data.workers import in_order
 from seqir.errors import ArgumentError
@@ -75,17 +77,23 @@ class PyDataset:
         """Called after the last batch of an epoch was made."""
 
 
-class ShuffledDataset(PyDataset):
+class ShuffledDataset(Dataset, PyDataset):
     """A dataset that, with a seed, has another order at each walk over it."""
 
     seed: int | None = None
     """What the orders are a function of, with the number of the walk."""
-    _walks = 0
+
+    def elements(self, turn: int) -> Iterator[Any]:
+        """The batches of a walk, made by the workers."""
+        walk = copy.copy(self)  # other walks may go on beside this one
+        walk.turn = turn
+        return in_order(walk, range(len(walk)))
+
+    def cardinality(self) -> int:
+        return self.num_batches or 0
 
     def __iter__(self) -> Iterator[Any]:
-        self.turn = self._walks
-        self._walks += 1
-        return super().__iter__()
+        return Dataset.__iter__(self)
 
     def order(self, count: int) -> Array:
         """The order of so many samples in this walk."""

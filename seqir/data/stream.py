@@ -9,6 +9,7 @@ from typing import Any, Final
 
 from seqir.data.batch import Batch, Reader, Signature, noting
 from seqir.data.batches import Batches, at_most, warn_if_short
+from seqir.data.chain import INFINITE_CARDINALITY, Dataset
 from seqir.data.labels import ClassWeights
 from seqir.errors import ArgumentError
 
@@ -33,6 +34,10 @@ class StreamBatches(Batches):
         class_weight: ClassWeights | None,
         what: str,
     ) -> None:
+        if steps is None and _endless(source):
+            raise ArgumentError(
+                f"the {type(source).__name__} has no end: pass the number of steps"
+            )
         self.source = source
         self.what = what
         self.steps = steps
@@ -42,6 +47,7 @@ class StreamBatches(Batches):
         self.reader = Reader(class_weight)
         self._iterator: Iterator[object] | None = None
         self._ahead = False  # the iterator was opened to look at its first batch
+        self._turn = 0  # which walk over the source the iterator is
         self._begin: list[object] = []
         """What an iterator has given first."""
         self._walk = self._recorded()
@@ -49,7 +55,7 @@ class StreamBatches(Batches):
     @property
     def signature(self) -> Signature:
         if self.reader.first is None:
-            self._iterator = self._opened()
+            self._iterator = self._opened(0)
             first = next(self._iterator, _END)
             if first is _END:
                 raise self._nothing()
@@ -61,8 +67,10 @@ class StreamBatches(Batches):
         return self.reader.first
 
     def epoch(self, index: int, start: int = 0) -> Generator[Batch]:
-        if self._iterator is None or (self.steps is None and not self._ahead):
-            self._iterator = self._opened()
+        other = isinstance(self.source, Dataset) and self._turn != index
+        anew = not self._ahead or other
+        if self._iterator is None or (self.steps is None and anew):
+            self._iterator = self._opened(index if self.steps is None else 0)
         elif self.once and self.what != "fit" and not self._ahead:
             self._iterator = itertools.chain([*self._begin], self._walk)
         self._ahead = False
@@ -91,7 +99,10 @@ class StreamBatches(Batches):
             item = next(self._iterator, _END)
         return item
 
-    def _opened(self) -> Iterator[object]:
+    def _opened(self, turn: int) -> Iterator[object]:
+        self._turn = turn
+        if isinstance(self.source, Dataset):
+            return self.source.elements(turn)
         return self._walk if self.once else iter(self.source)
 
     def _recorded(self) -> Iterator[object]:
@@ -103,7 +114,7 @@ class StreamBatches(Batches):
 
     def _new_pass(self) -> Iterator[object]:
         if not self.once:
-            return iter(self.source)
+            return self._opened(self._turn + 1)
         if self._begin:
             warnings.warn(
                 f"the {type(self.source).__name__} of {self.what} has ended, and can "
@@ -120,6 +131,12 @@ class StreamBatches(Batches):
         return ArgumentError(
             f"the {kind} gave no batch for {self.what}; it is empty{hint}"
         )
+
+
+def _endless(source: Any) -> bool:
+    """Whether a dataset of tf.data, or one like it, says that it has no end."""
+    says = hasattr(source, "cardinality")
+    return says and int(source.cardinality()) == INFINITE_CARDINALITY
 
 
 def _length(source: Any) -> int | None:

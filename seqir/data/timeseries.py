@@ -86,6 +86,7 @@ class TimeSeries(ShuffledDataset):
         super().__init__()
         self._data, self._targets, self._window = data, targets, window
         self._places, self._size = places, batch_size
+        self.varies = batch_size is not None
 
     def __len__(self) -> int:
         return -(-len(self._places) // (self._size or 1))

@@ -36,7 +36,7 @@ class ImageDataset(ShuffledDataset):
         self,
         listing: Listing,
         labels: Array | None,
-        batch_size: int,
+        batch_size: int | None,
         *,
         image_size: tuple[int, int],
         color_mode: str,
@@ -51,6 +51,7 @@ class ImageDataset(ShuffledDataset):
         self.file_paths = listing.paths
         self._labels = labels
         self._batch_size = batch_size
+        self.varies = batch_size is not None
         self._image_size = image_size
         self._color_mode = color_mode
         self._interpolation = interpolation
@@ -59,15 +60,19 @@ class ImageDataset(ShuffledDataset):
         self.seed = seed
 
     def __len__(self) -> int:
-        return -(-len(self.file_paths) // self._batch_size)
+        return -(-len(self.file_paths) // (self._batch_size or 1))
 
     def __getitem__(self, index: int) -> Array | tuple[Array, Array]:
-        """Batch number `index`: pictures, or pictures and labels."""
+        """Batch (or picture) number `index`, alone or with its labels."""
         if not 0 <= index < len(self):
             raise IndexError(f"batch {index} of {len(self)}")
         size = self._batch_size
-        places = self._places()[index * size : (index + 1) * size]
-        pictures = np.stack([self._picture(self.file_paths[i]) for i in places])
+        if size is None:
+            places = self._places()[index]
+            pictures = self._picture(self.file_paths[places])
+        else:
+            places = self._places()[index * size : (index + 1) * size]
+            pictures = np.stack([self._picture(self.file_paths[i]) for i in places])
         return pictures if self._labels is None else (pictures, self._labels[places])
 
     def _places(self) -> Array:
@@ -112,7 +117,8 @@ def image_dataset_from_directory(
 
     With `labels` "inferred" each folder in it is a class, in the order of their names
     or of `class_names`; otherwise `labels` is a list of integers, for the pictures in
-    the order of their paths, or None. `label_mode` "int" gives them as int32,
+    the order of their paths, or None. `batch_size` None gives single pictures.
+    `label_mode` "int" gives them as int32,
     "categorical" as rows with a 1, "binary" as 0.0 and 1.0, None not at all.
 
     `subset` "training" or "validation" takes the first or last part, "both" a list of
@@ -123,7 +129,7 @@ def image_dataset_from_directory(
 
     Shapes: x[batch, *image_size, channels], y[batch], [batch, classes] or [batch, 1].
     Raises: ArgumentError for arguments that do not fit one another or the folder;
-        UnsupportedError for `batch_size` None and `format` "grain"; a batch raises
+        UnsupportedError for `format` "grain"; a batch raises
         what `seqir.images.load_img` raises.
     Source: ``keras.utils.image_dataset_from_directory``.
     """
@@ -149,7 +155,7 @@ def image_dataset_from_directory(
         return ImageDataset(
             part,
             _encoded(part, label_mode),
-            batch_size or 1,
+            batch_size,
             image_size=(height, width),
             color_mode=color_mode,
             interpolation=interpolation.lower(),
@@ -215,12 +221,8 @@ def _check_form(
     check_color_mode(color_mode)
     spelt = interpolation.lower() if isinstance(interpolation, str) else interpolation
     one_of("interpolation", spelt, INTERPOLATIONS)
-    if batch_size is None:
-        raise UnsupportedError(
-            "batch_size=None would give pictures one by one, which nothing here takes: "
-            "batch_size=1 gives batches of one"
-        )
-    integer("batch_size", batch_size, least=1)
+    if batch_size is not None:
+        integer("batch_size", batch_size, least=1)
     if format != "tf":
         raise UnsupportedError(
             f"format={format!r} asks for a dataset of another library: leave it out, "
