@@ -9,7 +9,7 @@ from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
 from typing import Any, Literal, get_args
 
-from seqir import lower, passes, shapes
+from seqir import collector, lower, passes, shapes
 from seqir.arguments import one_of
 from seqir.config import image_data_format
 from seqir.errors import ArgumentError, ExportError
@@ -153,22 +153,23 @@ def export(
     opset = opsets.resolve(opset)
     chains = preprocessing(model, preprocess)
     enter = entering(chains, model)
-    naive, variables = model.trace_graph(batch=batch, enter=enter)
-    naive = predicting(model, naive, variables)
-    raw = [name in chains for name in naive.inputs]
-    inputs = input_names or keyed(model.input_structure, list(naive.inputs))
-    outputs = output_names or keyed(
-        model.output_structure, list(naive.outputs), taken=inputs
-    )
-    naive = _renamed(naive, inputs, outputs)
-    pixels = {n for n, is_raw in zip(naive.inputs, raw, strict=True) if is_raw}
-    naive = _with_layout(naive, model, layout)
-    arrays = arrays_of(variables)
-    states = {u.param: arrays[u.param] for u in naive.updates}
-    naive = replace(naive, updates=()) if state == "constant" else opened(naive)
-    fed = {name: a for name, a in states.items() if name in naive.inputs}
-    naive = passes.bind(naive, {n: a for n, a in arrays.items() if n not in fed})
-    entries = {**entry(chains), **state_entry(fed), **(metadata or {})}
+    with collector.paused():
+        naive, variables = model.trace_graph(batch=batch, enter=enter)
+        naive = predicting(model, naive, variables)
+        raw = [name in chains for name in naive.inputs]
+        inputs = input_names or keyed(model.input_structure, list(naive.inputs))
+        outputs = output_names or keyed(
+            model.output_structure, list(naive.outputs), taken=inputs
+        )
+        naive = _renamed(naive, inputs, outputs)
+        pixels = {n for n, is_raw in zip(naive.inputs, raw, strict=True) if is_raw}
+        naive = _with_layout(naive, model, layout)
+        arrays = arrays_of(variables)
+        states = {u.param: arrays[u.param] for u in naive.updates}
+        naive = replace(naive, updates=()) if state == "constant" else opened(naive)
+        fed = {name: a for name, a in states.items() if name in naive.inputs}
+        naive = passes.bind(naive, {n: a for n, a in arrays.items() if n not in fed})
+        entries = {**entry(chains), **state_entry(fed), **(metadata or {})}
     errors: list[OutputError] = []
     with staged(target) as draft:
         # What is wrong must not take the place of what is right: verify first.
@@ -199,6 +200,7 @@ def export(
     )
 
 
+@collector.paused()
 def _optimized(
     naive: Graph,
     path: Path,

@@ -12,7 +12,7 @@ import math
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Any, Final, Self
 
-from seqir import nest
+from seqir import collector, nest
 from seqir.ir import SEED, STEP, Array, SizeCheck
 from seqir.layer.eager import revisions
 from seqir.network.base import Network, arrays_of
@@ -154,6 +154,7 @@ class Runner:
             form.versions, form.left = versions, self._rest
         return form.left > 0 and form.session.usable
 
+    @collector.paused()
     def _make(
         self, device: str, threads: int | None, called: bool, *, fold: bool
     ) -> Form:

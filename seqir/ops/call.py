@@ -31,15 +31,15 @@ def substitute(fn: Callable[[Any], Any], structure: Any) -> Any:
 def traced_alone(target: Any, args: Any, kwargs: Any) -> tuple[Trace, Any]:
     """A trace of one call and what it gives: the tensors of a model are inputs."""
     b = Trace("call")
-    stand_ins = 0
+
+    def enter(tensor: KerasTensor) -> Traced:
+        return Traced(b, b.input(f"input_{len(b.inputs) + 1}", tensor.type))
 
     def stand_in(leaf: Any) -> Any:
-        nonlocal stand_ins
         if not isinstance(leaf, KerasTensor):
             return leaf
-        stand_ins += 1
-        x = Traced(b, b.input(f"input_{stand_ins}", leaf.type))
-        return masked(x, stand_in(get_keras_mask(leaf)))
+        x, mask = enter(leaf), get_keras_mask(leaf)
+        return masked(x, enter(mask) if isinstance(mask, KerasTensor) else mask)
 
     with b.active():
         traced_args, traced_kwargs = substitute(stand_in, (args, kwargs))

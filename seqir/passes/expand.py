@@ -33,6 +33,12 @@ def expand(target: str) -> Pass:
         )
 
     def expand_operators(graph: Graph) -> Graph:
+        # A decomposition may hold operators that have one themselves.
+        while (expanded := expand_once(graph)) is not graph:
+            graph = expanded
+        return graph
+
+    def expand_once(graph: Graph) -> Graph:
         shared = {
             (node.op.forward, node.operands[0])
             for node in graph.nodes
@@ -47,8 +53,6 @@ def expand(target: str) -> Pass:
             y = node.op.expanded(rules, target, *traced, shared=both)
             return None if y is None else [each.value for each in as_tuple(y)]
 
-        expanded = replay(graph, visit)
-        # A decomposition may hold operators that have one themselves.
-        return graph if expanded is graph else expand_operators(expanded)
+        return replay(graph, visit)
 
     return expand_operators

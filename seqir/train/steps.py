@@ -15,7 +15,7 @@ from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final
 
-from seqir import lower, naming, passes, runtime
+from seqir import collector, lower, naming, passes, runtime
 from seqir.autodiff import gradient
 from seqir.errors import ShapeError
 from seqir.ir import Array, Graph, SizeCheck, Trace
@@ -74,6 +74,7 @@ class StepGraph:
     """For each output whose targets are class numbers, which ones there are."""
 
 
+@collector.paused()
 def trace_step(
     compiled: Compilation, types: BatchTypes, *, training: bool
 ) -> StepGraph:
@@ -184,6 +185,7 @@ class Step:
     With `cut` it is only what follows on its frozen front, which is another program.
     """
 
+    @collector.paused()
     def __init__(
         self,
         traced: StepGraph,
