@@ -87,7 +87,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {
         "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell RNN "
-        "SimpleRNN SimpleRNNCell StackedRNNCells TimeDistributed": _RECURRENT,
+        "SimpleRNN SimpleRNNCell StackedRNNCells": _RECURRENT,
         "AdditiveAttention Attention GroupQueryAttention "
         "MultiHeadAttention": _ATTENTION,
         "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix "
@@ -101,8 +101,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
         "InputSpec": _CHECKED,
         "Lambda": _CODE,
-        "EinsumDense Masking ReversibleEmbedding "
-        "SpectralNormalization Wrapper": _NOT_YET,
+        "EinsumDense Masking ReversibleEmbedding SpectralNormalization": _NOT_YET,
         "MelSpectrogram STFTSpectrogram": _NOT_YET,
     },
     "optimizers.legacy": {"Adagrad Adam Ftrl Optimizer RMSprop SGD": _LEGACY},

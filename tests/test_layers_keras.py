@@ -19,7 +19,7 @@ keras = pytest.importorskip("keras")
 from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
 
 SAMPLED = {sample.layer for sample in SAMPLES}
-NOT_SAMPLED = {"Input", "InputLayer", "Layer"}
+NOT_SAMPLED = {"Input", "InputLayer", "Layer", "Wrapper"}
 IN_TWO_PARTS = {"lora_rank", "lora_alpha", "quantization_config"}
 
 

@@ -38,10 +38,11 @@ def as_json(config: Any) -> Any:
 @pytest.mark.parametrize("sample", SAMPLES, ids=lambda s: s.id)
 def test_layers(sample: LayerSample) -> None:
     cls = CLASSES[sample.layer]
-    wanted = as_json(cls(*sample.args, **sample.kwargs, name="q").get_config())
+    wanted = as_json(sample.made(CLASSES, name="q").get_config())
     for arrays in (False, True):
-        args = [numpied(a, arrays=arrays) for a in sample.args]
-        kwargs = {k: numpied(v, arrays=arrays) for k, v in sample.kwargs.items()}
+        args, kwargs = sample.arguments(CLASSES)
+        args = [numpied(a, arrays=arrays) for a in args]
+        kwargs = {k: numpied(v, arrays=arrays) for k, v in kwargs.items()}
         found = cls(*args, **kwargs, name="q")
         assert as_json(found.get_config()) == wanted
 

@@ -9,8 +9,8 @@ from typing import Any
 
 import numpy as np
 import pytest
-from layer_samples import MERGING, LayerSample
 from layer_samples import SAMPLES as LAYERS
+from layer_samples import LayerSample
 from operands import Sample
 from recurrent_samples import RECURRENT
 from samples import SAMPLES
@@ -130,13 +130,13 @@ def many_layers(samples: list[LayerSample], policy: str) -> Any:
     arrays: list[Any] = []
     for s in samples:
         own = nest.flatten(s.inputs())
-        layer = getattr(layers, s.layer)(*s.args, **s.kwargs, dtype=policy)
+        layer = s.made(vars(layers), dtype=policy)
         if s.layer == "Normalization" and len(s.args) < 2:
             layer.adapt(s.inputs())
         new = [seqir.Input((*a.shape,), dtype=str(a.dtype)) for a in own]
         tensors = [ops.reshape(x, a.shape) for x, a in zip(new, own, strict=True)]
-        y = layer(tensors if len(own) > 1 or s.layer in MERGING else tensors[0])
-        outputs.append(ops.reshape(y, (1, -1)))
+        ys = [ops.reshape(y, (1, -1)) for y in nest.flatten(s.called(layer, tensors))]
+        outputs.append(ys[0] if len(ys) == 1 else ops.concatenate(ys, -1))
         inputs += new
         arrays += [a[None] for a in own]
     return seqir.Model(inputs, outputs), arrays

@@ -120,9 +120,10 @@ WAYS: list[Callable[[Any], Any]] = [
 @pytest.mark.parametrize("sample", FIRST_SAMPLES, ids=lambda s: s.layer)
 def test_every_layer_can_be_subclassed(sample: LayerSample) -> None:
     base = CLASSES[sample.layer]
-    wanted = base(*sample.args, **sample.kwargs, name="same")
+    args, kwargs = sample.arguments(CLASSES)
+    wanted = base(*args, **kwargs, name="same")
     for way in WAYS:
-        layer = way(base)(*sample.args, **sample.kwargs, name="same")
+        layer = way(base)(*args, **kwargs, name="same")
         found = {k: v for k, v in layer._described().items() if k != "amount"}
         assert found == wanted._described(), way.__name__
         again = type(layer).from_config(layer.get_config())
@@ -133,7 +134,8 @@ def test_every_layer_can_be_subclassed(sample: LayerSample) -> None:
 def test_subclasses_compute_what_their_base_computes(sample: LayerSample) -> None:
     base = CLASSES[sample.layer]
     x = sample.inputs()
-    arguments = inspect.signature(base).bind(*sample.args, **sample.kwargs).arguments
+    args, kwargs = sample.arguments(CLASSES)
+    arguments = inspect.signature(base).bind(*args, **kwargs).arguments
     arguments |= arguments.pop("kwargs", {})
     layer, wanted = only_keywords(base)(**arguments), base(**arguments)
     found = layer(x)

@@ -57,6 +57,30 @@ def embedding(keras: Any) -> Any:
     )
 
 
+def distributed(keras: Any) -> Any:
+    layers = keras.layers
+    step = keras.Sequential(
+        [
+            keras.Input((6,)),
+            layers.Dense(8, use_bias=False),
+            layers.BatchNormalization(momentum=0.9),
+        ]
+    )
+    return keras.Sequential(
+        [
+            keras.Input((None, 6)),
+            layers.TimeDistributed(step),
+            layers.TimeDistributed(layers.Dense(5, activation="relu")),
+            layers.GlobalAveragePooling1D(),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def series(rng: Any) -> Any:
+    return rng.normal(size=(BATCH, 4, 6)).astype(np.float32)
+
+
 def images(rng: Any) -> Any:
     return rng.normal(size=(BATCH, 12, 12, 3)).astype(np.float32)
 
@@ -73,6 +97,7 @@ MODELS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "mlp": (mlp, rows),
     "cnn": (cnn, images),
     "embedding": (embedding, words),
+    "distributed": (distributed, series),
 }
 OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "sgd": lambda keras: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
@@ -80,7 +105,14 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "adamw": lambda keras: keras.optimizers.AdamW(0.005, weight_decay=0.02),
     "rmsprop": lambda keras: keras.optimizers.RMSprop(0.002),
 }
-CASES = [(model, optimizer) for model in MODELS for optimizer in OPTIMIZERS]
+CASES = [
+    *(
+        (model, optimizer)
+        for model in ("mlp", "cnn", "embedding")
+        for optimizer in OPTIMIZERS
+    ),
+    ("distributed", "adam"),
+]
 
 
 def initial(model: Any) -> list[Any]:

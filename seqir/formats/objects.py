@@ -61,6 +61,8 @@ _KERAS_1: Final = frozenset(_KERAS_1_TEXT.split())
 """Names of layers and of arguments that no later release has."""
 _PATHS: Final = ("vocabulary", "filepath", "path", "weights")
 """Arguments that Keras opens as files when they are strings."""
+_NO_LAYERS: Final = ("keras.constraints", "keras.initializers", "keras.regularizers")
+"""Where Keras has classes of the same names."""
 _GETTERS: Final[dict[str, Callable[[str], object]]] = {
     "activation": activations.get,
     "_initializer": initializers.get,
@@ -156,11 +158,25 @@ class Decoder:
     def _argument(self, key: object, value: object) -> object:
         """The value of an argument; of a function, Keras 2 stores the name alone."""
         if _getter(key) is None:
-            return self.values(value)
+            return self._inside(value)
         if isinstance(value, Mapping) and value.get("class_name") in self.models:
             return self.layer(value)
         named = self._named(value)
         return self.values(value) if named is None else named
+
+    def _inside(self, value: object) -> object:
+        """An argument that is no function, with the layers in it."""
+        if isinstance(value, list | tuple):
+            return [self._inside(v) for v in value]
+        return self.layer(value) if self._is_layer(value) else self.values(value)
+
+    def _is_layer(self, value: object) -> bool:
+        if not isinstance(value, Mapping):
+            return False
+        kind, module = value.get("class_name"), value.get("module")
+        known = kind in LAYERS or kind in self.models
+        elsewhere = isinstance(module, str) and module.startswith(_NO_LAYERS)
+        return module == "keras.layers" or (known and not elsewhere)
 
     def _object(self, value: Mapping[str, Any]) -> object:
         kind = value["class_name"]

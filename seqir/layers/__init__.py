@@ -25,6 +25,7 @@ from seqir.layers import (
     regularization,
     reshaping,
     resizing,
+    wrappers,
 )
 from seqir.layers.activation import *
 from seqir.layers.convolution import *
@@ -38,6 +39,7 @@ from seqir.layers.preprocessing import *
 from seqir.layers.regularization import *
 from seqir.layers.reshaping import *
 from seqir.layers.resizing import *
+from seqir.layers.wrappers import *
 
 __all__ = ["Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
@@ -52,6 +54,7 @@ __all__ += preprocessing.__all__
 __all__ += regularization.__all__
 __all__ += reshaping.__all__
 __all__ += resizing.__all__
+__all__ += wrappers.__all__
 
 
 def serialize(layer: Layer) -> dict[str, Any]:

@@ -39,8 +39,8 @@ class LayerSample:
         text += "".join(f"-{k}={_short(v)}" for k, v in self.call.items())
         return (text + self.label).replace(" ", "")
 
-    def made(self, classes: Mapping[str, Any], **more: Any) -> Any:
-        """The layer, of the classes of one library; samples inside are layers too."""
+    def arguments(self, classes: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
+        """What the layer is made with, samples among it as layers of one library."""
 
         def value(given: Any) -> Any:
             if isinstance(given, list):
@@ -48,7 +48,12 @@ class LayerSample:
             return given.made(classes) if isinstance(given, LayerSample) else given
 
         kwargs = {name: value(given) for name, given in self.kwargs.items()}
-        return classes[self.layer](*map(value, self.args), **kwargs, **more)
+        return [*map(value, self.args)], kwargs
+
+    def made(self, classes: Mapping[str, Any], **more: Any) -> Any:
+        """The layer, of the classes of one library; samples inside are layers too."""
+        args, kwargs = self.arguments(classes)
+        return classes[self.layer](*args, **kwargs, **more)
 
     def called(self, layer: Any, inputs: Sequence[Any]) -> Any:
         """What comes out for these inputs, arrays or tensors of a model."""
