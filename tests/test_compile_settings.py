@@ -71,8 +71,6 @@ def test_the_optimizer_can_be_set() -> None:
     assert model.optimizer.iterations == 1
     with pytest.raises(ArgumentError, match="an optimizer is a name"):
         model.optimizer = 3
-    with pytest.raises(NotBuiltError, match="is not compiled"):
-        model_of().optimizer = "sgd"
 
 
 def test_the_optimizer_stays_while_the_model_is_trained() -> None:

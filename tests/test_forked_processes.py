@@ -190,7 +190,7 @@ CASES = {
         counts(3)
         """,
     "the parent's session itself": """
-        session = model._runner.form().session
+        session = model._layer_state.runner.form().session
         def work():
             try:
                 session.run({})

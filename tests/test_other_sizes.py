@@ -109,7 +109,7 @@ def test_sequences_of_any_length() -> None:
     model = seqir.Sequential([layers.Conv1D(2, 3, padding="same"), layers.Dense(3)])
     for length in range(3, 30):
         assert model(np.ones((2, length, 4), np.float32)).shape == (2, length, 3)
-    assert len(model._runner._others) == 16
+    assert len(model._layer_state.runner._others) == 16
 
 
 @pytest.mark.parametrize("use", ["call", "predict", "fit", "cache"])

@@ -274,15 +274,15 @@ def test_metrics_of_layers_gather_in_calls_and_not_in_predictions() -> None:
     assert float(layer.mean.result()) == 1
     model(X + 3)
     assert float(layer.mean.result()) == 2
-    assert isinstance(model._runner.form().session, Session)
+    assert isinstance(model._layer_state.runner.form().session, Session)
 
 
 def test_a_model_without_states_runs_in_a_plain_session() -> None:
     model = seqir.Sequential([layers.Input((2,)), Mean(), layers.BatchNormalization()])
     model(X)
     model.predict(X, verbose=0)
-    assert len({id(form) for form in model._runner._forms.values()}) == 1
-    assert type(model._runner.form().session) is Session
+    assert len({id(form) for form in model._layer_state.runner._forms.values()}) == 1
+    assert type(model._layer_state.runner.form().session) is Session
 
 
 def test_a_run_that_fails_changes_no_state() -> None:

@@ -224,7 +224,7 @@ def test_a_frozen_part_stays_constant_while_the_rest_moves() -> None:
     for _ in range(3):
         model.train_on_batch(x, y)
         model.predict(x, verbose=0)
-    names = model._runner.form().session.input_names
+    names = model._layer_state.runner.form().session.input_names
     assert sum("kernel" in name for name in names) == 1
     model.layers[0].set_weights([w + 1 for w in model.layers[0].get_weights()])
     found = model.predict(x, verbose=0)

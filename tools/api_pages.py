@@ -15,6 +15,7 @@ from types import ModuleType
 from typing import Any
 
 import seqir
+from seqir.layer.offered import offered
 
 DOCS = Path(__file__).parents[1] / "docs"
 INDEX = """# Everything public, by module
@@ -101,13 +102,13 @@ def methods_of(cls: type) -> Iterator[tuple[str, Any]]:
         found = getattr(found, "__func__", found)
         if name.startswith("_") or inspect.getdoc(found) is None:
             continue
-        if inspect.isfunction(found) or isinstance(found, property):
+        if inspect.isfunction(found) or isinstance(found, property | offered):
             yield name, found
 
 
 def names_of(method: Any) -> str:
     """The names of a method's arguments; nothing for a property."""
-    if isinstance(method, property):
+    if isinstance(method, property | offered):
         return ""
     names = list(inspect.signature(method).parameters)
     return f"({', '.join(n for n in names if n not in ('self', 'cls'))})"

@@ -152,7 +152,7 @@ def _input_layer(item: object) -> InputLayer | None:
 
 def _own_input(item: Any) -> InputLayer | None:
     """The input that a model was given, not the one that its first array has made."""
-    inputs = item.operations[:1] if hasattr(item, "operations") else []
+    inputs = type(item).operations.of(item)[:1] if isinstance(item, Network) else []
     source = _input_layer(inputs[0]) if inputs else None
     return None if source is None or source.incidental_batch else source
 

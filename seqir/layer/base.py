@@ -22,7 +22,6 @@ from seqir.layer.calling import Calling
 from seqir.layer.keeping import Keeping
 from seqir.layer.keywords import Keywords
 from seqir.layer.scope import once
-from seqir.layer.state import LayerState
 from seqir.ops.call import is_symbolic, record
 from seqir.ops.tensor import Traced
 from seqir.plain import python
@@ -66,7 +65,7 @@ class Layer(Calling, Keywords, Keeping):
         """A layer that attributes can be set on, even before ``super().__init__()``."""
         layer = object.__new__(cls)
         made_with = recorded.of_call(cls, args, kwargs)
-        layer.__dict__["_layer_state"] = LayerState(made_with)
+        layer.__dict__["_layer_state"] = cls._state_type(made_with)
         return layer
 
     def __init__(

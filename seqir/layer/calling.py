@@ -149,12 +149,13 @@ class Calling(Weighted):
         return self._first_call("output").outputs
 
     def _first_call(self, what: str) -> Call:
-        if not self.calls:
+        calls = self._layer_state.calls
+        if not calls:
             raise NotBuiltError(
                 f"The layer {self.name} has never been called and thus has no "
                 f"defined {what}."
             )
-        return self.calls[0]
+        return calls[0]
 
     def compute_output_shape(self, input_shape: object) -> Any:
         """Shape of the output for inputs of this shape; nothing is built.

@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 from seqir import absent, random
 from seqir.errors import ArgumentError
 from seqir.ir import Array
+from seqir.layer.offered import offered
 from seqir.ops import changes
 from seqir.ops.tensor import Call
 from seqir.ops.variable import Variable
@@ -123,17 +124,26 @@ class Stateful:
     _absent: ClassVar[tuple[str, ...]] = ()
     """Arguments of the layer of Keras that must be None: they say nothing then."""
 
+    _state_type: ClassVar[type[LayerState]] = LayerState
     _layer_state: LayerState
 
     name: str = kept("name", "The layer's name.")
     built: bool = kept("built", "Whether the weights exist.")
-    calls: list[Call] = kept("calls", "Calls on tensors of models, in order.")
     variable_dtype: str = kept("variable_dtype", "Element type of the weights.")
     compute_dtype: str = kept("compute_dtype", "Element type that is computed in.")
     autocast: bool = kept("autocast", "Whether inputs and weights are cast to that.")
     activity_regularizer: Any = kept(
         "activity_regularizer", "Penalty of the outputs, or None."
     )
+
+    @offered
+    def calls(self) -> list[Call]:
+        """Calls on tensors of models, in order."""
+        return self._layer_state.calls
+
+    def _called(self, call: Call) -> None:
+        """Remember a call on tensors of models."""
+        self._layer_state.calls.append(call)
 
     # What a subclass fills in.
 

@@ -82,7 +82,7 @@ class InputLayer(Layer):
         self.variable_dtype = dtypes.canonical(dtype or config.floatx())
         self.built = True
         tensor = KerasTensor(self.tensor_type(), name=name or None)
-        self.calls.append(Call(self, (), {}, [], tensor))
+        self._layer_state.calls.append(Call(self, (), {}, [], tensor))
 
     def tensor_type(
         self, *, batch: str | int | None = None, prefix: str = ""

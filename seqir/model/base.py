@@ -12,12 +12,13 @@ from seqir.errors import ArgumentError
 from seqir.ir import current_builder
 from seqir.layer import masks
 from seqir.layer.base import Layer
-from seqir.model.training import TrainedNetwork
+from seqir.model.training import TrainedNetwork, training_of
 from seqir.network.base import Network
 from seqir.network.inputs import standardize
 from seqir.network.predict import predict
 from seqir.network.runner import Runner
 from seqir.network.slicing import cut_points, slice_by_name
+from seqir.network.state import ModelState
 from seqir.ops.call import is_symbolic
 
 if TYPE_CHECKING:
@@ -35,8 +36,6 @@ class Model(TrainedNetwork):
     Source: Keras 3 ``keras.Model``.
     """
 
-    _runner: Runner
-
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         connects = bool(args or {"inputs", "outputs"} & kwargs.keys())
         kind: Any = cls._kinds["functional"] if cls is Model and connects else cls
@@ -49,7 +48,7 @@ class Model(TrainedNetwork):
             functional.__init__(self, *args, **kwargs)
             return
         super().__init__(**kwargs)
-        self.__dict__["_runner"] = Runner(self)
+        self._layer_state.runner = Runner(self)
 
     # Running.
 
@@ -76,7 +75,7 @@ class Model(TrainedNetwork):
             return super().run(*args, **kwargs)
         if not self.connected:
             self.build_from_arrays(x)
-        return self._runner(standardize(self, x), called=True)
+        return self._layer_state.runner(standardize(self, x), called=True)
 
     def predict(
         self,
@@ -99,7 +98,7 @@ class Model(TrainedNetwork):
             fit or disagree in length.
         """
         return predict(
-            self._runner,
+            self._layer_state.runner,
             x,
             batch_size=batch_size,
             verbose=verbose,
@@ -112,7 +111,7 @@ class Model(TrainedNetwork):
         """Outputs for one batch."""
         if not self.connected:
             self.build_from_arrays(x)
-        return self._runner(standardize(self, x))
+        return self._layer_state.runner(standardize(self, x))
 
     # Ways out.
 
@@ -181,7 +180,7 @@ class Model(TrainedNetwork):
         """What `compile` got, ready for JSON; empty before it."""
         from seqir.persistence.training import compile_config
 
-        return compile_config(self._training.compiled)
+        return compile_config(training_of(self).compiled)
 
     def compile_from_config(self, config: dict[str, object]) -> None:
         """Compile with what `get_compile_config` (or that of Keras) returned."""
@@ -215,10 +214,11 @@ class Model(TrainedNetwork):
         return cut_points(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:
-        if "_input_structure" in state:  # in another process, its first such model
+        own: ModelState = state["_layer_state"]
+        if hasattr(own, "connections"):  # in another process, its first such model
             _connect(type(self))
         self.__dict__.update(state)
-        self._register(state.get("_starts", []))
+        self._register(own.starts)
 
     def _repr_html_(self) -> str:
         if not self.built:

@@ -15,6 +15,7 @@ from seqir.metrics import Metric
 from seqir.model.base import Model
 from seqir.model.functional import Functional
 from seqir.model.sequential import Sequential
+from seqir.network.walk import inputs_of
 from seqir.ops.call import FunctionCall, repeat
 from seqir.ops.tensor import KerasTensor
 from seqir.persistence.configuration import model_of
@@ -122,19 +123,19 @@ class _Cloner:
                 given[0].call.target, InputLayer
             )
             start = [given[0] if made_by_input else _new_input(given[0])]
-        elif model.operations[0] is not None:
-            start = [_new_input(model.operations[0].output)]
+        elif Sequential.operations.of(model)[0] is not None:
+            start = [_new_input(Sequential.operations.of(model)[0].output)]
         return Sequential([*start, *layers], name=model.name)
 
     def _graph(self, model: Functional, input_tensors: object) -> Functional:
         given = input_tensors
         if given is None:
             given = nest.map_structure(_new_input, model.input_structure)
-        if isinstance(given, list | tuple) and len(model.inputs) == len(given) == 1:
+        if isinstance(given, list | tuple) and len(inputs_of(model)) == len(given) == 1:
             given = given[0]
         _check_inputs(model, given)
         env: dict[KerasTensor, KerasTensor] = dict(
-            zip(model.inputs, nest.flatten(given), strict=True)
+            zip(inputs_of(model), nest.flatten(given), strict=True)
         )
         for call in model.connections:
             args, kwargs = nest.map_structure(
@@ -206,7 +207,7 @@ def _compiled_as(model: Model, clone: Any) -> Any:
     """The clone, with a new optimizer and new metrics of the model's settings."""
     if not model.compiled:
         return clone
-    objective, optimizer = model.compilation.objective, model.optimizer
+    objective, optimizer = model.compilation.objective, model._layer_state.optimizer
 
     def fresh(metric: object) -> object:
         if not isinstance(metric, Metric):

@@ -9,11 +9,18 @@ from seqir import dtypes, nest, ops
 from seqir.errors import ArgumentError, GraphError
 from seqir.layer import masks, recorded
 from seqir.layer.base import Layer
+from seqir.layer.offered import offered
 from seqir.model.base import Model
 from seqir.network.inputs import arrange, fitting_rank
 from seqir.network.lifting import lift
 from seqir.network.names import check_unique
-from seqir.network.walk import calls_between, input_layers, operations_in_order, walk
+from seqir.network.walk import (
+    calls_between,
+    input_layers,
+    inputs_of,
+    operations_in_order,
+    walk,
+)
 from seqir.ops.call import repeat, substitute
 from seqir.ops.masks import get_keras_mask, masked
 from seqir.ops.tensor import Call, KerasTensor
@@ -33,10 +40,6 @@ class Functional(Model):
 
     keras_module = "keras.src.models.functional"
     _kind = "functional"
-    _input_structure: Any
-    _output_structure: Any
-    _calls: list[Call]
-    _operations: list[Any]
 
     def __init__(
         self,
@@ -53,56 +56,56 @@ class Functional(Model):
             inputs = inputs[0] if not isinstance(inputs[0], dict) else inputs
         if isinstance(outputs, list | tuple) and len(outputs) == 1:
             outputs = outputs[0]
-        self.__dict__["_input_structure"] = inputs
-        self.__dict__["_output_structure"] = outputs
+        state = self._layer_state
         given, ends = nest.flatten(inputs), nest.flatten(outputs)
         if walk(given, ends)[1]:  # they may lie inside of models that are called there
             ends = lift(given, ends)
-            self.__dict__["_output_structure"] = nest.pack(outputs, ends)
+            outputs = nest.pack(outputs, ends)
         calls = calls_between(given, ends)
-        self.__dict__["_calls"] = calls
         operations = operations_in_order(ends, calls, given)
-        self.__dict__["_operations"] = operations
         check_unique((o.name for o in operations), f"in model {self.name!r}")
         layers = [o for o in operations if isinstance(o, Layer)]
-        state = self._layer_state
+        state.inputs, state.outputs = inputs, outputs
+        state.connections, state.operations = calls, operations
         state.layers[:] = dict.fromkeys([*layers, *state.layers])
         state.built = True
-        self._register(input_layers(self.inputs))
+        self._register(input_layers(inputs_of(self)))
         if trainable is not None:
             self.trainable = trainable
 
     @property
     def layers(self) -> list[Layer]:
         """The layers of the graph, in order; a copy."""
-        return [o for o in self._operations if isinstance(o, Layer)]
+        return [o for o in self._layer_state.operations if isinstance(o, Layer)]
 
     @property
     def input_structure(self) -> Any:
-        return self._input_structure
+        return self._layer_state.inputs
 
     @property
     def output_structure(self) -> Any:
-        return self._output_structure
+        return self._layer_state.outputs
 
-    @property
+    @offered
     def operations(self) -> list[Any]:
         """Layers and functions, in Keras's order; a copy."""
-        return list(self._operations)
+        return list(self._layer_state.operations)
 
     @property
     def connections(self) -> list[Call]:
         """The calls that make up the model, each after those it needs."""
-        return self._calls
+        return self._layer_state.connections
 
     def call(self, inputs: object, training: object = None, mask: Any = None) -> Any:
         """The calls once more, on traced values or on tensors of another model."""
         if self._computes(inputs):
             return self.run(inputs, training=training, mask=mask)
         given = arrange(self, masks.put_on(inputs, mask, self.name))
-        entering = map(_entering, given, self.inputs)
-        env: dict[KerasTensor, object] = dict(zip(self.inputs, entering, strict=True))
-        for call in self._calls:
+        entering = map(_entering, given, inputs_of(self))
+        env: dict[KerasTensor, object] = dict(
+            zip(inputs_of(self), entering, strict=True)
+        )
+        for call in self._layer_state.connections:
             args, kwargs = substitute(
                 lambda x: env[x] if isinstance(x, KerasTensor) else x,
                 (call.args, call.kwargs),
@@ -114,7 +117,7 @@ class Functional(Model):
                 nest.flatten(call.outputs), nest.flatten(results), strict=True
             ):
                 env[tensor] = value
-        return nest.map_structure(lambda t: env[t], self._output_structure)
+        return nest.map_structure(lambda t: env[t], self._layer_state.outputs)
 
     def get_config(self) -> dict[str, Any]:
         """Layers and their calls, in the form of Keras.

@@ -17,10 +17,11 @@ from seqir.errors import (
 from seqir.layer import masks
 from seqir.layer.base import Layer
 from seqir.layer.checks import required_inputs
+from seqir.layer.offered import offered
 from seqir.layer.scope import Snapshot, name_scope
 from seqir.layers.core import InputLayer
 from seqir.model.base import Model
-from seqir.network.base import input_tensors
+from seqir.network.base import Network, input_tensors
 from seqir.ops.call import repeat
 from seqir.ops.tensor import Call, KerasTensor
 from seqir.shapes import format_shape
@@ -44,12 +45,6 @@ class Sequential(Model):
     checks_rebuild = True
     keras_module = "keras"
     _kind = "sequential"
-    _start: object
-    """The tensors that the first layer gets, None before they are known."""
-    _tensors: list[KerasTensor]
-    """What comes out of each layer, once the model is built."""
-    _names: Counter[str]
-    """How often each layer name is used: a layer may be there twice."""
 
     def __init__(
         self,
@@ -58,8 +53,9 @@ class Sequential(Model):
         name: str | None = None,
     ) -> None:
         super().__init__(trainable=True, name=name)
-        self._layer_state.trainable = trainable
-        self.__dict__.update(_start=None, _tensors=[], _names=Counter())
+        state = self._layer_state
+        state.trainable = trainable
+        state.start, state.tensors, state.names = None, [], Counter()
         single = layers is not None and not isinstance(layers, Iterable)
         if single or isinstance(layers, Layer | KerasTensor):
             raise ArgumentError(
@@ -81,7 +77,7 @@ class Sequential(Model):
                 "Only instances of Layer can be added to a Sequential model, got "
                 f"{layer!r} of type {type(layer).__name__}"
             )
-        if layer.name in self._names and not any(
+        if layer.name in self._layer_state.names and not any(
             layer is k for k in self._layer_state.layers
         ):
             raise GraphError(
@@ -93,11 +89,11 @@ class Sequential(Model):
             self._add_input(layer)
         else:
             self._add_layer(layer)
-        self._names[layer.name] += 1
+        self._layer_state.names[layer.name] += 1
         self._changed()
 
     def _add_input(self, layer: InputLayer) -> None:
-        if self._start is not None:
+        if self._layer_state.start is not None:
             shape = _shown(self._start_shape)
             raise GraphError(
                 f"Sequential model {self.name!r} has already been configured to use "
@@ -112,35 +108,41 @@ class Sequential(Model):
         self._start_at(layer.output)
 
     def _start_at(self, tensors: object) -> None:
-        self.__dict__["_start"] = tensors
+        self._layer_state.start = tensors
         sources = [t.call.target for t in nest.flatten(tensors)]
         self._register(sources)
 
     @property
     def _start_shape(self) -> object:
-        return nest.map_structure(lambda t: t.shape, self._start)
+        return nest.map_structure(lambda t: t.shape, self._layer_state.start)
 
     def _add_layer(self, layer: Layer) -> None:
-        if self._start is None and not self._layer_state.layers:
+        if self._layer_state.start is None and not self._layer_state.layers:
             shape = _known_input_shape(layer)
             if shape is not None:
                 # Embedding takes integers, but Keras makes a float input here.
                 tensors = input_tensors(shape, layer.compute_dtype, learned=False)
                 self._start_at(tensors)
-                self._names.update(t.call.target.name for t in nest.flatten(tensors))
-        if self._start is not None:
+                self._layer_state.names.update(
+                    t.call.target.name for t in nest.flatten(tensors)
+                )
+        if self._layer_state.start is not None:
             self._extend(layer)
         self._layer_state.layers.append(layer)
 
     def _extend(self, layer: Layer) -> None:
         """Connect one layer to the end of the stack."""
-        previous = self._tensors[-1] if self._tensors else self._start
+        previous = (
+            self._layer_state.tensors[-1]
+            if self._layer_state.tensors
+            else self._layer_state.start
+        )
         if isinstance(previous, list | tuple | dict) and layer.single_input:
             count = len(nest.flatten(previous))
             found = (
                 f"the layer before it in Sequential model {self.name!r} has {count} "
                 "outputs"
-                if self._tensors
+                if self._layer_state.tensors
                 else f"Sequential model {self.name!r} is given {count}"
             )
             raise GraphError(
@@ -153,7 +155,7 @@ class Sequential(Model):
             )
         with name_scope(self):
             output = layer(previous)
-        self._tensors.append(output)
+        self._layer_state.tensors.append(output)
         self._layer_state.built = True
 
     def pop(self, rebuild: bool = True) -> Layer:
@@ -164,18 +166,18 @@ class Sequential(Model):
         if not self._layer_state.layers:
             raise GraphError(f"Sequential model {self.name!r} has no layers to pop")
         layer = self._layer_state.layers.pop()
-        if self._tensors:
-            self._tensors.pop()
-            layer.calls.pop()
-        self._names -= Counter([layer.name])
-        if not self._tensors:
+        if self._layer_state.tensors:
+            self._layer_state.tensors.pop()
+            layer._layer_state.calls.pop()
+        self._layer_state.names -= Counter([layer.name])
+        if not self._layer_state.tensors:
             self._layer_state.built = False
         self._changed()
         return layer
 
     def _changed(self) -> None:
         self._has_changed()
-        self._runner.reset()
+        self._layer_state.runner.reset()
         self._layer_state.sessions.clear()
 
     def build(self, input_shape: object = None) -> None:
@@ -189,7 +191,7 @@ class Sequential(Model):
                 "layers. Call model.add(layer)."
             )
         shape = _batch_shape(input_shape)
-        if self._start is not None:
+        if self._layer_state.start is not None:
             mine = _batch_shape(self._start_shape)
             if shape is not None and shape != mine:
                 raise ShapeError(
@@ -225,21 +227,21 @@ class Sequential(Model):
 
     @property
     def input_structure(self) -> Any:
-        if self._start is None or not self._tensors:
+        if self._layer_state.start is None or not self._layer_state.tensors:
             raise NotBuiltError(
                 f"Sequential model {self.name!r} has no defined inputs yet: call it on "
                 "an array, call build(input_shape), or start it with an Input"
             )
-        return self._start
+        return self._layer_state.start
 
     @property
     def output_structure(self) -> Any:
-        if not self._tensors:
+        if not self._layer_state.tensors:
             raise NotBuiltError(
                 f"Sequential model {self.name!r} has no defined outputs yet: call it "
                 "on an array, call build(input_shape), or start it with an Input"
             )
-        return self._tensors[-1]
+        return self._layer_state.tensors[-1]
 
     def _hold(self, layer: Layer) -> None:
         """Nothing: a layer of an attribute is no part of the stack."""
@@ -247,15 +249,18 @@ class Sequential(Model):
     @property
     def connections(self) -> list[Call]:
         """The calls that make up the model, in order."""
-        return [nest.flatten(t)[0].call for t in self._tensors]
+        return [nest.flatten(t)[0].call for t in self._layer_state.tensors]
 
-    @property
+    @offered
     def operations(self) -> list[Any]:
         """Input and layers, as a functional model lists them.
 
         None for an input that is not known, or is several.
         """
-        single = isinstance(self._start, KerasTensor) and self._start.call
+        single = (
+            isinstance(self._layer_state.start, KerasTensor)
+            and self._layer_state.start.call
+        )
         return [single.target if single else None, *self._layer_state.layers]
 
     def call(self, inputs: object, training: object = None, mask: object = None) -> Any:
@@ -314,5 +319,5 @@ def _shown(shape: object) -> str:
 def _known_input_shape(layer: Layer) -> object:
     """The batch shape that a first layer brings along."""
     if isinstance(layer, Model) and layer.built:
-        return layer.input_shape
+        return Network.input_shape.of(layer)
     return layer._layer_state.input_shape

@@ -7,6 +7,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqir.arguments import Verbosity
 from seqir.errors import NotBuiltError, UnsupportedError
+from seqir.layer.offered import offered
 from seqir.metrics.base import Metric
 from seqir.network.base import Network
 from seqir.train.compiled import Compiled
@@ -24,39 +25,37 @@ class TrainedNetwork(Network):
     Source: Keras 3 ``keras.Model`` (its training methods).
     """
 
-    _training: TrainingState
-
     def __new__(cls, *args: object, **kwargs: object) -> Any:
         model = super().__new__(cls, *args, **kwargs)
-        model.__dict__["_training"] = TrainingState()
+        model._layer_state.training = TrainingState()
         return model
 
     @property
     def stop_training(self) -> bool:
         """Set by callbacks: `fit` ends after the present batch."""
-        return self._training.stop_training
+        return training_of(self).stop_training
 
     @stop_training.setter
     def stop_training(self, value: bool) -> None:
-        self._training.stop_training = bool(value)
+        training_of(self).stop_training = bool(value)
 
     @property
     def stop_evaluating(self) -> bool:
         """Set by callbacks: `evaluate` ends after this batch."""
-        return self._training.stop_evaluating
+        return training_of(self).stop_evaluating
 
     @stop_evaluating.setter
     def stop_evaluating(self, value: bool) -> None:
-        self._training.stop_evaluating = bool(value)
+        training_of(self).stop_evaluating = bool(value)
 
     @property
     def history(self) -> History | None:
         """What the last `fit` reported; None before the first."""
-        return self._training.history
+        return training_of(self).history
 
     @history.setter
     def history(self, value: History) -> None:
-        self._training.history = value
+        training_of(self).history = value
 
     # Compiling.
 
@@ -94,12 +93,12 @@ class TrainedNetwork(Network):
                     "loss, a metric, an optimizer or a layer with add_loss of your own"
                 )
         objective = Objective(loss, loss_weights, metrics, weighted_metrics)
-        self._training.compile(self, optimizer, objective, auto_scale_loss)
+        training_of(self).compile(self, optimizer, objective, auto_scale_loss)
 
     @property
     def compiled(self) -> bool:
         """Whether `compile` was called."""
-        return self._training.compiled is not None
+        return training_of(self).compiled is not None
 
     @property
     def compilation(self) -> Compiled:
@@ -107,22 +106,28 @@ class TrainedNetwork(Network):
 
         Raises: NotBuiltError before `compile`.
         """
-        return self._training.of(self)
+        return training_of(self).of(self)
 
     @property
     def optimizer(self) -> Any:
-        """The optimizer; None before `compile`.
+        """The optimizer; before `compile` what was set, or None.
 
         Another one can be set after it, by name too; it begins without a state.
         """
-        compiled = self._training.compiled
-        return None if compiled is None else compiled.optimizer
+        compiled = training_of(self).compiled
+        return (
+            self.__dict__.get("optimizer") if compiled is None else compiled.optimizer
+        )
 
     @optimizer.setter
     def optimizer(self, optimizer: object) -> None:
-        self.compilation.optimizer = optimizer
+        compiled = training_of(self).compiled
+        if compiled is None:  # an attribute of the user's, as any other
+            self.__dict__["optimizer"] = optimizer
+        else:
+            compiled.optimizer = optimizer
 
-    @property
+    @offered
     def loss(self) -> Any:
         """The loss as `compile` got it; None before."""
         return self.compilation.objective.loss if self.compiled else None
@@ -130,7 +135,7 @@ class TrainedNetwork(Network):
     @property
     def metrics(self) -> list[Metric]:
         """The metrics, that of the loss first, those of layers last."""
-        compiled = self._training.compiled
+        compiled = training_of(self).compiled
         return held_metrics(self) if compiled is None else compiled.metrics
 
     @property
@@ -138,7 +143,7 @@ class TrainedNetwork(Network):
         """What `evaluate` returns, in order, once a batch has been seen."""
         return self.compilation.objective.names if self.compiled else []
 
-    @property
+    @offered
     def directions(self) -> dict[str, str | None]:
         """For each name in the logs, whether "up" or "down" is better."""
         return self.compilation.objective.directions
@@ -304,7 +309,7 @@ class TrainedNetwork(Network):
         """
         from seqir.train.evaluation import run_batch, shaped
 
-        feeder = self._training.feeder(self.compilation, training=True)
+        feeder = training_of(self).feeder(self.compilation, training=True)
         logs = run_batch(feeder, x, y, sample_weight, class_weight)
         return shaped(logs, return_dict)
 
@@ -321,7 +326,7 @@ class TrainedNetwork(Network):
         """
         from seqir.train.evaluation import run_batch, shaped
 
-        feeder = self._training.feeder(self.compilation, training=False)
+        feeder = training_of(self).feeder(self.compilation, training=False)
         logs = run_batch(feeder, x, y, sample_weight)
         return shaped(logs, return_dict)
 
@@ -360,3 +365,8 @@ class TrainedNetwork(Network):
         from seqir.train.bundle import export_training
 
         return export_training(self.compilation, path, x, y, sample_weight)
+
+
+def training_of(model: Network) -> TrainingState:
+    """What a model keeps of its training."""
+    return model._layer_state.training

@@ -21,10 +21,12 @@ from seqir.ir import Array, Graph, Trace
 from seqir.layer import masks, scope
 from seqir.layer.base import Layer
 from seqir.layer.checks import bind_call, check_arrays, required_inputs
+from seqir.layer.offered import offered
 from seqir.layers.core import InputLayer
 from seqir.network.inputs import Sizes, misfit, other_sizes, standardize
 from seqir.network.names import distinct, mask_of
-from seqir.network.walk import input_layers
+from seqir.network.state import ModelState
+from seqir.network.walk import input_layers, inputs_of, outputs_of
 from seqir.ops.call import record
 from seqir.ops.tensor import Call, KerasTensor, Traced
 from seqir.ops.variable import Variable
@@ -51,6 +53,8 @@ class Network(Layer):
     """
 
     destroys_masks = False
+    _state_type = ModelState
+    _layer_state: ModelState  # pyright: ignore[reportIncompatibleVariableOverride]
     _kind: ClassVar[Literal["functional", "sequential", "subclass"]] = "subclass"
     """A functional or sequential model is what its layers and their connections say;
     a subclass is what its `call` does, with layers in attributes."""
@@ -69,12 +73,12 @@ class Network(Layer):
         """The layers, in order; a copy."""
         return list(self._layer_state.layers)
 
-    @property
+    @offered
     def inputs(self) -> list[KerasTensor]:
         """Symbolic tensors that arrays enter at."""
         return nest.flatten(self.input_structure)
 
-    @property
+    @offered
     def outputs(self) -> list[KerasTensor]:
         """Symbolic tensors that come out."""
         return nest.flatten(self.output_structure)
@@ -100,7 +104,7 @@ class Network(Layer):
         """Outputs as a tensor, list or dict of tensors."""
         return self._own_call("outputs").outputs
 
-    @property
+    @offered
     def operations(self) -> list[Any]:
         """Layers, and functions between them, in order; a copy."""
         return self.layers
@@ -112,11 +116,11 @@ class Network(Layer):
 
     def _own_call(self, what: str) -> Call:
         """The call that a subclass was built with."""
-        call = self.__dict__.get("_built_by")
-        if call is None:
+        state = self._layer_state
+        if not state.has_own_call:
             with scope.one_thread():
                 self._record_for_shapes()
-            call = self.__dict__.get("_built_by")
+        call = state.own_call if state.has_own_call else None
         if call is None:
             raise NotBuiltError(
                 f"model {self.name!r} has no defined {what} yet: call it on an array, "
@@ -127,7 +131,7 @@ class Network(Layer):
     @property
     def connected(self) -> bool:
         """Whether the model is built, and it is known for which inputs."""
-        known = self._kind != "subclass" or "_built_by" in self.__dict__
+        known = type(self)._kind != "subclass" or self._layer_state.has_own_call
         return self.built and (known or self._layer_state.build_shapes is not None)
 
     def build(self, input_shape: object) -> None:
@@ -137,23 +141,22 @@ class Network(Layer):
     def _record_as_built(
         self, args: tuple[object, ...], kwargs: dict[str, object]
     ) -> None:
-        before = self.built
+        state, before = self._layer_state, self.built
         # Its layers are built while it is traced.
-        self._layer_state.built = True
-        self.__dict__["_built_by"] = None
+        state.built, state.own_call = True, None
         try:
             record(self, args, kwargs)
         except BaseException:
-            self._layer_state.built = before
-            del self.__dict__["_built_by"]
+            state.built = before
+            del state.own_call
             raise
-        self.__dict__["_built_by"] = self.calls.pop()
-        self._register(input_layers(self.inputs))
+        state.own_call = state.calls.pop()
+        self._register(input_layers(inputs_of(self)))
 
     def _record_for_shapes(self) -> None:
         """Record the call of a subclass whose `build` is its own, if it has run."""
         built_with = self._layer_state.build_shapes
-        if "_built_by" in self.__dict__ or built_with is None:
+        if self._layer_state.has_own_call or built_with is None:
             return
         args, kwargs = built_with
         shapes = inspect.signature(self.build).bind(*args, **kwargs).arguments
@@ -172,13 +175,13 @@ class Network(Layer):
         several = required_inputs(self) > 1
         if not several or type(self).build is not Network.build:
             super()._ensure_built(args, kwargs)
-        if several and "_built_by" not in self.__dict__:
+        if several and not self._layer_state.has_own_call:
             with scope.one_thread():
                 self._build_for(args, kwargs)
 
     def _build_for(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Build a subclass whose ``call(x, y)`` needs several tensors, by name."""
-        if "_built_by" in self.__dict__:
+        if self._layer_state.has_own_call:
             return
         given = bind_call(self, args, kwargs).arguments
         names = self._call_arguments[: required_inputs(self)]
@@ -197,18 +200,13 @@ class Network(Layer):
         """Whether `compile` was called."""
         return False
 
-    @property
-    def optimizer(self) -> Any:
-        """What trains the model; None if nothing does."""
-        return None
-
     def get_compile_config(self) -> dict[str, Any]:
         """What `compile` got, ready for JSON; empty before it."""
         return {}
 
     def _register(self, inputs: list[InputLayer]) -> None:
         """Be found by these inputs, so that inner tensors can be."""
-        self.__dict__["_starts"] = inputs  # for copies, which are to be found, too
+        self._layer_state.starts = inputs  # for copies, which are to be found, too
         for layer in inputs:
             _started.setdefault(layer, WeakValueDictionary())[id(self)] = self
 
@@ -222,12 +220,12 @@ class Network(Layer):
 
     # Names and shapes.
 
-    @property
+    @offered
     def input_shape(self) -> Any:
         """Shape of the input (a list or dict of shapes for several)."""
         return nest.map_structure(lambda t: t.shape, self.input_structure)
 
-    @property
+    @offered
     def output_shape(self) -> Any:
         """Shape of the output (a list or dict of shapes for several)."""
         return nest.map_structure(lambda t: t.shape, self.output_structure)
@@ -235,13 +233,13 @@ class Network(Layer):
     @property
     def input_names(self) -> list[str]:
         """Names of the inputs, as the exported file has them."""
-        return distinct(_input_name(t) for t in self.inputs)
+        return distinct(_input_name(t) for t in inputs_of(self))
 
     @property
     def output_names(self) -> list[str]:
         """Names of the layers that the outputs come from."""
         taken = self.input_names
-        names = (t.call.target.name if t.call else t.name for t in self.outputs)
+        names = (t.call.target.name if t.call else t.name for t in outputs_of(self))
         return distinct(names, taken)
 
     def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
@@ -336,7 +334,7 @@ class Network(Layer):
 
         Raises: ShapeError for `sizes` that some layer cannot take.
         """
-        tensors = self.inputs
+        tensors = inputs_of(self)
         values: list[Traced] = []
         for name, tensor in zip(self.input_names, tensors, strict=True):
             prefix = "-" if len(tensors) == 1 else f"{name}_"
@@ -347,7 +345,8 @@ class Network(Layer):
         inputs = nest.pack(self.input_structure, values)
         try:
             flags = self._flags(training)
-            own = self.__dict__.get("_built_by")
+            state = self._layer_state
+            own = state.own_call if state.has_own_call else None
             by_name = own is not None and not own.args  # several tensors
             args, kwargs = ((), inputs | flags) if by_name else ((inputs,), flags)
             outputs = self.call(*args, **kwargs)
@@ -380,7 +379,7 @@ class Network(Layer):
 
     def misfit(self, sizes: Sizes) -> str:
         """That the inputs were built for other sizes than these."""
-        names = zip(self.inputs, self.input_names, sizes, strict=True)
+        names = zip(inputs_of(self), self.input_names, sizes, strict=True)
         return "; ".join(misfit(t, n, self.name, (None, *s)) for t, n, s in names)
 
     def build_from_arrays(self, x: object) -> None:
@@ -395,18 +394,18 @@ class Network(Layer):
             self._record_as_built((input_tensors(shapes, self.compute_dtype),), {})
         else:
             self.build(shapes)
-        for tensor in self.inputs:
+        for tensor in inputs_of(self):
             if tensor.call and isinstance(tensor.call.target, InputLayer):
                 tensor.call.target.incidental_batch = True
 
     @property
     def stop_predicting(self) -> bool:
         """Set by callbacks: `predict` ends after this batch."""
-        return self.__dict__.get("_stop_predicting", False)
+        return self._layer_state.stop_predicting
 
     @stop_predicting.setter
     def stop_predicting(self, value: bool) -> None:
-        self.__dict__["_stop_predicting"] = bool(value)
+        self._layer_state.stop_predicting = bool(value)
 
 
 def connect(inputs: object, outputs: object, name: str | None = None) -> Network:

@@ -23,8 +23,6 @@ class Entered(Protocol):
     @property
     def name(self) -> str: ...
     @property
-    def inputs(self) -> list[KerasTensor]: ...
-    @property
     def input_names(self) -> list[str]: ...
     @property
     def input_structure(self) -> Any: ...
@@ -48,14 +46,16 @@ def admit(model: Entered, x: object) -> dict[str, Array]:
     return {
         name: _admit(leaf, tensor, name, model.name)
         for name, tensor, leaf in zip(
-            names, model.inputs, arrange(model, x), strict=True
+            names, nest.flatten(model.input_structure), arrange(model, x), strict=True
         )
     }
 
 
 def element_types(model: Entered) -> dict[str, Any]:
     """NumPy's element type of each input."""
-    kinds = (dtypes.to_numpy(tensor.dtype) for tensor in model.inputs)
+    kinds = (
+        dtypes.to_numpy(tensor.dtype) for tensor in nest.flatten(model.input_structure)
+    )
     return dict(zip(model.input_names, kinds, strict=True))
 
 
@@ -255,7 +255,7 @@ def other_sizes(model: Entered, feeds: dict[str, Array]) -> Sizes | None:
     Only inputs that were not declared, by an `Input` or ``input_shape=``, take them.
     """
     found = tuple(array.shape[1:] for array in feeds.values())
-    pairs = zip(model.inputs, found, strict=True)
+    pairs = zip(nest.flatten(model.input_structure), found, strict=True)
     known = all(
         own is None or own == size
         for tensor, sizes in pairs

@@ -14,7 +14,7 @@ from seqir.errors import GraphError
 from seqir.layers.core import InputLayer
 from seqir.network.base import Network, connect, started_at
 from seqir.network.inputs import arrange
-from seqir.network.walk import input_layers, replayed, walk
+from seqir.network.walk import input_layers, inputs_of, outputs_of, replayed, walk
 from seqir.ops.tensor import Call, KerasTensor
 
 
@@ -57,7 +57,9 @@ def _place(
     calls = _calls_of(given, missing, {})
     calls = [c for c in calls if c in used] or calls
     # Models that start at one Input and are called on one tensor give one value.
-    distinct = {(*input_layers(c.target.inputs), *c.inputs): c for c in reversed(calls)}
+    distinct = {
+        (*input_layers(inputs_of(c.target)), *c.inputs): c for c in reversed(calls)
+    }
     if len(distinct) > 1:
         name = calls[0].target.name
         source = stray.call.target.name if stray.call else stray.name
@@ -86,9 +88,9 @@ def _calls_of(
     known[key] = []
     found: dict[Call, None] = {}
     for model in started_at(missing[0]):
-        if not key.issubset(input_layers(model.inputs)):
+        if not key.issubset(input_layers(inputs_of(model))):
             continue
-        for call in model.calls:
+        for call in model._layer_state.calls:
             needs = walk(given, call.inputs)[1]
             found |= dict.fromkeys(_calls_of(given, needs, known) if needs else [call])
     known[key] = list(found)
@@ -103,8 +105,8 @@ def _lifted(
 ) -> dict[KerasTensor, KerasTensor]:
     """New tensors for the strays, and for other outputs that come from the call."""
     inner: Network = call.target
-    known = dict(zip(inner.inputs, arrange(inner, call.args[0]), strict=True))
-    known |= dict(zip(inner.outputs, nest.flatten(call.outputs), strict=True))
+    known = dict(zip(inputs_of(inner), arrange(inner, call.args[0]), strict=True))
+    known |= dict(zip(outputs_of(inner), nest.flatten(call.outputs), strict=True))
     new = [t for t in strays if t not in known]
     if not new:
         return known
@@ -112,7 +114,7 @@ def _lifted(
     joined = call in order  # then one call gives both, and the model is run once
     left = {c.target for c in order if c is not call}
     name = f"{inner.name}_features" if inner in left else inner.name
-    ends = [*(inner.outputs if joined else ()), *new]
+    ends = [*(outputs_of(inner) if joined else ()), *new]
     part = connect(inner.input_structure, ends, name=name)
     part._layer_state.trainable = inner.trainable
     values = nest.flatten(part(*call.args, **call.kwargs))

@@ -10,7 +10,7 @@ from seqir.errors import ArgumentError, GraphError, did_you_mean
 from seqir.ir.analysis import dominating
 from seqir.network.base import Network, connect
 from seqir.network.lifting import lift
-from seqir.network.walk import replayed, walk
+from seqir.network.walk import inputs_of, outputs_of, replayed, walk
 from seqir.ops.tensor import Call, KerasTensor
 
 
@@ -21,14 +21,14 @@ def slice_by_name(
     model.require_built("slice")
     named = _find(model, outputs, "outputs")
     begins = {} if inputs is None else _find(model, inputs, "inputs")
-    start = model.inputs if inputs is None else [*begins]
+    start = inputs_of(model) if inputs is None else [*begins]
     block = _block_of(begins.values())
     if block and all(name.startswith(f"{block}/") for name in named.values()):
         found = [*named]
     else:
         first = {name.partition("/")[0] for name in named.values()}
         within = [call for call in model.connections if call.target.name in first]
-        found = lift(model.inputs, [*named], within)
+        found = lift(inputs_of(model), [*named], within)
         found = _continued(model, block.split("/"), start, found) if block else found
     if inputs is None:
         # Inputs that the outputs do not need would only be dead weight.
@@ -90,7 +90,7 @@ def _find(
     if any("/" in pattern for pattern in wanted):
         tensors |= _tensors_inside(model)
     # A pattern for outputs is not meant to let inputs through; a name may.
-    names = [*tensors][len(model.inputs) if what == "outputs" else 0 :]
+    names = [*tensors][len(inputs_of(model)) if what == "outputs" else 0 :]
     found: dict[KerasTensor, str] = {}
     for pattern in wanted:
         try:
@@ -112,7 +112,7 @@ def _find(
 
 def _tensors(model: Network) -> dict[str, list[KerasTensor]]:
     """Output tensors by layer name: those of a layer's last call in this model."""
-    tensors = {_name(t): [t] for t in model.inputs}
+    tensors = {_name(t): [t] for t in inputs_of(model)}
     for call in model.connections:
         tensors[call.target.name] = nest.flatten(call.outputs)
     return tensors
@@ -163,6 +163,6 @@ def cut_points(model: Network) -> list[str]:
         for before in call.inputs
         for after in nest.flatten(call.outputs)
     ]
-    chain = dominating(edges, model.inputs, model.outputs)
-    ends = {*model.inputs, *model.outputs}
+    chain = dominating(edges, inputs_of(model), outputs_of(model))
+    ends = {*inputs_of(model), *outputs_of(model)}
     return [t.call.target.name for t in chain if t.call and t not in ends]

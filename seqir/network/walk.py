@@ -3,13 +3,23 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable
-from typing import Any
+from typing import Any, Protocol
 
 from seqir import nest
 from seqir.errors import GraphError
+from seqir.layer.base import Layer
 from seqir.layers.core import InputLayer
-from seqir.ops.call import repeat, substitute
+from seqir.ops.call import FunctionCall, repeat, substitute
 from seqir.ops.tensor import Call, KerasTensor
+
+
+class Connected(Protocol):
+    """What begins and ends at tensors."""
+
+    @property
+    def input_structure(self) -> Any: ...
+    @property
+    def output_structure(self) -> Any: ...
 
 
 def input_layers(inputs: Iterable[KerasTensor]) -> list[InputLayer]:
@@ -116,3 +126,19 @@ def _visit_order(outputs: list[KerasTensor], inside: set[Call]) -> list[object]:
         order.setdefault(call.target)
         stack.extend(reversed(call.inputs))
     return list(order)
+
+
+def calls_of(target: Layer | FunctionCall) -> list[Call]:
+    """The calls of a layer, or of a function, on tensors of models."""
+    found = target if isinstance(target, FunctionCall) else target._layer_state
+    return found.calls
+
+
+def inputs_of(model: Connected) -> list[KerasTensor]:
+    """The inputs of a model, whatever it has as attributes."""
+    return nest.flatten(model.input_structure)
+
+
+def outputs_of(model: Connected) -> list[KerasTensor]:
+    """The outputs of a model, whatever it has as attributes."""
+    return nest.flatten(model.output_structure)

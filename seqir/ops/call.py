@@ -56,7 +56,7 @@ def record(target: Any, args: Any, kwargs: Any) -> Any:
     outputs = nest.map_structure(_symbol, result)
     inputs = tensors_in(nest.flatten((args, kwargs)))
     call = Call(target, args, kwargs, inputs, outputs)
-    target.calls.append(call)
+    target._called(call)
     target.connect_masks(args, kwargs, outputs)
     return outputs
 
@@ -87,6 +87,9 @@ class FunctionCall:
         with b.source(self.name, self.class_name):
             y = self.function(*args, **kwargs)
             return nest.map_structure(lambda leaf: _computed(b, leaf), y)
+
+    def _called(self, call: Call) -> None:
+        self.calls.append(call)
 
     def connect_masks(self, args: Any, kwargs: Any, outputs: Any) -> None:
         """Nothing: what a function computes has no mask."""

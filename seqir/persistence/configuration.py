@@ -15,6 +15,7 @@ from seqir.formats.objects import Decoder, class_and_config, encode_layer
 from seqir.layer import configuration
 from seqir.layers import InputLayer
 from seqir.network.base import Network
+from seqir.network.walk import inputs_of
 from seqir.ops.call import FunctionCall
 from seqir.ops.size import tensors_in
 from seqir.ops.tensor import Call, KerasTensor
@@ -40,18 +41,19 @@ def entry(model: Network) -> Config:
     kind = type(model)
     own = kind is Network._kinds.get(model._kind)
     connected = model._kind == "functional"
+    shape = None if connected else Network.input_shape.of(model)
     return {
         "module": kind.keras_module if own else kind.__module__,
         "class_name": kind.__name__,
         "config": model.get_config(),
         "registered_name": None if own and not connected else kind.__name__,
-        "build_config": {"input_shape": None if connected else model.input_shape},
+        "build_config": {"input_shape": shape},
     }
 
 
 def of_sequential(model: Network) -> Config:
     """The configuration of a stack: its layers in order, an input first."""
-    layers = [layer for layer in model.operations if layer is not None]
+    layers = [layer for layer in type(model).operations.of(model) if layer is not None]
     config: Config = {
         "name": model.name,
         "trainable": model.trainable,
@@ -59,8 +61,8 @@ def of_sequential(model: Network) -> Config:
         "layers": [encode_layer(layer, entry) for layer in layers],
     }
     if model.built:
-        config["build_input_shape"] = model.input_shape
-        if len(model.inputs) > 1:  # Keras builds each layer for itself then
+        config["build_input_shape"] = Network.input_shape.of(model)
+        if len(inputs_of(model)) > 1:  # Keras builds each layer for itself then
             for found, call in zip(config["layers"], model.connections, strict=True):
                 shape = nest.map_structure(lambda t: t.shape, call.args[0])
                 found["build_config"] = {"input_shape": shape}
@@ -79,8 +81,8 @@ class _Encoder:
         self.model = model
         self.calls: dict[object, list[Call]] = defaultdict(list)
         self.places: dict[KerasTensor, list[Any]] = {}
-        self.cuts = [t for t in model.inputs if not _is_input(t)]
-        for tensor in model.inputs:
+        self.cuts = [t for t in inputs_of(model) if not _is_input(t)]
+        for tensor in inputs_of(model):
             self.places[tensor] = [self._input_name(tensor), 0, 0]
         for call in model.connections:
             self.calls[call.target].append(call)
@@ -91,7 +93,7 @@ class _Encoder:
     def config(self) -> Config:
         layers = [
             *map(self._cut_entry, self.cuts),
-            *map(self._entry, self.model.operations),
+            *map(self._entry, type(self.model).operations.of(self.model)),
         ]
         return {
             "name": self.model.name,

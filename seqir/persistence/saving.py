@@ -60,7 +60,7 @@ def save_model(
             "what runs elsewhere to export('name.onnx')"
         )
     compiled = include_optimizer and model.compiled
-    optimizer = model.optimizer if compiled else None
+    optimizer = model._layer_state.optimizer if compiled else None
     if suffix == ".keras":
         whole = {
             **entry(model),
@@ -126,10 +126,11 @@ def _load_keras(
             _compile(model, config.get("compile_config"), decoder)
         fitting = Fitting(path.name)
         with weights_in(found, path) as kept:
-            weights.fit(kept, fitting, model, model.optimizer)
-            if model.optimizer is not None and not weights.has_state(kept):
+            weights.fit(kept, fitting, model, model._layer_state.optimizer)
+            optimizer = model._layer_state.optimizer
+            if optimizer is not None and not weights.has_state(kept):
                 warnings.warn(
-                    f"{path.name} holds no state of optimizer {model.optimizer.name!r}"
+                    f"{path.name} holds no state of optimizer {optimizer.name!r}"
                     ", as is usual for those that Keras 2 calls legacy: it starts anew",
                     stacklevel=3,
                 )
@@ -157,8 +158,8 @@ def _load_hdf5(
             _compile(model, settings, decoder)
         fitting = Fitting(path.name)
         legacy.fit(reader, fitting, model)
-        if model.optimizer is not None:
-            legacy.fit_state(reader, fitting, model, model.optimizer)
+        if model._layer_state.optimizer is not None:
+            legacy.fit_state(reader, fitting, model, model._layer_state.optimizer)
         fitting.finish()
     return model
 
@@ -222,7 +223,7 @@ def compile_from(model: Compiling, config: dict[str, Any]) -> None:
     """
     _compile(model, config, decoder_for("the compile settings", None))
     trained = model.trainable_weights if model.built else []
-    if model.optimizer is not None and trained:
+    if model.compilation.optimizer is not None and trained:
         model.compilation.check_trained(trained)
 
 

@@ -9,6 +9,7 @@ from seqir import activations, nest
 from seqir.errors import SeqirError
 from seqir.layer.base import Layer
 from seqir.layers.core import InputLayer
+from seqir.network.walk import inputs_of, outputs_of
 from seqir.shapes import format_shape
 from seqir.text import one_line
 
@@ -101,14 +102,17 @@ def _content(model: Model, shown: Shown, prefix: str, *, framed: bool) -> Conten
             edges[sources[tensor], (path, port)] = None
         for i, tensor in enumerate(nest.flatten(call.outputs)):
             sources[tensor] = (path, i if inner else 0)
-    for i, tensor in enumerate(model.outputs):
+    for i, tensor in enumerate(outputs_of(model)):
         if framed:
             edges[sources[tensor], (EXIT, i)] = None
         else:
             content.items[sources[tensor][0]].is_output = True
     content.edges = list(edges)
     if framed:
-        content.inputs, content.outputs = len(model.inputs), len(model.outputs)
+        content.inputs, content.outputs = (
+            len(inputs_of(model)),
+            len(outputs_of(model)),
+        )
     return content
 
 
@@ -119,7 +123,7 @@ def _add_inputs(
     sources: dict[KerasTensor, Port] = {}
     drawn = {id(layer) for layer in model.layers}
     names = model.input_names
-    for i, (name, tensor) in enumerate(zip(names, model.inputs, strict=True)):
+    for i, (name, tensor) in enumerate(zip(names, inputs_of(model), strict=True)):
         layer = tensor.call.target if tensor.call else None
         if framed and id(layer) not in drawn:
             sources[tensor] = (ENTRY, i)

@@ -12,6 +12,7 @@ from seqir.errors import SeqirError, ShapeError
 from seqir.ir import Graph, Node, Receptive
 from seqir.layer.base import Layer
 from seqir.network.base import Network
+from seqir.network.walk import calls_of, inputs_of, outputs_of
 from seqir.ops.tensor import Call, KerasTensor
 from seqir.summary.receptive import joined, seen_by
 
@@ -75,7 +76,7 @@ class Costs:
     def _batch(self) -> dict[str, int]:
         """Sizes to count with: one example where the batch is not known."""
         sizes: dict[str, int] = {}
-        pairs = zip(self.graph.inputs.values(), self._model.inputs, strict=True)
+        pairs = zip(self.graph.inputs.values(), inputs_of(self._model), strict=True)
         for value, tensor in pairs:
             given = tensor.shape[0] if tensor.shape else None
             for dim in (value.type.shape[:1], tensor.type.shape[:1]):
@@ -92,9 +93,10 @@ class Costs:
             return None
 
     def _bytes(self, layer: Any) -> int | None:
-        if not layer.calls:
+        calls = calls_of(layer)
+        if not calls:
             return None
-        tensors: list[KerasTensor] = nest.flatten(layer.calls[-1].outputs)
+        tensors: list[KerasTensor] = nest.flatten(calls[-1].outputs)
         try:
             return sum(
                 shapes.evaluate(t.type.size, self._batch) * dtypes.itemsize(t.dtype)
@@ -108,7 +110,9 @@ class Costs:
     @cached_property
     def _fields(self) -> dict[str, Field | None]:
         found: dict[str, Field | None] = {}
-        starts = [(Receptive(1, 1),) * max(t.ndim - 2, 0) for t in self._model.inputs]
+        starts = [
+            (Receptive(1, 1),) * max(t.ndim - 2, 0) for t in inputs_of(self._model)
+        ]
         self._follow(self._model, "", starts, found)
         return found
 
@@ -120,19 +124,19 @@ class Costs:
         found: dict[str, Field | None],
     ) -> list[Field | None]:
         """Fields through a model, noted by path; those of its outputs."""
-        env: dict[Any, Field | None] = dict(zip(model.inputs, starts, strict=True))
+        env: dict[Any, Field | None] = dict(zip(inputs_of(model), starts, strict=True))
         for call in model.connections:
             target = call.target
             path = prefix + target.name
             seen = [env.get(t) for t in call.inputs]
             outputs = nest.flatten(call.outputs)
-            if isinstance(target, Network) and len(target.inputs) == len(seen):
+            if isinstance(target, Network) and len(inputs_of(target)) == len(seen):
                 results = self._follow(target, f"{path}/", seen, found)
             else:
                 results = [self._step(call, seen)] * len(outputs)
             env.update(zip(outputs, results, strict=True))
             found[path] = results[0] if len(results) == 1 else None
-        return [env.get(t) for t in model.outputs]
+        return [env.get(t) for t in outputs_of(model)]
 
     def _step(self, call: Call, seen: list[Field | None]) -> Field | None:
         """The field of a layer's output, given those of its inputs."""
@@ -158,9 +162,9 @@ class Costs:
     @cached_property
     def _whole(self) -> Field | None:
         """The field of what sees all positions: the image, if its size is known."""
-        shapes = {t.shape[1:-1] for t in self._model.inputs if t.ndim > 2}
+        shapes = {t.shape[1:-1] for t in inputs_of(self._model) if t.ndim > 2}
         if config.image_data_format() == "channels_first":
-            shapes = {t.shape[2:] for t in self._model.inputs if t.ndim > 2}
+            shapes = {t.shape[2:] for t in inputs_of(self._model) if t.ndim > 2}
         sizes = shapes.pop() if len(shapes) == 1 else ()
         # No second position is anywhere: nothing lies between two of them.
         if not sizes or not all(sizes):

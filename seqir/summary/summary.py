@@ -12,6 +12,7 @@ from seqir.arguments import one_of
 from seqir.errors import ArgumentError
 from seqir.layer.base import Layer
 from seqir.network.base import Network
+from seqir.network.walk import calls_of, inputs_of
 from seqir.ops.tensor import Call
 from seqir.summary.cost import Cost, Costs, costs_or_none
 from seqir.summary.present import Place, Row, Summary, default_length, show
@@ -75,11 +76,12 @@ def summary_of(
         layer range that matches nothing.
     """
     model.require_built("summary")
-    layers = model.operations if model._kind == "functional" else model.layers
+    connected = type(model)._kind == "functional"
+    layers = type(model).operations.of(model) if connected else model.layers
     start, stop = _bounds(layers, layer_range)
     collector = _Collector(model, expand_nested, show_cost)
     trainable, frozen = model.trainable_weights, model.non_trainable_weights
-    optimizer = model.optimizer
+    optimizer = model._layer_state.optimizer
     kept = optimizer.variables if optimizer is not None and optimizer.built else []
     return Summary(
         name=model.name,
@@ -109,7 +111,7 @@ class _Collector:
         self._inside: set[Call] = set(getattr(model, "connections", ()))
         before = {t.call for call in self._inside for t in call.inputs if t.call}
         targets = {call.target for call in before}
-        self._index = {c: i for t in targets for i, c in enumerate(t.calls)}
+        self._index = {c: i for t in targets for i, c in enumerate(calls_of(t))}
         self.is_chain = model._kind != "functional" or _is_chain(model)
 
     @property
@@ -151,8 +153,8 @@ class _Collector:
         )
 
     def _output_shape(self, layer: Layer, path: str) -> Any:
-        if layer.calls:
-            outputs = layer.calls[-1].outputs
+        if calls := calls_of(layer):
+            outputs = calls[-1].outputs
             leaves = nest.flatten(outputs)
             one = leaves[0] if len(leaves) == 1 else outputs
             return nest.map_structure(lambda t: t.shape, one)
@@ -161,7 +163,7 @@ class _Collector:
         return costs.shape(path) if costs else None
 
     def _connections(self, layer: Layer) -> Iterator[Place]:
-        for call in layer.calls:
+        for call in calls_of(layer):
             if call in self._inside:
                 for tensor in call.inputs:
                     source = tensor.call
@@ -187,7 +189,7 @@ def _is_chain(model: Network) -> bool:
     targets = {id(call.target) for call in calls}
     ends = [call for call in calls if call not in users]
     return (
-        len(model.inputs) == 1
+        len(inputs_of(model)) == 1
         and len(targets) == len(calls)
         and len(ends) <= 1
         and max(users.values(), default=0) <= 1

@@ -89,7 +89,7 @@ class Feeder:
         compiled = self.compiled
         sizes = compiled.sizes
         options = {"training": self.training, "cut": self.cut}
-        shapes = [t.shape for t in compiled.model.outputs]
+        shapes = [t.shape for t in nest.flatten(compiled.model.output_structure)]
         known = BatchTypes(exact(ys), exact(ws), inputs)
         types = BatchTypes(
             sizes.types(TARGET, ys, shapes),

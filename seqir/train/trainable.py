@@ -7,7 +7,7 @@ from typing import Any, Protocol, TypeAlias
 
 from seqir.ir import Array, Graph, Trace
 from seqir.layer.base import Layer
-from seqir.ops.tensor import KerasTensor, Traced
+from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
 
 Sizes: TypeAlias = tuple[tuple[int, ...], ...]
@@ -49,8 +49,6 @@ class Trainable(Protocol):
     def weights(self) -> list[Variable]: ...
     @property
     def trainable_weights(self) -> list[Variable]: ...
-    @property
-    def outputs(self) -> list[KerasTensor]: ...
     @property
     def input_names(self) -> list[str]: ...
     @property
