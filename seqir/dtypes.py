@@ -97,6 +97,14 @@ def is_integer(dtype: str) -> bool:
     return dtype in SIGNED or dtype in UNSIGNED
 
 
+def accumulator(dtype: str) -> str:
+    """The type in which many numbers of a floating-point type are added up.
+
+    Half precision has neither the range for squares nor the digits for sums.
+    """
+    return "float32" if dtype in HALF else dtype
+
+
 def itemsize(dtype: str) -> int:
     """Bytes of one element."""
     return to_numpy(dtype).itemsize

@@ -16,14 +16,15 @@ from recurrent_samples import RECURRENT
 from samples import SAMPLES
 
 import seqir
-from seqir import dtypes, layers, lower, nest, ops, runtime
-from seqir.ir import FrozenArray, Trace, computed, evaluate
+from seqir import dtypes, layers, lower, nest, ops, passes, runtime
+from seqir.ir import FrozenArray, Op, Trace, computed, evaluate
 from seqir.lower.kernels import NO_FLOAT16, NO_FLOAT64, runnable, written
 from seqir.operators.constant import Constant
 from seqir.operators.convert import Cast
 from seqir.operators.linalg import MatMul
 from seqir.operators.movement import Transpose
 from seqir.operators.unary import FUNCTIONS, Function
+from seqir.ops.tensor import Traced
 from seqir.passes.widen import retyped
 from seqir.tensortype import TensorType, type_of
 
@@ -88,6 +89,44 @@ def test_operators_run_where_the_runtime_has_none(dtype: str) -> None:
             # Gradients of convolutions in several groups have no plainer operators.
             room = 1e-5 if "kernel_grad" in s.id and dtype == "float64" else rtol
             assert close(y, wanted, room), s.id
+
+
+@pytest.mark.parametrize("target", passes.TARGETS)
+def test_what_stands_for_a_wide_operator_is_not_rounded_on_the_way(target: str) -> None:
+    """Squares and sums in the middle leave the range of float16, results do not."""
+    expanded = set[type[Op]]()
+    for s in (*SAMPLES, *RECURRENT):
+        if not s.op.wide or not any(dtypes.is_float(t.dtype) for t in s.operands):
+            continue
+        graph, op, arrays = retyped_sample(s, "float16")
+        if op.name == "training_batch_norm":
+            arrays[0] = arrays[0] * np.float16(2000)
+        plain = passes.expand(target)(graph)
+        if plain is graph:
+            continue
+        expanded.add(type(op))
+        found = evaluate(plain, {f"x{i}": a for i, a in enumerate(arrays)})
+        for y, wanted in zip(found.values(), computed(op, arrays), strict=True):
+            assert y.dtype == wanted.dtype, s.id
+            assert close(y, wanted, 1e-3), s.id
+    names = {op.name for op in expanded}
+    assert names >= {"training_batch_norm", "conv_input_grad"}
+    assert target == "cuda" or names >= {"conv_kernel_grad", "average_pool_grad"}
+
+
+def test_nothing_is_rounded_between_neighbours_in_float32() -> None:
+    b = Trace("chain")
+    x = Traced(b, b.input("x", TensorType("bfloat16", ("batch", 4))))
+    y = ops.exp(ops.tanh(x) * 2.0) - ops.tanh(x)
+    graph = b.finish({"y": y.value})
+    kept = runnable(graph, 18)
+    casts = [node.op for node in kept.nodes if isinstance(node.op, Cast)]
+    assert sorted(op.to for op in casts) == ["bfloat16", "float32", "float32"]
+    array = np.linspace(-3, 3, 8).reshape(2, 4).astype(dtypes.to_numpy("bfloat16"))
+    exact = np.tanh(array.astype("f"))
+    exact = np.exp(exact * 2) - exact
+    (found,) = evaluate(kept, {"x": array}).values()
+    np.testing.assert_array_equal(found, exact.astype(found.dtype))
 
 
 def test_the_table_of_float64_is_that_of_onnxruntime() -> None:

@@ -44,16 +44,13 @@ def evaluate(
 def computed(op: Op, operands: Sequence[Array]) -> tuple[Array, ...]:
     """The results of an operator; a `wide` one adds up half precision in float32."""
     with np.errstate(all="ignore"):  # infinities and NaN are results as others
-        if not op.wide or not any(map(_is_half, operands)):
+        if not op.wide or all(x.dtype.name not in dtypes.HALF for x in operands):
             return op.evaluate(*operands)
         types = op.infer(*map(type_of, operands))
-        exact = (x.astype(np.float32) if _is_half(x) else x for x in operands)
+        wide = (dtypes.to_numpy(dtypes.accumulator(x.dtype.name)) for x in operands)
+        exact = (x.astype(t, copy=False) for x, t in zip(operands, wide, strict=True))
         results = op.evaluate(*exact)
         return tuple(
             y.astype(dtypes.to_numpy(t.dtype), copy=False)
             for y, t in zip(results, types, strict=True)
         )
-
-
-def _is_half(x: Array) -> bool:
-    return x.dtype.name in dtypes.HALF

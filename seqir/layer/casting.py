@@ -16,7 +16,7 @@ def as_float(x: Result, dtype: str) -> Result:
 
 def as_wide(x: Result) -> Result:
     """Half precision as float32, for sums and squares that would leave its range."""
-    return ops.cast(x, "float32") if x.dtype in ("float16", "bfloat16") else x
+    return ops.cast(x, dtypes.accumulator(x.dtype))
 
 
 def exactly(function: Callable[[Result], Tensor], x: Result) -> Result:

@@ -10,7 +10,7 @@ from seqir import ops
 from seqir.errors import ShapeError
 from seqir.losses.base import LossFunctionWrapper
 from seqir.losses.labels import about_labels
-from seqir.ops.apply import coerce, common_dtype, type_of_operand
+from seqir.ops.apply import precise, type_of_operand
 from seqir.ops.tensor import Result, TensorLike
 
 NEVER: Final = -1e30
@@ -33,7 +33,7 @@ def ctc(y_true: TensorLike, y_pred: TensorLike) -> Result:
     Raises: ShapeError for other ranks and for unknown times, labels or classes.
     Source: ``keras.losses.ctc``; Graves et al., ICML 2006.
     """
-    y_pred = coerce(y_pred, common_dtype(y_pred, np.float32(0)))
+    _, (y_pred,) = precise(y_pred)
     labels, scores = type_of_operand(y_true), type_of_operand(y_pred)
     if labels.rank != 2 or scores.rank != 3:
         raise ShapeError(

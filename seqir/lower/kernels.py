@@ -15,7 +15,7 @@ from seqir.ops.apply import as_tuple
 from seqir.ops.tensor import Traced
 from seqir.passes.common import eliminate_common
 from seqir.passes.dead import eliminate_dead
-from seqir.passes.widen import computed_in
+from seqir.passes.widen import Widening
 
 BFLOAT16: Final = frozenset(
     {
@@ -45,8 +45,8 @@ def runnable(graph: Graph, opset: int) -> Graph:
 
     Where there are none for float64, plainer operators stand in their place. Where
     there are none for half precision, nor plainer ones, float32 is computed with and
-    every result rounded, so that no number depends on which operators a runtime has.
-    What only moves values stays as it is.
+    results are rounded, but not between neighbours that are both computed so. What only
+    moves values stays as it is.
     """
     graph = _cast_before_order(in_bodies(lambda body: runnable(body, opset), graph))
     present = {v.type.dtype for v in graph.values()}
@@ -57,6 +57,8 @@ def runnable(graph: Graph, opset: int) -> Graph:
     if present.isdisjoint(("bfloat16", "float16", "float64")):
         return graph
 
+    widening = Widening()
+
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
@@ -66,12 +68,12 @@ def runnable(graph: Graph, opset: int) -> Graph:
             dtype = "float16" if moved and "MatMul" in written(node, opset) else None
         if dtype is None:
             return None
-        return computed_in(b, node, operands, {dtype: "float32"})
+        return widening.computed(b, node, operands, dtype)
 
     rounded = replay(graph, visit)
     if rounded is graph:
         return graph
-    return eliminate_common(_cast_before_order(rounded))
+    return eliminate_dead(eliminate_common(_cast_before_order(rounded)))
 
 
 def _cast_before_order(graph: Graph) -> Graph:

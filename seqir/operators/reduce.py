@@ -89,7 +89,7 @@ def _mean_gradient(
     ops: Functions, g: Operand, y: Operand, x: Operand, axes: tuple[int, ...]
 ) -> Operand:
     """The gradient of a mean; narrow types cannot hold the number of elements."""
-    dtype = x.dtype if dtypes.itemsize(x.dtype) > 2 else "float32"
+    dtype = dtypes.accumulator(x.dtype)
     return ops.coerce(ops.coerce(g, dtype) / ops.count(x, axes, dtype), x.dtype)
 
 

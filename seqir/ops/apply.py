@@ -201,6 +201,16 @@ def floating(x: Any) -> Result:
     return coerce(x, common_dtype(x, floating=True))
 
 
+def precise(*operands: Any) -> tuple[str, tuple[Result, ...]]:
+    """The floating-point type of a result, and the operands in its accumulator type.
+
+    For functions of several steps that are computed without rounding in between.
+    """
+    dtype = common_dtype(*operands, floating=True)
+    inner = dtypes.accumulator(dtype)
+    return dtype, tuple(coerce(x, inner) for x in operands)
+
+
 def is_floating(x: Any) -> bool:
     """Whether the operand is floating-point."""
     return dtypes.is_float(common_dtype(x))

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any, Final
 
 from seqir import dtypes
-from seqir.ops.apply import coerce, floating
+from seqir.ops.apply import coerce, precise
 from seqir.ops.arith import less, where
 from seqir.ops.call import operation
 from seqir.ops.tensor import Result, TensorLike
@@ -35,9 +35,7 @@ def erfc(x: TensorLike) -> Result:
     Its logarithm is a Chebyshev series, as long as the element type is precise.
     Source: ``keras.ops.erfc``; Clenshaw 1955, doi:10.1090/S0025-5718-1955-0071856-0.
     """
-    x = floating(x)
-    if x.dtype in ("float16", "bfloat16"):
-        return coerce(erfc(coerce(x, "float32")), x.dtype)
+    dtype, (x,) = precise(x)
     a = absolute(x)
     t = 2.0 / (a + 2.0)
     u = t * 4.0 - 2.0
@@ -48,7 +46,7 @@ def erfc(x: TensorLike) -> Result:
     for c in reversed(rest):
         sum_, last = u * sum_ - last + c, sum_
     tail = t * exp(0.5 * (u * sum_ + first) - last - a * a)
-    return where(less(x, 0.0), 2.0 - tail, tail)
+    return coerce(where(less(x, 0.0), 2.0 - tail, tail), dtype)
 
 
 __all__ = ["erfc"]

@@ -12,7 +12,14 @@ from seqir import config, dtypes, shapes
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ops.activation import log_softmax, softmax, softplus
-from seqir.ops.apply import coerce, common_dtype, floating, rank_of, type_of_operand
+from seqir.ops.apply import (
+    coerce,
+    common_dtype,
+    floating,
+    precise,
+    rank_of,
+    type_of_operand,
+)
 from seqir.ops.arith import add, clip, divide, maximum, multiply, power, subtract, where
 from seqir.ops.call import operation
 from seqir.ops.create import at_or_below
@@ -39,18 +46,16 @@ def normalize(
     """
     if not isinstance(order, int | np.integer) or order < 1:
         raise ArgumentError(f"order must be a positive integer, got {order!r}")
-    x = floating(x)
+    dtype, (x,) = precise(x)
     if not rank_of(x):
         x = reshape(x, (1,))
-    if x.dtype in ("float16", "bfloat16"):  # whose squares and slopes overflow
-        return coerce(normalize(coerce(x, "float32"), axis, order, epsilon), x.dtype)
     epsilon = config.epsilon() if epsilon is None else epsilon
     least = max(epsilon**order, float(dtypes.finfo(x.dtype).smallest_subnormal))
     if order == 2:
         total = sum_(multiply(x, x), axis, keepdims=True)
-        return multiply(x, rsqrt(maximum(total, least)))
+        return coerce(multiply(x, rsqrt(maximum(total, least))), dtype)
     total = sum_(power(absolute(x), order), axis, keepdims=True)
-    return divide(x, power(maximum(total, least), 1 / order))
+    return coerce(divide(x, power(maximum(total, least), 1 / order)), dtype)
 
 
 def _along(x: TensorLike, vector: TensorLike, axes: Sequence[int]) -> TensorLike:
@@ -100,7 +105,7 @@ def layer_normalization(
 
     Source: ``keras.ops.layer_normalization``.
     """
-    dtype, wide, axes = _precise(x, axis)
+    (dtype, (wide,)), axes = precise(x), axes_of(x, axis)
     centred = wide - mean(wide, axes, keepdims=True)
     spread = var(wide, axes, keepdims=True)
     y = multiply(
@@ -119,19 +124,13 @@ def rms_normalization(
     epsilon: float | None = None,
 ) -> Result:
     """x / √(mean(x²) + epsilon) * scale. Source: ``keras.ops.rms_normalization``."""
-    dtype, wide, axes = _precise(x, axis)
+    (dtype, (wide,)), axes = precise(x), axes_of(x, axis)
     square = mean(multiply(wide, wide), axes, keepdims=True)
     y = multiply(
         wide, rsqrt(square + (config.epsilon() if epsilon is None else epsilon))
     )
     y = y if scale is None else multiply(y, _along(x, scale, axes))
     return coerce(y, dtype)
-
-
-def _precise(x: TensorLike, axis: Axes) -> tuple[str, Any, tuple[int, ...]]:
-    """The type of x, x in at least float32, and its axes."""
-    dtype = common_dtype(x, floating=True)
-    return dtype, coerce(x, common_dtype(x, np.float32(0))), axes_of(x, axis)
 
 
 @operation
@@ -270,8 +269,7 @@ def dot_product_attention(
         raise ShapeError(f"{n} query heads cannot share {k} key heads")
     if n != k:
         key, value = (repeat(x, n // k, 2) for x in (key, value))  # pyright: ignore[reportOperatorIssue]
-    logits = einsum("btnh,bsnh->bnts", query, key)
-    logits = coerce(logits, common_dtype(logits, np.float32(0)))
+    _, (logits,) = precise(einsum("btnh,bsnh->bnts", query, key))
     logits = multiply(logits, 1 / math.sqrt(h) if scale is None else float(scale))  # pyright: ignore[reportArgumentType]
     logits = logits if bias is None else add(logits, coerce(bias, logits.dtype))
     lowest = -0.7 * float(np.finfo(np.float32).max)

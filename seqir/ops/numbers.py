@@ -11,7 +11,14 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import DTypeError
 from seqir.ops.activation import softplus
-from seqir.ops.apply import coerce, common_dtype, floating, is_floating, numeric
+from seqir.ops.apply import (
+    coerce,
+    common_dtype,
+    floating,
+    is_floating,
+    numeric,
+    precise,
+)
 from seqir.ops.arith import (
     add,
     divide,
@@ -197,10 +204,7 @@ def erfinv(x: TensorLike) -> Result:
     By the rational functions of Wichura's algorithm AS 241 for normal quantiles
     (Applied Statistics 37, 1988), as ``erfinv(2p - 1)·√2`` is the quantile of p.
     """
-    narrow = common_dtype(x, floating=True)
-    if dtypes.itemsize(narrow) < 4:  # the smallest factors are 0 there
-        return coerce(erfinv(coerce(x, "float32")), narrow)
-    x = coerce(x, narrow)
+    dtype, (x,) = precise(x)  # the smallest factors are 0 in half precision
     size = absolute(x)
     q = multiply(minimum(size, 0.85), 0.5)
     middle = multiply(q, _rational(_ERFINV[0], subtract(0.180625, square(q))))
@@ -214,7 +218,8 @@ def erfinv(x: TensorLike) -> Result:
     )
     y = multiply(where(greater(size, 0.85), outer, middle), math.sqrt(0.5))
     y = where(equal(size, 1.0), math.inf, where(greater(size, 1.0), math.nan, y))
-    return where(isnan(x), x, where(less(x, 0.0), multiply(y, -1.0), y))
+    y = where(isnan(x), x, where(less(x, 0.0), multiply(y, -1.0), y))
+    return coerce(y, dtype)
 
 
 def _rational(parts: tuple[Sequence[float], Sequence[float]], x: TensorLike) -> Result:

@@ -16,6 +16,7 @@ from seqir.ops.apply import (
     coerce,
     common_dtype,
     floating,
+    precise,
     rank_of,
     type_of_operand,
 )
@@ -141,8 +142,7 @@ def var(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> Resu
 
     Squares of 16-bit numbers are taken in float32, as on JAX.
     """
-    dtype = common_dtype(x, floating=True)
-    x = coerce(x, dtype if dtypes.itemsize(dtype) > 2 else "float32")
+    dtype, (x,) = precise(x)
     centred = subtract(x, _reduce("mean", x, axis, True))
     return coerce(_reduce("mean", square(centred), axis, keepdims), dtype)
 
@@ -160,12 +160,11 @@ def moments(
     """Mean and variance along axes. Source: ``keras.ops.moments``."""
     if synchronized:
         raise UnsupportedError("moments are not synchronized across machines")
-    dtype = common_dtype(x, floating=True)
-    if dtypes.itemsize(dtype) > 2:
-        return mean(x, axes, keepdims), var(x, axes, keepdims)
-
-    wide, most = coerce(x, "float32"), float(dtypes.finfo("float16").max)
+    dtype, (wide,) = precise(x)
     found = mean(wide, axes, keepdims), var(wide, axes, keepdims)
+    if dtype not in dtypes.HALF:
+        return found
+    most = float(dtypes.finfo("float16").max)
     first, second = (coerce(clip(y, -most, most), dtype) for y in found)
     return first, second
 

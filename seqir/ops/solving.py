@@ -12,9 +12,8 @@ from typing import Any
 
 import numpy as np
 
-from seqir import dtypes
 from seqir.errors import ArgumentError, ShapeError
-from seqir.ops.apply import coerce, common_dtype, rank_of, type_of_operand
+from seqir.ops.apply import coerce, common_dtype, precise, rank_of, type_of_operand
 from seqir.ops.arith import (
     add,
     divide,
@@ -37,13 +36,6 @@ from seqir.ops.reduce import argmax, prod
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import absolute, log, sign, sqrt
-
-
-def _floats(*operands: TensorLike) -> tuple[str, tuple[Result, ...]]:
-    """The type of a result and the operands in the type to compute it in."""
-    dtype = common_dtype(*operands, floating=True)
-    inner = "float32" if dtypes.itemsize(dtype) < 4 else dtype
-    return dtype, tuple(coerce(x, inner) for x in operands)
 
 
 def _sizes(name: str, x: TensorLike, *, square: bool = True) -> tuple[int, int]:
@@ -113,7 +105,7 @@ def _turns(places: TensorLike, dtype: str) -> Result:
 @operation
 def det(x: TensorLike) -> Result:
     """Determinants. Shapes: x[..., n, n] -> [...]. Source: ``keras.ops.det``."""
-    dtype, (matrix,) = _floats(x)
+    dtype, (matrix,) = precise(x)
     pivots, places, _ = _eliminate("det", matrix, None)
     y = multiply(prod(pivots, -1), _turns(places, common_dtype(matrix)))
     return coerce(y, dtype)
@@ -122,7 +114,7 @@ def det(x: TensorLike) -> Result:
 @operation
 def slogdet(x: TensorLike) -> tuple[Result, Result]:
     """Sign of the determinant and logarithm of its size. Source: ``keras.ops``."""
-    dtype, (matrix,) = _floats(x)
+    dtype, (matrix,) = precise(x)
     pivots, places, _ = _eliminate("slogdet", matrix, None)
     turned = multiply(prod(sign(pivots), -1), _turns(places, common_dtype(matrix)))
     return coerce(turned, dtype), coerce(sum_(log(absolute(pivots)), -1), dtype)
@@ -131,7 +123,7 @@ def slogdet(x: TensorLike) -> tuple[Result, Result]:
 @operation
 def logdet(x: TensorLike) -> Result:
     """Logarithm of the size of determinants. Source: ``keras.ops.logdet``."""
-    dtype, (matrix,) = _floats(x)
+    dtype, (matrix,) = precise(x)
     pivots, *_ = _eliminate("logdet", matrix, None)
     return coerce(sum_(log(absolute(pivots)), -1), dtype)
 
@@ -154,7 +146,7 @@ def _with_columns(
     name: str, f: Callable[[Result, Result], Result], a: TensorLike, b: TensorLike
 ) -> Result:
     """f of matrices and of columns, or of single columns given as vectors."""
-    dtype, (a, b) = _floats(a, b)
+    dtype, (a, b) = precise(a, b)
     n, _ = _sizes(name, a)
     vectors = rank_of(b) == rank_of(a) - 1
     b = expand_dims(b, -1) if vectors else b
@@ -170,7 +162,7 @@ def _with_columns(
 @operation
 def inv(x: TensorLike) -> Result:
     """Inverse matrices; infinite or NaN if there is none. Source: ``keras.ops.inv``."""
-    dtype, (matrix,) = _floats(x)
+    dtype, (matrix,) = precise(x)
     n, _ = _sizes("inv", matrix)
     unit = broadcast_to(coerce(np.eye(n), common_dtype(matrix)), shape(matrix))
     return coerce(_eliminate("inv", matrix, unit)[2], dtype)
@@ -212,7 +204,7 @@ def cholesky(x: TensorLike, upper: bool = False) -> Result:
 
     NaN if x is not positive definite. Source: ``keras.ops.cholesky``.
     """
-    dtype, (x,) = _floats(x)
+    dtype, (x,) = precise(x)
     n, _ = _sizes("cholesky", x)
     rest = multiply(add(x, swapaxes(x, -2, -1)), 0.5)
     columns: list[Any] = []
@@ -232,7 +224,7 @@ def cholesky(x: TensorLike, upper: bool = False) -> Result:
 @operation
 def cholesky_inverse(x: TensorLike, upper: bool = False) -> Result:
     """The inverse of ``L @ Lᵀ``, from L. Source: ``keras.ops.cholesky_inverse``."""
-    dtype, (x,) = _floats(x)
+    dtype, (x,) = precise(x)
     n, _ = _sizes("cholesky_inverse", x)
     unit = broadcast_to(coerce(np.eye(n), common_dtype(x)), shape(x))
     inverse = solve_triangular(x, unit, lower=not upper)
@@ -253,7 +245,7 @@ def qr(x: TensorLike, mode: str = "reduced") -> tuple[Result, Result]:
     """
     if mode not in ("reduced", "complete"):
         raise ArgumentError(f"mode must be 'reduced' or 'complete', got {mode!r}")
-    dtype, (x,) = _floats(x)
+    dtype, (x,) = precise(x)
     m, n = _sizes("qr", x, square=False)
     size = m if mode == "complete" else min(m, n)
     reflections: list[tuple[Any, Any]] = []
