@@ -59,9 +59,7 @@ class Dataset:
         raise ArgumentError("a dataset without elements has no element_spec")
 
     def __iter__(self) -> Iterator[Any]:
-        turn = self._walks
-        self._walks += 1
-        return self.elements(turn)
+        return map(form.tensors, self.as_numpy_iterator())
 
     def __len__(self) -> int:
         count = self.cardinality()
@@ -74,8 +72,10 @@ class Dataset:
         return True
 
     def as_numpy_iterator(self) -> Iterator[Any]:
-        """The elements of one walk, as NumPy's arrays."""
-        return iter(self)
+        """The elements of the next walk, as NumPy's own arrays."""
+        turn = self._walks
+        self._walks += 1
+        return self.elements(turn)
 
     @staticmethod
     def from_tensor_slices(tensors: Any, name: str | None = None) -> Dataset:

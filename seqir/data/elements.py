@@ -12,6 +12,7 @@ from seqir import dtypes
 from seqir.data.convert import Array, foreign, is_array
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
+from seqir.ops.eager import eager
 
 _TEXT: Final = "string"
 
@@ -53,6 +54,11 @@ def leaves(structure: Any) -> list[Any]:
     found: list[Any] = []
     over(found.append, structure)
     return found
+
+
+def tensors(element: Any) -> Any:
+    """The arrays of an element as tensors with `numpy()`."""
+    return over(eager, element)
 
 
 def refilled(structure: Any, each: Iterable[Any]) -> Any:

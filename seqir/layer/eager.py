@@ -16,6 +16,7 @@ from seqir.layer.checks import check_arrays
 from seqir.layer.state import Stateful
 from seqir.ops import changes
 from seqir.ops.apply import as_array
+from seqir.ops.eager import eager
 from seqir.ops.masks import with_masks
 from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
@@ -67,7 +68,7 @@ def run(layer: Calling, args: Any, kwargs: Any) -> Any:
     count = len(nest.flatten(structure))
     end = count + len(carriers)
     layer._layer_state.losses = results[end:]
-    return nest.pack(structure, with_masks(results[:end], carriers))
+    return nest.pack(structure, eager(with_masks(results[:end], carriers)))
 
 
 def revisions(layers: Iterable[Stateful]) -> tuple[Any, ...]:

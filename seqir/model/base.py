@@ -20,6 +20,7 @@ from seqir.network.runner import Runner
 from seqir.network.slicing import cut_points, slice_by_name
 from seqir.network.state import ModelState
 from seqir.ops.call import is_symbolic
+from seqir.ops.eager import eager
 
 if TYPE_CHECKING:
     from seqir.export.exporter import ExportReport
@@ -75,7 +76,7 @@ class Model(TrainedNetwork):
             return super().run(*args, **kwargs)
         if not self.connected:
             self.build_from_arrays(x)
-        return self._layer_state.runner(standardize(self, x), called=True)
+        return eager(self._layer_state.runner(standardize(self, x), called=True))
 
     def predict(
         self,

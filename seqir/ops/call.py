@@ -10,6 +10,7 @@ from seqir import naming, nest, plain
 from seqir.errors import ArgumentError, SeqirError
 from seqir.ir import Trace, current_builder, current_trace
 from seqir.ops.apply import value_of
+from seqir.ops.eager import eager
 from seqir.ops.masks import get_keras_mask, masked
 from seqir.ops.size import tensors_in, with_tensors
 from seqir.ops.tensor import Call, KerasTensor, Traced
@@ -128,7 +129,8 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
         ):
             return cast(R, record(FunctionCall(wrapper), args, kwargs))
         try:
-            return function(*args, **kwargs)
+            result = function(*args, **kwargs)
+            return result if current_builder() is not None else eager(result)
         except SeqirError as error:
             note = f"in ops.{function.__name__}"
             if note not in getattr(error, "__notes__", ()):

@@ -9,17 +9,8 @@ import numpy as np
 
 from seqir.ir import Array
 from seqir.ops.apply import traced
+from seqir.ops.eager import eager
 from seqir.ops.tensor import Result, TensorLike, Traced
-
-
-class Masked(np.ndarray[Any, Any]):
-    """An array that came out of a layer with a mask; what is computed of it has none.
-
-    Source: the attribute ``_keras_mask`` of Keras's tensors.
-    """
-
-    _keras_mask: Any
-
 
 _of_arrays: Final[dict[int, tuple[weakref.ref[Any], Any]]] = {}
 """Masks of arrays that take no attributes, by identity."""
@@ -68,6 +59,6 @@ def with_masks(results: list[Array], carriers: list[int]) -> list[Array]:
         return results
     arrays = results[: -len(carriers)]
     for place, mask in zip(carriers, results[-len(carriers) :], strict=True):
-        arrays[place] = arrays[place].view(Masked)
+        arrays[place] = eager(arrays[place])
         set_keras_mask(arrays[place], mask)
     return arrays
