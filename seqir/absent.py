@@ -82,7 +82,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     "dtype_policies": {
         "AWQDTypePolicy GPTQDTypePolicy Int4DTypePolicy "
         "QuantizedDTypePolicy QuantizedFloat8DTypePolicy": _QUANTIZED,
-        "DTypePolicyMap": "give each layer its own dtype",
     },
     "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {

@@ -8,6 +8,8 @@ mixed_float16       float16                 float32
 mixed_bfloat16      bfloat16                float32
 ==================  ======================  =========
 
+A `DTypePolicyMap` has policies for layers of one model by their paths.
+
 What holds for layers that say nothing is that of `set_dtype_policy`, and without it
 ``dtypes.floatx()``. Wherever a layer takes a dtype it takes a policy, its name or its
 configuration.
@@ -15,8 +17,11 @@ configuration.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
-from typing import Any, NoReturn, Self, TypeAlias
+import re
+from collections.abc import Iterator, Mapping, MutableMapping
+from typing import Any, Final, NoReturn, Self, TypeAlias
+
+import numpy as np
 
 from seqir import absent, dtypes
 from seqir.errors import ArgumentError, DTypeError, UnsupportedError, did_you_mean
@@ -38,7 +43,7 @@ class DTypePolicy:
     quantization_mode = None
 
     def __init__(self, name: str | None = None) -> None:
-        name = dtype_policy().name if name is None else name
+        name = _usual().name if name is None else name
         if not isinstance(name, str):
             raise DTypeError(f"the name of a dtype policy is a text, got {name!r}")
         self._name = name
@@ -60,6 +65,20 @@ class DTypePolicy:
         """What its weights have."""
         return self._variable_dtype
 
+    def convert_input(self, x: Any, autocast: bool, dtype: dtypes.DTypeLike) -> Any:
+        """What a layer makes of an input: floating-point numbers in that type.
+
+        Without `autocast` they stay as they are, and so do integers and all that is
+        neither a tensor nor an array.
+        """
+        if not hasattr(x, "astype") and hasattr(x, "__array__"):
+            x = np.asarray(x)
+        wanted = dtypes.canonical(dtype)
+        found = getattr(x, "dtype", None)
+        name = getattr(found, "name", found) or ""
+        casts = autocast and dtypes.is_float(name) and name != wanted
+        return x.astype(dtypes.to_numpy(wanted)) if casts else x
+
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal policy."""
         return {"name": self.name}
@@ -77,6 +96,117 @@ class DTypePolicy:
 
     def __repr__(self) -> str:
         return f'<DTypePolicy "{self.name}">'
+
+
+class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
+    """Policies by the paths of layers; what is in none has the default policy.
+
+    A key is a path (``"model/block/dense"``) or a regular expression for all of one
+    (``"model/block/.*"``). A layer looks up its path when it is built.
+
+    Raises: ArgumentError for what is no map, for a key that is there already, and for
+        a path that several keys match.
+    Source: Keras 3 ``keras.dtype_policies.DTypePolicyMap``.
+    """
+
+    def __init__(
+        self,
+        default_policy: PolicyLike | None = None,
+        policy_map: Mapping[str, PolicyLike] | None = None,
+    ) -> None:
+        self._default = None if default_policy is None else get(default_policy)
+        if isinstance(self._default, DTypePolicyMap):
+            raise ArgumentError(
+                "the default policy of a DTypePolicyMap is no map itself"
+            )
+        if policy_map is not None and not isinstance(policy_map, Mapping):
+            raise ArgumentError(
+                "policy_map is a dictionary of paths and policies, got "
+                f"{type(policy_map).__name__}"
+            )
+        self._policies: dict[str, DTypePolicy] = {}
+        for key, policy in (policy_map or {}).items():
+            self[key] = policy
+
+    @property
+    def default_policy(self) -> DTypePolicy:
+        """The policy of layers in no entry; that for all if none was given."""
+        return _usual() if self._default is None else self._default
+
+    @property
+    def name(self) -> str:
+        """The name of the default policy, behind ``map_``."""
+        return f"map_{self.default_policy.name}"
+
+    @property
+    def compute_dtype(self) -> str:
+        """What layers in no entry compute in."""
+        return self.default_policy.compute_dtype
+
+    @property
+    def variable_dtype(self) -> str:
+        """What the weights of layers in no entry have."""
+        return self.default_policy.variable_dtype
+
+    def __getitem__(self, key: str) -> DTypePolicy:
+        """The policy of the layer with that path."""
+        if key in self._policies:
+            return self._policies[key]
+        found = [pattern for pattern in self._policies if re.fullmatch(pattern, key)]
+        if len(found) > 1:
+            raise ArgumentError(
+                f"the path {key!r} matches {len(found)} keys of the DTypePolicyMap: "
+                f"{', '.join(map(repr, found))}; change them so that it matches one"
+            )
+        return self._policies[found[0]] if found else self.default_policy
+
+    def __setitem__(self, key: str, policy: PolicyLike) -> None:
+        if key in self._policies:
+            raise ArgumentError(
+                f"the DTypePolicyMap has {key!r} already, as "
+                f"{self._policies[key].name!r}: delete it first"
+            )
+        try:
+            re.compile(key)
+        except re.error as error:
+            raise ArgumentError(
+                f"a key of a DTypePolicyMap is a path or a regular expression, got "
+                f"{key!r}: {error}"
+            ) from None
+        self._policies[key] = get(policy)
+
+    def __delitem__(self, key: str) -> None:
+        del self._policies[key]
+
+    def __contains__(self, key: object) -> bool:
+        return key in self._policies
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(self._policies)
+
+    def __len__(self) -> int:
+        return len(self._policies)
+
+    def get_config(self) -> dict[str, Any]:
+        """The arguments that make an equal map."""
+        entries = {key: serialize(policy) for key, policy in self._policies.items()}
+        default = None if self._default is None else self._default.name
+        return {"default_policy": default, "policy_map": entries}
+
+    def __eq__(self, other: object) -> bool:
+        return (
+            isinstance(other, DTypePolicyMap)
+            and self._default == other._default
+            and self._policies == other._policies
+        )
+
+    def __hash__(self) -> int:
+        return id(self)
+
+    def __repr__(self) -> str:
+        entries = [(key, policy.name) for key, policy in self._policies.items()]
+        default = self.default_policy.name
+        return f"<DTypePolicyMap default_policy={default}, mapping={entries}>"
 
 
 def _type_named(name: str) -> str:
@@ -99,6 +229,12 @@ def _type_named(name: str) -> str:
 def dtype_policy() -> DTypePolicy:
     """The policy of layers that say nothing."""
     return _current or DTypePolicy(dtypes.floatx())
+
+
+def _usual() -> DTypePolicy:
+    """The policy for all, and that of a map for what is in no entry."""
+    found = dtype_policy()
+    return found.default_policy if isinstance(found, DTypePolicyMap) else found
 
 
 def set_dtype_policy(policy: DTypePolicy | str) -> None:
@@ -129,12 +265,10 @@ def get(identifier: Any) -> DTypePolicy:
         return dtype_policy()
     if isinstance(identifier, DTypePolicy):
         return identifier
-    if hasattr(identifier, "default_policy"):
-        raise UnsupportedError(
-            f"the dtype policy {identifier!r} is a map of layers, which seqir does not "
-            "have: give each layer its own dtype"
-        )
     if isinstance(identifier, Mapping):
+        default = getattr(identifier, "default_policy", None)
+        if default is not None:  # a map of Keras's
+            return DTypePolicyMap(default, identifier)
         return deserialize(identifier)
     name = identifier if isinstance(identifier, str) else _name_of(identifier)
     return DTypePolicy(name)
@@ -150,9 +284,10 @@ def _name_of(identifier: Any) -> str:
 
 def serialize(policy: DTypePolicy) -> dict[str, Any]:
     """The dictionary that stands for a policy, in the form of Keras."""
+    kind = "DTypePolicyMap" if isinstance(policy, DTypePolicyMap) else "DTypePolicy"
     return {
-        "module": "keras",
-        "class_name": "DTypePolicy",
+        "module": "keras" if kind == "DTypePolicy" else "keras.dtype_policies",
+        "class_name": kind,
         "config": policy.get_config(),
         "registered_name": None,
     }
@@ -165,24 +300,33 @@ def deserialize(stored: Mapping[str, Any], custom_objects: Any = None) -> DTypeP
     """
     del custom_objects  # there are no other policies
     kind, found = stored.get("class_name"), stored.get("config")
-    name = found.get("name") if isinstance(found, Mapping) else None
-    if kind not in ("DTypePolicy", "FloatDTypePolicy", "Policy") or not isinstance(
-        name, str
-    ):
-        raise UnsupportedError(
-            f"the dtype policy {kind!r} with config {found!r} is not one of seqir's: "
-            "it has DTypePolicy with the name of an element type, or mixed_float16 "
-            "and mixed_bfloat16"
-        )
-    return DTypePolicy(name)
+    made = KINDS.get(str(kind))
+    if made is not None and isinstance(found, Mapping):
+        if made is DTypePolicyMap:
+            return DTypePolicyMap(found.get("default_policy"), found.get("policy_map"))
+        if "name" in found:
+            return DTypePolicy(found["name"])
+    raise UnsupportedError(
+        f"the dtype policy {kind!r} with config {found!r} is not one of seqir's: "
+        "it has DTypePolicy with the name of an element type, or mixed_float16 "
+        "and mixed_bfloat16, and DTypePolicyMap"
+    )
 
 
 FloatDTypePolicy = DTypePolicy
 """Keras's other name for it."""
 
+KINDS: Final[Mapping[str, type[DTypePolicy]]] = {
+    "DTypePolicy": DTypePolicy,
+    "FloatDTypePolicy": DTypePolicy,
+    "Policy": DTypePolicy,
+    "DTypePolicyMap": DTypePolicyMap,
+}
+"""Policies by what files call their classes."""
 
 __all__ = [
     "DTypePolicy",
+    "DTypePolicyMap",
     "FloatDTypePolicy",
     "deserialize",
     "get",

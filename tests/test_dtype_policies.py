@@ -147,11 +147,128 @@ def test_policies_of_quantized_layers_are_refused_in_words(name: str) -> None:
             refused()
 
 
-def test_maps_of_policies_are_refused_in_words() -> None:
-    theirs = keras.dtype_policies.DTypePolicyMap()
-    with pytest.raises(UnsupportedError, match="is a map of layers, which seqir does"):
-        dtype_policies.get(theirs)
-    with pytest.raises(UnsupportedError, match="the dtype policy 'DTypePolicyMap'"):
-        dtype_policies.get(keras.dtype_policies.serialize(theirs))
-    with pytest.raises(AttributeError, match="give each layer its own dtype"):
-        _ = dtype_policies.DTypePolicyMap
+def table(library: Any, default: Any = "float32") -> Any:
+    """A map of policies with a path, an expression, and one that is nowhere."""
+    found = library.dtype_policies.DTypePolicyMap(default)
+    found["stack/d"] = "mixed_float16"
+    found["b.*"] = library.DTypePolicy("float16")
+    found["nowhere"] = "float64"
+    return found
+
+
+def test_maps_of_policies_are_those_of_keras() -> None:
+    mine, theirs = table(seqir), table(keras)
+    assert isinstance(mine, seqir.DTypePolicy)
+    for attribute in ("name", "compute_dtype", "variable_dtype", "quantization_mode"):
+        assert getattr(mine, attribute) == getattr(theirs, attribute)
+    assert list(mine) == list(theirs)
+    assert len(mine) == 3
+    for path in ("stack/d", "b", "bcd", "ab", "stack", "stack/d/e"):
+        assert mine[path].name == theirs[path].name
+        assert (path in mine) == (path in theirs)
+    assert mine.get_config() == theirs.get_config()
+    stored = keras.dtype_policies.serialize(theirs)
+    assert dtype_policies.serialize(mine) == stored
+    assert seqir.saving.serialize_keras_object(mine) == stored
+    for again in (
+        dtype_policies.deserialize(stored),
+        dtype_policies.get(theirs),
+        seqir.saving.deserialize_keras_object(stored),
+        type(mine).from_config(mine.get_config()),
+    ):
+        assert again == mine
+    del mine["b.*"]
+    assert mine["b"].name == "float32"
+    assert mine != again
+    assert repr(mine).startswith("<DTypePolicyMap default_policy=float32, mapping=[(")
+
+
+def test_a_map_without_a_default_follows_the_policy_for_all() -> None:
+    found = table(seqir, None)
+    seqir.config.set_dtype_policy("mixed_bfloat16")
+    assert (found["x"].name, found.name) == ("mixed_bfloat16", "map_mixed_bfloat16")
+    assert found.get_config()["default_policy"] is None
+    forgotten = {"class_name": "DTypePolicy", "config": {"name": None}}
+    assert dtype_policies.get(forgotten).name == "mixed_bfloat16"  # as Keras writes it
+    seqir.config.set_dtype_policy(table(seqir, "float16"))
+    assert seqir.DTypePolicy().name == "float16"
+    assert layers.Dense(1).compute_dtype == "float16"
+
+
+def stack(library: Any, policies: Any) -> Any:
+    """Layers at paths of a stack, and a model of two layers."""
+    dense = library.layers.Dense
+    inner = library.Sequential(
+        [library.Input((3,)), dense(4, name="d", dtype=policies)], name="stack"
+    )
+    x = library.Input((3,))
+    y = inner(x)
+    y = library.layers.LayerNormalization(name="bn", dtype=policies)(y)
+    y = dense(2, name="e", dtype=policies)(y)
+    return library.Model(x, y)
+
+
+def types(model: Any) -> list[Any]:
+    found = [*model.layers[1].layers, *model.layers[2:]]
+    return [(v.name, v.compute_dtype, v.variable_dtype) for v in found]
+
+
+def test_layers_look_up_their_paths(tmp_path: Any) -> None:
+    mine, theirs = stack(seqir, table(seqir)), stack(keras, table(keras))
+    assert types(mine) == types(theirs)
+    assert [t[1] for t in types(mine)] == ["float16", "float16", "float32"]
+    assert [v.dtype for v in mine.weights] == [v.dtype for v in theirs.weights]
+    mine.set_weights(theirs.get_weights())
+    x = np.random.default_rng(0).normal(size=(4, 3)).astype("float32")
+    wanted = np.asarray(theirs(x))
+    np.testing.assert_allclose(mine(x), wanted, 2e-3, 2e-3)
+    for library, model in ((keras, mine), (seqir, theirs), (seqir, mine)):
+        path = tmp_path / "model.keras"
+        model.save(path)
+        again = library.saving.load_model(path)
+        np.testing.assert_allclose(np.asarray(again(x)), wanted, 2e-3, 2e-3)
+        assert list(again.layers[-1].dtype_policy) == ["stack/d", "b.*", "nowhere"]
+        assert types(again)[1:] == types(theirs)[1:]
+    mine.compile("sgd", "mse")
+    assert np.isfinite(mine.fit(x, x[:, :2], verbose=0).history["loss"][0])
+    mine.layers[-1].dtype_policy = "float16"
+    assert mine.layers[-1].compute_dtype == "float16"
+
+
+def test_what_maps_refuse() -> None:
+    policies = table(seqir)
+    policies["bn/.*"] = "float32"
+    assert policies["bn"].name == "float16"
+    with pytest.raises(
+        ArgumentError, match=r"path 'bn/x' matches 2 keys .* 'b\.\*', 'bn/\.\*'; change"
+    ):
+        policies["bn/x"]
+    with pytest.raises(ArgumentError, match="has 'nowhere' already, as 'float64': del"):
+        policies["nowhere"] = "float16"
+    with pytest.raises(ArgumentError, match=r"or a regular expression, got '\*': noth"):
+        policies["*"] = "float16"
+    with pytest.raises(DTypeError, match="'foo' is not a dtype policy"):
+        policies["new"] = "foo"
+    with pytest.raises(ArgumentError, match="default policy of a DTypePolicyMap is no"):
+        dtype_policies.DTypePolicyMap(policies)
+    with pytest.raises(ArgumentError, match="dictionary of paths and policies, got li"):
+        dtype_policies.DTypePolicyMap("float32", ["float16"])  # pyright: ignore
+    with pytest.raises(UnsupportedError, match="is for quantized layers"):
+        policies["new"] = "int8_from_float32"
+
+
+def test_inputs_are_converted_as_by_keras() -> None:
+    mine, theirs = (
+        seqir.DTypePolicy("mixed_float16"),
+        keras.DTypePolicy("mixed_float16"),
+    )
+    for x in (np.ones(2, "float32"), np.ones(2, "int32"), np.float16([1]), [1.0], None):
+        for autocast in (True, False):
+            found = mine.convert_input(x, autocast, "bfloat16")
+            wanted = theirs.convert_input(x, autocast, "bfloat16")
+            assert isinstance(found, np.ndarray) == hasattr(x, "dtype")
+            assert str(getattr(found, "dtype", "")) == str(getattr(wanted, "dtype", ""))
+    x = seqir.Input((2,))
+    assert mine.convert_input(x, True, "float16").dtype == "float16"
+    assert mine.convert_input(x, True, "float32") is x
+    assert mine.convert_input(seqir.Variable([1.0]), True, "float16").dtype == "float16"

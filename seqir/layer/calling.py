@@ -36,6 +36,8 @@ class Calling(Weighted):
         assert b is not None, "a layer is traced inside Trace.active()"
         try:
             self._check_inputs(args)
+            if not self.built:
+                self._look_up_policy()
             args, kwargs = nest.map_structure(self._autocast, (args, kwargs))
             self._ensure_built(args, kwargs)
             args, kwargs, training = arguments.with_training(

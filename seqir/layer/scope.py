@@ -109,6 +109,7 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
         self._layer_state.building = True
         try:
             with name_scope(self), outside():
+                self._look_up_policy()
                 build(self, *args, **kwargs)
         except BaseException:
             state = self._layer_state

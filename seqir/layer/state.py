@@ -12,6 +12,7 @@ from types import NoneType
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
 
 from seqir import absent, random
+from seqir.dtype_policies import DTypePolicyMap
 from seqir.errors import ArgumentError
 from seqir.ir import Array
 from seqir.layer.offered import offered
@@ -29,6 +30,7 @@ class LayerState:
         trainable: whether training changes the weights.
         variable_dtype: element type of the weights.
         compute_dtype: element type that the layer computes in.
+        policies: where both are looked up by the layer's path, or None.
         autocast: whether floating-point inputs and weights are cast to that.
         activity_regularizer: penalty of the outputs, or None.
         input_shape: the batch shape that came with the arguments, or None.
@@ -64,6 +66,7 @@ class LayerState:
         self.holding: dict[str, None] = {}
         self.calls: list[Call] = []
         self.revision = 0
+        self.policies: DTypePolicyMap | None = None
         self.sessions: dict[str, Any] = {}
         self.losses: list[Array] = []
         self.keys = random.SeedGenerator()
@@ -175,6 +178,9 @@ class Stateful:
         """Sessions that the layer is part of are made anew."""
         self._layer_state.revision += 1
         changes.tick()
+
+    def _look_up_policy(self) -> None:
+        """Take what a map of policies has for the path, which is known now."""
 
     def _track(self, value: object) -> None:
         if isinstance(value, Variable):

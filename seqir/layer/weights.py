@@ -9,7 +9,7 @@ import numpy as np
 
 from seqir import constraints, dtype_policies, dtypes, initializers, regularizers
 from seqir.arguments import one_of
-from seqir.dtype_policies import DTypePolicy, PolicyLike
+from seqir.dtype_policies import DTypePolicy, DTypePolicyMap, PolicyLike
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from seqir.ir import Array
@@ -34,6 +34,9 @@ class Weighted(Stateful):
     @property
     def dtype_policy(self) -> DTypePolicy:
         """Which types the weights have and the layer computes in; any form is taken."""
+        policies = self._layer_state.policies
+        if policies is not None:
+            return policies
         names = {"float16": "mixed_float16", "bfloat16": "mixed_bfloat16"}
         alike = self.variable_dtype == self.compute_dtype
         return DTypePolicy(self.variable_dtype if alike else names[self.compute_dtype])
@@ -41,8 +44,18 @@ class Weighted(Stateful):
     @dtype_policy.setter
     def dtype_policy(self, policy: PolicyLike | None) -> None:
         found = dtype_policies.get(policy)
+        is_map = isinstance(found, DTypePolicyMap)
+        self._layer_state.policies = found if is_map else None
         self.variable_dtype = found.variable_dtype
         self.compute_dtype = found.compute_dtype
+
+    def _look_up_policy(self) -> None:
+        """Take what a map of policies has for the path, which is known now."""
+        policies = self._layer_state.policies
+        if policies is not None:
+            found = policies[self.path]
+            self.variable_dtype = found.variable_dtype
+            self.compute_dtype = found.compute_dtype
 
     @property
     def path(self) -> str:

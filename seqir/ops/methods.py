@@ -30,6 +30,7 @@ Function = Callable[..., Any]
 
 def install(functions: Mapping[str, Function]) -> None:
     """Give `Tensor` Python's operators, and NumPy's functions, by these functions."""
+    Tensor.astype = _method(functions["cast"])
     for python, name in {**_BINARY, **_ORDERED}.items():
         setattr(Tensor, f"__{python}__", _method(functions[name]))
     for python, name in _BINARY.items():

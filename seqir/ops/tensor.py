@@ -21,6 +21,7 @@ from typing import TYPE_CHECKING, Any, TypeAlias
 import numpy as np
 
 from seqir import dtypes, naming, nest, shapes
+from seqir.dtypes import DTypeLike
 from seqir.errors import (
     DTypeError,
     GraphError,
@@ -75,6 +76,7 @@ if TYPE_CHECKING:
         def __ne__(self, other: object) -> Any: ...
         def __hash__(self) -> int: ...
         def __getitem__(self, key: Index) -> Result: ...
+        def astype(self, dtype: DTypeLike) -> Result: ...
 
 else:
     _Operators = object

@@ -30,7 +30,6 @@ _SERIALIZE: Final[dict[type, Callable[[Any], object]]] = {
     metrics.Metric: metrics.serialize,
     optimizers.Optimizer: optimizers.serialize,
     regularizers.Regularizer: regularizers.serialize,
-    DTypePolicy: dtype_policies.serialize,
 }
 _PACKAGES: Final[dict[str, Callable[[Any], object]]] = {
     "activations": activations.get,
@@ -51,6 +50,8 @@ def serialize_keras_object(obj: object) -> Any:
     """
     if obj is None or isinstance(obj, str | int | float | bool):
         return obj
+    if isinstance(obj, DTypePolicy):
+        return dtype_policies.serialize(obj)
     if isinstance(obj, Mapping):
         return {str(key): serialize_keras_object(value) for key, value in obj.items()}
     if isinstance(obj, list | tuple):
@@ -109,7 +110,7 @@ def _made(found: object, decoder: objects.Decoder) -> Any:
     made = decoder.values(found)
     if not isinstance(made, Mapping):
         return activations.get(made) if kind == "function" else made
-    if kind == "DTypePolicy":
+    if kind in dtype_policies.KINDS:
         return dtype_policies.deserialize(made)
     if package not in _PACKAGES:
         raise CorruptFileError(
