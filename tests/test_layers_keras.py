@@ -12,6 +12,7 @@ import seqir
 from seqir import layers, nest, passes
 from seqir.ir import evaluate, verify
 from seqir.network.base import arrays_of
+from tools import layers_table
 
 jax = pytest.importorskip("jax")
 jax.config.update("jax_disable_most_optimizations", True)  # one call per compilation
@@ -19,6 +20,7 @@ keras = pytest.importorskip("keras")
 from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
 
 SAMPLED = {sample.layer for sample in SAMPLES}
+SAID = layers_table.differences_of(layers_table.PAGE.read_text())
 NOT_SAMPLED = {"Input", "InputLayer", "Layer", "Wrapper"}
 IN_TWO_PARTS = {"lora_rank", "lora_alpha", "quantization_config"}
 
@@ -45,6 +47,11 @@ def pair(request: Any) -> Any:
 
 def test_output_is_that_of_keras(pair: Pair) -> None:
     close(pair.found, pair.wanted)
+
+
+def test_difference_is_as_the_page_says(pair: Pair) -> None:
+    if "float16" not in pair.sample.id:
+        assert layers_table.difference(pair) <= float(SAID[pair.sample.layer])
 
 
 def test_weights_are_those_of_keras(pair: Pair) -> None:
