@@ -256,6 +256,19 @@ class Op(ABC):
         """The array that the only result is, whatever happens."""
         return None
 
+    @property
+    def uniform(self) -> float | None:
+        """The number that all elements of the only result are, whatever happens."""
+        return None
+
+    @property
+    def adds_slices(self) -> bool:
+        """Whether the result is the first operand with slices, the third, added.
+
+        The second says where, in its last axis.
+        """
+        return False
+
     def vjp(
         self,
         ops: Functions,

@@ -55,6 +55,10 @@ class FillLike(Elementwise):
     value: float
     dtype: str
 
+    @property
+    def uniform(self) -> float | None:
+        return self.value
+
     def infer(self, x: TensorType) -> tuple[TensorType]:
         return (x.with_dtype(self.dtype),)
 

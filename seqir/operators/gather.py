@@ -191,6 +191,10 @@ class Scatter(Op):
         "add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum,
     }  # fmt: skip
 
+    @property
+    def adds_slices(self) -> bool:
+        return self.reduction == "add"
+
     def infer(
         self, x: TensorType, indices: TensorType, updates: TensorType
     ) -> tuple[TensorType]:

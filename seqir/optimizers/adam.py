@@ -10,6 +10,7 @@ from seqir.errors import ArgumentError
 from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers.base import Optimizer
+from seqir.optimizers.rows import rows_of
 from seqir.optimizers.state import moved
 
 
@@ -36,6 +37,12 @@ class Moments(Optimizer):
 
     def move(self, gradient: Result, m: Variable, v: Variable) -> None:
         """``m += (g - m)(1 - beta_1)``, ``v += (g² - v)(1 - beta_2)``."""
+        rows = rows_of(gradient)
+        if rows is not None:
+            g = rows.values
+            self.assign(m, rows.moved(m, g, 1.0 - self.beta_1))
+            self.assign(v, rows.moved(v, g * g, 1.0 - self.beta_2))
+            return
         self.assign(m, moved(m, gradient, 1.0 - self.beta_1))
         self.assign(v, moved(v, gradient * gradient, 1.0 - self.beta_2))
 

@@ -57,7 +57,8 @@ class StepSession:
             slots: the state, by input name.
             updates: the output that is the new value of an input, by input name.
             results: outputs of known shape to be read after each run, in order.
-            fresh: other outputs, of any shape, to be read as new arrays (`advance`).
+            fresh: other outputs, of any shape: new arrays of `advance`, or what
+                `run_with` hands on.
             in_place: inputs whose new values may be written where they are read.
             plan_memory: as for `Session`.
             device: where the slots are.
@@ -126,8 +127,13 @@ class StepSession:
 
         Raises: as `run`.
         """
-        values = self._advance(feeds, held).get_outputs()
-        return [to_array(v) for v in values[len(values) - len(self._fresh) :]]
+        return [to_array(v) for v in self._fresh_values(self._advance(feeds, held))]
+
+    def _fresh_values(self, binding: Any) -> Sequence[object]:
+        if not self._fresh:
+            return ()
+        values = binding.get_outputs()
+        return values[len(values) - len(self._fresh) :]
 
     def run_with(
         self,
@@ -144,11 +150,12 @@ class StepSession:
             may be new.
         """
         with claim(self._claimed | update._claimed):
-            self._advance(feeds)
+            binding = self._advance(feeds)
             if go_on(self._results):
                 given = zip(self._result_values, self._results, strict=True)
+                held = dict(zip(self._fresh, self._fresh_values(binding), strict=True))
                 with together():
-                    update._advance({name: array for (name, _), array in given})
+                    update._advance({name: array for (name, _), array in given}, held)
         return self._results
 
     def _advance(

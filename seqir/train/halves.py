@@ -54,9 +54,9 @@ def halves(graph: Graph, optimizer: Collection[str]) -> Halves | None:
     read = {operand for node in second.nodes for operand in node.operands}
     # What it reads of the state must be as it was, and nothing of the batch.
     others = {graph.params[u.param] for u in graph.updates if u not in updates}
-    if None in sizes or not read.isdisjoint(others.union(graph.inputs.values())):
+    if not read.isdisjoint(others.union(graph.inputs.values())):
         return None
-    if sum(n or 0 for n in sizes) > size:
+    if sum(n or 0 for n in sizes) > size or not _only_slices(second, crossing):
         return None
     first = eliminate_dead(
         replace(
@@ -125,6 +125,21 @@ def _crossing(graph: Graph, second: Graph) -> dict[str, Value]:
     names = (f"{GRADIENT}/{i}" for i in itertools.count())
     free = (name for name in names if name not in taken)
     return {next(free): value for value in read if value not in given}
+
+
+def _only_slices(second: Graph, crossing: dict[str, Value]) -> bool:
+    """Whether what has the size of the batch is nothing but slices of gradients.
+
+    These are added to what they are slices of; the gradient would be larger.
+    """
+    sliced = {v for v in crossing.values() if v.type.nbytes is None}
+    for node in second.nodes:
+        if node.op.adds_slices or sliced.isdisjoint(node.operands):
+            continue
+        if not node.op.elementwise:
+            return False
+        sliced.update(node.results)
+    return True
 
 
 def _in_place(graph: Graph) -> frozenset[str]:

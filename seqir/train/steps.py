@@ -235,12 +235,15 @@ class Step:
     ) -> runtime.StepSession:
         file, arrays = lower.split(lower.lower(graph, opset=OPSET))
         slots = self.slots()
+        types = {name: value.type for name, value in graph.outputs.items()}
+        known = {name: t for name, t in types.items() if t.nbytes is not None}
         return runtime.StepSession(
             file,
             arrays,
             {name: slots[name] for name in graph.params},
             {u.param: f"{u.param}:new" for u in graph.updates},
-            {name: value.type for name, value in graph.outputs.items()},
+            known,
+            fresh=[name for name in types if name not in known],
             in_place=in_place,
             plan_memory=plan,
             device=self._device,
