@@ -85,8 +85,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {
-        "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D GRU GRUCell LSTM LSTMCell RNN "
-        "SimpleRNN SimpleRNNCell StackedRNNCells": _RECURRENT,
+        "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D": _RECURRENT,
         "AdditiveAttention Attention GroupQueryAttention "
         "MultiHeadAttention": _ATTENTION,
         "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix "

@@ -163,7 +163,8 @@ def signature(
 
     What the next ``__init__`` takes by its place comes first, then the fields, then
     what is `last`; `keywords`, and what is last but not known here, are ``**kwargs``.
-    What `order` names comes before all others.
+    What `order` names comes before all others; what the ``_by_name`` of a class names
+    is no positional argument.
     """
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
     following = inspect.signature(next(initializers_after(cls, cls)))
@@ -172,7 +173,9 @@ def signature(
     hidden = {*fields, *last, *keywords, *_given_by(cls, above.values())}
     found = [inspect.Parameter("self", kind)]
     found += [p for p in above.values() if p.name not in hidden]
+    by_name: tuple[str, ...] = getattr(cls, "_by_name", ())
     ordered = {name: fields[name] for name in order if name in fields} | fields
+    last_of_all = {name: ordered.pop(name) for name in by_name if name in ordered}
     for name, default in ordered.items():
         if default is REQUIRED and found[-1].default is not REQUIRED:
             kind = inspect.Parameter.KEYWORD_ONLY
@@ -181,6 +184,10 @@ def signature(
         if name in above and name not in fields:
             default = _default(cls, above[name])
             found.append(inspect.Parameter(name, kind, default=default))
+    found += [
+        inspect.Parameter(name, inspect.Parameter.KEYWORD_ONLY, default=default)
+        for name, default in last_of_all.items()
+    ]
     places = {name: place for place, name in enumerate(("self", *order))}
     found.sort(key=lambda p: places.get(p.name, len(places)))
     if {*last, *keywords} - {p.name for p in found}:

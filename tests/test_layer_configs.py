@@ -11,7 +11,7 @@ from seqir import dtype_policies
 
 keras = pytest.importorskip("keras")
 
-OURS_ALONE = {"trainable", "activity_regularizer"}
+OURS_ALONE = {"trainable", "activity_regularizer", "seed"}
 """Arguments that some of Keras's layers forget to store."""
 KERAS_ALONE = {
     "quantization_config": (None,),

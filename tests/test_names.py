@@ -87,9 +87,9 @@ def test_names_of_nobody() -> None:
         with pytest.raises(AttributeError, match=f"has no attribute '{own}'") as error:
             getattr(package, own)
         assert not isinstance(error.value, SeqirError)
-    assert not hasattr(layers, "LSTM")
+    assert not hasattr(layers, "JaxLayer")
     with pytest.raises(ImportError):
-        from seqir.layers import LSTM  # noqa: F401
+        from seqir.layers import JaxLayer  # noqa: F401
 
 
 def test_aliases_are_the_same_objects() -> None:

@@ -25,7 +25,7 @@ def numpied(value: Any, *, arrays: bool) -> Any:
     if isinstance(value, float):
         return np.float64(value)
     if isinstance(value, list | tuple):
-        if arrays and value and not isinstance(value[0], float):
+        if arrays and value and isinstance(value[0], int):
             return np.array(value)
         return type(value)(numpied(v, arrays=arrays) for v in value)
     return value

@@ -39,6 +39,7 @@ class LayerState:
         locked: whether `build` is done, and the weights are those that there are.
         build_shapes: what `build` was called with; None until it is done.
         variables: the layer's own weights, as they came.
+        passing: variables that no file keeps and that are not among the weights.
         layers: the layers inside.
         holding: names of attributes that were set to what may hold layers, for files.
         calls: calls on tensors of models, in order.
@@ -62,6 +63,7 @@ class LayerState:
     def __init__(self, made_with: dict[str, object]) -> None:
         self.built = self.building = self.locked = False
         self.variables: list[Variable] = []
+        self.passing: list[Variable] = []
         self.layers: list[Any] = []
         self.holding: dict[str, None] = {}
         self.calls: list[Call] = []
@@ -124,6 +126,8 @@ class Stateful:
     _is_recorded: ClassVar[bool] = False
     _renamed: ClassVar[dict[str, str]] = {}
     """Former names of arguments, and their present ones."""
+    _by_name: ClassVar[tuple[str, ...]] = ()
+    """Arguments that are given by their names alone."""
     _absent: ClassVar[tuple[str, ...]] = ()
     """Arguments of the layer of Keras that must be None: they say nothing then."""
 

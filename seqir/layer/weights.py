@@ -173,9 +173,12 @@ class Weighted(Stateful):
 
     def reset_state(self) -> None:
         """Put all states, those of layers inside too, back to their initial values."""
-        own = (v for layer in self._walk() for v in layer._layer_state.variables)
+        inside = [layer._layer_state for layer in self._walk()]
+        own = (v for state in inside for v in (*state.variables, *state.passing))
         states = [v for v in dict.fromkeys(own) if v.role == "state"]
         assign_all(states, [v.initial_value for v in states])
+
+    reset_states = reset_state
 
 
 def make(

@@ -14,6 +14,7 @@ from seqir.layer import configuration
 from seqir.layer.base import Layer
 from seqir.layers import (
     activation,
+    cells,
     convolution,
     core,
     discretization,
@@ -22,12 +23,15 @@ from seqir.layers import (
     normalization,
     pooling,
     preprocessing,
+    recurrent,
     regularization,
     reshaping,
     resizing,
+    rnn,
     wrappers,
 )
 from seqir.layers.activation import *
+from seqir.layers.cells import *
 from seqir.layers.convolution import *
 from seqir.layers.core import *
 from seqir.layers.discretization import *
@@ -36,13 +40,16 @@ from seqir.layers.merging import *
 from seqir.layers.normalization import *
 from seqir.layers.pooling import *
 from seqir.layers.preprocessing import *
+from seqir.layers.recurrent import *
 from seqir.layers.regularization import *
 from seqir.layers.reshaping import *
 from seqir.layers.resizing import *
+from seqir.layers.rnn import *
 from seqir.layers.wrappers import *
 
 __all__ = ["Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
+__all__ += cells.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
 __all__ += discretization.__all__
@@ -51,9 +58,11 @@ __all__ += merging.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__
 __all__ += preprocessing.__all__
+__all__ += recurrent.__all__
 __all__ += regularization.__all__
 __all__ += reshaping.__all__
 __all__ += resizing.__all__
+__all__ += rnn.__all__
 __all__ += wrappers.__all__
 
 

@@ -24,7 +24,7 @@ def inner_layer(
     Raises: ArgumentError for anything else.
     """
     if isinstance(value, Mapping):
-        value = _deserialized(value, custom_objects)
+        value = deserialized(value, custom_objects)
     if not isinstance(value, Layer):
         kind = type(owner).__name__
         raise ArgumentError(
@@ -34,7 +34,8 @@ def inner_layer(
     return value
 
 
-def _deserialized(stored: Stored, custom_objects: Mapping[str, object] | None) -> Any:
+def deserialized(stored: Stored, custom_objects: Mapping[str, object] | None) -> Any:
+    """The layer that a dictionary stands for."""
     # Layers are below models and files, and a model can be an argument as well.
     saving = importlib.import_module("seqir.saving")
     return saving.deserialize_keras_object(stored, custom_objects)
@@ -65,7 +66,7 @@ class Wrapper(Layer):
         """The wrapper that a configuration describes, with the layer inside."""
         layer = config.get("layer")
         if isinstance(layer, Mapping):
-            config = {**config, "layer": _deserialized(layer, custom_objects)}
+            config = {**config, "layer": deserialized(layer, custom_objects)}
         return super().from_config(config)
 
 

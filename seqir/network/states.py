@@ -34,7 +34,8 @@ def predicting(
     assigns to a trained weight, or to a metric, is meant for those who train and
     evaluate, or call the model.
     """
-    kept = set(model.non_trainable_weights)
+    passing = (v for layer in model._walk() for v in layer._layer_state.passing)
+    kept = {*model.non_trainable_weights, *passing}
     updates = tuple(u for u in graph.updates if variables[u.param] in kept)
     masks = {mask_of(name) for name in graph.outputs}
     outputs = {name: v for name, v in graph.outputs.items() if name not in masks}

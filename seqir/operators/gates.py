@@ -2,14 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-from dataclasses import dataclass
+from collections.abc import Callable, Sequence
+from dataclasses import astuple, dataclass
 from typing import Any, Final
 
 from seqir import dtypes
 from seqir.errors import ArgumentError
-from seqir.ir import Op
+from seqir.ir import Array, Node, Op, Value
 from seqir.operators.activation import (
+    Clip,
     Elu,
     HardSigmoid,
     LeakyRelu,
@@ -36,7 +37,7 @@ NUMBERS: Final[dict[str, tuple[float, ...]]] = {
 }
 """The activations that ONNX knows, and what alpha and beta of each are by default."""
 
-_OPERATORS: Final[dict[str, Callable[..., Op]]] = {
+_OPERATORS: Final[dict[str, type[Op]]] = {
     "Elu": Elu,
     "HardSigmoid": HardSigmoid,
     "LeakyRelu": LeakyRelu,
@@ -110,6 +111,46 @@ class Activation:
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(map(str, self.numbers))})"
+
+
+def activation_of(x: Value, y: Value, nodes: Sequence[Node]) -> Activation | None:
+    """The activation that the nodes compute of x[N, C]; None if ONNX has none.
+
+    One is found as a single operator, as a scale and a shift, or as these and a limit
+    behind them, the sigmoid of Keras 2 that is hard.
+    """
+    scale, shift, last = 1.0, 0.0, x
+    constants: dict[Value, Array] = {}
+    for node in nodes:
+        if node.op.constant is not None:
+            constants[node.result] = node.op.constant.array
+            continue
+        arrays = [constants.get(v) for v in node.operands]
+        if last not in node.operands or sum(a is None for a in arrays) != 1:
+            return None
+        affine = node.op.channelwise(2, 1, *arrays)
+        if affine is None:
+            found = _named(node.op, scale, shift)
+            return found if node is nodes[-1] and node.result is y else None
+        if any(part.size != 1 for part in affine):
+            return None
+        factor, summand = (float(part.item()) for part in affine)
+        scale, shift, last = scale * factor, shift * factor + summand, node.result
+    return Activation("Affine", (scale, shift)) if last is y else None
+
+
+def _named(op: Op, scale: float, shift: float) -> Activation | None:
+    """The activation that an operator is behind a scale and a shift."""
+    if op == Clip(0.0, 1.0):
+        return Activation("HardSigmoid", (scale, shift))
+    if (scale, shift) != (1, 0):
+        return None
+    if op == Function("tanh"):
+        return Activation("Tanh")
+    for name, kind in _OPERATORS.items():
+        if type(op) is kind and not (isinstance(op, Elu | LeakyRelu) and op.alpha < 0):
+            return Activation(name, astuple(op))  # pyright: ignore[reportArgumentType]
+    return None
 
 
 def _dtype(x: Any) -> str:

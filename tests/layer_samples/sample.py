@@ -1,6 +1,6 @@
 """A layer with arguments and inputs to try it on."""
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -38,6 +38,14 @@ class LayerSample:
         text += f"-{self.dtype}" if self.dtype != "float32" else ""
         text += "".join(f"-{k}={_short(v)}" for k, v in self.call.items())
         return (text + self.label).replace(" ", "")
+
+    def layers(self) -> Iterator[str]:
+        """The layer and those inside."""
+        yield self.layer
+        for value in (*self.args, *self.kwargs.values()):
+            for one in value if isinstance(value, list) else [value]:
+                if isinstance(one, LayerSample):
+                    yield from one.layers()
 
     def arguments(self, classes: Mapping[str, Any]) -> tuple[list[Any], dict[str, Any]]:
         """What the layer is made with, samples among it as layers of one library."""
