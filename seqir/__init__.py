@@ -41,6 +41,7 @@ if TYPE_CHECKING:
         utils,
     )
     from seqir.dtype_policies import DTypePolicy, FloatDTypePolicy
+    from seqir.gradients import gradient
     from seqir.initializers import Initializer
     from seqir.layers import Input, Layer
     from seqir.losses import Loss
@@ -94,6 +95,7 @@ _NAMES = {
     "Regularizer": "seqir.regularizers",
     "Sequential": "seqir.model",
     "Variable": "seqir.ops.variable",
+    "gradient": "seqir.gradients",
 }
 
 __all__ = [
@@ -123,6 +125,7 @@ __all__ = [
     "dtype_policies",
     "errors",
     "export",
+    "gradient",
     "initializers",
     "layers",
     "losses",

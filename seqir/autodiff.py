@@ -43,12 +43,12 @@ def gradient(
         )
     if seed is not None and seed.type != y.type:
         raise ShapeError(f"the seed of a gradient of {y.type} is {seed.type}")
-    wanted = [_value(b, x) for x in xs]
-    walk = Backward(rules, b, [v for v in wanted if v is not None])
+    wanted = [_values(b, x) for x in xs]
+    walk = Backward(rules, b, [v for values in wanted for v in values])
     with b.active(), b.at("gradient"):
         walk.add(y.value, _one(y) if seed is None else seed)
         walk.run()
-        return [None if v is None else walk.total(v) for v in wanted]
+        return [_sum(walk.total(v) for v in values) for values in wanted]
 
 
 def gradient_graph(
@@ -89,26 +89,32 @@ def _named(graph: Graph, kind: str, name: str, values: Mapping[str, Value]) -> V
     return values[name]
 
 
-def _value(b: Builder, x: object) -> Value | None:
-    """The value of the graph that x is; None for a variable that it never reads."""
+def _sum(found: Iterable[Traced | None]) -> Traced | None:
+    """The sum of the cotangents that there are; None if there is none."""
+    there = [g for g in found if g is not None]
+    return sum(there[1:], there[0]) if there else None
+
+
+def _values(b: Builder, x: object) -> list[Value]:
+    """The values of the graph that x is; none for a variable that it never reads."""
     if isinstance(x, Variable):
-        return _read(b, x)
+        return _readings(b, x)
     if isinstance(x, Traced):
-        return value_of(b, x)
+        return [value_of(b, x)]
     raise ArgumentError(
         "a gradient is taken with respect to traced tensors and variables, "
         f"got {type(x).__name__}"
     )
 
 
-def _read(b: Builder, variable: Variable) -> Value | None:
+def _readings(b: Builder, variable: Variable) -> list[Value]:
     """What stands for a variable that was read, before anything is assigned to it."""
     if isinstance(b, Region):
-        outer = None if variable in b.held else _read(b.around, variable)
-        return b.held.get(variable) if outer is None else b.captured.get(outer)
-    if isinstance(b, Trace) and variable in b.bindings:
-        return b.params[b.bindings[variable]]
-    return None
+        if variable in b.held:
+            return [b.held[variable]]
+        outer = _readings(b.around, variable)
+        return [b.captured[value] for value in outer if value in b.captured]
+    return b.readings(variable) if isinstance(b, Trace) else []
 
 
 def _one(y: Traced) -> Traced:

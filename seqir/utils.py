@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqir import absent, dtype_policies, initializers, naming, nest
+from seqir.data.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from seqir.errors import ArgumentError
 from seqir.ir import Array
 from seqir.ops.tensor import TensorLike
@@ -129,31 +130,6 @@ def _part(name: str, size: float | None, count: int) -> int | None:
     if isinstance(size, float) and not 0 <= size <= 1:
         raise ArgumentError(f"{name} must be a share from 0 to 1, got {size}")
     return round(size * count) if isinstance(size, float) else int(size)
-
-
-def pack_x_y_sample_weight(
-    x: object, y: object = None, sample_weight: object = None
-) -> Any:
-    """The tuple that a batch is: ``x``, ``(x, y)`` or ``(x, y, sample_weight)``."""
-    if sample_weight is not None:
-        return x, y, sample_weight
-    if y is not None:
-        return x, y
-    return (x,) if isinstance(x, tuple | list) else x
-
-
-def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
-    """x, y and weights of a batch, None for what it does not have.
-
-    Raises: ArgumentError for a tuple of more than three.
-    """
-    parts = tuple(data) if isinstance(data, tuple | list) else (data,)
-    if not 1 <= len(parts) <= 3:
-        raise ArgumentError(
-            f"a batch is x, (x, y) or (x, y, sample_weight), got {len(parts)} parts"
-        )
-    x, y, weights = (*parts, None, None)[:3]
-    return x, y, weights
 
 
 def get_source_inputs(tensor: Any) -> list[Any]:

@@ -24,7 +24,7 @@ FLOORS = (
     "operators",
     "ops",
     "passes activations regularizers constraints autodiff losses data",
-    "lower optimizers metrics callbacks random images",
+    "lower optimizers metrics callbacks random images gradients",
     "runtime",
     "layer",
     "layers",

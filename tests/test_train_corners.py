@@ -355,13 +355,13 @@ def test_a_variable_holds_numbers() -> None:
         model.optimizer.learning_rate = "x"
 
 
-def test_a_model_with_a_step_of_its_own_is_refused() -> None:
+def test_a_prediction_step_of_its_own_is_refused() -> None:
     class Own(seqir.Model):
-        def train_step(self, data: Any) -> Any:
-            return {"loss": 0.0}
+        def predict_step(self, data: Any) -> Any:
+            return data
 
     with pytest.raises(
-        UnsupportedError, match=r"Own\.train_step would never be called"
+        UnsupportedError, match=r"Own\.predict_step would never be called"
     ):
         Own().compile("sgd", "mse")
 

@@ -143,6 +143,11 @@ class Decoder:
                 f"the file has arguments for {_without_package(kind)!r}, so it must be "
                 f"a class with from_config in custom_objects, got {custom!r}"
             )
+        models = {
+            getattr(cls.from_config, "__func__", None) for cls in self.models.values()
+        }
+        if getattr(custom.from_config, "__func__", self) in models:
+            return self._decode(custom, config, self)  # layers and their calls
         return custom.from_config(self.values(config))
 
     def values(self, value: object) -> Any:

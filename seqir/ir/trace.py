@@ -33,6 +33,8 @@ class Trace(Builder):
         """Names that no variable's parameter gets: outputs will have them."""
         self.draws: dict[Hashable, int] = {}
         """How many random tensors have come from each source."""
+        self.minimized: list[Value] = []
+        """Scalars that the code which is traced has taken the gradient of."""
 
     def continued(self, graph: Graph) -> Trace:
         """A trace that goes on where a graph ends, with the variables of this one."""
@@ -62,6 +64,14 @@ class Trace(Builder):
         value = self.bind(variable, name, type)
         assigned = self.updates.get(self.bindings[variable])
         return value if assigned is None else assigned.value
+
+    def readings(self, variable: Any) -> list[Value]:
+        """What a variable that was read stands for in the trace, the first one first.
+
+        Here that is its parameter alone; what is assigned to it is a value as others.
+        """
+        name = self.bindings.get(variable)
+        return [] if name is None else [self.params[name]]
 
     def write(self, variable: Any, name: str, value: Value) -> None:
         """Give a variable a new value after the run."""

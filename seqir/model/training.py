@@ -10,6 +10,7 @@ from seqir.errors import NotBuiltError, UnsupportedError
 from seqir.layer.offered import offered
 from seqir.metrics.base import Metric
 from seqir.network.base import Network
+from seqir.train.byhand import is_by_hand
 from seqir.train.compiled import Compiled
 from seqir.train.objective import Objective, held_metrics
 from seqir.train.state import TrainingState
@@ -82,16 +83,15 @@ class TrainedNetwork(Network):
         in float16 is wrapped in a LossScaleOptimizer.
 
         Raises: ArgumentError for an unknown name or a wrong structure; GraphError
-            while the model is trained; UnsupportedError for a model with a step of
-            its own.
+            while the model is trained; UnsupportedError for a model with a
+            `predict_step` of its own.
         """
         del run_eagerly, steps_per_execution, jit_compile
-        for name in ("train_step", "test_step", "compute_loss", "compute_metrics"):
-            if hasattr(self, name):
-                raise UnsupportedError(
-                    f"{type(self).__name__}.{name} would never be called: write a "
-                    "loss, a metric, an optimizer or a layer with add_loss of your own"
-                )
+        if hasattr(self, "predict_step"):
+            raise UnsupportedError(
+                f"{type(self).__name__}.predict_step would never be called, predict "
+                "computes what call does: write it into call"
+            )
         objective = Objective(loss, loss_weights, metrics, weighted_metrics)
         training_of(self).compile(self, optimizer, objective, auto_scale_loss)
 
@@ -132,6 +132,63 @@ class TrainedNetwork(Network):
         """The loss as `compile` got it; None before."""
         return self.compilation.objective.loss if self.compiled else None
 
+    # A step. A model may say itself what it is.
+
+    def train_step(self, data: Any) -> Any:
+        """What a step of `fit` does with a batch; its logs.
+
+        Override it to train by hand: it is called once for a kind of batches, with
+        `data` as tensors of a graph (``x``, ``(x, y)`` or ``(x, y, sample_weight)``).
+        Compute with layers and `seqir.ops`, take gradients with `seqir.gradient`, and
+        give them to ``optimizer.apply``. It returns a dictionary of names and numbers.
+        Layers are called with ``training=True`` if they shall behave so.
+
+        Source: Keras 3 ``keras.Model.train_step``.
+        """
+        from seqir.train.defaults import train_step
+
+        return train_step(self.compilation, self, data)
+
+    def test_step(self, data: Any) -> Any:
+        """What a step of `evaluate` does with a batch; its logs. See `train_step`."""
+        from seqir.train.defaults import test_step
+
+        return test_step(self.compilation, self, data)
+
+    def compute_loss(
+        self,
+        x: Any = None,
+        y: Any = None,
+        y_pred: Any = None,
+        sample_weight: Any = None,
+        training: bool = True,
+    ) -> Any:
+        """The loss of a batch, a scalar: that of `compile`, and what layers add.
+
+        Raises: GraphError outside of a step, or if there is nothing to minimize.
+        """
+        from seqir.train.defaults import compute_loss
+
+        del x, training
+        return compute_loss(self.compilation, self, y, y_pred, sample_weight)
+
+    def compute_metrics(
+        self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None
+    ) -> dict[str, Any]:
+        """Let the metrics of `compile` take a batch into account; all results.
+
+        Raises: GraphError outside of a step.
+        """
+        from seqir.train.defaults import compute_metrics
+
+        del x
+        return compute_metrics(self.compilation, self, y, y_pred, sample_weight)
+
+    def overrides(self, method: str) -> bool:
+        """Whether a method of this class is the model's own."""
+        own = getattr(type(self), method) is not getattr(TrainedNetwork, method)
+        return own or method in vars(self)
+
     @property
     def metrics(self) -> list[Metric]:
         """The metrics, that of the loss first, those of layers last."""
@@ -146,25 +203,28 @@ class TrainedNetwork(Network):
     @offered
     def directions(self) -> dict[str, str | None]:
         """For each name in the logs, whether "up" or "down" is better."""
-        return self.compilation.objective.directions
+        found = {metric.name: metric.direction for metric in held_metrics(self)}
+        return found | self.compilation.objective.directions
 
     def reset_metrics(self) -> None:
         """Start all metrics anew."""
         for metric in self.metrics:
             metric.reset_state()
 
-    def get_metrics_result(self) -> dict[str, float]:
+    def get_metrics_result(self) -> dict[str, Any]:
         """What the metrics have gathered, as `evaluate` returns it in a dict.
 
         Raises: NotBuiltError before the first batch.
         """
-        objective = self.compilation.objective
-        if not objective.built:
+        from seqir.train.defaults import metrics_result
+
+        compiled = self.compilation
+        if not compiled.objective.built and not is_by_hand(self, training=True):
             raise NotBuiltError(
                 f"the metrics of model {self.name!r} are made by its first batch: call "
                 "fit, evaluate or train_on_batch before"
             )
-        return objective.results()
+        return metrics_result(compiled, self)
 
     # Many batches.
 

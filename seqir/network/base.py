@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import inspect
+import itertools
 from collections.abc import Callable, Mapping
 from typing import Any, ClassVar, Final, Literal, cast
 from weakref import WeakKeyDictionary, WeakValueDictionary
@@ -212,11 +213,23 @@ class Network(Layer):
 
     def require_built(self, what: str) -> None:
         """NotBuiltError that says what to do, unless the model is built."""
+        self.settle()
         if not self.built:
             raise NotBuiltError(
                 f"model {self.name!r} is not built yet and has no {what}: call it on "
                 "an array, call build(input_shape), or start it with an Input"
             )
+
+    def settle(self) -> None:
+        """Count as built once all layers inside are.
+
+        A model that is trained by hand may have no `call`, or never be called itself.
+        """
+        own_build = type(self).build is not Network.build
+        state = self._layer_state
+        if not (self.built or own_build) and (state.layers or state.variables):
+            inner = itertools.islice(self._walk(), 1, None)
+            state.built = all(layer.built for layer in inner)
 
     # Names and shapes.
 

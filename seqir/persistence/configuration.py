@@ -41,7 +41,8 @@ def entry(model: Network) -> Config:
     kind = type(model)
     own = kind is Network._kinds.get(model._kind)
     connected = model._kind == "functional"
-    shape = None if connected else Network.input_shape.of(model)
+    known = model.connected and not connected
+    shape = Network.input_shape.of(model) if known else None
     return {
         "module": kind.keras_module if own else kind.__module__,
         "class_name": kind.__name__,

@@ -174,6 +174,7 @@ def _made(config: Any, version: object, decoder: Decoder, path: Path) -> Any:
         with decoder.reasons.gather(f"model {model.name!r}"):
             model.build(_shapes(shape))
         decoder.reasons.check()
+    model.settle()
     if not model.built:
         raise UnsupportedError(
             f"model {model.name!r} in {path.name} was saved before it was built, it "

@@ -30,10 +30,11 @@ from seqir.files import staged
 from seqir.formats.safetensors import keys_of
 from seqir.ir import SEED, STEP, Array, Graph
 from seqir.lower.write import write
+from seqir.metrics.base import Metric
 from seqir.ops.variable import Variable
 from seqir.tensortype import TensorType
+from seqir.train.byhand import feeder
 from seqir.train.compiled import Compiled
-from seqir.train.feeds import Feeder
 from seqir.train.steps import LOSS, OPSET, Step, bind_frozen
 from seqir.train.trainable import Trainable
 from seqir.version import VERSION
@@ -80,20 +81,18 @@ def export_training(
     folder = Path(path)
     compiled.use(None)
     batch = data.whole(x, y, sample_weight, None, "export_training")
-    train, _ = Feeder(compiled, training=True).step_of(batch)
-    test, _ = Feeder(compiled, training=False).step_of(batch)
-    infer, weights = _inference(compiled.model)
+    train, _ = feeder(compiled, training=True).step_of(batch)
+    model = compiled.model
+    steps = {"train_step": train}
+    if model.overrides("call") or model.overrides("test_step"):
+        steps["eval_step"], _ = feeder(compiled, training=False).step_of(batch)
+    inference = _inference(model) if model.overrides("call") else None
     state = _State(compiled.variables)
-    programs = {
-        "train_step": _describe_step("train_step.onnx", train, state),
-        "eval_step": _describe_step("eval_step.onnx", test, state),
-        "infer": _describe_inference(infer, weights, state),
-    }
-    graphs = {
-        "train_step": train.program.graph,
-        "eval_step": test.program.graph,
-        "infer": infer,
-    }
+    programs = {n: _describe_step(f"{n}.onnx", s, state) for n, s in steps.items()}
+    graphs = {name: step.program.graph for name, step in steps.items()}
+    if inference is not None:  # a model that is only trained gives nothing
+        graphs["infer"], weights = inference
+        programs["infer"] = _describe_inference(graphs["infer"], weights, state)
     manifest = {
         "format": FORMAT,
         "version": 1,
@@ -105,7 +104,7 @@ def export_training(
         "learning_rate": state.key(_rate(compiled.optimizer)),
         "state": state.describe(used_by(programs)),
         "programs": programs,
-        "reset_each_epoch": [state.key(v) for v in compiled.objective.variables],
+        "reset_each_epoch": [state.key(v) for v in compiled.metric_variables],
     }
     try:
         folder.mkdir(parents=True, exist_ok=True)
@@ -118,7 +117,7 @@ def export_training(
             lowered = lower.lower(graph, opset=OPSET)
             nodes[name] = len(lowered.nodes)
             write(lowered, target.with_name(f"{name}.onnx"), None)
-        arrays = state.initial(compiled.objective, used_by(programs))
+        arrays = state.initial(compiled.metrics, used_by(programs))
         tensorfile.write(target.with_name("init.safetensors"), arrays, {"kind": FORMAT})
         target.write_text(json.dumps(manifest, indent=2) + "\n")
     sizes = {p.name: p.stat().st_size for p in sorted(folder.iterdir()) if p.is_file()}
@@ -127,7 +126,7 @@ def export_training(
 
 def _rate(optimizer: Any) -> Variable | None:
     """The variable that is the learning rate; None if it is a schedule."""
-    rate = optimizer.learning_rate
+    rate = None if optimizer is None else optimizer.learning_rate
     return rate if isinstance(rate, Variable) else None
 
 
@@ -169,9 +168,9 @@ class _State:
             for name in graph.params
         ]
 
-    def initial(self, objective: Any, used: set[str]) -> dict[str, Array]:
+    def initial(self, metrics: Sequence[Metric], used: set[str]) -> dict[str, Array]:
         """The tensors as a training would begin: accumulators empty."""
-        empty = {v: a for m in objective.metrics for v, a in m.initial_values().items()}
+        empty = {v: a for m in metrics for v, a in m.initial_values().items()}
         return {
             key: np.asarray(empty.get(v, v.array))
             for v, key in self.keys.items()

@@ -36,6 +36,7 @@ from seqir.ir import Array
 from seqir.ops.variable import Variable, assign_all
 from seqir.runtime import engine
 from seqir.train import settings
+from seqir.train.byhand import is_by_hand
 from seqir.train.compilation import Compilation
 from seqir.train.position import Notes, Position, Settings
 from seqir.version import VERSION
@@ -157,7 +158,8 @@ def take_over(
     position = Position(**{f.name: note["position"][f.name] for f in fields(Position)})
     now = run.settings if run is not None else None
     optimizer, trained = compiled.optimizer, compiled.model.trainable_weights
-    if optimizer is not None and not optimizer.built and trained:
+    by_hand = is_by_hand(compiled.model, training=True)
+    if optimizer is not None and not (optimizer.built or by_hand) and trained:
         optimizer.build(list(trained))
     parts = _parts(compiled)
     if not parts["metrics"] or (run is not None and not position.batch):
@@ -233,16 +235,22 @@ def model_hash(compiled: Compilation) -> str:
     """
     kinds = [type(layer).__name__ for layer in compiled.model._walk()]
     weights = [str(w.type) for w in compiled.model.weights]
-    optimizer = type(compiled.optimizer).__name__
-    text = "\n".join((*kinds, *weights, optimizer))
+    kinds_of_optimizers = [type(each).__name__ for each in compiled.optimizers]
+    text = "\n".join((*kinds, *weights, *(kinds_of_optimizers or ["NoneType"])))
     return hashlib.sha256(text.encode()).hexdigest()[:16]
+
+
+def _has_metrics(compiled: Compilation) -> bool:
+    """Whether the metrics are made: those of `compile` are by the first batch."""
+    own = compiled.model
+    return compiled.objective.built or is_by_hand(own, training=True)
 
 
 def _parts(compiled: Compilation) -> dict[str, list[Variable]]:
     return {
         "weights": compiled.model.weights,
         "optimizer": compiled.optimizer_variables,
-        "metrics": compiled.objective.variables if compiled.objective.built else [],
+        "metrics": compiled.metric_variables if _has_metrics(compiled) else [],
     }
 
 

@@ -6,7 +6,7 @@ from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from typing import Any
 
-from seqir import optimizers, runtime
+from seqir import nest, optimizers, runtime
 from seqir.errors import GraphError
 from seqir.initializers.sampling import draw_seed
 from seqir.metrics.base import Metric
@@ -70,9 +70,17 @@ class Compilation:
         changes.tick()  # feeders look for their steps anew
 
     @property
+    def optimizers(self) -> list[Any]:
+        """The optimizer, and those that the model has as attributes."""
+        given = [] if self.optimizer is None else [self.optimizer]
+        found = nest.flatten([*vars(self.model).values()])
+        own = [each for each in found if isinstance(each, optimizers.Optimizer)]
+        return list(dict.fromkeys([*given, *own]))
+
+    @property
     def optimizer_variables(self) -> list[Variable]:
-        """The state of the optimizer."""
-        return [] if self.optimizer is None else list(self.optimizer.variables)
+        """The state of the optimizers."""
+        return [v for optimizer in self.optimizers for v in optimizer.variables]
 
     def require_optimizer(self) -> None:
         """GraphError if the model was compiled to be evaluated only."""
@@ -126,14 +134,18 @@ class Compilation:
 
     def reset_metrics(self) -> None:
         """Start all metrics anew."""
-        for metric in self.metrics:
-            metric.reset_state()
+        self.model.reset_metrics()
+
+    @property
+    def metric_variables(self) -> list[Variable]:
+        """The accumulators of all metrics."""
+        return [v for metric in self.metrics for v in metric.variables]
 
     @contextmanager
     def gathering(self) -> Generator[None]:
         """Metrics gather in the block, and a loop around it finds them as they were."""
         outer, self._gathers = self._gathers, True
-        kept = [(v, v.array) for v in self.objective.variables] if outer else []
+        kept = [(v, v.array) for v in self.metric_variables] if outer else []
         try:
             yield
         finally:
@@ -151,7 +163,7 @@ class Compilation:
         return [
             *(self.model.weights if self.model.built else ()),
             *self.optimizer_variables,
-            *self.objective.variables,
+            *self.metric_variables,
         ]
 
     def __getstate__(self) -> dict[str, Any]:

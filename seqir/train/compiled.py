@@ -2,18 +2,27 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from collections.abc import Hashable
+from typing import Any, Final, Protocol
 
 from seqir.layer.eager import revisions
 from seqir.ops import changes
 from seqir.ops.variable import Variable
 from seqir.train.compilation import Compilation
 from seqir.train.objective import Objective
-from seqir.train.steps import BatchTypes, Step, trace_step
+from seqir.train.steps import Step, StepGraph
 from seqir.train.trainable import Trainable
 
 KEEP: Final = 8
 """Steps that a model keeps: for training and evaluating, for kinds of batches, ..."""
+
+
+class StepTypes(Hashable, Protocol):
+    """What a batch looks like, which says how its step is traced."""
+
+    def trace(self, compiled: Compilation, *, training: bool) -> StepGraph:
+        """Trace one step."""
+        ...
 
 
 class Compiled(Compilation):
@@ -41,15 +50,13 @@ class Compiled(Compilation):
         if self.device != before:
             self._steps.clear()
 
-    def step(self, types: BatchTypes, *, training: bool, cut: bool = False) -> Step:
+    def step(self, types: StepTypes, *, training: bool, cut: bool = False) -> Step:
         """The step for batches of these types, traced if there is none yet.
 
         With `cut` it is without its frozen front (`Step.front`).
         """
         clock = changes.clock()
-        changed, trained = revisions(self.model._walk())
-        if self.optimizer is not None:
-            changed += (self.optimizer.revision,)
+        changed, trained = self._settings()
         if changed != self._revisions:  # which never come back: they count up
             self._steps.clear()
             self._revisions = changed
@@ -62,7 +69,9 @@ class Compiled(Compilation):
             found = None
         if found is None or not found.usable:
             first = not self.objective.built
-            traced = trace_step(self, types, training=training)
+            traced = types.trace(self, training=training)
+            # What a step by hand has set on its model while it was traced is its own.
+            self._revisions, _ = self._settings()
             if first:  # others may have used the metrics before
                 self.objective.reset()
             moving = () if cut else self._moving  # a front is made of constants
@@ -73,6 +82,11 @@ class Compiled(Compilation):
         found.attach()
         found.clock = clock
         return found
+
+    def _settings(self) -> tuple[tuple[int, ...], object]:
+        """What steps are made for, which never comes back, and what is trained."""
+        changed, trained = revisions(self.model._walk())
+        return (*changed, *(each.revision for each in self.optimizers)), trained
 
     def release(self) -> None:
         """Bring all numbers back from the device and drop the compiled steps."""

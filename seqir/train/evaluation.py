@@ -9,6 +9,7 @@ from seqir import data
 from seqir.arguments import verbosity
 from seqir.callbacks import CallbackList
 from seqir.data import Batches, noting
+from seqir.train.byhand import feeder as feeder_of
 from seqir.train.compiled import Compiled
 from seqir.train.feeds import Feeder
 
@@ -74,7 +75,7 @@ def evaluate(
             epochs=1,
             steps=batches.count,
         )
-    return run_batches(batches, listed, Feeder(compiled, training=False))
+    return run_batches(batches, listed, feeder_of(compiled, training=False))
 
 
 def run_batch(

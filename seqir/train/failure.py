@@ -36,7 +36,8 @@ def explain(
     It names the first of these that holds: the batch has numbers that are not finite,
     a weight has, or the gradient of the batch is of this length.
     """
-    rate = float(np.asarray(compiled.optimizer.learning_rate))
+    used = [each for each in compiled.optimizers if each.built]
+    rate = float(np.asarray(used[0].learning_rate)) if used else 0.0
     cause, norm = _bad_batch(batch), math.nan
     if cause is None:
         cause = _bad_weight(compiled.model.weights)

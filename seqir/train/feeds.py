@@ -77,10 +77,17 @@ class Feeder:
         ):
             if name is not None:
                 feeds[name] = np.ascontiguousarray(array)
-        if SEED in step.session.fed:
-            feeds[SEED] = np.asarray(compiled.seed, np.int64)
-            feeds[STEP] = np.asarray(compiled.steps, np.int64)
-        return step, feeds
+        return step, feeds | self.keys(step)
+
+    def keys(self, step: Step) -> dict[str, Array]:
+        """What the random numbers of a step are a function of, if it has any."""
+        if SEED not in step.session.fed:
+            return {}
+        compiled = self.compiled
+        return {
+            SEED: np.asarray(compiled.seed, np.int64),
+            STEP: np.asarray(compiled.steps, np.int64),
+        }
 
     def _find(
         self, ys: list[Array | None], ws: list[Array | None], inputs: Sizes | None
@@ -113,7 +120,7 @@ class Feeder:
         if batch.y is None:
             return [None] * len(self._outputs)
         found = self._outputs.targets(batch.y, used=self._used)
-        return [None if y is None else _numeric(y) for y in found]
+        return [None if y is None else numeric(y) for y in found]
 
     def _weights(self, batch: Batch) -> list[Array | None]:
         given, outputs = batch.sample_weight, self._outputs
@@ -137,7 +144,7 @@ def _check_labels(y: Array | None, labels: Labels, what: str) -> None:
         data.check_labels(y, labels.classes, what, labels.ignored)
 
 
-def _numeric(y: object) -> Array:
+def numeric(y: object) -> Array:
     """Targets: floating-point in the default type, others as they are."""
     array = np.asarray(y)
     if array.dtype == np.float64:

@@ -13,8 +13,9 @@ from seqir.callbacks import CallbackList, History
 from seqir.console import say
 from seqir.data import Batch, Batches, noting
 from seqir.data.arrays import ArrayBatches
-from seqir.errors import ArgumentError, NonFiniteLossError
+from seqir.errors import ArgumentError, NonFiniteLossError, UnsupportedError
 from seqir.train import failure
+from seqir.train.byhand import feeder, is_by_hand
 from seqir.train.checkpoint import Checkpoints
 from seqir.train.compiled import Compiled
 from seqir.train.evaluation import ahead, run_batches
@@ -29,13 +30,26 @@ from seqir.train.settings import describe
 def fit(compiled: Compiled, options: FitOptions) -> History:
     """See `Model.fit`."""
     options = options.checked()
-    compiled.require_optimizer()
+    by_hand = is_by_hand(compiled.model, training=True)
+    if not by_hand:
+        compiled.require_optimizer()
+    elif options.cache_frozen is not None:
+        raise UnsupportedError(
+            f"cache_frozen keeps what the frozen front of a usual step computes, and "
+            f"model {compiled.model.name!r} ({type(compiled.model).__name__}) says "
+            "itself what a step is: train it without cache_frozen"
+        )
     compiled.use(options.device)
     training, validation = _split(options)
     position = Position(options.initial_epoch, 0, _shuffle_seed(compiled))
     compiled.fits += 1
     run = _Fit(compiled, options, training, validation, position)
     return run.run()
+
+
+def _is_used(optimizer: Any) -> bool:
+    """Whether an optimizer has been given gradients."""
+    return optimizer.built
 
 
 def _shuffle_seed(compiled: Compiled) -> int:
@@ -77,9 +91,9 @@ class _Fit:
         self.position = position
         self.training = training
         self.validation = validation
-        feeder = Feeder if options.cache_frozen is None else FrozenFeeder
-        self.feeder = feeder(compiled, training=True)
-        self.tester = feeder(compiled, training=False)
+        make = feeder if options.cache_frozen is None else FrozenFeeder
+        self.feeder = make(compiled, training=True)
+        self.tester = make(compiled, training=False)
         self.interrupts = Interrupts()
         self.store: Checkpoints | None = None
         self.callbacks: CallbackList
@@ -135,8 +149,9 @@ class _Fit:
                 if not self.position.ended:
                     self._epochs(batches, validation)
                 if self.position.ended or self.position.epoch >= options.epochs:
-                    trained = model.trainable_weights
-                    self.compiled.optimizer.finalize_variable_values(trained)
+                    for optimizer in filter(_is_used, self.compiled.optimizers):
+                        trained = optimizer.trainable_variables
+                        optimizer.finalize_variable_values(trained)
                 callbacks.on_train_end(self._reported)
         finally:
             self.compiled.run = around  # a callback may have called fit
@@ -257,7 +272,7 @@ class _Fit:
                 if model.stop_training:
                     break
         if logs is None:  # it was saved after its last batch
-            return self.compiled.objective.results()
+            return model.get_metrics_result()
         return logs
 
     def _due(self) -> bool:

@@ -16,7 +16,7 @@ from seqir.ir import Trace
 from seqir.metrics.base import Metric
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
-from seqir.ops.tensor import TensorLike, Traced
+from seqir.ops.tensor import Result, TensorLike, Traced
 from seqir.ops.variable import Variable
 from seqir.train.outputs import Outputs
 from seqir.train.trainable import Trainable
@@ -243,10 +243,26 @@ class Objective:
 
         Raises: GraphError if there is nothing to minimize.
         """
+        total = self.loss_of(b, targets, predicted, weights, extra)
+        self.track(b, total, predicted[0])
+        self.measure(b, targets, predicted, weights)
+        return total, self.reported(b)
+
+    def loss_of(
+        self,
+        b: Trace,
+        targets: list[Any],
+        predicted: list[Any],
+        weights: list[Any],
+        extra: Sequence[TensorLike],
+    ) -> Any:
+        """The loss of a batch; that of each of several outputs is gathered.
+
+        Raises: GraphError if there is nothing to minimize.
+        """
         assert self._losses is not None, "build comes first"
-        size = _batch_size(predicted)
+        size = _batch_size(predicted[0])
         parts: list[Any] = []
-        reported: dict[str, Any] = {}
         rows = zip(
             self._losses, self._weights, self._loss_trackers, self._names, targets,
             predicted, weights, strict=True,
@@ -263,7 +279,6 @@ class Objective:
                 value = ops.cast(loss(y, p, w), "float32")
                 if tracker is not None:
                     tracker.update_state(value, sample_weight=size)
-                    reported[tracker.name] = tracker.result()
                 parts.append(value if factor is None else value * float(factor))
         parts += [ops.cast(value, "float32") for value in extra]
         if not parts:
@@ -272,9 +287,17 @@ class Objective:
                 "add_loss in a layer"
             )
         with b.source(self.tracker.name, "Mean"):
-            total = ops.add_n(parts)
-            self.tracker.update_state(total, sample_weight=size)
-            reported = {self.tracker.name: self.tracker.result(), **reported}
+            return ops.add_n(parts)
+
+    def track(self, b: Trace, loss: Result, x: Traced) -> None:
+        """Gather the loss of a batch that has as many samples as x has rows."""
+        with b.source(self.tracker.name, "Mean"):
+            self.tracker.update_state(loss, sample_weight=_batch_size(x))
+
+    def measure(
+        self, b: Trace, targets: list[Any], predicted: list[Any], weights: list[Any]
+    ) -> None:
+        """Let the metrics of `compile` take a batch into account."""
         for name, (place, metric, weighted) in self._metrics.items():
             y, p = targets[place], predicted[place]
             if y is None:
@@ -284,11 +307,16 @@ class Objective:
                 noting(f"in the metric {name!r} of output {self._names[place]!r}"),
             ):
                 metric.update_state(*((y, p, weights[place]) if weighted else (y, p)))
-                reported |= _traced(b, name, metric)
-        for name, metric in self._held.items():
+
+    def reported(self, b: Trace) -> dict[str, Any]:
+        """What is reported, as values of a graph."""
+        found: dict[str, Any] = {}
+        trackers = [self.tracker, *filter(None, self._loss_trackers)]
+        every = {t.name: t for t in trackers} | self._named_metrics
+        for name, metric in every.items():
             with b.source(name, type(metric).__name__):
-                reported |= _traced(b, name, metric)
-        return total, reported
+                found |= traced_results(b, name, metric)
+        return found
 
 
 def held_metrics(model: Trainable) -> list[Any]:
@@ -349,7 +377,7 @@ def _named(name: str, metric: Any) -> dict[str, Any]:
     return {name: found[metric.name]} if list(found) == [metric.name] else found
 
 
-def _traced(b: Trace, name: str, metric: object) -> dict[str, Any]:
+def traced_results(b: Trace, name: str, metric: object) -> dict[str, Any]:
     """The result of a metric, of which numbers are values of the graph, too."""
     return {
         key: found if isinstance(found, Traced) else Traced(b, value_of(b, found))
@@ -357,9 +385,9 @@ def _traced(b: Trace, name: str, metric: object) -> dict[str, Any]:
     }
 
 
-def _batch_size(predicted: list[Traced]) -> Any:
+def _batch_size(x: Traced) -> Any:
     """How many samples the batch has, a number or a float32 scalar."""
-    return count(predicted[0], (0,), "float32")
+    return count(x, (0,), "float32")
 
 
 class Labels(NamedTuple):

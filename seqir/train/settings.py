@@ -37,6 +37,7 @@ def describe(compiled: Compilation, batches: Batches, shuffle: object) -> Settin
         "metrics": compiled.objective.names,
         "loss_weights": compiled.objective.loss_weights,
         "optimizer": _config_of(compiled.optimizer),
+        "optimizers": [_config_of(each) for each in compiled.optimizers[1:]],
         "rates": [float(rate.array) for rate in rates(compiled)],
         "data": {
             "batches": batches.count,
@@ -51,7 +52,7 @@ def describe(compiled: Compilation, batches: Batches, shuffle: object) -> Settin
 
 def rates(compiled: Compilation) -> list[Variable]:
     """The learning rates of the optimizer, and of those inside of it."""
-    return [v for v in compiled.optimizer.variables if v.name == RATE]
+    return [v for v in compiled.optimizer_variables if v.name == RATE]
 
 
 def compare(
@@ -94,7 +95,8 @@ def compare(
             changes.append(f"the learning rate was {saved:g}, is {present:g}")
     changes += [
         _changed(f"{what} of the optimizer", was, is_)
-        for what, was, is_ in _differences(before["optimizer"], now["optimizer"])
+        for part in ("optimizer", "optimizers")
+        for what, was, is_ in _differences(before.get(part), now.get(part))
         if not what.endswith(RATE)
     ]
     if changes:

@@ -6,6 +6,7 @@ from dataclasses import dataclass, field
 from typing import TYPE_CHECKING, Any
 
 from seqir.errors import NotBuiltError
+from seqir.train.byhand import feeder
 from seqir.train.compiled import Compiled
 from seqir.train.feeds import Feeder
 from seqir.train.objective import Objective
@@ -60,7 +61,7 @@ class TrainingState:
     def feeder(self, compiled: Compiled, *, training: bool) -> Feeder:
         """What makes feeds for single batches."""
         if training not in self._feeders:
-            self._feeders[training] = Feeder(compiled, training=training)
+            self._feeders[training] = feeder(compiled, training=training)
         return self._feeders[training]
 
     def __getstate__(self) -> dict[str, Any]:

@@ -53,6 +53,10 @@ class BatchTypes:
     sizes: Sizes | None = None
     """Of the inputs behind the batch, if not those that the model was built for."""
 
+    def trace(self, compiled: Compilation, *, training: bool) -> StepGraph:
+        """Trace one step of a compiled model; see `trace_step`."""
+        return trace_step(compiled, self, training=training)
+
 
 @dataclass(frozen=True)
 class StepGraph:
@@ -146,16 +150,21 @@ def _trace_update(b: Trace, compiled: Compilation, loss: object) -> None:
     optimizer = compiled.optimizer
     trained = model.trainable_weights
     if not trained:
-        warnings.warn(
-            f"model {model.name!r} has no weight to train: all of its layers are "
-            "frozen or have none; fit changes no weight",
-            stacklevel=2,
-        )
+        warn_untrained(model.name)
         return
     compiled.check_trained(trained)
     gradients = gradient(optimizer.scale_loss(loss), trained)
     with b.source(optimizer.name, type(optimizer).__name__):
         optimizer.apply(gradients, trained)
+
+
+def warn_untrained(name: str) -> None:
+    """Say that a training changes nothing."""
+    warnings.warn(
+        f"model {name!r} has no weight to train: all of its layers are frozen or have "
+        "none; fit changes no weight",
+        stacklevel=3,
+    )
 
 
 def _batch_inputs(
@@ -223,10 +232,9 @@ class Step:
 
     def _halves(self, compiled: Compilation) -> Halves | None:
         """The step in two halves, where that saves memory."""
-        optimizer = compiled.optimizer
-        if optimizer is None or runtime.resolve(self._device).kind != "cpu":
+        if not compiled.optimizers or runtime.resolve(self._device).kind != "cpu":
             return None  # gradients would cross the border of a device
-        own = set(optimizer.variables)
+        own = set(compiled.optimizer_variables)
         names = [name for name, v in self._state.items() if v in own]
         return halves(self.program.graph, names)
 

@@ -56,6 +56,18 @@ class Trainable(Protocol):
     @property
     def output_structure(self) -> Any: ...
 
+    def overrides(self, method: str) -> bool:
+        """Whether a method is not the one that all models have."""
+        ...
+
+    def reset_metrics(self) -> None:
+        """Start all metrics anew."""
+        ...
+
+    def get_metrics_result(self) -> dict[str, Any]:
+        """What the metrics have gathered."""
+        ...
+
     def _walk(self) -> Iterator[Layer]:
         """The model and all layers inside, each once, outer before inner."""
         ...
