@@ -91,6 +91,7 @@ def test_many_threads_leave_it_on() -> None:
 
 @pytest.mark.skipif(not hasattr(os, "fork"), reason="there is no fork")
 @pytest.mark.filterwarnings("ignore::DeprecationWarning")  # Python's, of forks
+@pytest.mark.filterwarnings("ignore:os.fork:RuntimeWarning")  # of JAX, if it is loaded
 @pytest.mark.parametrize("own", [False, True])
 def test_a_child_has_only_the_pauses_of_its_thread(own: bool) -> None:
     inside, leave = threading.Event(), threading.Event()
