@@ -122,7 +122,8 @@ class Decoder:
                 f"seqir has no layer {short!r}: replace it in the model, or pass a "
                 f"class of your own as custom_objects={{{short!r}: ...}}"
             )
-        return LAYERS[kind].from_config(_functions_known(self.values(config)))
+        arguments = self.values(self._with_layers(config))
+        return LAYERS[kind].from_config(_functions_known(arguments))
 
     def _custom(self, entry: Mapping[str, object]) -> Any:
         """The caller's class or function for an entry, if there is one."""
@@ -163,17 +164,21 @@ class Decoder:
     def _argument(self, key: object, value: object) -> object:
         """The value of an argument; of a function, Keras 2 stores the name alone."""
         if _getter(key) is None:
-            return self._inside(value)
+            return self.values(value)
         if isinstance(value, Mapping) and value.get("class_name") in self.models:
             return self.layer(value)
         named = self._named(value)
         return self.values(value) if named is None else named
 
-    def _inside(self, value: object) -> object:
-        """An argument that is no function, with the layers in it."""
+    def _with_layers(self, value: object) -> object:
+        """Arguments with the layers among them; a user's class makes its own."""
         if isinstance(value, list | tuple):
-            return [self._inside(v) for v in value]
-        return self.layer(value) if self._is_layer(value) else self.values(value)
+            return [self._with_layers(v) for v in value]
+        if self._is_layer(value):
+            return self.layer(value)
+        if not isinstance(value, Mapping) or "class_name" in value:
+            return value
+        return {k: v if _getter(k) else self._with_layers(v) for k, v in value.items()}
 
     def _is_layer(self, value: object) -> bool:
         if not isinstance(value, Mapping):
