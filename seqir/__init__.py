@@ -40,9 +40,11 @@ if TYPE_CHECKING:
         tree,
         utils,
     )
+    from seqir.contexts import RematScope, device, name_scope, remat
     from seqir.dtype_policies import DTypePolicy, FloatDTypePolicy
     from seqir.gradients import gradient
     from seqir.initializers import Initializer
+    from seqir.layer.specs import InputSpec
     from seqir.layers import Input, Layer
     from seqir.losses import Loss
     from seqir.metrics import Metric
@@ -85,6 +87,7 @@ _NAMES = {
     "FloatDTypePolicy": "seqir.dtype_policies",
     "Functional": "seqir.model",
     "Initializer": "seqir.initializers",
+    "InputSpec": "seqir.layer.specs",
     "Input": "seqir.layers",
     "KerasTensor": "seqir.ops.tensor",
     "Layer": "seqir.layers",
@@ -93,9 +96,13 @@ _NAMES = {
     "Model": "seqir.model",
     "Optimizer": "seqir.optimizers",
     "Regularizer": "seqir.regularizers",
+    "RematScope": "seqir.contexts",
     "Sequential": "seqir.model",
     "Variable": "seqir.ops.variable",
     "gradient": "seqir.gradients",
+    "device": "seqir.contexts",
+    "name_scope": "seqir.contexts",
+    "remat": "seqir.contexts",
 }
 
 __all__ = [
@@ -104,6 +111,7 @@ __all__ = [
     "Functional",
     "Initializer",
     "Input",
+    "InputSpec",
     "KerasTensor",
     "Layer",
     "Loss",
@@ -111,6 +119,7 @@ __all__ = [
     "Model",
     "Optimizer",
     "Regularizer",
+    "RematScope",
     "Sequential",
     "Variable",
     "__version__",
@@ -122,6 +131,7 @@ __all__ = [
     "constraints",
     "data",
     "datasets",
+    "device",
     "dtype_policies",
     "errors",
     "export",
@@ -132,11 +142,13 @@ __all__ = [
     "metrics",
     "mixed_precision",
     "models",
+    "name_scope",
     "ops",
     "optimizers",
     "preprocessing",
     "random",
     "regularizers",
+    "remat",
     "runtime",
     "saving",
     "tree",

@@ -31,7 +31,6 @@ _CODE = (
     "its `call`, or use functions of seqir.ops between layers"
 )
 _NOT_YET = "this layer is not there yet; write a Layer that computes it with seqir.ops"
-_ONE_DEVICE = "a model runs on one device; `device=` of fit and predict chooses it"
 _QUANTIZED = (
     "models are not quantized here; quantize the exported file with "
     "onnxruntime.quantization"
@@ -45,14 +44,6 @@ _GRAPHS = (
     "graphs are recorded while layers are called, there are no other scopes; call "
     "layers on keras.Input tensors"
 )
-_CHECKED = (
-    "shapes are inferred and checked by what a layer computes; say `min_ndim = 3` in "
-    "the class, or look at the shape in `build`"
-)
-_MEMORY = (
-    "a step keeps what its gradients need; there is no recomputation to ask for, use a "
-    "smaller batch"
-)
 _SAMPLED = (
     "these numbers need a loop whose length depends on them; draw them with NumPy and "
     "pass them as data"
@@ -61,13 +52,23 @@ _SAMPLED = (
 _ABSENT: Final[dict[str, dict[str, str]]] = {
     "": {
         "Quantizer distillation distribution quantizers": _QUANTIZED,
-        "device": _ONE_DEVICE,
-        "InputSpec": _CHECKED,
-        "Function Operation StatelessScope SymbolicScope name_scope": _GRAPHS,
-        "RematScope remat": _MEMORY,
+        "Function": "keras.Model(inputs, outputs) does the same",
+        "Operation StatelessScope SymbolicScope": _GRAPHS,
         "visualization": _BOXES,
         "wrappers": "wrap `fit` and `predict` in an estimator of your own",
         "legacy": "what was of Keras 2 is read from files alone",
+    },
+    "backend": {
+        "gradients": "seqir.gradient(loss, variables) gives them in a train_step",
+        "rnn": "layers.RNN runs a cell over time, ops.scan any function",
+        "conv2d_transpose": "ops.conv_transpose takes an output_padding instead",
+        "ctc_batch_cost ctc_label_dense_to_sparse": (
+            "ops.ctc_loss takes logits, labels and their lengths"
+        ),
+        "ctc_decode": "take the largest class of each step and merge repetitions",
+        "binary_focal_crossentropy categorical_focal_crossentropy": (
+            "seqir.losses has them"
+        ),
     },
     "callbacks": {
         "OrbaxCheckpoint": "use BackupAndRestore, or fit(..., resume='folder')",
@@ -97,7 +98,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "RandomTranslation RandomZoom Solarization": _AUGMENT,
         "HashedCrossing Hashing IntegerLookup StringLookup TextVectorization": _TEXT,
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
-        "InputSpec": _CHECKED,
         "Lambda": _CODE,
         "EinsumDense Masking ReversibleEmbedding SpectralNormalization": _NOT_YET,
         "MelSpectrogram STFTSpectrogram": _NOT_YET,

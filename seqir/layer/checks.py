@@ -11,9 +11,9 @@ import numpy as np
 
 from seqir import constraints, initializers, nest, regularizers
 from seqir.errors import ArgumentError, GraphError, SeqirError, ShapeError
+from seqir.layer.specs import check_spec, incompatible
 from seqir.layer.state import Stateful
 from seqir.ops.tensor import Tensor
-from seqir.shapes import format_shape
 
 _GETTERS: dict[str, Callable[[object], object]] = {
     "initializer": initializers.get,
@@ -156,6 +156,8 @@ def check_inputs(layer: Stateful, args: tuple[object, ...]) -> None:
             "input tensors. Only the functional Model(inputs, outputs) can "
             "connect several tensors."
         )
+    if layer.input_spec is not None:
+        check_spec(layer.name, layer.input_spec, nest.flatten(args[0]))
     if layer.ndim is None and layer.min_ndim is None:
         return
     for x in nest.flatten(args[0]):
@@ -167,8 +169,4 @@ def check_inputs(layer: Stateful, args: tuple[object, ...]) -> None:
             wanted = f"min_ndim={layer.min_ndim}"
         else:
             continue
-        raise ShapeError(
-            f"Input 0 of layer '{layer.name}' is incompatible with the layer: "
-            f"expected {wanted}, found ndim={x.ndim}. "
-            f"Full shape received: {format_shape(x.shape)}"
-        )
+        raise incompatible(layer.name, 0, wanted, x)

@@ -109,6 +109,8 @@ class Stateful:
     """Smallest rank of an input, for the error message."""
     ndim: ClassVar[int | None] = None
     """The one rank an input can have."""
+    input_spec: Any = None
+    """What `InputSpec`, or a list of them, says of the inputs."""
     supports_masking: bool = False
     """Whether `compute_mask` is asked for the masks of outputs; so it is where a
     subclass defines it."""

@@ -12,6 +12,7 @@ from typing import Any, NoReturn
 from seqir import absent
 from seqir.layer import configuration
 from seqir.layer.base import Layer
+from seqir.layer.specs import InputSpec
 from seqir.layers import (
     activation,
     cells,
@@ -47,7 +48,7 @@ from seqir.layers.resizing import *
 from seqir.layers.rnn import *
 from seqir.layers.wrappers import *
 
-__all__ = ["Layer", "deserialize", "serialize"]
+__all__ = ["InputSpec", "Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
 __all__ += cells.__all__
 __all__ += convolution.__all__

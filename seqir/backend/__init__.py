@@ -1,8 +1,14 @@
-"""``seqir.backend``, as Keras has it: settings, and questions about types."""
+"""``seqir.backend``, as Keras has it: settings, questions about types, functions."""
 
 from __future__ import annotations
 
-from seqir import dtypes, naming
+from typing import NoReturn
+
+from seqir import absent, dtypes, naming
+from seqir.backend import functions, networks, variables
+from seqir.backend.functions import *
+from seqir.backend.networks import *
+from seqir.backend.variables import *
 from seqir.config import (
     backend,
     epsilon,
@@ -12,6 +18,7 @@ from seqir.config import (
     set_floatx,
     set_image_data_format,
 )
+from seqir.contexts import name_scope
 from seqir.dtypes import DTypeLike
 from seqir.ops.masks import get_keras_mask, set_keras_mask
 from seqir.ops.tensor import KerasTensor
@@ -28,6 +35,7 @@ __all__ = [
     "is_float_dtype",
     "is_int_dtype",
     "is_keras_tensor",
+    "name_scope",
     "result_type",
     "set_epsilon",
     "set_floatx",
@@ -35,6 +43,9 @@ __all__ = [
     "set_keras_mask",
     "standardize_dtype",
 ]
+__all__ += functions.__all__
+__all__ += networks.__all__
+__all__ += variables.__all__
 
 
 def standardize_dtype(dtype: DTypeLike | None) -> str:
@@ -68,3 +79,7 @@ def result_type(*dtypes_: DTypeLike | None) -> str:
 def get_uid(prefix: str = "") -> int:
     """The next number for a prefix, from 1 on."""
     return naming.number(prefix)
+
+
+def __getattr__(name: str) -> NoReturn:
+    absent.refuse("backend", name)
