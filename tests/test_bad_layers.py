@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from bad_augmentation import CASES as AUGMENTATION
 from bad_composed_layers import CASES as COMPOSED
 from bad_preprocessing import CASES as PREPROCESSING
 from test_bad_input import CASES as OTHER_CASES
@@ -401,7 +402,15 @@ CONFIGS: list[Case] = [
      "made with positional arguments that have no name"),
 ]  # fmt: skip
 
-CASES = [*ARGUMENTS, *INPUTS, *STACKS, *CONFIGS, *PREPROCESSING, *COMPOSED]
+CASES = [
+    *ARGUMENTS,
+    *INPUTS,
+    *STACKS,
+    *CONFIGS,
+    *PREPROCESSING,
+    *COMPOSED,
+    *AUGMENTATION,
+]
 
 
 @pytest.mark.parametrize(

@@ -17,7 +17,7 @@ pytest.importorskip("onnxruntime")
 
 import function_checks as checks  # noqa: E402
 from function_cases import Case, x  # noqa: E402
-from image_cases import BAD_CALLS, CASES, END, oracle  # noqa: E402
+from image_cases import BAD_CALLS, CASES, END, SHIFT, START, oracle  # noqa: E402
 
 import seqir  # noqa: E402
 from seqir import nest, ops  # noqa: E402
@@ -74,7 +74,6 @@ def test_bad_arguments_say_what_is_wrong(name: str, args: Any, match: str) -> No
 
 
 REFUSED: dict[str, tuple[Any, str]] = {
-    "transform": (lambda t: image.affine_transform(t, x(8)), "a known size, got"),
     "patches": (
         lambda t: image.extract_patches(t, 3, 2, padding="same"),
         "padding='same' with strides needs a known size",
@@ -101,6 +100,9 @@ def test_what_needs_known_sizes_says_so(name: str) -> None:
         call(seqir.Input((None, None, 3)))
 
 
+SHIFTED = np.array(SHIFT, "float32")
+
+
 def all_at_once(t: Any) -> list[Any]:
     return [
         image.pad_images(t, 1, 2, target_height=9, right_padding=0),
@@ -110,13 +112,17 @@ def all_at_once(t: Any) -> list[Any]:
         image.extract_patches(t, 2),
         image.rgb_to_hsv(t),
         image.gaussian_blur(t),
-    ]
+        *(image.affine_transform(t, SHIFTED, mode, fill)
+          for mode in ("nearest", "bilinear")
+          for fill in ("constant", "nearest", "wrap", "mirror", "reflect")),
+        image.perspective_transform(t, START, END),
+    ]  # fmt: skip
 
 
 def test_images_of_unknown_sizes_are_cut_and_filled() -> None:
     t = seqir.Input((None, None, 3))
     model = seqir.Model(t, all_at_once(t))
-    for size in ((4, 6), (7, 4)):
+    for size in ((4, 6), (7, 4), (5, 5)):
         pictures = x(2, *size, 3, low=0)
         checks.same(model.predict(pictures, verbose=0), all_at_once(pictures), 1e-5)
 

@@ -13,6 +13,7 @@ import math
 import os
 import sys
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from typing import NamedTuple
 
@@ -133,6 +134,8 @@ def aliases(name: str) -> str:
 def try_out(sample: LayerSample) -> Tried:
     """The graphs of a model of one layer."""
     inputs = [seqir.Input(s[1:], dtype=sample.dtype) for s in sample.shapes]
+    unsaid = {name: v for name, v in sample.call.items() if name != "training"}
+    sample = replace(sample, call=unsaid)
     model = seqir.Model(inputs, sample.called(make(sample), inputs))
     graph, variables = model.trace_graph()
     inference = passes.run(passes.bind(graph, arrays_of(variables)), passes.INFERENCE)

@@ -20,9 +20,10 @@ STEP: Final = "random_step"
 class Trace(Builder):
     """A builder with what is known while layers run: weights, mode, losses, draws."""
 
-    def __init__(self, name: str = "graph", *, training: bool = False) -> None:
+    def __init__(self, name: str = "graph", *, training: bool | None = None) -> None:
         super().__init__(name)
         self.training = training
+        """Whether layers are traced for training; None where nobody has said so."""
         self.autocast: str | None = None
         """What floating-point weights are read in, if not as stored; see `type_of`."""
         self.losses: list[Value] = []
@@ -99,7 +100,7 @@ class Trace(Builder):
         return count
 
     @contextmanager
-    def mode(self, *, training: bool, autocast: str | None) -> Generator[None]:
+    def mode(self, *, training: bool | None, autocast: str | None) -> Generator[None]:
         """What is traced inside is for training (or not); weights are read so."""
         outer = self.training, self.autocast
         self.training, self.autocast = training, autocast

@@ -73,9 +73,15 @@ def _stored_activation(found: Mapping[str, object]) -> Any:
 
 
 def with_training(
-    layer: Stateful, args: tuple[object, ...], kwargs: dict[str, object], outer: bool
-) -> tuple[tuple[object, ...], dict[str, object], bool]:
+    layer: Stateful,
+    args: tuple[object, ...],
+    kwargs: dict[str, object],
+    outer: bool | None,
+) -> tuple[tuple[object, ...], dict[str, object], bool | None]:
     """Arguments with `training` filled in, and what it is for layers inside.
+
+    Where nobody has said what it is, not even what is `outer`, the default of the
+    layer's `call` counts.
 
     Raises: ArgumentError if it is neither true nor false.
     """
@@ -89,6 +95,8 @@ def with_training(
             "several inputs go into one list"
         )
     training = outer if given is None else bool(given)
+    if training is None:
+        training = checks.default_training(layer)
     if place < len(args):
         return (*args[:place], training, *args[place + 1 :]), kwargs, training
     kwargs = {k: v for k, v in kwargs.items() if k != "training"}

@@ -74,7 +74,7 @@ class Calling(Weighted):
         self, args: tuple[object, ...], kwargs: dict[str, object], outputs: object
     ) -> None:
         """Give the outputs of a call on tensors of a model their masks."""
-        args, kwargs, _ = arguments.with_training(self, args, kwargs, outer=False)
+        args, kwargs, _ = arguments.with_training(self, args, kwargs, outer=None)
         masks.connect(self, masks.given(self, args, kwargs), outputs)
 
     @property

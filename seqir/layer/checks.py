@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import functools
 import inspect
-from collections.abc import Callable
+from collections.abc import Callable, Iterable
 from typing import Any, NoReturn
 
 import numpy as np
@@ -109,6 +109,17 @@ def _signature(call: Callable[..., object]) -> inspect.Signature:
 def call_arguments(layer: Stateful) -> tuple[str, ...]:
     """Names of what the layer's `call` takes."""
     return tuple(_signature(type(layer).call).parameters)[1:]
+
+
+def default_training(layer: Stateful) -> bool | None:
+    """What `training` is for the layer's `call` if nobody says so; None for no one."""
+    found = _signature(type(layer).call).parameters.get("training")
+    return found.default if found and isinstance(found.default, bool) else None
+
+
+def trains_unless_told(layers: Iterable[Stateful]) -> bool:
+    """Whether one of the layers is called for training if nobody says so."""
+    return any(map(default_training, layers))
 
 
 def build_shapes(

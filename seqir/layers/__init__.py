@@ -15,6 +15,8 @@ from seqir.layer.base import Layer
 from seqir.layer.specs import InputSpec
 from seqir.layers import (
     activation,
+    augmentation_color,
+    augmentation_geometry,
     cells,
     convolution,
     core,
@@ -32,6 +34,8 @@ from seqir.layers import (
     wrappers,
 )
 from seqir.layers.activation import *
+from seqir.layers.augmentation_color import *
+from seqir.layers.augmentation_geometry import *
 from seqir.layers.cells import *
 from seqir.layers.convolution import *
 from seqir.layers.core import *
@@ -51,6 +55,8 @@ from seqir.layers.wrappers import *
 __all__ = ["InputSpec", "Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
 __all__ += cells.__all__
+__all__ += augmentation_color.__all__
+__all__ += augmentation_geometry.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
 __all__ += discretization.__all__

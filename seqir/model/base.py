@@ -12,6 +12,7 @@ from seqir.errors import ArgumentError
 from seqir.ir import current_builder
 from seqir.layer import masks
 from seqir.layer.base import Layer
+from seqir.layer.checks import trains_unless_told
 from seqir.model.training import TrainedNetwork, training_of
 from seqir.network.base import Network
 from seqir.network.inputs import standardize
@@ -67,7 +68,10 @@ class Model(TrainedNetwork):
             raise ArgumentError(f"model {self.name!r} was called without an input")
         x = args[0]
         masked = any(mask is not None for mask in nest.flatten(masks.of(args)))
-        if kwargs.pop("training", None):
+        training = kwargs.pop("training", None)
+        if training is False and trains_unless_told(self._walk()):
+            return super().run(*args, training=False, **kwargs)
+        if training:
             if self.connected and not masked:
                 fitted = list(standardize(self, x).values())
                 args = (nest.pack(self.input_structure, fitted), *args[1:])

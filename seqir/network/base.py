@@ -306,7 +306,7 @@ class Network(Layer):
     def trace_graph(
         self,
         *,
-        training: bool = False,
+        training: bool | None = False,
         batch: int | str | None = None,
         enter: Enter | None = None,
         sizes: Sizes | None = None,
@@ -335,7 +335,7 @@ class Network(Layer):
         self,
         b: Trace,
         *,
-        training: bool,
+        training: bool | None,
         batch: int | str | None = "batch",
         enter: Enter = _enter,
         sizes: Sizes | None = None,
@@ -370,8 +370,9 @@ class Network(Layer):
                 raise
             raise ShapeError(f"{self.misfit(sizes)}: {error}") from error
 
-    def _flags(self, training: bool) -> dict[str, object]:
-        return {"training": training} if "training" in self._call_arguments else {}
+    def _flags(self, training: bool | None) -> dict[str, object]:
+        said = training is not None and "training" in self._call_arguments
+        return {"training": training} if said else {}
 
     # Entering.
 

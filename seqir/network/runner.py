@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING, Any, Final, Self
 
 from seqir import collector, nest
 from seqir.ir import SEED, STEP, Array, SizeCheck
+from seqir.layer.checks import trains_unless_told
 from seqir.layer.eager import revisions
 from seqir.network.base import Network, arrays_of
 from seqir.network.inputs import Sizes, other_sizes
@@ -161,11 +162,16 @@ class Runner:
         """A new form; with `fold` all weights that no run changes are constants."""
         from seqir import passes, runtime
 
+        draws = trains_unless_told(self.model._walk())
         graph, variables = self.model.trace_graph(
-            batch="batch", sizes=self._sizes, with_masks=True
+            training=None if called and draws else False,
+            batch="batch",
+            sizes=self._sizes,
+            with_masks=True,
         )
         kept = predicting(self.model, graph, variables)
-        self._differ = (kept.outputs, kept.updates) != (graph.outputs, graph.updates)
+        same = (kept.outputs, kept.updates) == (graph.outputs, graph.updates)
+        self._differ = draws or not same
         graph = graph if called else kept
         masked = [mask_of(name) in graph.outputs for name in kept.outputs]
         carriers = [i for i, is_masked in enumerate(masked) if is_masked]

@@ -13,7 +13,6 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ir import Array
-from seqir.operators.conv import static
 from seqir.ops.apply import coerce, floating, numeric, type_of_operand
 from seqir.ops.arith import (
     add,
@@ -33,6 +32,7 @@ from seqir.ops.gather import take
 from seqir.ops.indexing import getitem
 from seqir.ops.layout import images_of, on_batch
 from seqir.ops.movement import expand_dims, moveaxis, reshape, shape
+from seqir.ops.size import SizeLike, maximum_size
 from seqir.ops.sizes import counting
 from seqir.ops.tensor import Result, Tensor, TensorLike
 from seqir.ops.unary import absolute, floor, sign
@@ -56,15 +56,14 @@ def _round(x: TensorLike) -> Result:
     return multiply(sign(x), floor(add(absolute(x), 0.5)))
 
 
-def _mirrored(index: TensorLike, size: int) -> Result:
+def _mirrored(index: TensorLike, size: SizeLike) -> Result:
     """A whole number, sent back at the first and the last of so many."""
-    if size == 1:
-        return multiply(index, 0)
     last = size - 1
-    return absolute(subtract(mod(add(index, last), 2 * last), last))
+    turn = maximum_size(2 * last, 1)
+    return absolute(subtract(mod(add(index, last), turn), last))
 
 
-def _inside(index: TensorLike, size: int, mode: str) -> Result:
+def _inside(index: TensorLike, size: SizeLike, mode: str) -> Result:
     """The pixel that stands for one outside."""
     if mode == "wrap":
         return mod(index, size)
@@ -77,7 +76,7 @@ def _inside(index: TensorLike, size: int, mode: str) -> Result:
 
 
 def _neighbours(
-    place: Any, size: int, order: int, mode: str
+    place: Any, size: SizeLike, order: int, mode: str
 ) -> list[tuple[Any, Any, Any]]:
     """The pixels that a place is made of: index, weight, and whether it is inside."""
     low = _round(place) if order == 0 else floor(place)
@@ -100,7 +99,7 @@ def _neighbours(
 def _sampled(
     pixels: Callable[[list[Any]], Any],
     places: Sequence[Any],
-    sizes: Sequence[int],
+    sizes: Sequence[SizeLike],
     order: int,
     mode: str,
     value: TensorLike,
@@ -158,7 +157,7 @@ def map_coordinates(
             f"ops.image.map_coordinates of {t} takes coordinates [{t.rank}, ...], "
             f"got {c}"
         )
-    sizes = _known("map_coordinates", x, range(t.rank))
+    sizes = _sizes("map_coordinates", x, range(t.rank))
     flat = reshape(x, (-1,))
     places = [getitem(where_to, i) for i in range(t.rank)]
     y = _sampled(
@@ -173,20 +172,15 @@ def map_coordinates(
     return _like(y, t.dtype)
 
 
-def _known(name: str, x: TensorLike, axes: Sequence[int]) -> tuple[int, ...]:
+def _sizes(name: str, x: TensorLike, axes: Sequence[int]) -> list[SizeLike]:
     t = type_of_operand(x)
-    sizes = [t.shape[axis] for axis in axes]
-    if not all(isinstance(n, int) for n in sizes):
-        raise UnsupportedError(
-            f"ops.image.{name} needs images of a known size, got {t}: give the Input "
-            "one"
-        )
-    if 0 in sizes:
+    if any(t.shape[axis] == 0 for axis in axes):
         raise ShapeError(f"ops.image.{name} finds no pixels in {t}")
-    return static(tuple(sizes))
+    every = shape(x)
+    return [every[axis] for axis in axes]
 
 
-def _linear(index: Sequence[Any], sizes: Sequence[int]) -> Result:
+def _linear(index: Sequence[Any], sizes: Sequence[SizeLike]) -> Result:
     """The place in the flat tensor."""
     steps = [math.prod(sizes[i + 1 :]) for i in range(len(sizes))]
     terms = (multiply(i, s) for i, s in zip(index, steps, strict=True))
@@ -200,16 +194,16 @@ def _total(terms: list[Any]) -> Result:
     return total
 
 
-def _grid(height: int, width: int) -> tuple[Array, Array]:
-    """Row and column of each pixel."""
-    rows, columns = np.indices((height, width), np.float32)
-    return rows, columns
+def _grid(height: SizeLike, width: SizeLike) -> tuple[Result, Result]:
+    """Row and column of each pixel, as they broadcast."""
+    rows, columns = (coerce(counting(n), "float32") for n in (height, width))
+    return reshape(rows, (-1, 1)), reshape(columns, (1, -1))
 
 
 def _warped(
     name: str,
     images: TensorLike,
-    places: Callable[[int, int], tuple[Any, Any]],
+    places: Callable[[SizeLike, SizeLike], tuple[Any, Any]],
     interpolation: str,
     mode: str,
     value: TensorLike,
@@ -219,7 +213,7 @@ def _warped(
     order = _ORDERS[_choice("interpolation", interpolation, tuple(_ORDERS))]
     x, channel, spatial = images_of(name, images, data_format)
     t = type_of_operand(x)
-    height, width = _known(name, x, spatial)
+    height, width = _sizes(name, x, spatial)
     channel -= t.rank
 
     def warped(x: TensorLike) -> Result:
@@ -263,7 +257,7 @@ def affine_transform(
         raise ShapeError(f"transform must be 8 numbers or rows of them, got {found}")
     t = reshape(floating(transform), (-1, 8, 1, 1))
 
-    def places(height: int, width: int) -> tuple[Result, Result]:
+    def places(height: SizeLike, width: SizeLike) -> tuple[Result, Result]:
         y, x = _grid(height, width)
         a0, a1, a2, b0, b1, b2 = (getitem(t, (slice(None), i)) for i in range(6))
         return (
@@ -299,7 +293,7 @@ def perspective_transform(
     """
     h = _homography(start_points, end_points)
 
-    def places(height: int, width: int) -> tuple[Result, Result]:
+    def places(height: SizeLike, width: SizeLike) -> tuple[Result, Result]:
         y, x = _grid(height, width)
         depth = h[6] * x + h[7] * y + 1
         return (

@@ -1,0 +1,58 @@
+"""Samples: random changes of images, which stay as they are in use."""
+
+from collections.abc import Iterator
+from typing import Any
+
+from layer_samples.sample import FIRST, LayerSample, s, swapped
+
+X = (2, 8, 7, 3)
+USE = {"training": False}
+
+
+def in_use(layer: str, *args: Any, **kwargs: Any) -> LayerSample:
+    return s(layer, *args, **{"x": X, "call": USE, "seed": 1} | kwargs)
+
+
+def geometry() -> Iterator[LayerSample]:
+    yield in_use("RandomFlip")
+    yield in_use("RandomFlip", "horizontal", x=swapped(X), **FIRST)
+    yield in_use("RandomFlip", mode="vertical", dtype="mixed_float16")
+    yield in_use("RandomFlip", bounding_box_format="xyxy")
+    yield in_use("RandomRotation", 0.2)
+    yield in_use("RandomRotation", (-0.1, 0.3), "constant", "nearest", fill_value=0.5)
+    yield in_use("RandomRotation", [0.1, 0.2], x=swapped(X), **FIRST)
+    yield in_use("RandomZoom", 0.2)
+    yield in_use("RandomZoom", (-0.3, -0.2), 0.4, fill_mode="wrap")
+    yield in_use("RandomZoom", 0.1, (0.2, 0.3), x=swapped(X), **FIRST)
+    yield in_use("RandomTranslation", 0.2, (-0.3, 0.1))
+    yield in_use("RandomTranslation", (0.1, 0.2), 0, "nearest", x=swapped(X), **FIRST)
+    yield in_use("RandomShear")
+    yield in_use("RandomShear", (0, 0.2), (0.1, 0.3), "nearest", "wrap")
+    yield in_use("RandomCrop", 8, 7)
+    yield in_use("RandomCrop", 4, 5)
+    yield in_use("RandomCrop", 4, 5, x=swapped(X), **FIRST)
+    yield in_use("RandomCrop", 9, 10)
+
+
+def color() -> Iterator[LayerSample]:
+    first = {"x": swapped(X), **FIRST}
+    yield in_use("RandomContrast", 0.2)
+    yield in_use("RandomContrast", (0.1, 0.4), (0, 1), **first)
+    yield in_use("RandomBrightness", 0.2)
+    yield in_use("RandomBrightness", [-0.1, 0.4], [0, 1], **first)
+    yield in_use("RandomHue", 0.2)
+    yield in_use("RandomHue", (0.1, 0.4), (0.0, 1.0), **first)
+    yield in_use("RandomSaturation", 0.6)
+    yield in_use("RandomSaturation", (0.1, 0.4), (0, 1), **first)
+    yield in_use("RandomColorJitter")
+    yield in_use("RandomColorJitter", (0, 1), 0.1, (0.1, 0.2), 0.5, 0.3)
+    yield in_use("RandomColorJitter", hue_factor=0.1, **first)
+    yield in_use("RandomColorDegeneration", 0.3)
+    yield in_use("RandomColorDegeneration", (0.1, 0.4), (0, 1), **first)
+    yield in_use("RandomGrayscale", seed=None)  # which Keras forgets
+    yield in_use("RandomGrayscale", 1, seed=None, **first)
+    yield in_use("RandomInvert")
+    yield in_use("RandomInvert", (0.1, 0.4), (0, 1), **first)
+
+
+SAMPLES = (*geometry(), *color())
