@@ -1,7 +1,8 @@
 """One peer, one workload, one process: ``python -m tools.bench.peer NAME WORKLOAD``.
 
 It prints JSON: milliseconds of the first step (from ``compile`` on), of a steady
-``train_on_batch`` (median), and per step of ``fit``; or why the peer is absent.
+``train_on_batch`` (median), per step of ``fit``, and of ``predict_on_batch``; or why
+the peer is absent.
 """
 
 from __future__ import annotations
@@ -17,7 +18,7 @@ from typing import Any
 
 import numpy as np
 
-from tools.bench.workloads import WORKLOADS, data_for
+from tools.bench.workloads import WORKLOADS
 
 PEERS = (
     "seqir", "keras-tensorflow", "keras-jax", "keras-torch", "torch", "onnxsim",
@@ -26,16 +27,17 @@ STEPS = 40
 
 
 def measure_keras(keras: Any, workload: str) -> dict[str, float]:
-    """The three times of anything that has Keras's interface."""
-    make, shape, batch, optimizer = WORKLOADS[workload]
-    x, y = data_for(shape, batch * STEPS)
+    """The times of anything that has Keras's interface."""
+    work = WORKLOADS[workload]
+    batch = work.batch
+    x, y = work.data(STEPS)
     keras.utils.set_random_seed(1)
-    model = make(keras)
-    chosen = (
-        keras.optimizers.SGD(0.01, momentum=0.9) if optimizer == "sgd" else optimizer
-    )
+    model = work.make(keras)
+    chosen: Any = work.optimizer
+    if chosen == "sgd":
+        chosen = keras.optimizers.SGD(0.01, momentum=0.9)
     start = time.perf_counter()
-    model.compile(chosen, "sparse_categorical_crossentropy")
+    model.compile(chosen, work.loss)
     model.train_on_batch(x[:batch], y[:batch])
     first = time.perf_counter() - start
     for _ in range(5):
@@ -50,7 +52,17 @@ def measure_keras(keras: Any, workload: str) -> dict[str, float]:
     start = time.perf_counter()
     model.fit(x, y, batch_size=batch, epochs=2, verbose=0)
     per_step = (time.perf_counter() - start) / (2 * STEPS)
-    found = {"first": first, "step": statistics.median(times), "fit": per_step}
+    predicted: list[float] = []
+    for _ in range(STEPS + 5):
+        start = time.perf_counter()
+        model.predict_on_batch(x[:batch])
+        predicted.append(time.perf_counter() - start)
+    found = {
+        "first": first,
+        "step": statistics.median(times),
+        "fit": per_step,
+        "predict": statistics.median(predicted[5:]),
+    }
     return {name: value * 1e3 for name, value in found.items()}
 
 
@@ -72,7 +84,8 @@ def measure_torch(workload: str) -> dict[str, float]:
     import torch
     from torch import nn
 
-    _, shape, batch, optimizer = WORKLOADS[workload]
+    work = WORKLOADS[workload]
+    batch = work.batch
     torch.manual_seed(0)
 
     def block(i: int, o: int) -> list[Any]:
@@ -90,15 +103,17 @@ def measure_torch(workload: str) -> dict[str, float]:
         "batch-normalized CNN": [*body, nn.Linear(128, 10)],
         "frozen CNN, new head": [*body, nn.Linear(128, 10)],
     }  # fmt: skip
+    if workload not in models:
+        raise NotImplementedError(f"{workload} is not written down for it")
     model = nn.Sequential(*models[workload])
     if workload.startswith("frozen"):
         model[:-1].requires_grad_(False).eval()
-    x, y = data_for(shape, batch * STEPS)
-    images = torch.from_numpy(x if len(shape) == 1 else np.moveaxis(x, -1, 1).copy())
+    x, y = work.data(STEPS)
+    images = torch.from_numpy(x if x.ndim == 2 else np.moveaxis(x, -1, 1).copy())
     labels = torch.from_numpy(y.astype(np.int64))
     start = time.perf_counter()
     trained = [p for p in model.parameters() if p.requires_grad]
-    if optimizer == "adam":
+    if work.optimizer == "adam":
         chosen: Any = torch.optim.Adam(trained)
     else:
         chosen = torch.optim.SGD(trained, 0.01, momentum=0.9)
@@ -127,9 +142,12 @@ def measure_onnxsim(workload: str) -> dict[str, float]:
     from seqir import lower, ops, passes
     from seqir.network.base import arrays_of
 
-    make, shape, batch, _ = WORKLOADS[workload]
-    stack = [layer for layer in make(seqir).layers if "dropout" not in layer.name]
-    image = seqir.Input(shape, batch_size=batch, name="x")
+    work = WORKLOADS[workload]
+    batch = work.batch
+    if work.words:
+        raise NotImplementedError(f"{workload} is not written down for it")
+    stack = [layer for layer in work.make(seqir).layers if "dropout" not in layer.name]
+    image = seqir.Input(work.shape, batch_size=batch, name="x")
     target = seqir.Input((10,), batch_size=batch, name="target")
     y = image
     for layer in stack:
@@ -139,7 +157,7 @@ def measure_onnxsim(workload: str) -> dict[str, float]:
     graph, variables = model.trace_graph()
     graph = passes.bind(graph, arrays_of(variables))
     proto = lower.to_proto(lower.lower(passes.run(graph, passes.STRUCTURE)))
-    images, labels = data_for(shape, batch * STEPS)
+    images, labels = work.data(STEPS)
     hot = np.eye(10, dtype=np.float32)[labels]
     start = time.perf_counter()
     loop = onnxsim.compile_training_loop(proto, model.output_names[0], list(variables))

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 import numpy as np
@@ -66,17 +67,55 @@ def frozen(keras: Any) -> Any:
     )
 
 
-WORKLOADS: dict[str, tuple[Make, tuple[int, ...], int, str]] = {
-    "MLP": (mlp, (784,), 128, "adam"),
-    "CNN": (cnn, (28, 28, 1), 128, "adam"),
-    "batch-normalized CNN": (normalized, (32, 32, 3), 64, "sgd"),
-    "frozen CNN, new head": (frozen, (32, 32, 3), 64, "adam"),
+def lstm(keras: Any) -> Any:
+    """80 of 20,000 words: embedding 128, LSTM 64, yes or no; batch 32, Adam."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((80,), dtype="int32"),
+            layers.Embedding(20_000, 128),
+            layers.LSTM(64),
+            layers.Dense(1, activation="sigmoid"),
+        ]
+    )
+
+
+@dataclass(frozen=True)
+class Workload:
+    """A model, and what it is trained on and with."""
+
+    make: Make
+    shape: tuple[int, ...]
+    batch: int
+    optimizer: str
+    words: int = 0
+    """How many different numbers a whole-numbered input has; 0: it is of floats."""
+    classes: int = 10
+    """2: the model says yes or no with one number."""
+    step_target: float = 1.0
+    """The largest ratio of a step to that of the fastest peer."""
+
+    @property
+    def loss(self) -> str:
+        """The loss that it is trained with."""
+        several = "sparse_categorical_crossentropy"
+        return several if self.classes > 2 else "binary_crossentropy"
+
+    def data(self, batches: int) -> tuple[Any, Any]:
+        """Random inputs and labels."""
+        rng = np.random.default_rng(0)
+        size = (batches * self.batch, *self.shape)
+        if self.words:
+            x = rng.integers(0, self.words, size).astype(np.int32)
+        else:
+            x = rng.normal(size=size).astype(np.float32)
+        return x, rng.integers(0, self.classes, len(x)).astype(np.int32)
+
+
+WORKLOADS: dict[str, Workload] = {
+    "MLP": Workload(mlp, (784,), 128, "adam"),
+    "CNN": Workload(cnn, (28, 28, 1), 128, "adam"),
+    "batch-normalized CNN": Workload(normalized, (32, 32, 3), 64, "sgd"),
+    "frozen CNN, new head": Workload(frozen, (32, 32, 3), 64, "adam"),
+    "LSTM": Workload(lstm, (80,), 32, "adam", words=20_000, classes=2, step_target=0.7),
 }
-"""Name to model, input shape, batch size and optimizer."""
-
-
-def data_for(shape: tuple[int, ...], samples: int) -> tuple[Any, Any]:
-    """Random images and labels."""
-    rng = np.random.default_rng(0)
-    x = rng.normal(size=(samples, *shape)).astype(np.float32)
-    return x, rng.integers(0, 10, samples).astype(np.int32)
