@@ -13,6 +13,7 @@ import pytest
 FOLDER = Path(__file__).parents[1] / "examples"
 FILES = {
     "custom_layer": ("custom_layer.onnx", "custom_layer.svg"),
+    "denoise": ("denoise.onnx",),
     "digits": (
         "digits.onnx",
         "digits_confusion.png",
@@ -20,7 +21,9 @@ FILES = {
         "digits_history.png",
     ),
     "feature_extraction": ("whole.onnx", "body.onnx"),
+    "forecast": ("forecast.onnx",),
     "functional": ("functional.onnx",),
+    "gan": ("gan.png", "generator.onnx"),
     "grow_a_cnn": ("grown.onnx", "grown_three.onnx"),
     "photograph": (
         "photograph.onnx",
@@ -33,9 +36,12 @@ FILES = {
 }
 SAYS = {
     "custom_layer": "as NumPy computes it",
+    "denoise": r"noise 0.299 before, 0.1[0-7]\d after",
     "digits": r"s: (9[89]\.\d\d|100\.00)% of the held-back digits right",
     "feature_extraction": r"body 11,680 \+ head 9,248 weights",
+    "forecast": "2 nodes LSTM in the file, which takes any length",
     "functional": "onnxruntime agrees on positive",
+    "gan": r"the mean of drawn digits is 0.0[0-5]\d from that of real ones",
     "grow_a_cnn": "weights  48,771",
     "photograph": "The model is exported, verified and run.",
     "pretrained": r"even: (7[5-9]|[89]\d|100)\.\d%.*\n.*\nthe head is the same",
@@ -43,7 +49,9 @@ SAYS = {
     "transfer": "the frozen weights are the same to the last bit",
 }
 NEEDS = {
+    "denoise": ("sklearn",),
     "digits": ("sklearn", "matplotlib"),
+    "gan": ("sklearn",),
     "photograph": ("sklearn", "matplotlib"),
     "pretrained": ("sklearn", "h5py"),
     "transfer": ("sklearn",),
