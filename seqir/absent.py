@@ -86,7 +86,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {
-        "Bidirectional ConvLSTM1D ConvLSTM2D ConvLSTM3D": _RECURRENT,
+        "ConvLSTM1D ConvLSTM2D ConvLSTM3D": _RECURRENT,
         "AdditiveAttention Attention GroupQueryAttention "
         "MultiHeadAttention": _ATTENTION,
         "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix "

@@ -77,6 +77,45 @@ def distributed(keras: Any) -> Any:
     )
 
 
+def lstm(keras: Any) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((None, 6)),
+            layers.LSTM(7, return_sequences=True),
+            layers.LSTM(5, "relu", "hard_sigmoid", go_backwards=True),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def gru_of_words(keras: Any) -> Any:
+    """With masks; 0 stands in the middle of the words, too."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32"),
+            layers.Embedding(30, 8, mask_zero=True),
+            layers.GRU(7, return_sequences=True),
+            layers.GRU(6, reset_after=False),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def bidirectional(keras: Any) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((None,), dtype="int32"),
+            layers.Embedding(30, 8, mask_zero=True),
+            layers.Bidirectional(layers.LSTM(6, return_sequences=True)),
+            layers.Bidirectional(layers.SimpleRNN(5), merge_mode="sum"),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
 def series(rng: Any) -> Any:
     return rng.normal(size=(BATCH, 4, 6)).astype(np.float32)
 
@@ -93,11 +132,18 @@ def words(rng: Any) -> Any:
     return rng.integers(0, 30, (BATCH, 7)).astype(np.int32)
 
 
+def sentences(rng: Any) -> Any:
+    return words(rng) * (rng.random((BATCH, 7)) < 0.7)
+
+
 MODELS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "mlp": (mlp, rows),
     "cnn": (cnn, images),
     "embedding": (embedding, words),
     "distributed": (distributed, series),
+    "lstm": (lstm, series),
+    "gru_of_words": (gru_of_words, sentences),
+    "bidirectional": (bidirectional, sentences),
 }
 OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "sgd": lambda keras: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),
@@ -105,13 +151,11 @@ OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "adamw": lambda keras: keras.optimizers.AdamW(0.005, weight_decay=0.02),
     "rmsprop": lambda keras: keras.optimizers.RMSprop(0.002),
 }
+FIRST = ("mlp", "cnn", "embedding")
+"""The models that are trained with each optimizer."""
 CASES = [
-    *(
-        (model, optimizer)
-        for model in ("mlp", "cnn", "embedding")
-        for optimizer in OPTIMIZERS
-    ),
-    ("distributed", "adam"),
+    *((model, optimizer) for model in FIRST for optimizer in OPTIMIZERS),
+    *((model, "adam") for model in MODELS if model not in FIRST),
 ]
 
 

@@ -17,6 +17,7 @@ from seqir.layers import (
     activation,
     augmentation_color,
     augmentation_geometry,
+    bidirectional,
     cells,
     convolution,
     core,
@@ -36,6 +37,7 @@ from seqir.layers import (
 from seqir.layers.activation import *
 from seqir.layers.augmentation_color import *
 from seqir.layers.augmentation_geometry import *
+from seqir.layers.bidirectional import *
 from seqir.layers.cells import *
 from seqir.layers.convolution import *
 from seqir.layers.core import *
@@ -54,9 +56,10 @@ from seqir.layers.wrappers import *
 
 __all__ = ["InputSpec", "Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
-__all__ += cells.__all__
 __all__ += augmentation_color.__all__
 __all__ += augmentation_geometry.__all__
+__all__ += bidirectional.__all__
+__all__ += cells.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
 __all__ += discretization.__all__

@@ -94,16 +94,22 @@ def run(
             inside = packing.mask[0 if ways[0].reverse else -1]
             y = ops.where(ops.expand_dims(inside, -1), y, 0.0)
         return y, last
-    if count == 1:
-        y = ops.squeeze(y, 1)
-    else:
-        y = ops.transpose(y, (0, 2, 1, 3))
-        steps, batch, _, units = ops.shape(y)
-        y = ops.reshape(y, (steps, batch, count * units))
-    if packing is not None:
-        first = None if zero or not firsts else firsts[0][0]
-        y = packing.unpacked(y, first, reverse=ways[0].reverse, zero=zero)
+    if packing is None:
+        return _joined(y, (2, 0, 1, 3)), last
+    first = None if zero or not firsts else firsts[0][0]
+    y = _joined(y, (0, 2, 1, 3))
+    y = packing.unpacked(y, first, reverse=ways[0].reverse, zero=zero)
     return ops.swapaxes(y, 0, 1), last
+
+
+def _joined(y: Result, order: tuple[int, ...]) -> Result:
+    """y[T, D, N, units] in this order of axes, D and units, the last two, joined."""
+    if y.shape[1] == 1:
+        y = ops.squeeze(y, 1)
+        return ops.swapaxes(y, 0, 1) if order[0] else y
+    y = ops.transpose(y, order)
+    *rest, count, units = ops.shape(y)
+    return ops.reshape(y, (*rest, count * units))
 
 
 def _stacked(parts: Sequence[Result]) -> Result:

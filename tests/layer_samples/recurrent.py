@@ -30,6 +30,7 @@ def recurrent() -> Iterator[LayerSample]:
     yield s("GRU", 4, "silu", x=x, reset_after=False, return_sequences=True)
     yield s("GRU", 4, x=x, reset_after=False, use_bias=False, unroll=True)
     yield from networks_of_cells()
+    yield from both_ways()
 
 
 def networks_of_cells() -> Iterator[LayerSample]:
@@ -45,6 +46,24 @@ def networks_of_cells() -> Iterator[LayerSample]:
     )
     yield s("RNN", stacked, x=x, return_sequences=True)
     yield s("RNN", stacked, x=x, unroll=True)
+
+
+def both_ways() -> Iterator[LayerSample]:
+    x = (2, 5, 3)
+    every = {"return_sequences": True, "return_state": True, "name": "a"}
+    for name in ("SimpleRNN", "LSTM", "GRU"):
+        yield s("Bidirectional", inner(name, 4, name="a"), x=x)
+        yield s("Bidirectional", inner(name, 4, **every), x=x)
+    for mode in ("sum", "mul", "ave", None):
+        yield s("Bidirectional", inner("GRU", 4, name="a"), mode, x=x)
+        yield s("Bidirectional", inner("LSTM", 4, **every), mode, x=x)
+    back = inner("LSTM", 4, return_sequences=True, go_backwards=True, name="b")
+    ahead = inner("LSTM", 4, "relu", return_sequences=True, name="a")
+    yield s("Bidirectional", ahead, x=x, backward_layer=back)
+    cell = inner("LSTMCell", 4, name="c")
+    loop = inner("RNN", cell, return_sequences=True, name="a")
+    yield s("Bidirectional", loop, x=x)
+    yield s("Bidirectional", inner("GRU", 4, name="a"), x=x, dtype="mixed_float16")
 
 
 SAMPLES = tuple(recurrent())
