@@ -14,6 +14,7 @@ from typing import Final, Literal, NamedTuple, SupportsIndex, TypeGuard, TypeVar
 import numpy as np
 
 from seqir.errors import ArgumentError, did_you_mean
+from seqir.narrow import is_sequence
 from seqir.plain import python
 
 Choice = TypeVar("Choice")
@@ -132,7 +133,7 @@ def integers(
     Raises: ArgumentError for anything else, another count, or one below `least`.
     """
     given, bounds = python(value), _Bounds(least)
-    if not isinstance(given, list | tuple):
+    if not is_sequence(given):
         given = [given] * (count or 1)
     found = [*map(_index, given)]
     known = [n for n in found if n is not None and bounds.hold(n)]

@@ -25,6 +25,7 @@ import numpy as np
 
 from seqir import absent, dtypes
 from seqir.errors import ArgumentError, DTypeError, UnsupportedError, did_you_mean
+from seqir.narrow import is_mapping
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 _QUANTIZED = ("int8", "float8", "int4", "gptq", "awq")
@@ -119,7 +120,7 @@ class DTypePolicyMap(DTypePolicy, MutableMapping[str, DTypePolicy]):
             raise ArgumentError(
                 "the default policy of a DTypePolicyMap is no map itself"
             )
-        if policy_map is not None and not isinstance(policy_map, Mapping):
+        if policy_map is not None and not is_mapping(policy_map):
             raise ArgumentError(
                 "policy_map is a dictionary of paths and policies, got "
                 f"{type(policy_map).__name__}"
@@ -265,7 +266,7 @@ def get(identifier: Any) -> DTypePolicy:
         return dtype_policy()
     if isinstance(identifier, DTypePolicy):
         return identifier
-    if isinstance(identifier, Mapping):
+    if is_mapping(identifier):
         default = getattr(identifier, "default_policy", None)
         if default is not None:  # a map of Keras's
             return DTypePolicyMap(default, identifier)
@@ -301,7 +302,7 @@ def deserialize(stored: Mapping[str, Any], custom_objects: Any = None) -> DTypeP
     del custom_objects  # there are no other policies
     kind, found = stored.get("class_name"), stored.get("config")
     made = KINDS.get(str(kind))
-    if made is not None and isinstance(found, Mapping):
+    if made is not None and is_mapping(found):
         if made is DTypePolicyMap:
             return DTypePolicyMap(found.get("default_policy"), found.get("policy_map"))
         if "name" in found:

@@ -15,6 +15,8 @@ from typing import Any, Final, ParamSpec, TypeVar
 
 import numpy as np
 
+from seqir.narrow import is_dict, is_list, is_sequence
+
 P = ParamSpec("P")
 R = TypeVar("R")
 
@@ -35,12 +37,12 @@ def python(value: Any) -> Any:
         if not value.ndim:
             return value.item()
         return _nested(value.tolist()) if value.dtype.kind in "iubO" else value
-    if isinstance(value, list | tuple):
+    if is_sequence(value):
         items = [python(item) for item in value]
         if all(new is old for new, old in zip(items, value, strict=True)):
             return value
         return tuple(items) if isinstance(value, tuple) else items
-    if isinstance(value, dict):
+    if is_dict(value):
         return {python(k): python(v) for k, v in value.items()}
     return value
 
@@ -51,7 +53,7 @@ def listed(value: Any) -> Any:
 
 
 def _nested(value: Any) -> Any:
-    return tuple(map(_nested, value)) if isinstance(value, list) else value
+    return tuple(map(_nested, value)) if is_list(value) else value
 
 
 def settings(function: Callable[..., Any]) -> frozenset[int | str]:

@@ -13,6 +13,7 @@ from contextvars import ContextVar, Token
 from typing import Any, Final, Self, TypeVar
 
 from seqir.errors import ArgumentError
+from seqir.narrow import is_mapping
 
 _T = TypeVar("_T")
 
@@ -95,7 +96,7 @@ def known() -> dict[str, Any]:
 def custom(config: object, custom_objects: Mapping[str, Any] | None) -> Any:
     """The caller's object that a configuration names, or what `get` takes for it."""
     found = {**known(), **(custom_objects or {})}
-    if not isinstance(config, Mapping):
+    if not is_mapping(config):
         return found.get(config, config) if isinstance(config, str) else config
     name, inner = config.get("class_name"), config.get("config")
     if name == "function":

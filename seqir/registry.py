@@ -15,6 +15,7 @@ from typing import Any, Generic, TypeVar
 
 from seqir import registered, stored
 from seqir.errors import ArgumentError, did_you_mean
+from seqir.narrow import is_mapping
 
 T = TypeVar("T")
 Function = Callable[..., Any]
@@ -109,7 +110,7 @@ class Registry(Generic[T]):
 
         Raises: ArgumentError for anything else, with the nearest known name.
         """
-        if isinstance(identifier, Mapping):
+        if is_mapping(identifier):
             return self.restore(identifier)
         found: Any = (
             self.find(identifier) if isinstance(identifier, str) else identifier

@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from typing import Any, TypeVar
 
 from seqir.errors import ArgumentError
+from seqir.narrow import is_mapping
 from seqir.registered import get_registered_name
 
 _T = TypeVar("_T")
@@ -44,7 +45,7 @@ def unstore(stored: Mapping[str, Any], package: str) -> tuple[str, dict[str, Any
         not seqir's: they have to be made by whoever has them.
     """
     name, config = stored.get("class_name"), stored.get("config", {})
-    if not isinstance(name, str) or not isinstance(config, Mapping):
+    if not isinstance(name, str) or not is_mapping(config):
         raise ArgumentError(
             f"what is stored for {package} is "
             f"{{'class_name': ..., 'config': {{...}}}}, got {dict(stored)}"

@@ -18,6 +18,7 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import CorruptFileError, ExportError, LoadError
 from seqir.files import open_file, staged
+from seqir.narrow import is_dict
 
 NOTE: Final = "seqir"
 DIGEST: Final = "digest"
@@ -92,7 +93,7 @@ def _note(text: str, target: Path) -> dict[str, Any]:
         note = json.loads(text)
     except (ValueError, RecursionError) as error:
         raise CorruptFileError(f"{target} is damaged: its note is not JSON") from error
-    if not isinstance(note, dict):
+    if not is_dict(note):
         raise CorruptFileError(f"{target} is damaged: its note is not a dictionary")
     return note
 

@@ -7,6 +7,7 @@ from typing import Any, NoReturn
 
 from seqir import absent, nest
 from seqir.errors import ArgumentError
+from seqir.narrow import is_dict, is_list
 from seqir.nest import flatten
 
 __all__ = [
@@ -58,7 +59,7 @@ def assert_same_structure(a: Any, b: Any) -> None:
     if type(a) is not type(b) and (is_nested(a) or is_nested(b)):
         kinds = f"{type(a).__name__} and {type(b).__name__}"
         raise ArgumentError(f"structures differ: {kinds}")
-    if isinstance(a, dict):
+    if is_dict(a):
         if a.keys() != b.keys():
             raise ArgumentError(f"structures differ: {sorted(a)} and {sorted(b)}")
         for key in a:
@@ -72,7 +73,7 @@ def assert_same_structure(a: Any, b: Any) -> None:
 
 def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
     """Leaves with the keys and places that lead to them."""
-    if isinstance(structure, dict):
+    if is_dict(structure):
         items: Iterable[tuple[Any, Any]] = sorted(structure.items())
     elif is_nested(structure):
         items = enumerate(structure)
@@ -87,9 +88,9 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
 
 def lists_to_tuples(structure: Any) -> Any:
     """The structure with tuples in the places of lists."""
-    if isinstance(structure, dict):
+    if is_dict(structure):
         return {key: lists_to_tuples(value) for key, value in structure.items()}
-    if isinstance(structure, list):
+    if is_list(structure):
         return tuple(lists_to_tuples(value) for value in structure)
     if isinstance(structure, tuple):
         return type(structure)(lists_to_tuples(value) for value in structure)
@@ -104,7 +105,7 @@ def traverse(fn: Callable[[Any], Any], structure: Any, top_down: bool = True) ->
     if top_down and (found := fn(structure)) is not None:
         return found
     whole = structure
-    if isinstance(structure, dict):
+    if is_dict(structure):
         whole = {k: traverse(fn, v, top_down) for k, v in structure.items()}
     elif is_nested(structure):
         whole = type(structure)(traverse(fn, v, top_down) for v in structure)

@@ -17,9 +17,9 @@ import seqir
 
 ROOT = Path(seqir.__file__).parent
 FLOORS = (
-    "text errors absent registered dtypes shapes tensortype naming nest plain config "
-    "dtype_policies files tensorfile stored downloads version console weak wire "
-    "fields registry arguments numerals progress collector contexts",
+    "text errors absent registered dtypes shapes tensortype naming narrow nest "
+    "plain config dtype_policies files tensorfile stored downloads version console "
+    "weak wire fields registry arguments numerals progress collector contexts",
     "ir initializers",
     "operators",
     "ops",

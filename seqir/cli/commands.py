@@ -15,6 +15,7 @@ from seqir.cli import exporting
 from seqir.cli.convert import convert
 from seqir.cli.printing import as_json, print_json, print_report
 from seqir.errors import ArgumentError
+from seqir.narrow import is_list
 from seqir.text import one_line
 
 if TYPE_CHECKING:
@@ -368,7 +369,7 @@ def _compute(
 
 
 def _rounded(values: Any) -> str:
-    if isinstance(values, list):
+    if is_list(values):
         return f"[{', '.join(map(_rounded, values))}]"
     return f"{values:.5g}" if isinstance(values, float) else str(values)
 

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Any
 import click
 
 from seqir.console import is_terminal
+from seqir.narrow import is_dict, is_sequence
 
 if TYPE_CHECKING:
     from seqir.export.exporter import ExportReport
@@ -35,8 +36,8 @@ def print_json(data: Any) -> None:
 
 def _finite(data: Any) -> Any:
     """The data with null in place of NaN and infinities, which JSON has not."""
-    if isinstance(data, dict):
+    if is_dict(data):
         return {key: _finite(value) for key, value in data.items()}
-    if isinstance(data, list | tuple):
+    if is_sequence(data):
         return [_finite(value) for value in data]
     return None if isinstance(data, float) and not math.isfinite(data) else data

@@ -15,6 +15,7 @@ from typing import TYPE_CHECKING, Any, Final
 from seqir.cli.app import State
 from seqir.errors import ArgumentError, SeqirError, did_you_mean
 from seqir.files import open_file
+from seqir.narrow import is_dict
 
 if TYPE_CHECKING:
     from seqir.model import Model
@@ -116,7 +117,7 @@ def custom_objects(names: Sequence[str], state: State) -> dict[str, Any]:
                 if name
                 else f"which object of {place}? write {place}:NAME"
             )
-        if isinstance(value, dict):
+        if is_dict(value):
             found.update(value)
         else:
             found[getattr(value, "__name__", name)] = value

@@ -12,6 +12,7 @@ from seqir.data.convert import Array, is_sparse, to_array
 from seqir.data.labels import ClassWeights
 from seqir.data.sparse import SparseRows
 from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
+from seqir.narrow import is_dict, is_sequence
 from seqir.shapes import format_shape
 
 
@@ -64,7 +65,7 @@ def unpack(item: Any) -> tuple[Any, Any, Any]:
 
     Raises: ArgumentError for a list or tuple of another length.
     """
-    if not isinstance(item, list | tuple):
+    if not is_sequence(item):
         return item, None, None
     if not 1 <= len(item) <= 3:
         raise ArgumentError(
@@ -149,10 +150,10 @@ def noting(where: str) -> Generator[None]:
 
 def named(structure: Any, name: str) -> Iterator[tuple[str, Any]]:
     """Leaves that are not None with names as ``x['image'][0]``, in nest's order."""
-    if isinstance(structure, dict):
+    if is_dict(structure):
         for key in sorted(structure):
             yield from named(structure[key], f"{name}[{key!r}]")
-    elif isinstance(structure, list | tuple):
+    elif is_sequence(structure):
         for index, item in enumerate(structure):
             yield from named(item, f"{name}[{index}]")
     elif structure is not None:

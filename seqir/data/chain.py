@@ -14,6 +14,7 @@ from seqir.data import elements as form
 from seqir.data import walks
 from seqir.data.prefetch import prefetch
 from seqir.errors import ArgumentError, UnsupportedError
+from seqir.narrow import is_list
 
 AUTOTUNE: Final = walks.AUTOTUNE
 INFINITE_CARDINALITY: Final = -1
@@ -121,7 +122,7 @@ class Dataset:
         def walk(turn: int) -> Iterator[Any]:
             for given in generator(*(args or ())):
                 # A generator may give its tuples as lists.
-                pair = isinstance(given, list) and isinstance(kinds, tuple)
+                pair = is_list(given) and isinstance(kinds, tuple)
                 element = form.as_element(tuple(given) if pair else given)
                 yield element if kinds is None else form.cast(element, kinds)
 

@@ -12,6 +12,7 @@ from seqir import dtypes
 from seqir.data.convert import Array, foreign, is_array
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
+from seqir.narrow import is_dict
 from seqir.ops.eager import eager
 
 _TEXT: Final = "string"
@@ -41,7 +42,7 @@ class TensorSpec:
 def over(fn: Callable[..., Any], *structures: Any) -> Any:
     """`fn` of the leaves of structures of one form: tuples and dicts."""
     first = structures[0]
-    if isinstance(first, dict):
+    if is_dict(first):
         return {key: over(fn, *(each[key] for each in structures)) for key in first}
     if isinstance(first, tuple):
         items = [over(fn, *each) for each in zip(*structures, strict=True)]
@@ -172,7 +173,7 @@ def padded(elements: Sequence[Any], shapes: Any, values: Any) -> Any:
 
 def _each(given: Any, element: Any) -> list[Any]:
     """What is given for each leaf of an element; shapes are tuples themselves."""
-    if isinstance(element, dict):
+    if is_dict(element):
         return [one for key in element for one in _each(given[key], element[key])]
     if isinstance(element, tuple):
         pairs = zip(given, element, strict=True)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final
 
 import numpy as np
 
 from seqir.data.convert import Array, to_array
 from seqir.errors import ArgumentError, DTypeError
+from seqir.narrow import is_mapping
 
 SMOOTHED: Final = 1e-2
 """By how much a row of probabilities may miss 1."""
@@ -52,7 +52,7 @@ class ClassWeights:
 
     def __init__(self, given: Any, *, numbers: bool = False) -> None:
         finite = int | float | np.integer | np.floating
-        if not isinstance(given, Mapping) or not all(
+        if not is_mapping(given) or not all(
             _is_whole(key) and isinstance(value, finite) and np.isfinite(value)
             for key, value in given.items()
         ):

@@ -17,6 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from seqir.errors import CorruptFileError, LoadError, UnsafeFileError
+from seqir.narrow import is_dict
 
 _NAMES: Final = {
     "numpy ndarray": "ndarray",
@@ -86,7 +87,7 @@ class _Machine:
                 raise UnsafeFileError(f"a pickle of data has no {_called(opcode)}")
             action(self)
         result = self.stack.pop()
-        if isinstance(result, dict):
+        if is_dict(result):
             return {key: _finished(value) for key, value in result.items()}
         return _finished(result)
 

@@ -15,6 +15,7 @@ from seqir.images.imagenet import MODES, preprocess_input
 from seqir.ir import Trace
 from seqir.layers import CenterCrop, Layer, Resizing
 from seqir.layers.core import InputLayer
+from seqir.narrow import is_mapping, is_sequence
 from seqir.network.base import Enter, Network
 from seqir.ops.apply import traced
 from seqir.ops.tensor import KerasTensor, Traced
@@ -106,7 +107,7 @@ def preprocessing(model: Network, given: object) -> dict[str, Preprocessing]:
     if given is None:
         return {}
     names = model.input_names
-    if not isinstance(given, Mapping):
+    if not is_mapping(given):
         if len(names) != 1:
             raise ArgumentError(
                 f"model {model.name!r} has the inputs {', '.join(names)}: say with "
@@ -123,7 +124,7 @@ def preprocessing(model: Network, given: object) -> dict[str, Preprocessing]:
 
 
 def _of(given: object) -> Preprocessing:
-    items = list(given) if isinstance(given, list | tuple) else [given]
+    items = list(given) if is_sequence(given) else [given]
     source = _input_layer(items[0]) if items else None
     steps: list[Any] = []
     for item in items[1:] if source else items:

@@ -8,11 +8,12 @@ counted before anything is made.
 from __future__ import annotations
 
 import os
-from collections.abc import Iterator, Mapping
+from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
 from seqir.errors import ArgumentError, UnsafeFileError
+from seqir.narrow import is_list, is_mapping
 
 LIMIT: Final = "SEQIR_MAX_BYTES"
 """The environment variable that allows a file to take more memory than usual."""
@@ -88,9 +89,9 @@ class _Work:
 
 
 def _work(entry: object) -> _Work:
-    config = entry.get("config") if isinstance(entry, Mapping) else None
-    layers = config.get("layers") if isinstance(config, Mapping) else config
-    if not isinstance(layers, list):  # no model; it may have one as an argument
+    config = entry.get("config") if is_mapping(entry) else None
+    layers = config.get("layers") if is_mapping(config) else config
+    if not is_list(layers):  # no model; it may have one as an argument
         inner = [_work(model) for model in _models_in(config)]
         called = 1 + sum(work.called for work in inner)
         made = sum(work.made for work in inner)
@@ -98,8 +99,8 @@ def _work(entry: object) -> _Work:
     written = made = called = 0
     for layer in layers:
         work = _work(layer)
-        nodes = layer.get("inbound_nodes") if isinstance(layer, Mapping) else None
-        calls = len(nodes) if isinstance(nodes, list) else 1
+        nodes = layer.get("inbound_nodes") if is_mapping(layer) else None
+        calls = len(nodes) if is_list(nodes) else 1
         written += work.written + calls
         called += calls * work.called
         made += work.made
@@ -108,13 +109,13 @@ def _work(entry: object) -> _Work:
 
 def _models_in(value: object) -> Iterator[object]:
     """Entries of models among the arguments of a layer."""
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         config = value.get("config")
-        if isinstance(config, Mapping) and isinstance(config.get("layers"), list):
+        if is_mapping(config) and is_list(config.get("layers")):
             yield value
             return
         for inner in value.values():
             yield from _models_in(inner)
-    elif isinstance(value, list):
+    elif is_list(value):
         for inner in value:
             yield from _models_in(inner)

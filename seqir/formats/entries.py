@@ -9,6 +9,7 @@ from typing import Any, Final
 from seqir.errors import UnsupportedError
 from seqir.formats import functions, tensorflow
 from seqir.formats.reasons import NONSENSE
+from seqir.narrow import is_list, is_mapping
 
 _GONE: Final = (
     "implementation", "noise_shape", "ragged", "renorm", "sparse", "stateful",
@@ -56,18 +57,18 @@ def modern(found: object, release: int = 3, custom: Collection[str] = ()) -> Any
     list of places, and functions between layers as those of TensorFlow. What cannot be
     said in the present form is left as it is, for whoever decodes it to refuse.
     """
-    if not isinstance(found, Mapping) or not isinstance(found.get("class_name"), str):
+    if not is_mapping(found) or not isinstance(found.get("class_name"), str):
         return found
     kind, config = found["class_name"], found.get("config")
-    if kind == "Sequential" and isinstance(config, list):  # before Keras 2.2.3
+    if kind == "Sequential" and is_list(config):  # before Keras 2.2.3
         config = {"layers": config}
-    if not isinstance(config, Mapping):
+    if not is_mapping(config):
         return found
     config = dict(config)
     result: Entry = {**found, "config": config}
     if "inbound_nodes" in found:
         result["inbound_nodes"] = _nodes(found["inbound_nodes"])
-    if isinstance(config.get("layers"), list) and kind in _MODELS:
+    if is_list(config.get("layers")) and kind in _MODELS:
         config.update(_without_slashes(config))
         config.update(_calls_from_zero(config))
         config["layers"] = [
@@ -99,7 +100,7 @@ def _inside(
         if key.endswith("activation"):  # which may be a layer
             function = _function(value, release, custom, config.get("dtype"))
             kept[key] = modern(function, release, custom)
-        elif key in _LAYERS_INSIDE and isinstance(value, list):
+        elif key in _LAYERS_INSIDE and is_list(value):
             kept[key] = [modern(v, release, custom) for v in value]
         elif key in _LAYERS_INSIDE:
             kept[key] = modern(value, release, custom)
@@ -116,7 +117,7 @@ def _function(
     value: Any, release: int, custom: Collection[str], dtype: object
 ) -> object:
     """An activation as Keras 3 has it, whose functions do not all mean the same."""
-    stored = isinstance(value, Mapping) and value.get("class_name") == "function"
+    stored = is_mapping(value) and value.get("class_name") == "function"
     name = value.get("config") if stored else value
     if not isinstance(name, str) or name in custom:
         return value
@@ -156,12 +157,12 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, object]:
         if former in kept:
             kept[present] = kept.pop(former)
     axis = kept.get("axis")
-    if isinstance(axis, list) and len(axis) == 1:
+    if is_list(axis) and len(axis) == 1:
         kept["axis"] = axis[0]
     for key, value in kept.items():
         if key.endswith("_initializer"):
             kept[key] = _initializer(value)
-        elif isinstance(value, Mapping) and value.get("class_name") == "__numpy__":
+        elif is_mapping(value) and value.get("class_name") == "__numpy__":
             kept[key] = _number(value)
     return kept
 
@@ -169,7 +170,7 @@ def _arguments(kind: Any, config: Mapping[str, Any]) -> dict[str, object]:
 def _number(stored: Mapping[str, object]) -> object:
     """An array of Keras 2.12; of its numbers, some are arrays without axes."""
     config = stored.get("config")
-    value = config.get("value") if isinstance(config, Mapping) else None
+    value = config.get("value") if is_mapping(config) else None
     return value if isinstance(value, int | float) else stored
 
 
@@ -197,8 +198,8 @@ def _without_slashes(config: Mapping[str, Any]) -> dict[str, Any]:
 
 
 def _own_name(layer: object) -> Any:
-    config = layer.get("config") if isinstance(layer, Mapping) else None
-    return config.get("name") if isinstance(config, Mapping) else None
+    config = layer.get("config") if is_mapping(layer) else None
+    return config.get("name") if is_mapping(config) else None
 
 
 def _renamed(layer: Mapping[str, Any]) -> Entry:
@@ -213,9 +214,9 @@ def _calls_from_zero(config: Mapping[str, Any]) -> dict[str, Any]:
     Keras 2 counts the making of a model as its first call, and leaves it out. Keras 3
     does so in the outputs, for functional models.
     """
-    layers = [layer for layer in config["layers"] if isinstance(layer, Mapping)]
+    layers = [layer for layer in config["layers"] if is_mapping(layer)]
     nodes = [node for layer in layers for node in layer.get("inbound_nodes") or ()]
-    if not any(isinstance(node, list) for node in nodes):
+    if not any(is_list(node) for node in nodes):
         return {}
     kinds = {layer.get("name"): layer.get("class_name") for layer in layers}
     parts = _connected(config)
@@ -239,10 +240,10 @@ def _connected(config: Mapping[str, object]) -> dict[str, object]:
 
 def _places(value: object) -> Iterator[list[object]]:
     """All places; layers inside of layers have places of their own, left out here."""
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         for key, inner in value.items():
             yield from _places(inner) if key != "config" else ()
-    elif isinstance(value, list):
+    elif is_list(value):
         for inner in value:
             yield from _places(inner)
         if _is_place(value):
@@ -255,12 +256,12 @@ def _at_places(
     change: Callable[[list[object]], list[object]],
 ) -> Any:
     """The value with the places of these layers changed, as `_places` finds them."""
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {
             k: v if k == "config" else _at_places(v, names, change)
             for k, v in value.items()
         }
-    if not isinstance(value, list):
+    if not is_list(value):
         return value
     found: list[Any] = [_at_places(v, names, change) for v in value]
     return change(found) if _is_place(found) and found[0] in names else found
@@ -298,9 +299,9 @@ def _is_operation(found: Mapping[str, Any]) -> bool:
 
 def _nodes(nodes: object) -> object:
     """Calls of Keras 2, lists of [layer, call, output, keywords], as of Keras 3."""
-    if not isinstance(nodes, list):
+    if not is_list(nodes):
         return nodes
-    return [_node(node) if isinstance(node, list) else node for node in nodes]
+    return [_node(node) if is_list(node) else node for node in nodes]
 
 
 def _node(node: list[object]) -> object:
@@ -309,10 +310,10 @@ def _node(node: list[object]) -> object:
     tensors: list[object] = []
     keywords: dict[str, object] = {}
     for place in node:
-        if not isinstance(place, list):
+        if not is_list(place):
             return node
         tensors.append(_tensor(place[:3]))
-        if len(place) > 3 and isinstance(place[3], Mapping):
+        if len(place) > 3 and is_mapping(place[3]):
             keywords |= place[3]
     kept = {k: _keyword(v) for k, v in keywords.items()}
     first = tensors[0] if len(tensors) == 1 else tensors
@@ -321,7 +322,7 @@ def _node(node: list[object]) -> object:
 
 def _keyword(value: object) -> object:
     """A tensor is passed by keyword as [layer, call, output], also in a list."""
-    if not isinstance(value, list):
+    if not is_list(value):
         return value
     place = len(value) == 3 and isinstance(value[0], str)
     return _tensor(value) if place else [_keyword(v) for v in value]
@@ -336,13 +337,13 @@ def _tensor(place: list[object]) -> Any:
 
 def _single(ends: Any) -> Any:
     """One input is [[layer, call, output]] in Keras 2."""
-    one = isinstance(ends, list) and len(ends) == 1 and isinstance(ends[0], list)
+    one = is_list(ends) and len(ends) == 1 and is_list(ends[0])
     return ends[0] if one else ends
 
 
 def _initializer(value: object) -> object:
     """An initializer of Keras 2 or TensorFlow; the element type says its weight too."""
-    if not isinstance(value, Mapping) or not isinstance(value.get("config"), Mapping):
+    if not is_mapping(value) or not is_mapping(value.get("config")):
         return value
     config = {k: v for k, v in value["config"].items() if k != "dtype"}
     found: Entry = {**value, "config": config}

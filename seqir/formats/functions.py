@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from seqir import naming, ops
 from seqir.errors import UnsafeFileError, UnsupportedError
+from seqir.narrow import is_list, is_sequence
 from seqir.ops import custom, flow, image
 from seqir.ops.call import FunctionCall
 
@@ -143,10 +144,10 @@ class Operation:
         """Call the function: `args` take the parameters that are still free."""
         if self._free and self._free[0].kind is inspect.Parameter.VAR_POSITIONAL:
             first = [*self.config.values()]
-            operands = args[0] if args and isinstance(args[0], list | tuple) else args
+            operands = args[0] if args and is_sequence(args[0]) else args
             return self.function(*first, *operands, **kwargs)
         given = dict(zip((p.name for p in self._free), args, strict=False))
-        if isinstance(given.get("key"), list):  # JSON has no tuples
+        if is_list(given.get("key")):  # JSON has no tuples
             given["key"] = tuple(given["key"])
         return self.function(**{**given, **self.config, **kwargs})
 

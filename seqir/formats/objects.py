@@ -34,6 +34,7 @@ from seqir.formats import functions, tensorflow
 from seqir.formats.reasons import Reasons
 from seqir.layer import configuration
 from seqir.layers import Layer, residual
+from seqir.narrow import is_mapping, is_sequence
 from seqir.ops.call import FunctionCall
 
 LAYERS: Final[dict[str, type[Layer]]] = {
@@ -100,7 +101,7 @@ class Decoder:
         name = _name_of(entry)
         self._path.append(name)
         made = None
-        kind = entry.get("class_name") if isinstance(entry, Mapping) else "?"
+        kind = entry.get("class_name") if is_mapping(entry) else "?"
         with self.reasons.gather(f"layer {'/'.join(self._path)!r} ({kind})"):
             made = self._layer(entry)
         self._path.pop()
@@ -153,9 +154,9 @@ class Decoder:
 
     def values(self, value: object) -> Any:
         """The value with custom objects in the places of their dictionaries."""
-        if isinstance(value, list | tuple):
+        if is_sequence(value):
             return [self.values(v) for v in value]
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             return value
         if isinstance(value.get("class_name"), str):
             return self._object(value)
@@ -165,23 +166,23 @@ class Decoder:
         """The value of an argument; of a function, Keras 2 stores the name alone."""
         if _getter(key) is None:
             return self.values(value)
-        if isinstance(value, Mapping) and value.get("class_name") in self.models:
+        if is_mapping(value) and value.get("class_name") in self.models:
             return self.layer(value)
         named = self._named(value)
         return self.values(value) if named is None else named
 
     def _with_layers(self, value: object) -> object:
         """Arguments with the layers among them; a user's class makes its own."""
-        if isinstance(value, list | tuple):
+        if is_sequence(value):
             return [self._with_layers(v) for v in value]
         if self._is_layer(value):
             return self.layer(value)
-        if not isinstance(value, Mapping) or "class_name" in value:
+        if not is_mapping(value) or "class_name" in value:
             return value
         return {k: v if _getter(k) else self._with_layers(v) for k, v in value.items()}
 
     def _is_layer(self, value: object) -> bool:
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             return False
         kind, module = value.get("class_name"), value.get("module")
         known = kind in LAYERS or kind in self.models
@@ -213,18 +214,18 @@ class Decoder:
 
         `package` is `seqir.losses`, `metrics` or `optimizers`.
         """
-        if isinstance(value, list | tuple):
+        if is_sequence(value):
             return [self.trained_with(v, package) for v in value]
         if isinstance(value, str):
             return self._trained_by_name(value, package)
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             return value
         if not isinstance(value.get("class_name"), str):
             return {k: self.trained_with(v, package) for k, v in value.items()}
         made = self._object(value)
         if isinstance(made, str):
             return self._trained_by_name(made, package)
-        return package.deserialize(made) if isinstance(made, Mapping) else made
+        return package.deserialize(made) if is_mapping(made) else made
 
     def _trained_by_name(self, name: str, package: object) -> object:
         named = self._named(name)
@@ -243,9 +244,9 @@ def class_and_config(entry: object) -> tuple[str, dict[str, object]]:
 
     Raises: CorruptFileError for another form.
     """
-    kind = entry.get("class_name") if isinstance(entry, Mapping) else None
-    config = entry.get("config", {}) if isinstance(entry, Mapping) else None
-    if not isinstance(kind, str) or not isinstance(config, Mapping):
+    kind = entry.get("class_name") if is_mapping(entry) else None
+    config = entry.get("config", {}) if is_mapping(entry) else None
+    if not isinstance(kind, str) or not is_mapping(config):
         raise CorruptFileError(
             "a layer is stored as {'class_name': ..., 'config': {...}}, got "
             f"{_short(entry)}"
@@ -271,9 +272,9 @@ def trained_with(value: Any, package: Any) -> Any:
     """
     if value is None or isinstance(value, str | int | float):
         return value
-    if isinstance(value, list | tuple):
+    if is_sequence(value):
         return [trained_with(v, package) for v in value]
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {k: trained_with(v, package) for k, v in value.items()}
     if hasattr(value, "get_config"):
         return package.serialize(value)
@@ -323,10 +324,10 @@ def _check_complete(cls: type[Layer], config: Mapping[str, object], name: str) -
 
 def _name_of(entry: object) -> str:
     """The name of a layer, or else of its class: models of the user's may have none."""
-    if not isinstance(entry, Mapping):
+    if not is_mapping(entry):
         return "?"
     config = entry.get("config")
-    name = config.get("name") if isinstance(config, Mapping) else None
+    name = config.get("name") if is_mapping(config) else None
     name = name if isinstance(name, str) else entry.get("class_name")
     return name[:80] if isinstance(name, str) else "?"
 

@@ -16,6 +16,7 @@ from seqir.errors import (
     UnsupportedError,
 )
 from seqir.ir import Array
+from seqir.narrow import is_list
 from seqir.ops.variable import Variable, assign_all
 
 KIND = "seqir weights"
@@ -52,7 +53,7 @@ def in_order(source: str, arrays: Mapping[str, Array], order: object) -> list[Ar
 
     Raises: CorruptFileError if that is not a list of their names.
     """
-    names: list[Any] = order if isinstance(order, list) else [None]
+    names: list[Any] = order if is_list(order) else [None]
     if not all(isinstance(name, str) and name in arrays for name in names):
         raise CorruptFileError(f"{source} is damaged: it names arrays that it has not")
     return [arrays[name] for name in names]

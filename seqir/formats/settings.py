@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any, Final
 
+from seqir.narrow import is_mapping, is_sequence
+
 _HOW: Final = ("decay", "is_legacy_optimizer", "jit_compile")
 """Settings that say how TensorFlow runs it, or that are said otherwise now."""
 _LEGACY: Final = "keras.optimizers.legacy"
@@ -48,9 +50,9 @@ def modern(stored: object) -> Any:
     Keras 2 names the function that a class calls, a wrapper around it if it was given
     by a name, and has a reduction ``auto``.
     """
-    if isinstance(stored, list | tuple):
+    if is_sequence(stored):
         return [modern(s) for s in stored]
-    if not isinstance(stored, Mapping):
+    if not is_mapping(stored):
         return stored
     if not _is_object(stored):
         return {k: modern(v) for k, v in stored.items()}
@@ -79,7 +81,7 @@ def _metric_of(function: str, config: Mapping[str, object]) -> object:
 
 def _is_object(stored: object) -> bool:
     return (
-        isinstance(stored, Mapping)
+        is_mapping(stored)
         and isinstance(stored.get("class_name"), str)
-        and isinstance(stored.get("config"), Mapping)
+        and is_mapping(stored.get("config"))
     )

@@ -24,6 +24,7 @@ from seqir.formats.tree import Place, left, places
 from seqir.formats.weights import Shards, group_of, write_array
 from seqir.ir import Array
 from seqir.layers import Layer
+from seqir.narrow import is_dict, is_list
 from seqir.optimizers import Optimizer
 
 if TYPE_CHECKING:
@@ -166,15 +167,15 @@ def _weight_map(path: str | os.PathLike[str]) -> dict[str, list[str]]:
     where = Path(path).name
     with open_file(path) as file:
         table = jsontext.parse(file.read(jsontext.MAX_BYTES + 1), where)
-    found = table.get("weight_map") if isinstance(table, dict) else None
-    if not isinstance(found, dict):
+    found = table.get("weight_map") if is_dict(table) else None
+    if not is_dict(found):
         raise CorruptFileError(f"{where} has no weight_map")
     return {group: _names(names, where) for group, names in found.items()}
 
 
 def _names(found: object, where: str) -> list[str]:
     names = [found] if isinstance(found, str) else found
-    if not isinstance(names, list) or not all(isinstance(n, str) for n in names):
+    if not is_list(names) or not all(isinstance(n, str) for n in names):
         raise CorruptFileError(f"{where} has a weight_map that names no files: {found}")
     for name in names:
         if name != Path(name).name or "\\" in name or not name.endswith(".h5"):

@@ -17,6 +17,7 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import UnsupportedError
 from seqir.formats import functions
+from seqir.narrow import is_list, is_mapping
 
 LAYERS: Final = ("TFOpLambda", "SlicingOpLambda", "TensorFlowOpLayer")
 
@@ -213,7 +214,7 @@ def _float(dtype: object) -> str:
 
 def _constant(value: object, dtype: str) -> object:
     """An operand that is an array; one number adapts itself."""
-    if not isinstance(value, list) or any(isinstance(v, Mapping) for v in value):
+    if not is_list(value) or any(is_mapping(v) for v in value):
         return value
     whole = np.asarray(value).dtype.kind in "iub"
     kept = {"value": value, "dtype": "int32" if whole else dtype}
@@ -227,7 +228,7 @@ def _as_ours(name: str, arguments: dict[str, object]) -> dict[str, object]:
         value = arguments.get("constant_values") if mode == "constant" else None
         return {**arguments, "mode": mode, "constant_values": value}
     sizes = arguments.get("indices_or_sections")
-    if name == "split" and isinstance(sizes, list):
+    if name == "split" and is_list(sizes):
         return {**arguments, "indices_or_sections": [*accumulate(sizes[:-1])]}
     return arguments
 
@@ -235,12 +236,12 @@ def _as_ours(name: str, arguments: dict[str, object]) -> dict[str, object]:
 def _sliced(node: Mapping[str, Any]) -> Entry:
     """``x[key]``; a slice is stored as the dictionary of its ends."""
     spec = node["kwargs"]["slice_spec"]
-    keys = spec if isinstance(spec, list) else [spec]
+    keys = spec if is_list(spec) else [spec]
     return {"args": [*node["args"], [_key(key) for key in keys]], "kwargs": {}}
 
 
 def _key(key: object) -> Any:
-    ends = isinstance(key, Mapping) and "start" in key
+    ends = is_mapping(key) and "start" in key
     return {"class_name": "__slice__", "config": key} if ends else key
 
 

@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from seqir.layers import Layer
 from seqir.naming import to_snake_case
+from seqir.narrow import is_dict
 from seqir.ops.call import FunctionCall
 from seqir.ops.variable import Variable
 from seqir.optimizers import Optimizer
@@ -79,7 +80,7 @@ def _places(thing: Any, path: str, seen: set[int], recount: bool) -> Iterator[Pl
 def _contained(
     container: Any, path: str, seen: set[int], recount: bool
 ) -> Iterator[Place]:
-    items = list(container.values()) if isinstance(container, dict) else container
+    items = list(container.values()) if is_dict(container) else container
     used: Counter[str] = Counter()
     for item in items:
         single = isinstance(item, Layer | Optimizer)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable
 from typing import Any
 
 import numpy as np
@@ -17,6 +17,7 @@ from seqir.initializers.base import (
     check_shape,
     dtype_name,
 )
+from seqir.narrow import is_mapping
 
 
 class Given:
@@ -54,7 +55,7 @@ class Constant(Initializer):
     def _setup(self) -> None:
         value = self.value
         try:
-            if isinstance(value, Mapping) and value.get("class_name") == "__tensor__":
+            if is_mapping(value) and value.get("class_name") == "__tensor__":
                 stored = value["config"]
                 value = np.asarray(stored["value"], dtypes.to_numpy(stored["dtype"]))
             self._array = np.array(value)

@@ -18,6 +18,7 @@ from seqir.initializers.base import (
     check_shape,
     float_name,
 )
+from seqir.narrow import is_list
 
 _COSINES: Final[dict[str, tuple[float, ...]]] = {
     "boxcar": (1.0,),
@@ -135,7 +136,7 @@ def _window_list(window: Any) -> list[float]:
         raise ArgumentError(
             f"window must be a name, a list of numbers or None, got {window!r}"
         )
-    return list(window) if isinstance(window, list) else values.tolist()
+    return list(window) if is_list(window) else values.tolist()
 
 
 __all__ = ["STFT"]

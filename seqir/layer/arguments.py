@@ -11,6 +11,7 @@ from seqir import activations
 from seqir.errors import ArgumentError
 from seqir.layer import checks
 from seqir.layer.state import Stateful
+from seqir.narrow import is_dict, is_mapping, is_sequence
 from seqir.ops.tensor import KerasTensor, Tensor
 from seqir.plain import python
 from seqir.stored import unstore
@@ -41,7 +42,7 @@ def sizes(name: str, shape: Any) -> tuple[Any, ...]:
     shape = python(shape)
     if isinstance(shape, int | str):
         return (shape,)
-    if not isinstance(shape, list | tuple):
+    if not is_sequence(shape):
         raise ArgumentError(f"{name} must be a tuple of sizes, got {shape!r}")
     return tuple(shape)
 
@@ -51,7 +52,7 @@ def activation(identifier: object) -> Any:
 
     Raises: ArgumentError if it is unknown, or needs more than its input.
     """
-    if isinstance(identifier, Mapping):
+    if is_mapping(identifier):
         return _stored_activation(identifier)
     if identifier in ("threshold", activations.threshold):
         raise ArgumentError(
@@ -112,8 +113,8 @@ def stand_ins(shape: object, dtype: str) -> Any:
     """
     if not isinstance(shape, list | tuple | dict):
         raise ArgumentError(f"input_shape must be a tuple of sizes, got {shape!r}")
-    if isinstance(shape, dict):
+    if is_dict(shape):
         return {k: stand_ins(v, dtype) for k, v in shape.items()}
-    if shape and all(isinstance(s, list | tuple) for s in shape):
+    if shape and all(is_sequence(s) for s in shape):
         return [stand_ins(s, dtype) for s in shape]
     return KerasTensor(shape, dtype, name="input")

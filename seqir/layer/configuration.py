@@ -18,6 +18,7 @@ from seqir import (
 )
 from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.layer import fields
+from seqir.narrow import is_mapping
 
 
 class Configured(Protocol):
@@ -109,7 +110,7 @@ def made(cls: type[Any], config: Mapping[str, Any]) -> Any:
 
 def _is_array(value: object) -> bool:
     kinds = ("__numpy__", "__tensor__")
-    return isinstance(value, Mapping) and value.get("class_name") in kinds
+    return is_mapping(value) and value.get("class_name") in kinds
 
 
 def array(found: Mapping[str, object]) -> Any:
@@ -118,7 +119,7 @@ def array(found: Mapping[str, object]) -> Any:
     Raises: CorruptFileError for another form.
     """
     config = found.get("config")
-    if not isinstance(config, Mapping) or not {"value", "dtype"} <= config.keys():
+    if not is_mapping(config) or not {"value", "dtype"} <= config.keys():
         raise CorruptFileError(f"an array is stored as value and dtype, got {config!r}")
     dtype = dtypes.to_numpy(dtypes.canonical(config["dtype"]))
     return np.asarray(config["value"], dtype)

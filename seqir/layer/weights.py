@@ -16,6 +16,7 @@ from seqir.ir import Array
 from seqir.layer import checks, scope
 from seqir.layer.aliases import ConstraintLike, InitializerLike, RegularizerLike
 from seqir.layer.state import Stateful
+from seqir.narrow import is_sequence
 from seqir.ops import changes
 from seqir.ops.roles import ROLES, Role
 from seqir.ops.variable import Variable, assign_all
@@ -221,7 +222,7 @@ def _arrays_for(layer: Weighted, weights: object) -> list[Array]:
     Raises: ArgumentError, ShapeError or DTypeError if there are others.
     """
     mine = layer.weights
-    if not isinstance(weights, list | tuple):
+    if not is_sequence(weights):
         raise ArgumentError(
             f"set_weights of layer {layer.name!r} takes a list of arrays, got "
             f"{type(weights).__name__}"

@@ -12,6 +12,7 @@ from seqir.data.batch import unpack
 from seqir.data.convert import is_array, to_array
 from seqir.errors import ArgumentError
 from seqir.ir import Array
+from seqir.narrow import is_sequence
 
 Convert = Callable[[object, str], Array]
 """What makes an array of something, and what that is called in errors."""
@@ -44,7 +45,7 @@ def batches(
 
 def _is_list(data: object) -> bool:
     """Whether it is a list, perhaps of lists, of Python's numbers or texts."""
-    first = nest.flatten(data)[:1] if isinstance(data, list | tuple) else []
+    first = nest.flatten(data)[:1] if is_sequence(data) else []
     return any(isinstance(x, bool | int | float | str | bytes) for x in first)
 
 

@@ -10,6 +10,7 @@ from seqir import nest, ops
 from seqir.arguments import integer, one_of
 from seqir.errors import ArgumentError, UnsupportedError
 from seqir.layer.base import Layer
+from seqir.narrow import is_dict, is_sequence
 from seqir.ops.tensor import Result, Tensor, TensorLike
 
 INT, ONE_HOT, MULTI_HOT, COUNT = MODES = ("int", "one_hot", "multi_hot", "count")
@@ -73,9 +74,9 @@ class Preprocessing(Layer):
 
 def as_arrays(x: object) -> Any:
     """Python's numbers, texts and lists of them as arrays; all else as it is."""
-    if isinstance(x, dict):
+    if is_dict(x):
         return {key: as_arrays(value) for key, value in x.items()}
-    if isinstance(x, list | tuple):
+    if is_sequence(x):
         leaves = nest.flatten(x)
         if any(isinstance(v, np.ndarray | Tensor) for v in leaves):
             return [as_arrays(v) for v in x]

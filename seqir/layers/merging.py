@@ -13,6 +13,7 @@ from seqir.arguments import integer, integers
 from seqir.errors import ArgumentError, ShapeError
 from seqir.layer.aliases import Masks, Tensors
 from seqir.layer.base import Layer
+from seqir.narrow import is_dict, is_sequence
 from seqir.ops.masks import get_keras_mask
 from seqir.ops.tensor import Result, Tensor
 from seqir.shapes import Axes, format_shape
@@ -57,10 +58,10 @@ class _Merge(Layer):
         kind = type(self).__name__
         wanted = f"exactly {self.exact} inputs" if self.exact else "at least 1 input"
         call = f"{'An' if kind[0] in 'A' else 'A'} {kind} layer should be called on"
-        if not isinstance(xs, list | tuple):
+        if not is_sequence(xs):
             raise ArgumentError(
                 f"{call} a list of {wanted}, got "
-                f"{'a dict' if isinstance(xs, dict) else 'one tensor'}; to merge "
+                f"{'a dict' if is_dict(xs) else 'one tensor'}; to merge "
                 "several tensors use the functional API, Model(inputs, outputs)"
             )
         if not xs or (self.exact and len(xs) != self.exact):

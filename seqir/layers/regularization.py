@@ -11,6 +11,7 @@ from seqir.config import check_data_format
 from seqir.errors import ArgumentError
 from seqir.layer.base import Layer
 from seqir.layers.spatial import spatial_axes
+from seqir.narrow import is_sequence
 from seqir.ops.tensor import Result
 
 
@@ -231,7 +232,7 @@ def _noise_shape(value: Any) -> tuple[int | None, ...] | None:
     """
     if value is None:
         return None
-    found = tuple(value) if isinstance(value, list | tuple) else (value,)
+    found = tuple(value) if is_sequence(value) else (value,)
     known = [d for d in found if d is not None]
     if any(type(d) is not int or d < 1 for d in known):
         raise ArgumentError(

@@ -16,6 +16,7 @@ from seqir.layers.spatial import (
     spatial_axes,
     to_channels_first,
 )
+from seqir.narrow import is_sequence
 from seqir.operators.pieces import Pad, Slice
 from seqir.operators.resize import Upsample
 from seqir.ops.apply import apply
@@ -320,16 +321,16 @@ def _pairs(name: str, value: Any, rank: int) -> tuple[tuple[int, int], ...]:
     error = ArgumentError(f"{name} must be an integer >= 0 or {several}, got {value!r}")
     if isinstance(value, int):
         value = (value,) * rank if rank > 1 else ((value, value),)
-    if not isinstance(value, tuple | list):
+    if not is_sequence(value):
         raise error
-    if rank == 1 and value and not isinstance(value[0], tuple | list):
+    if rank == 1 and value and not is_sequence(value[0]):
         value = (tuple(value),)
-    if not isinstance(value, tuple | list) or len(value) != rank:
+    if not is_sequence(value) or len(value) != rank:
         raise error
     pairs: list[tuple[int, int]] = []
     for v in value:
         pair = (v, v) if isinstance(v, int) else v
-        if not isinstance(pair, tuple | list) or len(pair) != 2:
+        if not is_sequence(pair) or len(pair) != 2:
             raise error
         if not all(isinstance(n, int) and n >= 0 for n in pair):
             raise error

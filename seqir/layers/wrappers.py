@@ -11,6 +11,7 @@ from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Trace, current_trace
 from seqir.layer.aliases import Masks, Stored, Tensors
 from seqir.layer.base import Layer
+from seqir.narrow import is_dict, is_mapping
 from seqir.ops.apply import value_of
 from seqir.ops.tensor import Result, Traced
 from seqir.shapes import format_shape
@@ -23,7 +24,7 @@ def inner_layer(
 
     Raises: ArgumentError for anything else.
     """
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         value = deserialized(value, custom_objects)
     if not isinstance(value, Layer):
         kind = type(owner).__name__
@@ -65,7 +66,7 @@ class Wrapper(Layer):
     ) -> Any:
         """The wrapper that a configuration describes, with the layer inside."""
         layer = config.get("layer")
-        if isinstance(layer, Mapping):
+        if is_mapping(layer):
             config = {**config, "layer": deserialized(layer, custom_objects)}
         return super().from_config(config)
 
@@ -150,7 +151,7 @@ def _without_time(shape: Any) -> Any:
 
     Raises: ShapeError for a shape without an axis of time and one behind it.
     """
-    if isinstance(shape, dict):
+    if is_dict(shape):
         return {key: _without_time(value) for key, value in shape.items()}
     if any(isinstance(size, list | tuple | dict) for size in shape):
         return [_without_time(each) for each in shape]

@@ -19,6 +19,7 @@ from seqir.ir import Array
 from seqir.lower import opsets
 from seqir.lower.emit import OnnxBody, OnnxNode
 from seqir.lower.lowering import OnnxModel
+from seqir.narrow import is_sequence
 from seqir.operators.kinds import ONNX_CODE
 from seqir.tensortype import TensorType, type_of
 
@@ -222,7 +223,7 @@ def _attribute(name: str, value: Any, sources: Mapping[str, str]) -> bytes:
     if isinstance(value, OnnxBody):
         body = wire.message(6, _body(value, sources))
         return wire.text(1, name) + body + wire.integer(20, 5)
-    several = isinstance(value, list | tuple)
+    several = is_sequence(value)
     values: Sequence[Any] = value if several else (value,)
     if all(isinstance(v, int) for v in values):
         write, fields, kinds = wire.integer, (3, 8), (2, 7)

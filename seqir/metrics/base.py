@@ -11,6 +11,7 @@ from seqir.dtypes import DTypeLike
 from seqir.errors import NotBuiltError
 from seqir.fields import Declared, keyword
 from seqir.ir import Array, current_builder
+from seqir.narrow import is_mapping
 from seqir.ops.apply import value_of
 from seqir.ops.tensor import Result, Traced
 from seqir.ops.variable import Variable, assign_all
@@ -115,7 +116,7 @@ class Metric(Declared, PlainArguments):
         While a graph is traced they are values of that graph.
         """
         found = self.result()
-        named = found if isinstance(found, Mapping) else {self.name: found}
+        named = found if is_mapping(found) else {self.name: found}
         return {name: read(value) for name, value in named.items()}
 
     def __call__(self, *args: Any, **kwargs: Any) -> Any:
@@ -193,7 +194,7 @@ def _found(values: list[Any]) -> Iterator[Variable | Metric]:
             yield value
         elif isinstance(value, Mapping | list | tuple | set) and id(value) not in seen:
             seen.add(id(value))
-            inside = value.values() if isinstance(value, Mapping) else value
+            inside = value.values() if is_mapping(value) else value
             todo.extend(reversed(list(inside)))
 
 

@@ -15,6 +15,7 @@ from seqir.metrics import Metric
 from seqir.model.base import Model
 from seqir.model.functional import Functional
 from seqir.model.sequential import Sequential
+from seqir.narrow import is_dict, is_sequence
 from seqir.network.walk import inputs_of
 from seqir.ops.call import FunctionCall, repeat
 from seqir.ops.tensor import KerasTensor
@@ -131,7 +132,7 @@ class _Cloner:
         given = input_tensors
         if given is None:
             given = nest.map_structure(_new_input, model.input_structure)
-        if isinstance(given, list | tuple) and len(inputs_of(model)) == len(given) == 1:
+        if is_sequence(given) and len(inputs_of(model)) == len(given) == 1:
             given = given[0]
         _check_inputs(model, given)
         env: dict[KerasTensor, KerasTensor] = dict(
@@ -172,9 +173,9 @@ def _check_inputs(model: Functional, given: object) -> None:
 
 def _shape(structure: object) -> object:
     """A structure with all leaves alike, tuples as lists."""
-    if isinstance(structure, dict):
+    if is_dict(structure):
         return {key: _shape(value) for key, value in structure.items()}
-    if isinstance(structure, list | tuple):
+    if is_sequence(structure):
         return [_shape(value) for value in structure]
     return None
 

@@ -11,6 +11,7 @@ from seqir.layer import masks, recorded
 from seqir.layer.base import Layer
 from seqir.layer.offered import offered
 from seqir.model.base import Model
+from seqir.narrow import is_dict, is_sequence
 from seqir.network.inputs import arrange, fitting_rank
 from seqir.network.lifting import lift
 from seqir.network.names import check_unique
@@ -52,9 +53,9 @@ class Functional(Model):
         super().__init__(name=name, **kwargs)
         _check_tensors("inputs", inputs)
         _check_tensors("outputs", outputs)
-        if isinstance(inputs, list | tuple) and len(inputs) == 1:
-            inputs = inputs[0] if not isinstance(inputs[0], dict) else inputs
-        if isinstance(outputs, list | tuple) and len(outputs) == 1:
+        if is_sequence(inputs) and len(inputs) == 1:
+            inputs = inputs[0] if not is_dict(inputs[0]) else inputs
+        if is_sequence(outputs) and len(outputs) == 1:
             outputs = outputs[0]
         state = self._layer_state
         given, ends = nest.flatten(inputs), nest.flatten(outputs)

@@ -21,6 +21,7 @@ from seqir.layer.offered import offered
 from seqir.layer.scope import Snapshot, name_scope
 from seqir.layers.core import InputLayer
 from seqir.model.base import Model
+from seqir.narrow import is_dict
 from seqir.network.base import Network, input_tensors
 from seqir.ops.call import repeat
 from seqir.ops.tensor import Call, KerasTensor
@@ -305,7 +306,7 @@ def _batch_shape(shape: Any) -> Any:
         raise ArgumentError(
             f"input_shape must be a tuple with the batch first, such as (None, {shape})"
         )
-    if isinstance(shape, dict):
+    if is_dict(shape):
         return {key: _batch_shape(each) for key, each in shape.items()}
     if any(isinstance(each, list | tuple | dict) for each in shape):
         return [_batch_shape(each) for each in shape]

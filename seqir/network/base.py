@@ -24,6 +24,7 @@ from seqir.layer.base import Layer
 from seqir.layer.checks import bind_call, check_arrays, required_inputs
 from seqir.layer.offered import offered
 from seqir.layers.core import InputLayer
+from seqir.narrow import is_dict
 from seqir.network.inputs import Sizes, misfit, other_sizes, standardize
 from seqir.network.names import distinct, mask_of
 from seqir.network.state import ModelState
@@ -400,7 +401,7 @@ class Network(Layer):
         """Build for the shapes of these arrays, for any batch size."""
         check_arrays(self, (x,), {})
         if required_inputs(self) > 1 and isinstance(x, dict | list | tuple):
-            super().run(**x) if isinstance(x, dict) else super().run(*x)
+            super().run(**x) if is_dict(x) else super().run(*x)
             return
         arrays = nest.map_structure(np.asarray, x)
         shapes = nest.map_structure(lambda a: a.shape, arrays)
@@ -459,7 +460,7 @@ def input_tensors(shape: Any, dtype: str, *, learned: bool = True) -> Any:
 
     `learned`: they are for the first array, and take other sizes, too.
     """
-    if isinstance(shape, dict):
+    if is_dict(shape):
         return {k: input_tensors(v, dtype, learned=learned) for k, v in shape.items()}
     if shape and all(isinstance(s, list | tuple | dict) for s in shape):
         return [input_tensors(s, dtype, learned=learned) for s in shape]

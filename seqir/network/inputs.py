@@ -10,6 +10,7 @@ from seqir import data, dtypes, nest
 from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.ir import Array
 from seqir.layers.core import InputLayer
+from seqir.narrow import is_dict, is_sequence
 from seqir.ops.tensor import KerasTensor
 from seqir.shapes import format_shape
 
@@ -77,7 +78,7 @@ def arrange(model: Entered, x: object) -> list[Any]:
     """
     names = model.input_names
     named = nest.pack(model.input_structure, names)
-    if isinstance(x, dict) and not isinstance(named, dict):
+    if is_dict(x) and not is_dict(named):
         _check_keys(names, x, model.name)
         named, x = names, [x[name] for name in names]
     paired = _paired(named, x, model.name)
@@ -89,13 +90,13 @@ def _paired(named: object, x: object, model: str) -> list[object] | None:
 
     `named` has the names of the inputs in their places.
     """
-    if isinstance(named, dict):
-        if not isinstance(x, dict):
+    if is_dict(named):
+        if not is_dict(x):
             return None
         _check_keys(list(named), x, model)
         pairs = [(named[key], x[key]) for key in sorted(named)]
-    elif isinstance(named, list | tuple):
-        if not isinstance(x, list | tuple) or len(x) != len(named):
+    elif is_sequence(named):
+        if not is_sequence(x) or len(x) != len(named):
             return None
         pairs = list(zip(named, x, strict=True))
     else:
@@ -139,7 +140,7 @@ def _in_order(named: object, x: object, model: str) -> list[object]:
             f"model {model!r} has {len(names)} inputs ({listed}), got a "
             f"{type(x).__name__} of {len(given)} arrays"
         )
-    if isinstance(x, dict) or _holds_dict(x):
+    if is_dict(x) or _holds_dict(x):
         raise ArgumentError(
             f"model {model!r} has its inputs as {_shown(named)}, and was given "
             f"{_shown(x)}; pass them in the structure that the model was made with"
@@ -155,16 +156,14 @@ def _in_order(named: object, x: object, model: str) -> list[object]:
 
 def _has_order(named: object) -> bool:
     """Whether the keys of all dicts stand sorted, so that a list has an order."""
-    if isinstance(named, dict):
+    if is_dict(named):
         ordered = list(named) == sorted(named)
         return ordered and all(map(_has_order, named.values()))
-    return not isinstance(named, list | tuple) or all(map(_has_order, named))
+    return not is_sequence(named) or all(map(_has_order, named))
 
 
 def _holds_dict(x: object) -> bool:
-    return isinstance(x, dict) or (
-        isinstance(x, list | tuple) and any(map(_holds_dict, x))
-    )
+    return is_dict(x) or (is_sequence(x) and any(map(_holds_dict, x)))
 
 
 def _holds_arrays(x: object) -> bool:
@@ -174,17 +173,17 @@ def _holds_arrays(x: object) -> bool:
 
 def _shown(structure: object) -> str:
     """A structure of inputs: ``{'zeta': zeta, 'pair': [left, right]}``."""
-    if isinstance(structure, dict):
+    if is_dict(structure):
         items = (f"{key!r}: {_shown(v)}" for key, v in structure.items())
         return f"{{{', '.join(items)}}}"
-    if isinstance(structure, list | tuple):
+    if is_sequence(structure):
         return f"[{', '.join(map(_shown, structure))}]"
     return structure if isinstance(structure, str) else "array"
 
 
 def _checked(x: object, model: str) -> object:
     """The leaf, unless it is a plain Python value."""
-    if isinstance(x, list | tuple):
+    if is_sequence(x):
         raise ArgumentError(
             f"model {model!r} takes arrays, got a Python {type(x).__name__}; wrap it "
             "in numpy.asarray"

@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 
 from seqir import naming
 from seqir.errors import GraphError
+from seqir.narrow import is_dict, is_sequence
 
 
 def keyed(
@@ -22,10 +23,10 @@ def keyed(
 
 def _keys(structure: object, path: str) -> Iterator[str]:
     """The path of each leaf from the first key on, in the order of `nest.flatten`."""
-    if isinstance(structure, dict):
+    if is_dict(structure):
         for key in sorted(structure):
             yield from _keys(structure[key], f"{path}/{key}" if path else str(key))
-    elif isinstance(structure, list | tuple):
+    elif is_sequence(structure):
         for index, item in enumerate(structure):
             yield from _keys(item, f"{path}/{index}" if path else "")
     else:

@@ -19,6 +19,7 @@ from seqir.ir import (
     computed,
     current_builder,
 )
+from seqir.narrow import is_sequence
 from seqir.operators.constant import Constant
 from seqir.operators.convert import Cast
 from seqir.operators.movement import ExpandDims, Squeeze
@@ -138,7 +139,7 @@ def as_array(x: Any) -> Array:
             f"expected an array of numbers, got {type(x).__name__} of {array.dtype}"
         )
     narrow = _NARROW.get(array.dtype.name)
-    listed = isinstance(x, list | tuple) or is_scalar(x)
+    listed = is_sequence(x) or is_scalar(x)
     if narrow and listed and _is_weak(x, narrow):
         fits = array.astype(narrow)
         return fits if narrow == "float32" or np.array_equal(fits, array) else array
@@ -242,7 +243,7 @@ def _stacked(items: Sequence[Any]) -> Any:
 
 def holds_tensors(x: Any) -> TypeGuard[Sequence[Any]]:
     """Whether x is a list of tensors and sizes, which make one tensor."""
-    return isinstance(x, list | tuple) and any(isinstance(v, Tensor) for v in x)
+    return is_sequence(x) and any(isinstance(v, Tensor) for v in x)
 
 
 def _tracing() -> bool:

@@ -12,6 +12,7 @@ from typing import Any
 
 from seqir import nest
 from seqir.errors import ArgumentError, ShapeError
+from seqir.narrow import is_list, is_sequence
 from seqir.ops import bodies
 from seqir.ops.apply import as_array, builder_of, numeric, operand, type_of_operand
 from seqir.ops.arith import equal, less, logical_not
@@ -107,7 +108,7 @@ def while_loop(
         for a structure of another form.
     Source: ``keras.ops.while_loop``.
     """
-    several = isinstance(loop_vars, tuple | list)
+    several = is_sequence(loop_vars)
     start = tuple(loop_vars) if several else (loop_vars,)
     limit = None if maximum_iterations is None else _known(maximum_iterations)
     hands_on = _Call("while_loop", body, "loop_vars")
@@ -267,7 +268,7 @@ class _Call:
     def __call__(self, init: Any, carry: Any, x: Any) -> list[Result]:
         """One step of a scan: leaves of the new carry, and of y what is there."""
         found = self.f(carry, x)
-        if not isinstance(found, tuple | list) or len(found) != 2:
+        if not is_sequence(found) or len(found) != 2:
             raise ArgumentError(
                 f"ops.{self.name}: the function gives a pair ({self.gives}), "
                 f"got {_form(found)}"
@@ -281,7 +282,7 @@ class _Call:
     ) -> list[Result]:
         """One step of a while loop: leaves of the new variables."""
         found = self.f(*given)
-        new = tuple(found) if several and isinstance(found, list) else found
+        new = tuple(found) if several and is_list(found) else found
         new = new if several else (new,)
         self._check(start, new)
         return nest.flatten(new)

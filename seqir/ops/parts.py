@@ -10,6 +10,7 @@ import numpy as np
 
 from seqir import dtypes, nest, shapes
 from seqir.errors import ArgumentError, ShapeError
+from seqir.narrow import is_sequence
 from seqir.operators.pieces import Concat, Pad, Slice, Tile
 from seqir.ops.apply import (
     apply,
@@ -179,7 +180,7 @@ def _padded(x: Result, pad_width: Any, mode: str, value: TensorLike) -> Result:
         raise ShapeError(f"pad of mode {mode!r} needs known widths, got {pad_width!r}")
 
     width = [pad_width] if isinstance(pad_width, Size) else list(pad_width)
-    if not isinstance(width[0], tuple | list):
+    if not is_sequence(width[0]):
         width = [width * (2 // len(width))]
     pairs = width * rank_of(x) if len(width) == 1 else width
     for axis, (before, after) in enumerate(pairs):

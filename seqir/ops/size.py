@@ -10,6 +10,7 @@ import numpy as np
 from seqir import dtypes, shapes
 from seqir.errors import ShapeError
 from seqir.ir import Array, current_builder
+from seqir.narrow import is_sequence
 from seqir.ops.tensor import KerasTensor, Tensor, Traced
 from seqir.tensortype import TensorType
 
@@ -216,7 +217,7 @@ def dim_of(size: Any) -> shapes.Dim:
 
 def is_several(value: Any) -> bool:
     """Whether it is a list, tuple or vector, which `sizes_of` takes apart."""
-    return isinstance(value, tuple | list) or np.ndim(value) == 1
+    return is_sequence(value) or np.ndim(value) == 1
 
 
 def sizes_of(value: Any) -> tuple[Any, ...]:
@@ -224,7 +225,7 @@ def sizes_of(value: Any) -> tuple[Any, ...]:
 
     Raises: ShapeError if one is none of them.
     """
-    several = isinstance(value, tuple | list) or np.ndim(value) == 1
+    several = is_sequence(value) or np.ndim(value) == 1
     return tuple(
         n if isinstance(n, Size) or is_computed(n) else dim_of(n)
         for n in (value if several else (value,))

@@ -11,6 +11,7 @@ import numpy as np
 from seqir import config, dtypes, initializers, ops
 from seqir.errors import ArgumentError
 from seqir.ir import current_builder
+from seqir.narrow import is_sequence
 from seqir.ops.apply import value_of
 from seqir.ops.tensor import Result, TensorLike, Traced
 from seqir.ops.variable import Variable
@@ -119,7 +120,7 @@ class Stateful:
         lists, made variable by variable.
         """
         names = [name] if isinstance(name, str) else list(name)
-        several = isinstance(initializer, list | tuple)
+        several = is_sequence(initializer)
         makers = list(initializer) if several else [initializer] * len(names)
         if len(makers) != len(names):
             raise ArgumentError(

@@ -14,6 +14,7 @@ from seqir.formats import functions
 from seqir.formats.objects import Decoder, class_and_config, encode_layer
 from seqir.layer import configuration
 from seqir.layers import InputLayer
+from seqir.narrow import is_dict, is_mapping, is_sequence
 from seqir.network.base import Network
 from seqir.network.walk import inputs_of
 from seqir.ops.call import FunctionCall
@@ -142,9 +143,9 @@ class _Encoder:
     def _argument(self, value: object) -> object:
         if isinstance(value, KerasTensor):
             return self._tensor(value)
-        if isinstance(value, list | tuple):
+        if is_sequence(value):
             return [self._argument(v) for v in value]
-        if isinstance(value, dict):
+        if is_dict(value):
             return {k: self._argument(v) for k, v in value.items()}
         if isinstance(value, slice):
             ends = {"start": value.start, "stop": value.stop, "step": value.step}
@@ -263,7 +264,7 @@ def _functional(cls: Any, config: Mapping[str, object], decoder: Decoder) -> obj
 
 def _entries(config: Mapping[str, object]) -> list[object]:
     entries = config.get("layers")
-    if not isinstance(entries, list | tuple):
+    if not is_sequence(entries):
         raise CorruptFileError(
             f"the configuration of model {config.get('name')!r} has no list of layers"
         )
@@ -282,7 +283,7 @@ class _Graph:
             kind, config = class_and_config(found)
             name = found.get("name", config.get("name"))
             nodes = found.get("inbound_nodes", [])
-            if not isinstance(name, str) or not isinstance(nodes, list | tuple):
+            if not isinstance(name, str) or not is_sequence(nodes):
                 raise CorruptFileError(
                     f"a layer of class {kind} has no name or no list of inbound_nodes"
                 )
@@ -331,7 +332,7 @@ class _Graph:
 
     def _call(self, layer: Any, place: Place) -> None:
         node = self.nodes[place]
-        if not isinstance(node, Mapping):
+        if not is_mapping(node):
             raise CorruptFileError(
                 f"a call of layer {place[0]!r} is stored as {node!r}"
             )
@@ -346,14 +347,14 @@ class _Graph:
             tensors[0].call.target.name = layer.name
 
     def _value(self, value: object) -> Any:
-        if isinstance(value, list | tuple):
+        if is_sequence(value):
             return [self._value(v) for v in value]
-        if not isinstance(value, Mapping):
+        if not is_mapping(value):
             return value
         kind, config = value.get("class_name"), value.get("config")
         if kind == "__keras_tensor__":
             return self._tensor(*next(_histories(value)))
-        if kind == "__slice__" and isinstance(config, Mapping):
+        if kind == "__slice__" and is_mapping(config):
             return slice(*(config.get(k) for k in ("start", "stop", "step")))
         if kind == "__ellipsis__":
             return Ellipsis
@@ -376,9 +377,9 @@ class _Graph:
         return self._leaves(config[what])
 
     def _leaves(self, value: object) -> object:
-        if isinstance(value, Mapping):
+        if is_mapping(value):
             return {k: self._leaves(v) for k, v in value.items()}
-        if not isinstance(value, list | tuple):
+        if not is_sequence(value):
             raise CorruptFileError(f"{value!r} is not a place [layer, call, output]")
         if value and isinstance(value[0], str):
             name, number, index = _history(value)
@@ -394,13 +395,13 @@ class _Graph:
 
 def _histories(value: object) -> Any:
     """All places of tensors in the arguments of a call."""
-    if isinstance(value, list | tuple):
+    if is_sequence(value):
         for v in value:
             yield from _histories(v)
-    elif isinstance(value, Mapping):
+    elif is_mapping(value):
         config = value.get("config")
         if value.get("class_name") == "__keras_tensor__":
-            found = config.get("keras_history") if isinstance(config, Mapping) else None
+            found = config.get("keras_history") if is_mapping(config) else None
             yield _history(found)
         else:
             for v in value.values():
@@ -409,7 +410,7 @@ def _histories(value: object) -> Any:
 
 def _history(found: object) -> tuple[str, int, int]:
     if (
-        not isinstance(found, list | tuple)
+        not is_sequence(found)
         or len(found) != 3
         or not isinstance(found[0], str)
         or not all(type(i) is int and i >= 0 for i in found[1:])

@@ -24,6 +24,7 @@ from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
 from seqir.formats.kinds import CONFIG, HDF5, METADATA, WEIGHTS
 from seqir.formats.objects import Decoder, json_value
 from seqir.layer.scope import without_values
+from seqir.narrow import is_dict
 from seqir.network.base import Network
 from seqir.persistence.configuration import decoder_for, entry
 from seqir.persistence.training import Compiling, compile_arguments
@@ -169,7 +170,7 @@ def _made(config: Any, version: object, decoder: Decoder, path: Path) -> Any:
     if not isinstance(model, Network):
         raise CorruptFileError(f"{path.name} does not hold a model")
     found = config.get("build_config")
-    shape = found.get("input_shape") if isinstance(found, dict) else None
+    shape = found.get("input_shape") if is_dict(found) else None
     if not model.built and shape:
         with decoder.reasons.gather(f"model {model.name!r}"):
             model.build(_shapes(shape))
@@ -199,7 +200,7 @@ def _decoded(config: object, version: object, decoder: Decoder) -> object:
 
 def _shapes(found: Any) -> Any:
     """A shape, or a structure of shapes, as `build` takes it: JSON has no tuples."""
-    if isinstance(found, dict):
+    if is_dict(found):
         return {k: _shapes(v) for k, v in found.items()}
     inner = any(isinstance(s, list | dict) for s in found)
     return [_shapes(s) for s in found] if inner else tuple(found)
@@ -233,7 +234,7 @@ def _version_in(found: archive.Archive, path: Path) -> object:
     if METADATA not in found.names:
         return None
     metadata = jsontext.parse(found.text(METADATA), f"{METADATA} in {path.name}")
-    return metadata.get("keras_version") if isinstance(metadata, dict) else None
+    return metadata.get("keras_version") if is_dict(metadata) else None
 
 
 # Architectures.
@@ -257,7 +258,7 @@ def model_from_json(
     if isinstance(config, str):  # json.dump(model.to_json())
         config = jsontext.parse(config, "the JSON text in the JSON text")
     version = None
-    if isinstance(config, dict):  # Keras 3 does not say it
+    if is_dict(config):  # Keras 3 does not say it
         version = config.get("keras_version", None if "module" in config else "2")
     return _decoded(config, version, decoder_for("the JSON text", custom_objects))
 

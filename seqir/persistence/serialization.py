@@ -21,6 +21,7 @@ from seqir.dtype_policies import DTypePolicy
 from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.formats import objects
 from seqir.layers import Layer
+from seqir.narrow import is_mapping, is_sequence
 from seqir.persistence.configuration import decoder_for, entry
 
 _SERIALIZE: Final[dict[type, Callable[[Any], object]]] = {
@@ -52,9 +53,9 @@ def serialize_keras_object(obj: object) -> Any:
         return obj
     if isinstance(obj, DTypePolicy):
         return dtype_policies.serialize(obj)
-    if isinstance(obj, Mapping):
+    if is_mapping(obj):
         return {str(key): serialize_keras_object(value) for key, value in obj.items()}
-    if isinstance(obj, list | tuple):
+    if is_sequence(obj):
         return [serialize_keras_object(value) for value in obj]
     if isinstance(obj, np.generic):
         return obj.item()
@@ -97,9 +98,9 @@ def deserialize_keras_object(
 
 
 def _made(found: object, decoder: objects.Decoder) -> Any:
-    if isinstance(found, list | tuple):
+    if is_sequence(found):
         return [_made(value, decoder) for value in found]
-    if not isinstance(found, Mapping):
+    if not is_mapping(found):
         return found
     kind = found.get("class_name")
     if not isinstance(kind, str):
@@ -108,7 +109,7 @@ def _made(found: object, decoder: objects.Decoder) -> Any:
     if kind in objects.LAYERS or kind in decoder.models or package == "layers":
         return decoder.layer(found)
     made = decoder.values(found)
-    if not isinstance(made, Mapping):
+    if not is_mapping(made):
         return activations.get(made) if kind == "function" else made
     if kind in dtype_policies.KINDS:
         return dtype_policies.deserialize(made)

@@ -2,13 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from typing import Any, Final, Protocol
 
 from seqir import losses, metrics, optimizers
 from seqir.errors import CorruptFileError
 from seqir.formats import settings
 from seqir.formats.objects import Decoder, trained_with
+from seqir.narrow import is_mapping
 from seqir.train.compilation import Compilation
 from seqir.train.trainable import Trainable
 
@@ -56,7 +56,7 @@ def compile_arguments(config: object, decoder: Decoder) -> dict[str, object]:
     Raises: CorruptFileError, UnsafeFileError or UnsupportedError for what is no
         optimizer, loss or metric of seqir or of `custom_objects`.
     """
-    if not isinstance(config, Mapping):
+    if not is_mapping(config):
         raise CorruptFileError(
             f"the compile settings are not a dictionary: {config!r:.80}"
         )

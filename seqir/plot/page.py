@@ -9,6 +9,7 @@ from importlib import resources
 from typing import TYPE_CHECKING, Any
 
 from seqir.errors import SeqirError
+from seqir.narrow import is_mapping, is_sequence
 from seqir.plot.content import Content, Item, every_item, shapes_of, weights_of
 from seqir.shapes import format_shape
 from seqir.summary.summary import summary_of
@@ -102,8 +103,8 @@ def _config(layer: Any) -> dict[str, object]:
 
 def _shown(value: object) -> object:
     """Plain data, with all its texts harmless to look at."""
-    if isinstance(value, Mapping):
+    if is_mapping(value):
         return {one_line(str(k)): _shown(v) for k, v in value.items()}
-    if isinstance(value, list | tuple):
+    if is_sequence(value):
         return [_shown(v) for v in value]
     return one_line(value) if isinstance(value, str) else value

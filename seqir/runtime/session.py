@@ -13,6 +13,7 @@ import numpy as np
 from seqir import lower
 from seqir.errors import ArgumentError, DeviceError, RunError, UnsupportedError
 from seqir.ir import Graph
+from seqir.narrow import is_mapping
 from seqir.runtime import engine
 from seqir.runtime.device import Device, resolve
 from seqir.runtime.process import Native, make_room
@@ -255,7 +256,7 @@ class Session(Native):
         self, error: Exception, feeds: object, fed: Sequence[str] | None = None
     ) -> str:
         """One sentence for a run that failed; `fed` are the inputs that feeds fill."""
-        if not isinstance(feeds, Mapping):
+        if not is_mapping(feeds):
             return f"run takes a dict of arrays by input name, not {type(feeds)}"
         optional = [x.name for x in self._session.get_overridable_initializers()]
         inputs = self._session.get_inputs()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqir.console import put, rich_console
 from seqir.errors import ArgumentError
+from seqir.narrow import is_dict, is_list, is_sequence
 from seqir.summary.table import (
     BOLD,
     CLASS,
@@ -193,7 +194,7 @@ def _shape(structure: Any) -> Cell:
     """A shape, or a structure of shapes as Python prints it."""
     if structure is None:
         return [("?", "")]
-    if isinstance(structure, dict):
+    if is_dict(structure):
         items = [[(f"{key}: ", ""), *_shape(s)] for key, s in structure.items()]
         return _joined("{", items, "}")
     if isinstance(structure, tuple) and all(
@@ -201,7 +202,7 @@ def _shape(structure: Any) -> Cell:
     ):
         sizes = [[(str(d), UNKNOWN if d is None else NUMBER)] for d in structure]
         return _joined("(", sizes, ")")
-    left, right = "[]" if isinstance(structure, list) else "()"
+    left, right = "[]" if is_list(structure) else "()"
     return _joined(left, [_shape(s) for s in structure], right)
 
 
@@ -359,6 +360,6 @@ def _print_styled(console: Console, lines: Iterator[Cell]) -> None:
 
 
 def _plain(value: object) -> Any:
-    if isinstance(value, dict):
+    if is_dict(value):
         return {k: _plain(v) for k, v in value.items()}
-    return [_plain(v) for v in value] if isinstance(value, list | tuple) else value
+    return [_plain(v) for v in value] if is_sequence(value) else value

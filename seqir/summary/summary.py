@@ -11,6 +11,7 @@ from seqir import nest
 from seqir.arguments import one_of
 from seqir.errors import ArgumentError
 from seqir.layer.base import Layer
+from seqir.narrow import is_sequence
 from seqir.network.base import Network
 from seqir.network.walk import calls_of, inputs_of
 from seqir.ops.tensor import Call
@@ -125,7 +126,7 @@ class _Collector:
             layer, path, depth = stack.pop()
             yield self._row(layer, path, depth)
             inner = getattr(layer, "layers", None) if self._expand else None
-            if isinstance(inner, list | tuple):
+            if is_sequence(inner):
                 stack.extend(
                     (x, f"{path}/{x.name}", depth + 1)
                     for x in reversed(inner)

@@ -33,6 +33,7 @@ from seqir.errors import (
 from seqir.files import try_lock
 from seqir.formats.safetensors import check_fit, check_suffix, in_order, keys_of
 from seqir.ir import Array
+from seqir.narrow import is_dict
 from seqir.ops.variable import Variable, assign_all
 from seqir.runtime import engine
 from seqir.train import settings
@@ -167,7 +168,7 @@ def take_over(
     pairs: list[tuple[Variable, Array]] = []
     for part, variables in parts.items():
         order = note["order"]
-        names = order.get(part) if isinstance(order, dict) else None
+        names = order.get(part) if is_dict(order) else None
         values = in_order(f"{path}", arrays, names)
         try:
             check_fit(f"{path}", variables, values)

@@ -9,6 +9,7 @@ import numpy as np
 from seqir import config, data, dtypes, nest
 from seqir.data import Batch
 from seqir.ir import SEED, STEP, Array
+from seqir.narrow import is_dict
 from seqir.ops import changes
 from seqir.train.compiled import Compiled
 from seqir.train.objective import Labels
@@ -127,7 +128,7 @@ class Feeder:
         if given is None:
             return [None] * len(outputs)
         flat = nest.flatten(given)
-        if len(flat) == 1 and not isinstance(given, dict):
+        if len(flat) == 1 and not is_dict(given):
             found = flat * len(outputs)
         else:
             found = outputs.targets(given, "sample_weight", self._used)

@@ -14,6 +14,7 @@ from seqir.console import say
 from seqir.data import Batch, Batches, noting
 from seqir.data.arrays import ArrayBatches
 from seqir.errors import ArgumentError, NonFiniteLossError, UnsupportedError
+from seqir.narrow import is_sequence
 from seqir.train import failure
 from seqir.train.byhand import feeder, is_by_hand
 from seqir.train.checkpoint import Checkpoints
@@ -64,7 +65,7 @@ def _split(options: FitOptions) -> tuple[tuple[Any, Any, Any], Any]:
         return data.split(*train, options.validation_split)
     if given is None:
         return train, None
-    if isinstance(given, list | tuple):
+    if is_sequence(given):
         if not 2 <= len(given) <= 3:
             raise ArgumentError(
                 "validation_data must be (x, y), (x, y, sample_weight) or batches, "

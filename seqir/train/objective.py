@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import inspect
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Sequence
 from typing import Any, Final, NamedTuple
 
 import numpy as np
@@ -14,6 +14,7 @@ from seqir.data import ClassWeights, noting
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Trace
 from seqir.metrics.base import Metric
+from seqir.narrow import is_mapping, is_sequence
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
 from seqir.ops.tensor import Result, TensorLike, Traced
@@ -194,7 +195,7 @@ class Objective:
     def _weights_for(self, outputs: Outputs) -> object:
         """The loss weights: a list of them may have one for each loss only."""
         given, loss = self.loss_weights, self.loss
-        if isinstance(given, list | tuple) and len(given) != len(outputs):
+        if is_sequence(given) and len(given) != len(outputs):
             flat = nest.flatten(given)
             if len(nest.flatten(loss)) == len(flat):
                 return nest.pack(loss, flat)
@@ -332,9 +333,9 @@ def held_metrics(model: Trainable) -> list[Any]:
 
 def _leaves(given: object) -> list[object]:
     """All losses or metrics, however they are arranged by output."""
-    if isinstance(given, Mapping) and "class_name" not in given:
+    if is_mapping(given) and "class_name" not in given:
         given = list(given.values())
-    if isinstance(given, list | tuple):
+    if is_sequence(given):
         return [leaf for item in given for leaf in _leaves(item)]
     return [] if given is None else [given]
 

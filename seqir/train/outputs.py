@@ -14,6 +14,7 @@ from typing import Any
 
 from seqir import nest
 from seqir.errors import ArgumentError, did_you_mean
+from seqir.narrow import is_dict, is_mapping, is_sequence
 
 
 @dataclass(frozen=True)
@@ -43,7 +44,7 @@ class Outputs:
     @property
     def _keys(self) -> tuple[str, ...]:
         """The keys of the outermost dict, in the order of the outputs."""
-        return tuple(sorted(self.structure)) if isinstance(self.structure, dict) else ()
+        return tuple(sorted(self.structure)) if is_dict(self.structure) else ()
 
     @property
     def labels(self) -> tuple[str, ...]:
@@ -71,11 +72,11 @@ class Outputs:
 
         Raises: ArgumentError for a wrong number, an unknown name, another structure.
         """
-        if isinstance(given, Mapping):
+        if is_mapping(given):
             if self._flat or set(self._keys).isdisjoint(given):
                 return self._by_name(what, given)
             return self._in_structure(what, given)
-        if isinstance(given, list | tuple):
+        if is_sequence(given):
             if sequence and len(self) == 1:
                 return [given]
             if not self._flat and any(map(_is_several, given)):
@@ -99,7 +100,7 @@ class Outputs:
         """
         several = _is_several(y)
         deep = not self._flat and any(map(_is_several, _items(y)))
-        if isinstance(y, Mapping) or (several and (deep or len(self) == 1)):
+        if is_mapping(y) or (several and (deep or len(self) == 1)):
             return self.spread(what, y)
         flat = nest.flatten(y)
         if len(flat) == len(self):
@@ -142,17 +143,17 @@ def _is_several(given: object) -> bool:
 
 def _items(structure: object) -> list[object]:
     """What lies in a list, a tuple or a dict; nothing lies in anything else."""
-    if isinstance(structure, Mapping):
+    if is_mapping(structure):
         return list(structure.values())
-    return list(structure) if isinstance(structure, list | tuple) else []
+    return list(structure) if is_sequence(structure) else []
 
 
 def _ways(structure: object, way: tuple[str | int, ...] = ()) -> Iterator[Any]:
     """The keys and places that lead to each leaf, in nest's order."""
-    if isinstance(structure, dict):
+    if is_dict(structure):
         for key in sorted(structure):
             yield from _ways(structure[key], (*way, key))
-    elif isinstance(structure, list | tuple):
+    elif is_sequence(structure):
         for place, item in enumerate(structure):
             yield from _ways(item, (*way, place))
     else:
@@ -166,12 +167,12 @@ def _matched(where: str, structure: Any, given: Any) -> Iterator[tuple[int, Any]
     """
     if isinstance(structure, int):
         yield structure, given
-    elif isinstance(structure, dict):
-        if not (isinstance(given, Mapping) and set(given) <= set(structure)):
+    elif is_dict(structure):
+        if not (is_mapping(given) and set(given) <= set(structure)):
             raise _unlike(where, structure, given)
         for key, item in given.items():
             yield from _matched(f"{where}[{key!r}]", structure[key], item)
-    elif isinstance(given, list | tuple) and len(given) == len(structure):
+    elif is_sequence(given) and len(given) == len(structure):
         for place, item in enumerate(given):
             yield from _matched(f"{where}[{place}]", structure[place], item)
     elif given is not None:
@@ -186,9 +187,9 @@ def _unlike(where: str, structure: object, given: object) -> ArgumentError:
 
 
 def _described(structure: object) -> str:
-    if isinstance(structure, Mapping):
+    if is_mapping(structure):
         return f"a dict of {', '.join(map(repr, structure)) or 'nothing'}"
-    if isinstance(structure, list | tuple):
+    if is_sequence(structure):
         return f"a {type(structure).__name__} of {len(structure)}"
     found = repr(structure) if isinstance(structure, str) else type(structure).__name__
     return f"{found} alone"

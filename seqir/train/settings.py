@@ -16,6 +16,7 @@ from seqir.data.arrays import ArrayBatches
 from seqir.data.batch import named
 from seqir.errors import LoadError
 from seqir.losses import LossFunctionWrapper
+from seqir.narrow import is_dict, is_list
 from seqir.ops.variable import Variable
 from seqir.train.compilation import Compilation
 from seqir.train.position import Settings
@@ -122,11 +123,11 @@ def _differences(
     old: object, new: object, what: str = ""
 ) -> Iterator[tuple[str, object, object]]:
     """Name, old and new value of what differs in two plain values."""
-    if isinstance(old, dict) and isinstance(new, dict):
+    if is_dict(old) and is_dict(new):
         for key in dict.fromkeys([*old, *new]):
             inner = key if not what else f"{what}.{key}"
             yield from _differences(old.get(key), new.get(key), inner)
-    elif isinstance(old, list) and isinstance(new, list) and len(old) == len(new):
+    elif is_list(old) and is_list(new) and len(old) == len(new):
         pairs = enumerate(zip(old, new, strict=True))
         for i, (was, is_) in pairs:
             yield from _differences(was, is_, f"{what}.{i}" if what else str(i))

@@ -1,0 +1,33 @@
+"""What nested data is, for type checkers: they know no more of a part than its class.
+
+``isinstance(x, Mapping)`` makes of an object a mapping whose keys and values nobody
+knows. What comes out of a file or from a user has text for keys, and any values.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import TYPE_CHECKING, Any
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
+
+
+def is_mapping(x: object) -> TypeIs[Mapping[str, Any]]:
+    """Whether x is a mapping."""
+    return isinstance(x, Mapping)
+
+
+def is_dict(x: object) -> TypeIs[dict[str, Any]]:
+    """Whether x is a dictionary."""
+    return isinstance(x, dict)
+
+
+def is_list(x: object) -> TypeIs[list[Any]]:
+    """Whether x is a list."""
+    return isinstance(x, list)
+
+
+def is_sequence(x: object) -> TypeIs[list[Any] | tuple[Any, ...]]:
+    """Whether x is a list or a tuple."""
+    return isinstance(x, list | tuple)
