@@ -244,6 +244,7 @@ def set_dtype_policy(policy: DTypePolicy | str) -> None:
     Raises: ArgumentError for what is neither a policy nor a name.
     """
     global _current
+    policy = dtypes.named(policy)
     if not isinstance(policy, DTypePolicy | str):
         raise ArgumentError(
             f"set_dtype_policy takes a policy or its name, got {policy!r}"
@@ -262,6 +263,7 @@ def get(identifier: Any) -> DTypePolicy:
 
     Raises: DTypeError if it is none, UnsupportedError for policies of quantized layers.
     """
+    identifier = dtypes.named(identifier)
     if identifier is None:
         return dtype_policy()
     if isinstance(identifier, DTypePolicy):

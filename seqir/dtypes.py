@@ -47,9 +47,10 @@ def set_floatx(value: str) -> None:
     Raises: ArgumentError unless it is a floating-point type.
     """
     global _floatx
-    if value not in FLOATS:
+    name = named(value)
+    if name not in FLOATS:
         raise ArgumentError(f"floatx must be one of {', '.join(FLOATS)}, got {value!r}")
-    _floatx = value
+    _floatx = name
 
 
 @lru_cache(maxsize=256)
@@ -58,6 +59,7 @@ def canonical(dtype: Any) -> str:
 
     Raises: DTypeError if seqir has no such element type.
     """
+    dtype = named(dtype)
     if isinstance(dtype, str) and dtype in ALL:
         return dtype
     if isinstance(dtype, type) and dtype in (float, int, bool):
@@ -75,6 +77,14 @@ def canonical(dtype: Any) -> str:
             f"use one of {', '.join(ALL)}.{did_you_mean(name, ALL)}"
         )
     return name
+
+
+def named(dtype: Any) -> Any:
+    """The name of an element type of TensorFlow or PyTorch; others as they are."""
+    if hasattr(dtype, "as_numpy_dtype"):
+        return dtype.name
+    text = dtype if isinstance(dtype, str) else repr(dtype)
+    return text.removeprefix("torch.") if text.startswith("torch.") else dtype
 
 
 @lru_cache(maxsize=64)

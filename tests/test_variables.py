@@ -117,7 +117,7 @@ def test_variables_as_numbers_of_python() -> None:
         iter(scalar)
 
 
-@pytest.mark.parametrize("take", [int, float, np.asarray, lambda v: np.mean(v)])
+@pytest.mark.parametrize("take", [int, float, np.asarray, np.array])
 def test_a_trace_does_not_freeze_numbers(take: Any) -> None:
     scalar = variable(1.0)
     layer = Function(lambda x, v: x * take(scalar))
@@ -170,9 +170,45 @@ def test_functions_of_numpy_in_a_trace_are_those_of_ops(function: Any) -> None:
 
 
 @pytest.mark.parametrize(
+    "function",
+    [
+        lambda x: np.sum(x, axis=-1, keepdims=True),
+        np.mean,
+        np.max,
+        lambda x: np.concatenate([x, x], -1),
+        lambda x: np.stack([x, NUMBERS]),
+        lambda x: np.reshape(x, (-1, 1)),
+        lambda x: np.transpose(x),
+        lambda x: np.expand_dims(x, 0),
+        lambda x: np.clip(x, 0, 1),
+        lambda x: np.where(x > 0, x, 0),
+        lambda x: np.linalg.norm(x, axis=-1),
+        lambda x: np.einsum("...a->...", x),
+        lambda x: np.broadcast_to(x, (2, *np.shape(x))),
+        np.ndim,
+    ],
+)
+def test_other_functions_of_numpy_are_those_of_ops(function: Any) -> None:
+    expected = np.float32(function(NUMBERS))
+    layer = Function(lambda x, v: ops.cast(function(x), "float32"))
+    np.testing.assert_allclose(layer(NUMBERS), expected, rtol=1e-6)
+    symbol = keras.Input(batch_shape=NUMBERS.shape)
+    assert getattr(function(symbol), "shape", ()) == expected.shape
+    outside = keras.Variable(NUMBERS)
+    np.testing.assert_allclose(function(outside), expected, rtol=1e-6)
+
+
+def test_functions_of_numpy_with_other_arguments() -> None:
+    text = r"np\.sum of <KerasTensor .* is ops\.sum, which has other arguments: .*where"
+    with pytest.raises(UnsupportedError, match=text):
+        np.sum(keras.Input((3,)), where=True)
+
+
+@pytest.mark.parametrize(
     ("function", "name"),
     [
-        (np.sum, "np.add.reduce"), (np.spacing, "np.spacing"),
+        (np.add.reduce, "np.add.reduce"), (np.gradient, "np.gradient"),
+        (np.fft.fft, "np.fft"), (np.spacing, "np.spacing"),
         (lambda x: np.add(x, 1, dtype="float64"), "np.add"),
         (lambda x: np.add(1, x, out=np.zeros(3)), "np.add"),
     ],

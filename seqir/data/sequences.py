@@ -7,6 +7,7 @@ from typing import Any, Literal, get_args
 
 import numpy as np
 
+from seqir import dtypes
 from seqir.arguments import one_of
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError
@@ -46,7 +47,7 @@ def pad_sequences(
     length = max(map(len, sequences), default=0) if maxlen is None else int(maxlen)
     arrays = [np.asarray(one) for one in sequences]
     items = next((a.shape[1:] for a in arrays if len(a)), ())
-    filled = np.full((len(arrays), length, *items), value, dtype)
+    filled = np.full((len(arrays), length, *items), value, dtypes.named(dtype))
     for row, array in zip(filled, arrays, strict=True):
         if not len(array):
             continue

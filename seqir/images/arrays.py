@@ -9,7 +9,7 @@ from typing import IO, Any
 
 import numpy as np
 
-from seqir import config
+from seqir import config, dtypes
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError
 from seqir.files import staged
@@ -29,7 +29,7 @@ def img_to_array(
     Source: ``keras.utils.img_to_array``.
     """
     data_format = config.check_data_format(data_format)
-    array = np.asarray(img, dtype or config.floatx())
+    array = np.asarray(img, dtypes.named(dtype) or config.floatx())
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3:
@@ -54,7 +54,7 @@ def array_to_img(
     """
     image = pillow()
     data_format = config.check_data_format(data_format)
-    array = np.asarray(x, dtype or config.floatx())
+    array = np.asarray(x, dtypes.named(dtype) or config.floatx())
     if array.ndim != 3:
         raise ShapeError(f"a picture has 3 axes, got the shape {array.shape}")
     if data_format == "channels_first":

@@ -12,7 +12,7 @@ from typing import Any, Final
 import numpy as np
 
 from seqir.ops.tensor import KerasTensor, Result, Tensor, TensorLike, Traced
-from seqir.ops.ufuncs import computed
+from seqir.ops.ufuncs import called, computed
 
 _BINARY: Final = {
     "add": "add", "sub": "subtract", "mul": "multiply", "truediv": "true_divide",
@@ -56,7 +56,18 @@ def install(functions: Mapping[str, Function]) -> None:
     ) -> Result:
         return computed(functions, ufunc, method, *inputs, **kwargs)
 
-    methods = {"eq": eq, "ne": ne, "round": round, "array_ufunc": array_ufunc}
+    def array_function(
+        self: Tensor, function: Callable[..., Any], types: Any, args: Any, kwargs: Any
+    ) -> Any:
+        return called(functions, function, args, kwargs)
+
+    methods = {
+        "eq": eq,
+        "ne": ne,
+        "round": round,
+        "array_ufunc": array_ufunc,
+        "array_function": array_function,
+    }
     for python, method in methods.items():
         setattr(Tensor, f"__{python}__", method)
 
