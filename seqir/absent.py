@@ -17,10 +17,6 @@ _RECURRENT = (
     "recurrent layers are not there yet; for a known number of steps, write the "
     "recurrence in a layer of your own with seqir.ops"
 )
-_ATTENTION = (
-    "attention layers are not there yet; ops.dot_product_attention computes it between "
-    "the Dense layers of a layer of your own"
-)
 _TEXT = (
     "models here take numbers; turn words into numbers before the model, and keep the "
     "vocabulary beside it"
@@ -87,8 +83,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {
         "ConvLSTM1D ConvLSTM2D ConvLSTM3D": _RECURRENT,
-        "AdditiveAttention Attention GroupQueryAttention "
-        "MultiHeadAttention": _ATTENTION,
         "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix "
         "Equalization MaxNumBoundingBoxes MixUp Pipeline RandAugment "
         "RandomElasticTransform RandomErasing RandomGaussianBlur RandomPerspective "
@@ -96,7 +90,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "HashedCrossing Hashing IntegerLookup StringLookup TextVectorization": _TEXT,
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
         "Lambda": _CODE,
-        "EinsumDense Masking ReversibleEmbedding SpectralNormalization": _NOT_YET,
+        "Masking ReversibleEmbedding SpectralNormalization": _NOT_YET,
         "MelSpectrogram STFTSpectrogram": _NOT_YET,
     },
     "optimizers.legacy": {"Adagrad Adam Ftrl Optimizer RMSprop SGD": _LEGACY},

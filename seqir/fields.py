@@ -50,13 +50,13 @@ def fixed(value: object, *, init: Literal[False] = False) -> Any:
 class _Placed:
     """A field that does not come behind those of the classes above."""
 
-    def __init__(self, value: object, after: str) -> None:
+    def __init__(self, value: object, after: str | None) -> None:
         self.value = value
         self.after = after
 
 
-def placed(*, default: Any, after: str) -> Any:
-    """A field that comes right after that one, which a class above has."""
+def placed(*, default: Any, after: str | None) -> Any:
+    """A field that comes right after that one, of those that there are; None: first."""
     return _Placed(default, after)
 
 
@@ -79,6 +79,8 @@ def collect(cls: type) -> Fields:
         default = found[name] = cls.__dict__.get(name, REQUIRED)
         if isinstance(default, _Fixed | _Placed):
             setattr(cls, name, default.value)
+            if default.value is REQUIRED:
+                delattr(cls, name)
         elif default is not REQUIRED and _is_property(cls.__mro__[1:], name):
             delattr(cls, name)  # which would hide it
     return found
@@ -117,7 +119,8 @@ def _joined(found: Iterable[Fields]) -> Fields:
             del joined[name]  # an argument again, it has a place of its own
         if isinstance(value, _Placed):
             items = [(n, v) for n, v in joined.items() if n != name]
-            place = [n for n, _ in items].index(value.after) + 1
+            names = [None, *(n for n, _ in items)]
+            place = names.index(value.after)
             joined = dict([*items[:place], (name, value.value), *items[place:]])
         else:
             joined[name] = value

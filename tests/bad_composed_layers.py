@@ -6,13 +6,19 @@ from typing import Any
 import numpy as np
 
 from seqir import layers as k
-from seqir.errors import ArgumentError, ShapeError
+from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 
 Case = tuple[str, Callable[[], Any], type[Exception], str]
 
 
 def ones(*shape: int) -> Any:
     return np.ones(shape, np.float32)
+
+
+def built(layer: Any, x: Any) -> Any:
+    """The layer, called once."""
+    layer(x)
+    return layer
 
 
 WRAPPERS: list[Case] = [
@@ -30,4 +36,62 @@ WRAPPERS: list[Case] = [
      r"shape \(2, 4\) that is incompatible .* prefix: \(2, 3\)"),
 ]  # fmt: skip
 
-CASES = [*WRAPPERS]
+ATTENTION: list[Case] = [
+    ("one tensor", lambda: k.Attention()(ones(2, 3, 4)), ArgumentError,
+     r"must be called on a list of inputs, namely \[query, value\]"),
+    ("four tensors", lambda: k.AdditiveAttention()([ones(2, 3, 4)] * 4), ArgumentError,
+     "AdditiveAttention layer accepts inputs list of length 2 or 3"),
+    ("mask of both", lambda: k.Attention()([ones(2, 3, 4)] * 2, mask=ones(2, 3)),
+     ArgumentError, "layer mask must be a list, namely"),
+    ("one mask", lambda: k.Attention()([ones(2, 3, 4)] * 2, mask=[ones(2, 3)]),
+     ArgumentError, "accepts mask list of length 2 or 3. Received length: 1"),
+    ("score mode", lambda: k.Attention(score_mode="dott"), ArgumentError,
+     "score_mode must be 'dot' or 'concat', got 'dott'"),
+    ("no heads", lambda: k.MultiHeadAttention(0, 3), ArgumentError,
+     "num_heads must be an integer >= 1, got 0"),
+    ("no size of keys", lambda: k.MultiHeadAttention(2, 2.5), ArgumentError,
+     "key_dim must be an integer >= 1, got 2.5"),
+    ("axes as text", lambda: k.MultiHeadAttention(2, 3, attention_axes="a"),
+     ArgumentError, "attention_axes must be an integer or several of them"),
+    ("no window", lambda: k.MultiHeadAttention(2, 3, sliding_window=0), ArgumentError,
+     "sliding_window must be an integer >= 1, got 0"),
+    ("dropout of flash attention",
+     lambda: k.MultiHeadAttention(2, 3, dropout=0.1, flash_attention=True),
+     ArgumentError, "Dropout is not supported when flash attention is enabled"),
+    ("scores of flash attention",
+     lambda: k.GroupQueryAttention(2, 2, 1, flash_attention=True)(
+         ones(2, 3, 4), ones(2, 3, 4), return_attention_scores=True),
+     ArgumentError, "attention scores is not supported when flash attention"),
+    ("keys of another length",
+     lambda: k.MultiHeadAttention(2, 3)(ones(2, 3, 4), ones(2, 5, 4), ones(2, 6, 4)),
+     ShapeError, r"value_shape=\(2, 5, 4\) and key_shape=\(2, 6, 4\)"),
+    ("heads that are not shared", lambda: k.GroupQueryAttention(2, 3, 2),
+     ArgumentError, "must be divisible by `num_key_value_heads`, got 3 and 2"),
+]  # fmt: skip
+
+EINSUM: list[Case] = [
+    ("equation of another form", lambda: k.EinsumDense("ab,bc", 3), ArgumentError,
+     "Invalid einsum equation 'ab,bc'. Equations must be in the form"),
+    ("equation of other axes", lambda: k.EinsumDense("ab,bc->ac", 3)(ones(2, 3, 4)),
+     ShapeError, "'ab,bc->ac' takes tensors of 2 axes, got shape"),
+    ("axes missing", lambda: k.EinsumDense("abc,cd->abd", 3)(ones(2, 3, 4)), ShapeError,
+     r"makes 3 axes, and output_shape=\(3,\) has 1 without the batch"),
+    ("size of a shared axis",
+     lambda: k.EinsumDense("abc,cd->abd", (5, 3))(ones(2, 3, 4)), ShapeError,
+     "shared dimension 'b'. Input shape is 3, and output shape is 5"),
+    ("axis of the output from nowhere",
+     lambda: k.EinsumDense("ab,bc->acd", (3, 4))(ones(2, 3)), ArgumentError,
+     "Dimension 'd' was specified in the output 'acd' but has no"),
+    ("axis of the kernel from nowhere",
+     lambda: k.EinsumDense("ab,bcd->ac", 3)(ones(2, 3)), ArgumentError,
+     "Weight dimension 'd' did not have a match"),
+    ("axis of the bias", 
+     lambda: k.EinsumDense("ab,bc->ac", 3, bias_axes="d")(ones(2, 3)), ArgumentError,
+     "Bias dimension 'd' was requested"),
+    ("another rank", lambda: built(k.EinsumDense("...a,ab->...b", 3), ones(2, 3))(
+        ones(2, 3, 3)), ShapeError, "expected ndim=2, found ndim=3"),
+    ("lora", lambda: k.EinsumDense("ab,bc->ac", 3, lora_rank=2), UnsupportedError,
+     "EinsumDense of seqir has no 'lora_rank'"),
+]  # fmt: skip
+
+CASES = [*WRAPPERS, *ATTENTION, *EINSUM]

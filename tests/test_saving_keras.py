@@ -25,7 +25,8 @@ NOT_IN_MODELS = (
 
 
 AXES = "axes"
-"""Families of layers with several axes or none: Keras misreads its own .h5 of them."""
+"""Families of layers with several axes or none: Keras misreads its own .h5 of them, and
+those of Attention, whose score mode it takes for a function."""
 SORTED_RANGE = (
     "RandomBrightness",
     "RandomColorDegeneration",
@@ -97,7 +98,7 @@ def test_models_of_keras_open_here_and_go_back(pair: Any, suffix: str) -> None:
     same_weights(mine, theirs)
     check(mine, arrays, wanted)
     mine.save(folder / f"mine{suffix}")
-    if suffix == ".h5" and name.endswith(AXES):
+    if suffix == ".h5" and (name.endswith(AXES) or name.startswith("Attention")):
         return
     again = keras.models.load_model(folder / f"mine{suffix}")
     same_weights(again, theirs)

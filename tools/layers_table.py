@@ -90,7 +90,7 @@ def rows() -> dict[str, list[Row]]:
     found: dict[str, list[Row]] = {}
     for name, cls in sorted(CLASSES.items()):
         samples = samples_of(name)
-        if samples and name == cls.__name__:
+        if samples and name == (cls.keras_name or cls.__name__):
             family = cls.__module__.rpartition(".")[2]
             found.setdefault(family, []).append(row(name, samples))
     return dict(sorted(found.items()))

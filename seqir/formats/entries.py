@@ -23,6 +23,7 @@ _GONE_FROM: Final = {
     "DepthwiseConv2D": _KERNEL,
     "Embedding": ("input_length",),
     "BatchNormalization": ("fused",),
+    "MultiHeadAttention": ("query_shape", "key_shape", "value_shape"),
 }
 """Arguments that these layers had, and that change no number."""
 _RENAMED_EVERYWHERE: Final = {"batch_input_shape": "batch_shape"}
@@ -35,6 +36,7 @@ _RENAMED_CLASSES: Final = {
     "ThresholdedReLU": "ReLU",
     "BatchNormalizationV1": "BatchNormalization",
     "BatchNormalizationV2": "BatchNormalization",
+    "GroupedQueryAttention": "GroupQueryAttention",
 }
 """Layers that Keras 3 has under other names, or has as settings of others."""
 _MODELS: Final = ("Sequential", "Functional", "Model")
@@ -284,6 +286,8 @@ def older(found: Any) -> Any:
     config = found["config"]
     kept = ("class_name", "name", "inbound_nodes")
     entry: Entry = {k: v for k, v in found.items() if k in kept}
+    if entry["class_name"] == "GroupQueryAttention":
+        entry["class_name"] = "GroupedQueryAttention"
     if "layers" in config:
         config = {**config, "layers": [older(layer) for layer in config["layers"]]}
     return {**entry, "config": config}

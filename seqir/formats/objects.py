@@ -38,7 +38,7 @@ from seqir.narrow import is_mapping, is_sequence
 from seqir.ops.call import FunctionCall
 
 LAYERS: Final[dict[str, type[Layer]]] = {
-    cls.__name__: cls
+    cls.keras_name or cls.__name__: cls
     for package in (layers, residual)
     for cls in map(package.__dict__.get, package.__all__)
     if inspect.isclass(cls) and issubclass(cls, Layer)

@@ -132,13 +132,14 @@ def build_shapes(
 
     None for a `method` that takes one shape.
     """
-    names = [*_signature(getattr(type(layer), method)).parameters][1:]
-    if len(names) < 2:
+    _, *parameters = _signature(getattr(type(layer), method)).parameters.values()
+    if len(parameters) < 2:
         return None
     given = bind_call(layer, args, kwargs).arguments
     called = {f"{name}_shape": value for name, value in given.items()}
-    if not all(name in called for name in names):
+    if not all(p.name in called or p.default is not p.empty for p in parameters):
         return None
+    names = [p.name for p in parameters if p.name in called]
     return {name: shapes_of(called[name]) for name in names}
 
 

@@ -25,6 +25,7 @@ class Configured(Protocol):
     """A layer, as far as its configuration goes."""
 
     keras_module: ClassVar[str]
+    keras_name: ClassVar[str | None]
 
     def get_config(self) -> dict[str, Any]: ...
 
@@ -130,6 +131,8 @@ def entry(layer: Configured) -> dict[str, Any]:
     cls = type(layer)
     own = cls.__module__.startswith(("seqir.layer", "seqir.model."))
     found = stored.store(layer, layer.get_config(), "layers", own=own)
+    if own and cls.keras_name is not None:
+        found["class_name"] = cls.keras_name
     if own and cls.keras_module != found["module"]:  # not in Keras's register
         found |= {"module": cls.keras_module, "registered_name": cls.__name__}
     return found

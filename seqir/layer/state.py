@@ -126,6 +126,8 @@ class Stateful:
     """`build` runs again on a built layer, to compare the shapes."""
     keras_module: ClassVar[str] = "keras.layers"
     """Where Keras has the layer of that name; its files say it."""
+    keras_name: ClassVar[str | None] = None
+    """What its files call the class, if not by its own name."""
     _is_recorded: ClassVar[bool] = False
     _renamed: ClassVar[dict[str, str]] = {}
     """Former names of arguments, and their present ones."""

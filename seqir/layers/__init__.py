@@ -15,6 +15,7 @@ from seqir.layer.base import Layer
 from seqir.layer.specs import InputSpec
 from seqir.layers import (
     activation,
+    attention,
     augmentation_color,
     augmentation_geometry,
     bidirectional,
@@ -22,7 +23,9 @@ from seqir.layers import (
     convolution,
     core,
     discretization,
+    einsum,
     encoding,
+    heads,
     merging,
     normalization,
     pooling,
@@ -35,6 +38,7 @@ from seqir.layers import (
     wrappers,
 )
 from seqir.layers.activation import *
+from seqir.layers.attention import *
 from seqir.layers.augmentation_color import *
 from seqir.layers.augmentation_geometry import *
 from seqir.layers.bidirectional import *
@@ -42,7 +46,9 @@ from seqir.layers.cells import *
 from seqir.layers.convolution import *
 from seqir.layers.core import *
 from seqir.layers.discretization import *
+from seqir.layers.einsum import *
 from seqir.layers.encoding import *
+from seqir.layers.heads import *
 from seqir.layers.merging import *
 from seqir.layers.normalization import *
 from seqir.layers.pooling import *
@@ -56,6 +62,7 @@ from seqir.layers.wrappers import *
 
 __all__ = ["InputSpec", "Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
+__all__ += attention.__all__
 __all__ += augmentation_color.__all__
 __all__ += augmentation_geometry.__all__
 __all__ += bidirectional.__all__
@@ -63,7 +70,9 @@ __all__ += cells.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
 __all__ += discretization.__all__
+__all__ += einsum.__all__
 __all__ += encoding.__all__
+__all__ += heads.__all__
 __all__ += merging.__all__
 __all__ += normalization.__all__
 __all__ += pooling.__all__

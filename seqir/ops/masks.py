@@ -53,6 +53,13 @@ def masked(x: Result, mask: TensorLike | None) -> Result:
     return Traced(x.builder, x.value, traced(x.builder, mask))
 
 
+def unmasked(x: Result) -> Result:
+    """A traced value without its mask."""
+    if isinstance(x, Traced) and x.mask is not None:
+        return Traced(x.builder, x.value)
+    return x
+
+
 def with_masks(results: list[Array], carriers: list[int]) -> list[Array]:
     """The arrays before the last ones, which are masks of those at these places."""
     if not carriers:
