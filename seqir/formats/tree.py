@@ -102,13 +102,20 @@ def _children(thing: Any) -> Iterator[tuple[str, object]]:
     """Attributes that may hold layers, in Keras's order: private ones last.
 
     Those of a layer are the ones that were set as attributes; what seqir keeps in it
-    besides is not.
+    besides is not. The list of a model's layers is one: of a model that is made of
+    them the first, of one with a `call` in its place by name.
     """
-    if getattr(thing, "_kind", "subclass") != "subclass":
-        layers = [x for x in thing.layers if not isinstance(x, FunctionCall)]
-        yield "layers", layers
-    attributes: dict[str, object] = vars(thing)
-    names = thing._layer_state.holding if isinstance(thing, Layer) else attributes
+    kind = getattr(type(thing), "_kind", None)
+    inside: list[object] = thing.layers if kind is not None else []
+    attributes: dict[str, object] = dict(vars(thing))
+    names = [*thing._layer_state.holding] if isinstance(thing, Layer) else [*attributes]
+    if kind is not None:
+        layers = [x for x in inside if not isinstance(x, FunctionCall)]
+        if kind == "subclass":
+            attributes["layers"] = layers
+            names.append("layers")
+        else:
+            yield "layers", layers
     for name in sorted(sorted(names), key=_is_private):
         child = attributes.get(name)
         if _may_hold(child):

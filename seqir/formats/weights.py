@@ -7,6 +7,7 @@ from collections.abc import Generator, Iterable, Iterator, Mapping
 from contextlib import contextmanager
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
 
+from seqir.dtypes import is_integer
 from seqir.errors import (
     CorruptFileError,
 )
@@ -96,6 +97,12 @@ class Shards:
         path = self._path(group)
         return sum(len(r.members(path)) for r in self._of(group) if path in r)
 
+    def is_state(self, group: str) -> bool:
+        """Whether a group is the state of an optimizer: first it counts its steps."""
+        path = f"{self._path(group)}/0"
+        found = [r.info(path) for r in self._of(group) if path in r]
+        return any(not shape and is_integer(dtype) for shape, dtype in found)
+
     def arrays(self, group: str) -> dict[str, Array]:
         """All arrays of a group by their names, whatever they are."""
         path = self._path(group)
@@ -147,6 +154,14 @@ def fit(
         load = own.loader(place)
         if load is not None and found:
             fitting.take_own(place.variables, shards.arrays(place.group), load)
+        elif isinstance(place.thing, Optimizer):
+            if found:
+                fitting.take_state(
+                    place.thing,
+                    [],
+                    found,
+                    lambda i, v, group=place.group: shards.read(group, i, v),
+                )
         elif place.variables and not found:
             fitting.refuse(f"{place.name!r} is not there, it would be {place.group!r}")
         elif place.variables or found:
@@ -158,7 +173,7 @@ def fit(
             )
     known = {place.group for place in wanted}
     for group in shards.groups():
-        of_training = group.startswith(_TRAINING)
+        of_training = group.startswith(_TRAINING) or shards.is_state(group)
         if group not in known and not of_training and shards.count(group):
             fitting.refuse(f"the file has {group!r}, which the model has not")
     # Slots of weights that are not there would be memory that no file accounts for.

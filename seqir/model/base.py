@@ -118,6 +118,11 @@ class Model(TrainedNetwork):
             self.build_from_arrays(x)
         return self._layer_state.runner(standardize(self, x))
 
+    def overrides(self, method: str) -> bool:
+        """Whether a method is not the one that models have, but the model's own."""
+        own = getattr(type(self), method) is not getattr(Model, method)
+        return own or method in vars(self)
+
     # Ways out.
 
     def summary(self, *args: Any, **options: Any) -> None:

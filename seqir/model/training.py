@@ -184,10 +184,9 @@ class TrainedNetwork(Network):
         del x
         return compute_metrics(self.compilation, self, y, y_pred, sample_weight)
 
-    def overrides(self, method: str) -> bool:
-        """Whether a method of this class is the model's own."""
-        own = getattr(type(self), method) is not getattr(TrainedNetwork, method)
-        return own or method in vars(self)
+    if TYPE_CHECKING:
+
+        def overrides(self, method: str) -> bool: ...
 
     @property
     def metrics(self) -> list[Metric]:

@@ -120,6 +120,15 @@ class Tensor(_Operators):
             "ops.while_loop"
         )
 
+    def __float__(self) -> float:
+        raise DTypeError(
+            f"{self!r} is no number while a model is built or a step is traced: "
+            "compute with seqir.ops, and report it in the logs"
+        )
+
+    def __int__(self) -> int:
+        return int(float(self))
+
     def __iter__(self) -> Any:
         raise TypeError(
             f"{self!r} cannot be iterated over; use ops.unstack where the size is "

@@ -207,8 +207,24 @@ def _shapes(found: Any) -> Any:
 
 
 def _compile(model: Any, settings: object, decoder: Decoder) -> None:
+    """Compile a model with what a file says, as far as its class takes it."""
     if not settings:
         return
+    if model.overrides("compile_from_config"):
+        model.compile_from_config(settings)
+        return
+    if model.overrides("compile"):
+        warnings.warn(
+            f"model {model.name!r} is not compiled: compile of "
+            f"{type(model).__name__} takes arguments of its own; call it, or define "
+            "compile_from_config",
+            stacklevel=4,
+        )
+        return
+    _compile_with(model, settings, decoder)
+
+
+def _compile_with(model: Compiling, settings: object, decoder: Decoder) -> None:
     arguments: dict[str, Any] = {}
     with decoder.reasons.gather(
         "what the model was compiled with (compile=False skips it)"
@@ -223,7 +239,7 @@ def compile_from(model: Compiling, config: dict[str, Any]) -> None:
 
     Raises: CorruptFileError, UnsafeFileError or UnsupportedError with all reasons.
     """
-    _compile(model, config, decoder_for("the compile settings", None))
+    _compile_with(model, config, decoder_for("the compile settings", None))
     trained = model.trainable_weights if model.built else []
     if model.compilation.optimizer is not None and trained:
         model.compilation.check_trained(trained)

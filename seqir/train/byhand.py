@@ -17,7 +17,7 @@ import numpy as np
 from seqir import config, dtypes, naming, nest, ops
 from seqir.data.batch import Batch, Signature, signature_of
 from seqir.data.packing import pack_x_y_sample_weight
-from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
+from seqir.errors import ArgumentError, SeqirError, ShapeError
 from seqir.ir import Array, Trace, Value
 from seqir.operators.barrier import StopGradient
 from seqir.ops import changes
@@ -93,6 +93,7 @@ class HandTypes:
                 error.add_note(where)
                 raise
             reported = _logs(b, logs, where)
+            model.settle()
             loss = _total(b)
         names = {
             key: naming.free(f"metrics/{key}", {*b.inputs, *b.params})
@@ -201,11 +202,6 @@ def _admitted(x: Any) -> Any:
     if x is None:
         return None
     array = np.asarray(x)
-    if array.dtype.kind not in "fiubV":
-        raise DTypeError(
-            f"a step takes arrays of numbers, got one of {array.dtype}: turn it into "
-            "numbers before"
-        )
     wide = array.dtype == np.float64
     return array.astype(dtypes.to_numpy(config.floatx())) if wide else array
 

@@ -16,7 +16,7 @@ from seqir.data.arrays import ArrayBatches
 from seqir.errors import ArgumentError, NonFiniteLossError, UnsupportedError
 from seqir.narrow import is_sequence
 from seqir.train import failure
-from seqir.train.byhand import feeder, is_by_hand
+from seqir.train.byhand import HandFeeder, feeder, is_by_hand
 from seqir.train.checkpoint import Checkpoints
 from seqir.train.compiled import Compiled
 from seqir.train.evaluation import ahead, run_batches
@@ -51,6 +51,11 @@ def fit(compiled: Compiled, options: FitOptions) -> History:
 def _is_used(optimizer: Any) -> bool:
     """Whether an optimizer has been given gradients."""
     return optimizer.built
+
+
+def _as_list(value: object) -> object:
+    """A reported number as it is, an array as JSON can hold it."""
+    return value.tolist() if isinstance(value, np.ndarray) else value
 
 
 def _shuffle_seed(compiled: Compiled) -> int:
@@ -261,6 +266,8 @@ class _Fit:
                 if logs is None:
                     return None
                 position.batch = number + 1
+                if isinstance(self.feeder, HandFeeder):
+                    position.logs = nest.map_structure(_as_list, logs)
                 callbacks.on_train_batch_end(number, logs)
                 cut = (
                     self.interrupts.asked is not None
@@ -273,7 +280,7 @@ class _Fit:
                 if model.stop_training:
                     break
         if logs is None:  # it was saved after its last batch
-            return model.get_metrics_result()
+            return position.logs or self.compiled.objective.results()
         return logs
 
     def _due(self) -> bool:

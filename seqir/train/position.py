@@ -20,12 +20,14 @@ class Position:
         batch: the batch of that epoch, from 0.
         shuffle: what the order of the samples is a function of, with the epoch.
         ended: a callback has ended the training.
+        logs: what the last step has reported, unless the metrics tell.
     """
 
     epoch: int = 0
     batch: int = 0
     shuffle: int = 0
     ended: bool = False
+    logs: dict[str, Any] = field(default_factory=dict[str, Any])
 
 
 @dataclass

@@ -60,6 +60,10 @@ class Trainable(Protocol):
         """Whether a method is not the one that all models have."""
         ...
 
+    def settle(self) -> None:
+        """Count as built once all layers inside are."""
+        ...
+
     def reset_metrics(self) -> None:
         """Start all metrics anew."""
         ...
