@@ -1,4 +1,11 @@
-"""Gradients of what holds graphs, by walks backwards through their bodies.
+"""Gradients of what holds graphs: one walk backwards through a body, used three ways.
+
+`pullback` is the walk: the graph of the cotangents of a body's inputs, which first
+computes the body itself. What an operator needs of it differs. A recurrent network has
+it inlined (`inlined_gradient`). A `Cond` has branches of it: each of its branches runs
+again, and then backwards. A `Scan` has it taken apart: its forward steps are those of
+the loop that is there, the others make a loop backwards. A `While` of limited steps is
+such a scan.
 
 Scan. Let one step be ``(c', y) = f(c, x, w)`` with carry c, slice x and captured w. The
 gradient runs the steps in the other direction and carries the cotangent of c::
@@ -78,29 +85,21 @@ def inlined_gradient(
 
 
 class _Pullback(Region):
-    """A body, and behind its nodes the walk backwards from its outputs."""
+    """The nodes of `pullback`, forward and then backwards, to become another body."""
 
     def __init__(
         self, ops: Functions, around: Builder, body: Graph, outputs: Sequence[int]
     ) -> None:
         super().__init__(around)
-        self.given = [*body.inputs.values()]
-        for node in body.nodes:
+        walk = pullback(ops, body, [i in outputs for i in range(len(body.outputs))])
+        for node in walk.nodes:
             self.keep(node)
-        self.steps = self.nodes
-        self.forward = len(self.nodes)
-        ends = [*body.outputs.values()]
-        self.seeds = {i: Value(ends[i].type) for i in outputs}
-        with self.active():
-            walk = Backward(ops, self, filter(_is_float, self.given))
-            for i, seed in self.seeds.items():
-                walk.add(ends[i], Traced(self, seed))
-            walk.run()
-            self.totals = {
-                v: total.value
-                for v in self.given
-                if _is_float(v) and (total := walk.total(v)) is not None
-            }
+        self.forward = len(body.nodes)
+        self.steps = self.nodes[: self.forward]
+        self.given = [*body.inputs.values()]
+        seeds = [*walk.inputs.values()][len(self.given) :]
+        self.seeds = dict(zip(outputs, seeds, strict=True))
+        self.totals = {body.inputs[name]: v for name, v in walk.outputs.items()}
 
     def zero(self, like: Value) -> Value:
         with self.active():
@@ -115,7 +114,7 @@ class _Pullback(Region):
 
         What is at hand is not missed, and what is cheap to compute from it is kept.
         """
-        known = {*at_hand, *self.captured.values()}
+        known = set(at_hand)
         before, after = self.nodes[: self.forward], self.nodes[self.forward :]
         cheap: list[Node] = []
         for node in before:
@@ -148,7 +147,7 @@ def scan_gradient(
         return (None,) * len(operands)
     missing = walk.part_forward(given[n:])
     stacks = _stacks(b, node, [*missing, *given[:n]], walk)
-    later = Sums(walk.nodes, {*given[end:], *walk.captured.values()})
+    later = Sums(walk.nodes, set(given[end:]))
     wanted = [v for v in given[end:] if v in walk.totals]
     after = [v for v in wanted if later.takes(walk.totals[v])]
     summed = [v for v in wanted if v not in after]
@@ -163,14 +162,13 @@ def scan_gradient(
     graph = walk.close(
         [*(walk.seeds[i] for i in carried), *sums.values(), *scanned, *given[end:]],
         [*found, *(walk.totals[v] for v in slices), *extra],
-        walk.captured,
+        (),
     )
     backward = Scan(graph, len(carried) + len(summed), len(scanned), not op.reverse)
     by_value = {v: x for v, x in zip(given, operands, strict=True)}
     starts = [zeros_like(ys[i]) if gs[i] is None else gs[i] for i in carried]
     starts += [zeros_like(by_value[v]) for v in summed]
-    around = (*operands[end:], *(Traced(b, v) for v in walk.captured))
-    results = as_tuple(apply(backward, *starts, *scanned.values(), *around))
+    results = as_tuple(apply(backward, *starts, *scanned.values(), *operands[end:]))
     own = [*(given[i] for i in carried), *summed, *slices]
     totals = dict(zip(own, results, strict=False))
     every = {**scanned, **dict(zip(extra, results[len(own) :], strict=True))}
@@ -218,14 +216,12 @@ def cond_gradient(
     found = [
         [w.totals.get(w.given[i]) or w.zero(w.given[i]) for i in wanted] for w in walks
     ]
-    around = list(dict.fromkeys(v for w in walks for v in w.captured))
     bodies = (
-        w.close([*w.given, *w.seeds.values()], totals, around)
+        w.close([*w.given, *w.seeds.values()], totals, ())
         for w, totals in zip(walks, found, strict=True)
     )
     seeds = (gs[i] for i in outputs)
-    others = (Traced(b, v) for v in around)
-    results = as_tuple(apply(Cond(*bodies), condition, *taken, *seeds, *others))
+    results = as_tuple(apply(Cond(*bodies), condition, *taken, *seeds))
     totals = dict(zip(wanted, results, strict=True))
     return (None, *(totals.get(i) for i in range(len(taken))))
 
