@@ -87,7 +87,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "Equalization MaxNumBoundingBoxes MixUp Pipeline RandAugment "
         "RandomElasticTransform RandomErasing RandomGaussianBlur RandomPerspective "
         "RandomPosterization RandomSharpness Solarization": _AUGMENT,
-        "HashedCrossing Hashing IntegerLookup StringLookup TextVectorization": _TEXT,
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
         "Lambda": _CODE,
         "Masking ReversibleEmbedding SpectralNormalization": _NOT_YET,

@@ -1,7 +1,9 @@
-"""Element types by name: the names are NumPy's, and ``bfloat16``.
+"""Element types by name: the names are NumPy's, ``bfloat16``, and ``string``.
 
 An element type is a plain string everywhere in seqir (as in Keras), always one of
-`ALL`. This module is the only place that knows widths, kinds and promotion.
+`ALL`, the types of numbers, or `STRING`. An array of text has Python's strings for
+objects, so that a text is as long as it likes. This module is the only place that
+knows widths, kinds and promotion.
 """
 
 from __future__ import annotations
@@ -22,10 +24,15 @@ HALF: Final = ("float16", "bfloat16")
 SIGNED: Final = ("int8", "int16", "int32", "int64")
 UNSIGNED: Final = ("uint8", "uint16", "uint32", "uint64")
 ALL: Final = ("bool", *UNSIGNED, *SIGNED, *FLOATS)
+STRING: Final = "string"
+"""Text: it is looked up, split and joined, and nothing is computed with it."""
+_TEXT: Final = {"O", "U", "S", "T"}
+"""Kinds of NumPy's types of text; objects are Python's strings."""
 
 SHORT: Final = {
     "bool": "b1",
     "bfloat16": "bf16",
+    "string": "str",
     **{name: name.replace("float", "f") for name in FLOATS if name[0] == "f"},
     **{name: name.replace("int", "i") for name in SIGNED},
     **{name: name.replace("uint", "u") for name in UNSIGNED},
@@ -60,10 +67,12 @@ def canonical(dtype: Any) -> str:
     Raises: DTypeError if seqir has no such element type.
     """
     dtype = named(dtype)
-    if isinstance(dtype, str) and dtype in ALL:
-        return dtype
+    if isinstance(dtype, str) and (dtype in ALL or dtype in (STRING, "str")):
+        return dtype if dtype in ALL else STRING
     if isinstance(dtype, type) and dtype in (float, int, bool):
         return {float: "float32", int: "int32", bool: "bool"}[dtype]
+    if dtype in (str, bytes) or getattr(dtype, "kind", "") in _TEXT:
+        return STRING
     name = dtype if isinstance(dtype, str) else "None" if dtype is None else None
     name = "int32" if name == "int" else name  # Keras has the word, not "float"
     if name is None:
@@ -94,7 +103,7 @@ def to_numpy(dtype: str) -> np.dtype[Any]:
         import ml_dtypes
 
         return np.dtype(ml_dtypes.bfloat16)
-    return np.dtype(dtype)
+    return np.dtype(object if dtype == STRING else dtype)
 
 
 def is_float(dtype: str) -> bool:
@@ -135,7 +144,16 @@ def promote(*dtypes: str, weak: str | None = None) -> str:
     bfloat16 in float32); integers of different sign in the next wider signed one.
     `weak` is the kind ("bool", "int", "float") of Python scalars that take part:
     they decide only if they are of a higher kind than every array.
+
+    Raises: DTypeError for text together with numbers.
     """
+    if STRING in dtypes:
+        if weak is not None or len(set(dtypes)) > 1:
+            others = sorted({*dtypes} - {STRING}) or [f"a Python {weak}"]
+            raise DTypeError(
+                f"text and numbers do not mix: got {STRING} and {', '.join(others)}"
+            )
+        return STRING
     floats = [d for d in dtypes if is_float(d)]
     if floats:
         if len(set(floats)) == 1:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes
+from seqir.errors import DTypeError
 from seqir.shapes import Dim, Shape, volume
 
 
@@ -49,3 +50,32 @@ class TensorType:
 def type_of(array: np.ndarray[Any, Any]) -> TensorType:
     """The type of an array."""
     return TensorType(dtypes.canonical(array.dtype), array.shape)
+
+
+def as_text(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
+    """An array of text as Python's strings, of bytes in UTF-8. None if it is none.
+
+    Raises: DTypeError for bytes that are no UTF-8.
+    """
+    if array.dtype.kind not in "USTO":
+        return None
+    if array.dtype.kind in "UT":
+        return array.astype(object)
+    found = array.astype(object)
+    if not found.size:
+        return found if array.dtype.kind == "S" else None
+    kinds = set(map(type, found.flat))
+    if kinds <= {str}:
+        return found
+    if not all(issubclass(kind, str | bytes) for kind in kinds):
+        return None
+    try:
+        texts = [x.decode() if isinstance(x, bytes) else str(x) for x in found.flat]
+    except UnicodeDecodeError as error:
+        raise DTypeError(
+            f"bytes are taken for text in UTF-8, which {error.object!r} is not: decode "
+            "them yourself"
+        ) from None
+    decoded = np.empty(found.size, object)
+    decoded[:] = texts
+    return decoded.reshape(found.shape)

@@ -55,8 +55,8 @@ CASES: list[Case] = [
     # Arrays without numbers.
     (lambda: data.adapt({"a": ragged()}), DTypeError,
      r"x\['a'\] holds Python objects \(ragged rows, or no numbers\); it takes one of"),
-    (lambda: data.adapt(np.array(["a"])), DTypeError, "x holds strings"),
-    (lambda: data.adapt(np.array([b"a"])), DTypeError, "x holds strings"),
+    (lambda: data.adapt(np.ones(1), np.array(["a"])), DTypeError, "y holds strings"),
+    (lambda: data.adapt(np.ones(1), np.array([b"a"])), DTypeError, "y holds strings"),
     (lambda: data.adapt(np.array(["2020-01-01"], "M8[D]")), DTypeError, "holds dates"),
     (lambda: data.adapt(np.array([1], "m8[D]")), DTypeError, "x holds time spans"),
     (lambda: data.adapt(np.ones(2, complex)), DTypeError, "x holds complex numbers"),

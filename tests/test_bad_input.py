@@ -178,7 +178,7 @@ CASES: list[tuple[str, Callable[[], Any], type[Exception], str]] = [
      "Invalid input shape for input"),
     ("objects", lambda: image_model()(np.array([[None]], object)), DTypeError,
      "takes float32, got an array of object"),
-    ("texts", lambda: image_model()(np.array(["a"])), DTypeError, "not numeric"),
+    ("texts", lambda: image_model()(np.array(["a"])), DTypeError, "got text"),
     ("complex", lambda: image_model()(np.ones((1, 8, 8, 3), complex)), DTypeError,
      "cannot be complex"),
     ("a list of numbers", lambda: image_model()([1.0, 2.0]), ArgumentError,

@@ -266,7 +266,7 @@ INPUTS: list[Case] = [
      "expected an array of numbers, got ndarray of complex128"),
     ("objects", lambda: k.Dense(3)(np.array([[None, 1]])), DTypeError, "of object"),
     ("texts", lambda: k.Embedding(3, 2)(np.array([["a"]])), DTypeError,
-     "expected an array of numbers"),
+     "computes with numbers, not with text"),
     ("integers to convolve", lambda: k.Conv2D(3, 2)(np.ones((1, 4, 4, 1), int)),
      DTypeError, r"got int64: cast its input with ops.cast, or give the Input dtype="),
     ("shared axis", lambda: k.PReLU(shared_axes=[4])(ones(2, 3)), ShapeError,

@@ -24,7 +24,9 @@ from seqir.data.chain import (
     UNKNOWN_CARDINALITY,
     Dataset,
 )
+from seqir.data.convert import holds_text as holds_text
 from seqir.data.convert import numbers as numbers
+from seqir.data.convert import to_text as to_text
 from seqir.data.dataset import PyDataset
 from seqir.data.elements import TensorSpec
 from seqir.data.labels import ClassWeights as ClassWeights

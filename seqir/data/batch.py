@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from typing import Any, NamedTuple
 
 from seqir import nest
-from seqir.data.convert import Array, is_sparse, to_array
+from seqir.data.convert import Array, is_sparse, to_array, to_rows
 from seqir.data.labels import ClassWeights
 from seqir.data.sparse import SparseRows
 from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
@@ -176,7 +176,7 @@ def _arrays(structure: object, name: str, *, optional: bool) -> Any:
 def _rows_of(leaf: Any, name: str) -> Array | SparseRows:
     """An array, or the rows of a sparse matrix."""
     sparse = is_sparse(leaf) and len(leaf.shape) == 2
-    return SparseRows(leaf, name) if sparse else to_array(leaf, name)
+    return SparseRows(leaf, name) if sparse else to_rows(leaf, name)
 
 
 def part(batch: Batch, rows: slice) -> tuple[Any, Any, Any]:

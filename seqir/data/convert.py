@@ -9,6 +9,7 @@ from numpy.typing import NDArray
 
 from seqir import dtypes
 from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
+from seqir.tensortype import as_text
 
 Array: TypeAlias = NDArray[Any]
 
@@ -30,6 +31,13 @@ def is_array(value: object) -> bool:
     return found or _is_table(value) or is_sparse(value)
 
 
+def content(array: Array) -> bytes | memoryview:
+    """What an array holds, to be hashed."""
+    if array.dtype == object:
+        return repr(array.tolist()).encode()
+    return np.ascontiguousarray(array).view(np.uint8).data
+
+
 def is_sparse(value: object) -> bool:
     """Whether `value` is a sparse matrix of SciPy, which is not imported for it."""
     return hasattr(value, "tocsr") and hasattr(value, "toarray")
@@ -40,7 +48,43 @@ def to_array(value: object, name: str) -> Array:
 
     Raises: what `numbers` raises, ShapeError for an array without a batch axis.
     """
-    array = numbers(value, name)
+    return _with_batch(numbers(value, name), name)
+
+
+def to_rows(value: Any, name: str) -> Array:
+    """An array with a batch axis, of numbers or of text.
+
+    Raises: what `to_array` raises.
+    """
+    return (
+        _with_batch(to_text(value), name)
+        if holds_text(value)
+        else to_array(value, name)
+    )
+
+
+def holds_text(value: Any) -> bool:
+    """Whether `value` is an array of text, whatever library it is of."""
+    dtype = getattr(value, "dtype", None)
+    kind = getattr(dtype, "kind", "")
+    if kind:
+        return kind in "UST" or (kind == "O" and _text_in(value) is not None)
+    return str(dtype) in _TEXT_ELSEWHERE and _text_in(value) is not None
+
+
+def to_text(value: Any) -> Array:
+    """The texts of an array that `holds_text`, as Python's strings."""
+    found = _text_in(value)
+    assert found is not None
+    return found
+
+
+def _text_in(value: Any) -> Array | None:
+    array = np.asarray(value if hasattr(value, "__array__") else value.numpy())
+    return as_text(array)
+
+
+def _with_batch(array: Array, name: str) -> Array:
     if not array.ndim:
         raise ShapeError(f"{name} has the shape (), and needs a batch axis")
     return array
@@ -85,6 +129,9 @@ def numbers(value: Any, name: str) -> Array:
         array if array.dtype.isnative else array.astype(array.dtype.newbyteorder("="))
     )
 
+
+_TEXT_ELSEWHERE: Final = ("<dtype: 'string'>", "String", "string")
+"""How TensorFlow, polars and pyarrow write their types of text."""
 
 _ALLOWED: Final = "bool, integers of 8 to 64 bits, floats of 16 to 64 bits"
 

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import ast
 import itertools
+import math
 from collections.abc import Collection, Mapping
-from typing import Final
+from dataclasses import dataclass, field
+from typing import Any, Final
 
 import numpy as np
 
@@ -118,6 +120,7 @@ class Draws:
         self.types = {name: v.type for name, v in graph.inputs.items()}
         self.pixels = pixels
         self.limits = row_counts(graph)
+        self.known = known_values(graph)
         self.rng = np.random.Generator(np.random.Philox(0))
         users = graph.users()
         known = _constants(graph)
@@ -139,6 +142,8 @@ class Draws:
     def _draw(
         self, name: str, type: TensorType, shape: tuple[int, ...], reach: float
     ) -> Array:
+        if name in self.known or type.dtype == dtypes.STRING:
+            return self._chosen(self.known.get(name, Known()), shape, type.dtype)
         if name in self.limits:
             return self.rng.integers(0, self.limits[name], shape)
         if name in self.ranges:
@@ -149,6 +154,48 @@ class Draws:
             high = 256 if name in self.pixels and type.dtype == "uint8" else 2
             return self.rng.integers(0, high, shape)
         return self.rng.uniform(-1, 1, shape) * reach
+
+    def _chosen(self, known: Known, shape: tuple[int, ...], dtype: str) -> Array:
+        """Values that the graph tells apart; where it cuts text, several in one."""
+        count = math.prod(shape)
+        text = dtype == dtypes.STRING
+        values = known.values or (["", "a", "A b."] if text else [0, 1])
+        places = self.rng.integers(0, len(values), (count, 4 if known.several else 1))
+        rows = [[values[i] for i in row] for row in places.tolist()]
+        found = np.empty(count, dtypes.to_numpy(dtype))
+        found[:] = [", ".join(row).title() if known.several else row[0] for row in rows]
+        return found.reshape(shape)
+
+
+@dataclass
+class Known:
+    """What a graph tells apart of an input."""
+
+    values: list[Any] = field(default_factory=list[Any])
+    several: bool = False
+    """Whether there may be several in one text."""
+
+
+def known_values(graph: Graph) -> dict[str, Known]:
+    """The inputs whose values are looked up, and what they are looked up among."""
+    found: dict[str, Known] = {}
+    made = graph.producers()
+    names = {v: name for name, v in graph.inputs.items()}
+    for node in graph.nodes:
+        values, value = node.op.tells_apart, next(iter(node.operands), None)
+        if values is None or value is None:
+            continue
+        several = False
+        while (before := made.get(value)) and before.operands:
+            if not before.op.moves and value.type.dtype != dtypes.STRING:
+                break
+            several |= before.op.splits
+            value = before.operands[0]
+        if value in names:
+            known = found.setdefault(names[value], Known())
+            known.values += values.tolist()
+            known.several |= several
+    return found
 
 
 def _constants(graph: Graph) -> dict[Value, Array]:

@@ -51,6 +51,8 @@ class ExportReport:
     """Types of what a run changes, by name."""
     state: State = "inputs"
     """What the states are in the file."""
+    before: dict[str, str] = field(default_factory=dict[str, str])
+    """Inputs of the file that Python makes of those of the model, and how."""
     errors: list[OutputError] = field(default_factory=list[OutputError])
     passes: dict[str, tuple[int, int]] = field(default_factory=dict[str, Any])
     """How many of each operator the graph had before the passes, and has after them;
@@ -78,6 +80,8 @@ class ExportReport:
         how = "constant" if self.state == "constant" else "in, <name>:new out"
         if self.states:
             lines.append(f"  state    {_types(self.states)} ({how})")
+        for name, how in self.before.items():
+            lines.append(f"  before   {name}: {how}")
         if self.verified == "no":
             lines.append("  verified no")
         for error in self.errors:
@@ -150,14 +154,19 @@ def export(
     if target.suffix != ".onnx":
         raise ArgumentError(f"the file must end in .onnx, got {str(path)!r}")
     _check_batch(batch)
-    opset = opsets.resolve(opset)
     chains = preprocessing(model, preprocess)
     enter = entering(chains, model)
     with collector.paused():
         naive, variables = model.trace_graph(batch=batch, enter=enter)
         naive = predicting(model, naive, variables)
+        apart = passes.Apart.of(naive, text=False)
+        naive = apart.rest
+        opset = opsets.resolve(opset, naive)
         raw = [name in chains for name in naive.inputs]
-        inputs = input_names or keyed(model.input_structure, list(naive.inputs))
+        names = list(naive.inputs)
+        inputs = input_names or (
+            names if apart.host else keyed(model.input_structure, names)
+        )
         outputs = output_names or keyed(
             model.output_structure, list(naive.outputs), taken=inputs
         )
@@ -195,6 +204,7 @@ def export(
         else "no",
         errors=errors,
         states={name: str(type_of(a)) for name, a in states.items()},
+        before=_before(apart),
         state=state,
         **facts,
     )
@@ -232,6 +242,18 @@ def _changes(before: Graph, after: Graph) -> dict[str, tuple[int, int]]:
     changed = [name for name in first | then if first[name] != then[name]]
     changed.sort(key=lambda name: -abs(first[name] - then[name]))
     return {name: (first[name], then[name]) for name in changed}
+
+
+def _before(apart: passes.Apart) -> dict[str, str]:
+    """What is computed in front of the file, by the input that takes it."""
+    if apart.host is None:
+        return {}
+    made = apart.host.producers()
+    given = _types({name: str(v.type) for name, v in apart.host.inputs.items()})
+    return {
+        name: f"{made[value].op.called} in Python, of {given}"
+        for name, value in apart.host.outputs.items()
+    }
 
 
 def _types(types: Mapping[str, str]) -> str:

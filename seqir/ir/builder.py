@@ -181,7 +181,7 @@ class Builder:
 
 def _infer(op: Op, operands: tuple[Value, ...]) -> tuple[TensorType, ...]:
     try:
-        return op.infer(*[v.type for v in operands])
+        return op.typed(*[v.type for v in operands])
     except SeqirError as error:
         error.add_note(f"in {op}({', '.join(str(v.type) for v in operands)})")
         raise

@@ -39,7 +39,10 @@ class FrozenArray:
     def key(self) -> object:
         if self._key is None:
             small = self.array.nbytes <= _SMALL
-            content = self.array.tobytes() if small else id(self.array)
+            content: object = id(self.array)
+            if small:
+                text = self.array.dtype == object
+                content = tuple(self.array.flat) if text else self.array.tobytes()
             self._key = (self.label, self.array.dtype.name, self.array.shape, content)
         return self._key
 
@@ -51,6 +54,8 @@ class FrozenArray:
 
     def digest(self) -> str:
         """Hash of the contents."""
+        if self.array.dtype == object:
+            return hashlib.sha256(repr(self.array.tolist()).encode()).hexdigest()[:16]
         data = np.ascontiguousarray(self.array).view(np.uint8)
         return hashlib.sha256(data.data).hexdigest()[:16]
 

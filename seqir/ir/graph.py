@@ -17,7 +17,8 @@ from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from seqir.errors import GraphError, UnsupportedError, did_you_mean
+from seqir.dtypes import STRING
+from seqir.errors import DTypeError, GraphError, UnsupportedError, did_you_mean
 from seqir.ir.frozen import FrozenArray
 from seqir.ir.printer import format_graph
 from seqir.ir.rules import Array, Cotangents, Functions, Operand, Results
@@ -150,9 +151,13 @@ class Emit(Protocol):
         *inputs: str,
         outputs: int,
         unread: Collection[int] = (),
+        domain: str = "",
         **attributes: Any,
     ) -> tuple[str, ...]:
-        """Add one node with several results; their names, "" for those `unread`."""
+        """Add one node with several results; their names, "" for those `unread`.
+
+        Its operator is in that domain of ONNX.
+        """
         ...
 
     def constant(self, array: Any) -> str:
@@ -226,12 +231,38 @@ class Op(ABC):
     """Each result is the largest of some elements of one sample and channel."""
     moves: ClassVar[bool] = False
     """Each result element is an element of the first operand, perhaps rounded."""
+    takes_text: ClassVar[bool] = False
+    """Has operands or results of the element type ``string``."""
+    on_host: ClassVar[bool] = False
+    """Whether Python computes it, where it can before a session runs."""
+    splits: ClassVar[bool] = False
+    """Cuts each text into words."""
+    only_on_host: ClassVar[bool] = False
+    """Whether there are no ONNX operators for it."""
+    least_opset: ClassVar[int] = 17
+    """The lowest opset that has what it is written with."""
     wide: ClassVar[bool] = False
     """Adds up many numbers: half-precision operands are computed with in float32, and
     the results rounded (`computed`). Rules of the operator need not see to it."""
     needs_room: ClassVar[bool] = False
     """`infer` refuses a first operand whose spatial axes are too small, which no
     runtime may be trusted to do: it is asked again about the sizes of each run."""
+
+    def typed(self, *operands: TensorType) -> tuple[TensorType, ...]:
+        """What `infer` gives, for operands of an element type that is taken.
+
+        Raises: what `infer` raises, DTypeError for text that is not taken.
+        """
+        results = () if self._refuses(operands) else self.infer(*operands)
+        if self._refuses((*operands, *results)):
+            raise DTypeError(
+                f"{self.name} computes with numbers, not with text: make numbers of it "
+                "first, with StringLookup, TextVectorization or Hashing"
+            )
+        return results
+
+    def _refuses(self, types: Sequence[TensorType]) -> bool:
+        return not self.takes_text and any(t.dtype == STRING for t in types)
 
     @abstractmethod
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
@@ -386,6 +417,11 @@ class Op(ABC):
         Nothing is said of operands at the end that hold something else.
         """
         return ()
+
+    @property
+    def tells_apart(self) -> Array | None:
+        """Values of the first operand that each give another result, if it has such."""
+        return None
 
     def receptive(self, *operands: TensorType) -> tuple[Receptive, ...] | None:
         """The window that slides over the first operand, for each of its axes from 2.

@@ -60,6 +60,11 @@ class Calling(Weighted):
             raise
 
     @property
+    def input_dtype(self) -> str:
+        """Element type of the inputs of a model that begins with the layer."""
+        return self.compute_dtype
+
+    @property
     def _weights_dtype(self) -> str | None:
         """What floating-point weights are read as, if not as they are stored."""
         mixed = self.autocast and self.compute_dtype != self.variable_dtype
@@ -165,7 +170,7 @@ class Calling(Weighted):
         Raises: ShapeError if such an input does not fit.
         """
         spec = self.compute_output_spec(
-            arguments.stand_ins(python(input_shape), self.compute_dtype)
+            arguments.stand_ins(python(input_shape), self.input_dtype)
         )
         return nest.map_structure(lambda t: t.shape, spec)
 

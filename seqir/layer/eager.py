@@ -63,7 +63,7 @@ def run(layer: Calling, args: Any, kwargs: Any) -> Any:
         results = session.run({name: feeds[name] for name in read}, held.values)
     finally:
         held.release()
-    if isinstance(session, runtime.StatefulSession):
+    if session.changes_state:
         changes.tick()
     count = len(nest.flatten(structure))
     end = count + len(carriers)
@@ -115,9 +115,7 @@ def _prepare(layer: Calling, args: Any, kwargs: Any, given: list[Any]) -> Any:
 
 
 def _array(x: Any, layer: Calling) -> Any:
-    if x is None or isinstance(x, str | bool):
-        return x
-    if isinstance(x, int | float):
+    if x is None or isinstance(x, str | bool | int | float):
         return x
     try:
         array: Array = as_array(x)

@@ -25,7 +25,9 @@ from seqir.layers import (
     discretization,
     einsum,
     encoding,
+    hashing,
     heads,
+    lookup,
     merging,
     normalization,
     pooling,
@@ -35,6 +37,7 @@ from seqir.layers import (
     reshaping,
     resizing,
     rnn,
+    vectorization,
     wrappers,
 )
 from seqir.layers.activation import *
@@ -48,7 +51,9 @@ from seqir.layers.core import *
 from seqir.layers.discretization import *
 from seqir.layers.einsum import *
 from seqir.layers.encoding import *
+from seqir.layers.hashing import *
 from seqir.layers.heads import *
+from seqir.layers.lookup import *
 from seqir.layers.merging import *
 from seqir.layers.normalization import *
 from seqir.layers.pooling import *
@@ -58,6 +63,7 @@ from seqir.layers.regularization import *
 from seqir.layers.reshaping import *
 from seqir.layers.resizing import *
 from seqir.layers.rnn import *
+from seqir.layers.vectorization import *
 from seqir.layers.wrappers import *
 
 __all__ = ["InputSpec", "Layer", "deserialize", "serialize"]
@@ -72,6 +78,8 @@ __all__ += core.__all__
 __all__ += discretization.__all__
 __all__ += einsum.__all__
 __all__ += encoding.__all__
+__all__ += hashing.__all__
+__all__ += lookup.__all__
 __all__ += heads.__all__
 __all__ += merging.__all__
 __all__ += normalization.__all__
@@ -82,6 +90,7 @@ __all__ += regularization.__all__
 __all__ += reshaping.__all__
 __all__ += resizing.__all__
 __all__ += rnn.__all__
+__all__ += vectorization.__all__
 __all__ += wrappers.__all__
 
 

@@ -6,11 +6,13 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqir import nest, ops
+from seqir import dtypes, nest, ops
 from seqir.arguments import integer, one_of
 from seqir.errors import ArgumentError, UnsupportedError
 from seqir.layer.base import Layer
 from seqir.narrow import is_dict, is_sequence
+from seqir.operators.gather import ScatterElements
+from seqir.ops.apply import apply
 from seqir.ops.tensor import Result, Tensor, TensorLike
 
 INT, ONE_HOT, MULTI_HOT, COUNT = MODES = ("int", "one_hot", "multi_hot", "count")
@@ -57,12 +59,30 @@ def encoded(
         if indices.ndim > 1 and indices.shape[-1] == 1:
             indices = ops.squeeze(indices, -1)
         return ops.one_hot(indices, depth, dtype=dtype)
+    if depth > _MANY and indices.ndim == 2 and weights is None:
+        counts = _counted(indices, depth, dtype)
+        return ops.minimum(counts, 1) if mode == MULTI_HOT else counts
     if mode == MULTI_HOT:
         return ops.multi_hot(indices, depth, dtype=dtype)
     hot = ops.one_hot(indices, depth, dtype=dtype)
     if weights is not None:
         hot = hot * ops.expand_dims(weights, -1)
     return ops.sum(hot, axis=1 if indices.ndim > 1 else 0)
+
+
+_MANY: Final = 256
+"""Places from which on ones are added up where they belong, one by one."""
+
+
+def _counted(indices: Result, depth: int, dtype: str) -> Result:
+    """How often each index is in a row; without an array of all places for each."""
+    inside = ops.logical_and(indices >= 0, indices < depth)
+    places = ops.where(inside, indices, depth)  # a place behind the last one
+    kind = "float32" if dtypes.is_float(dtype) else dtype
+    zeros = ops.zeros((ops.shape(indices)[0], depth + 1), kind)
+    ones = ops.ones_like(places, kind)
+    counts = apply(ScatterElements(1), zeros, ops.cast(places, "int64"), ones)
+    return ops.cast(counts[:, :depth], dtype)
 
 
 class Preprocessing(Layer):

@@ -22,6 +22,8 @@ class OnnxNode:
     outputs: list[str]
     attributes: dict[str, Any]
     source: str
+    domain: str = ""
+    """Which part of ONNX has the operator; the main one has no name."""
 
 
 @dataclass
@@ -77,12 +79,13 @@ class Emitter:
         *inputs: str,
         outputs: int,
         unread: Collection[int] = (),
+        domain: str = "",
         **attributes: object,
     ) -> tuple[str, ...]:
         base = f"{self.source}/{onnx_op}" if self.source else onnx_op
         names = ["" if i in unread else self.fresh(base) for i in range(outputs)]
         self.nodes.append(
-            OnnxNode(onnx_op, list(inputs), names, attributes, self.source)
+            OnnxNode(onnx_op, list(inputs), names, attributes, self.source, domain)
         )
         return tuple(names)
 

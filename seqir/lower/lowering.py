@@ -50,7 +50,7 @@ def lower(
     Raises: ArgumentError for an unknown opset or metadata that is not text,
         GraphError if an input and an output share a name.
     """
-    opset = opsets.resolve(opset)
+    opset = opsets.resolve(opset, graph)
     graph, emit = runnable(graph, opset), Emitter(opset)
     names: dict[Value, str] = {}
     inputs = {**graph.inputs, **graph.params}

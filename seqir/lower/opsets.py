@@ -2,12 +2,17 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from typing import Final
 
 from seqir.errors import ArgumentError
+from seqir.ir import Graph, Node
 
 LOWEST: Final = 17
 """First opset with ``LayerNormalization``; runs on everything since 2022."""
+
+DOMAINS: Final = {"ai.onnx.ml": 2}
+"""Versions of the other parts of ONNX that files use."""
 
 _IR_VERSION: Final = {
     17: 8, 18: 8, 19: 9, 20: 9, 21: 10, 22: 10, 23: 11, 24: 12, 25: 13, 26: 13,
@@ -22,17 +27,33 @@ def newest() -> int:
     return min(onnx.defs.onnx_opset_version(), max(_IR_VERSION))
 
 
-def resolve(opset: int | None) -> int:
-    """The opset asked for, or the lowest.
+def resolve(opset: int | None, graph: Graph | None = None) -> int:
+    """The opset asked for, or the lowest that has what the graph is written with.
 
-    Raises: ArgumentError if the installed onnx does not have it.
+    Raises: ArgumentError if the installed onnx does not have it, or it lacks that.
     """
+    ops = [node.op for node in walk(graph)] if graph else []
+    needs = max(ops, key=lambda op: op.least_opset, default=None)
+    least = LOWEST if needs is None else max(LOWEST, needs.least_opset)
     if opset is None:
-        return LOWEST
+        return least
     known = isinstance(opset, int) and (opset == LOWEST or LOWEST < opset <= newest())
     if not known:  # the lowest one is, without the onnx package
         raise ArgumentError(f"opset must be from {LOWEST} to {newest()}, got {opset!r}")
+    if opset < least and needs is not None:
+        raise ArgumentError(
+            f"opset {opset} has no operators for {needs.called}: use opset={least} or "
+            "a newer one"
+        )
     return opset
+
+
+def walk(graph: Graph) -> Iterator[Node]:
+    """All nodes, those of bodies too."""
+    for node in graph.nodes:
+        yield node
+        for body in node.op.bodies:
+            yield from walk(body)
 
 
 def ir_version(opset: int) -> int:

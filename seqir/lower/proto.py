@@ -67,12 +67,12 @@ def chunks(
     for name, array in model.initializers.items():
         where = (external or {}).get(name)
         header = _tensor(array, name, where)
-        body = 0
-        if where is None:
+        body, raw = 0, where is None and not _is_text(array)
+        if raw:
             body = array.nbytes
             header += wire.head(_RAW_DATA, body)
         framed = wire.head(_INITIALIZER, len(header) + body) + header
-        headers.append((framed, array if where is None else None))
+        headers.append((framed, array if raw else None))
         size += len(framed) + body
     yield _about(model)
     yield wire.head(_GRAPH, size)
@@ -88,7 +88,7 @@ def split(model: OnnxModel) -> tuple[bytes, dict[str, Array]]:
 
     This is what a session takes: the arrays are shared with it, not copied.
     """
-    big = {n: a for n, a in model.initializers.items() if a.nbytes > INLINE_LIMIT}
+    big = {n: a for n, a in model.initializers.items() if _goes_elsewhere(a)}
     places = {
         name: {"location": "memory", "offset": "0", "length": str(array.nbytes)}
         for name, array in big.items()
@@ -106,7 +106,7 @@ def write_external(model: OnnxModel, file: BinaryIO) -> tuple[Any, str]:
     digest = hashlib.sha256()
     offset = 0
     for name, array in model.initializers.items():
-        if array.nbytes <= INLINE_LIMIT:
+        if not _goes_elsewhere(array):
             continue
         padding = -offset % 4096
         for piece in (bytes(padding), raw_bytes(array)):
@@ -116,6 +116,15 @@ def write_external(model: OnnxModel, file: BinaryIO) -> tuple[Any, str]:
         places[name] = {"offset": str(offset), "length": str(array.nbytes)}
         offset += array.nbytes
     return places, digest.hexdigest()
+
+
+def _goes_elsewhere(array: Array) -> bool:
+    """Whether an array is not in the model where weights are not."""
+    return array.nbytes > INLINE_LIMIT and not _is_text(array)
+
+
+def _is_text(array: Array) -> bool:
+    return array.dtype == object
 
 
 def raw_bytes(array: Array) -> memoryview:
@@ -132,10 +141,19 @@ def _about(model: OnnxModel) -> bytes:
             wire.text(2, "seqir"),
             wire.text(3, model.metadata.get("seqir.version", "")),
             wire.text(6, f"Made by seqir from the model {model.name!r}."),
-            wire.message(8, wire.text(1, "") + wire.integer(2, model.opset)),
+            *(
+                wire.message(8, wire.text(1, domain) + wire.integer(2, version))
+                for domain, version in _domains(model).items()
+            ),
             *(wire.message(14, _entry(*item)) for item in model.metadata.items()),
         ]
     )
+
+
+def _domains(model: OnnxModel) -> dict[str, int]:
+    """The parts of ONNX that the model uses, with their versions."""
+    used = {node.domain for node in model.nodes} - {""}
+    return {"": model.opset, **{name: opsets.DOMAINS[name] for name in sorted(used)}}
 
 
 def _graph(model: OnnxModel) -> bytes:
@@ -180,16 +198,20 @@ def _types_inside(model: OnnxModel, graph: bytes) -> bytes:
 
     probe = onnx.GraphProto.FromString(graph)
     for name, array in model.initializers.items():
-        if array.nbytes <= INLINE_LIMIT:
+        if not _goes_elsewhere(array):
             tensor = _tensor(array, name)
-            tensor += wire.message(_RAW_DATA, bytes(raw_bytes(array)))
+            if not _is_text(array):
+                tensor += wire.message(_RAW_DATA, bytes(raw_bytes(array)))
             probe.initializer.add().ParseFromString(tensor)
         else:
             probe.input.add().ParseFromString(_value(name, type_of(array)))
     proto = onnx.helper.make_model(
         probe,
         ir_version=opsets.ir_version(model.opset),
-        opset_imports=[onnx.OperatorSetIdProto(domain="", version=model.opset)],
+        opset_imports=[
+            onnx.OperatorSetIdProto(domain=domain, version=version)
+            for domain, version in _domains(model).items()
+        ],
     )
     inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
     return b"".join(
@@ -214,6 +236,7 @@ def _node(node: OnnxNode, sources: Mapping[str, str]) -> bytes:
                 for name, value in node.attributes.items()
             ),
             wire.text(6, about) if about else b"",
+            wire.text(7, node.domain) if node.domain else b"",
         ]
     )
 
@@ -249,6 +272,8 @@ def _tensor(
     """A TensorProto without its values, or with the place where they are."""
     fields = [wire.integer(1, size) for size in array.shape]
     fields.append(wire.integer(2, ONNX_CODE[dtypes.canonical(array.dtype)]))
+    if _is_text(array):
+        fields += [wire.text(6, text) for text in array.flat]
     if name is not None:
         fields.append(wire.text(8, name))
     if where is not None:

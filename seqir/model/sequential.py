@@ -122,7 +122,7 @@ class Sequential(Model):
             shape = _known_input_shape(layer)
             if shape is not None:
                 # Embedding takes integers, but Keras makes a float input here.
-                tensors = input_tensors(shape, layer.compute_dtype, learned=False)
+                tensors = input_tensors(shape, layer.input_dtype, learned=False)
                 self._start_at(tensors)
                 self._layer_state.names.update(
                     t.call.target.name for t in nest.flatten(tensors)
@@ -204,7 +204,7 @@ class Sequential(Model):
         if shape is None:
             raise ArgumentError("build needs input_shape=, the batch included")
         before = Snapshot(self)
-        self._start_at(input_tensors(shape, self._layer_state.layers[0].compute_dtype))
+        self._start_at(input_tensors(shape, self._layer_state.layers[0].input_dtype))
         try:
             for layer in self._layer_state.layers:
                 self._extend(layer)

@@ -195,6 +195,8 @@ def _checked(x: object, model: str) -> object:
 
 def _admit(x: Any, tensor: KerasTensor, name: str, model: str) -> Array:
     what = f"input {name!r} of model {model!r}"
+    if data.holds_text(x) or tensor.dtype == dtypes.STRING:
+        return _fit(_text(x, tensor, what), tensor, name, model)
     array = x if type(x) in (np.ndarray, np.memmap) else data.numbers(x, what)
     if array.dtype == object or array.dtype.kind in "USMm":
         raise DTypeError(
@@ -204,6 +206,22 @@ def _admit(x: Any, tensor: KerasTensor, name: str, model: str) -> Array:
     if array.dtype.kind == "c" and dtypes.to_numpy(tensor.dtype).kind != "c":
         raise DTypeError(f"input {name!r} of model {model!r} cannot be complex")
     return _fit(array, tensor, name, model)
+
+
+def _text(x: Any, tensor: KerasTensor, what: str) -> Array:
+    """The texts of an array for an input that takes them.
+
+    Raises: DTypeError if the array or the input is one of numbers.
+    """
+    if tensor.dtype != dtypes.STRING:
+        raise DTypeError(
+            f"{what} takes {tensor.dtype}, got text: make the Input with "
+            "dtype='string', and numbers of the text with StringLookup, Hashing or "
+            "TextVectorization"
+        )
+    if not data.holds_text(x):
+        raise DTypeError(f"{what} takes text, got {data.numbers(x, what).dtype}")
+    return data.to_text(x)
 
 
 def fitting_rank(x: Any, shape: tuple[int | None, ...]) -> Any:

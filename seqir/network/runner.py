@@ -26,7 +26,7 @@ from seqir.ops.variable import Variable
 from seqir.weak import Owner
 
 if TYPE_CHECKING:
-    from seqir.runtime import Held, Session, StatefulSession
+    from seqir.runtime import Held, HostedSession, Session, StatefulSession
 
 REST: Final = 16
 """Runs after the last change until weights are constants again, at first."""
@@ -39,7 +39,7 @@ KEEP: Final = 16
 class Form:
     """A session, and where its weights come from."""
 
-    session: Session | StatefulSession
+    session: Session | StatefulSession | HostedSession
     check: SizeCheck
     fed: dict[str, Variable]
     """Weights that are inputs, by the names of these."""

@@ -31,6 +31,7 @@ from seqir.operators import (
     sizes,
     softmax,
     sort,
+    text,
     unary,
 )
 
@@ -60,6 +61,7 @@ ALL: tuple[type[Op], ...] = (
     *sizes.OPERATORS,
     *softmax.OPERATORS,
     *sort.OPERATORS,
+    *text.OPERATORS,
     *unary.OPERATORS,
 )
 """Every operator class."""

@@ -300,6 +300,7 @@ class Where(Elementwise):
     """y = a where the condition holds, else b. Source: ONNX ``Where`` (opset 16)."""
 
     name: ClassVar[str] = "where"
+    takes_text: ClassVar[bool] = True
     onnx: ClassVar[str] = "Where"
 
     def infer(

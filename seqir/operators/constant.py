@@ -17,6 +17,7 @@ class Constant(Op):
     """
 
     name: ClassVar[str] = "constant"
+    takes_text: ClassVar[bool] = True
     array: FrozenArray
 
     @property

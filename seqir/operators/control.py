@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, replace
-from typing import ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -108,24 +108,18 @@ class Scan(Op):
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
         own, captured = self._parted(operands)
-        direction = int(self.reverse)
-        ys = len(self.body.outputs) - self.carries
+        directions: dict[str, Any] = {}
+        if self.reverse:
+            ys = len(self.body.outputs) - self.carries
+            directions["scan_input_directions"] = (1,) * self.scanned
+            directions |= {"scan_output_directions": (1,) * ys} if ys else {}
         return emit.many(
             "Scan",
             *own,
             outputs=len(node.results),
             body=emit.body(self.body, captured),
             num_scan_inputs=self.scanned,
-            **(
-                {"scan_input_directions": (direction,) * self.scanned}
-                if direction
-                else {}
-            ),
-            **(
-                {"scan_output_directions": (direction,) * ys}
-                if direction and ys
-                else {}
-            ),
+            **directions,
         )
 
     def _parted(self, operands: Sequence[str]) -> tuple[Sequence[str], Sequence[str]]:

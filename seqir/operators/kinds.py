@@ -20,8 +20,8 @@ def wide(dtype: str) -> str:
 
 ONNX_CODE = {
     "float32": 1, "uint8": 2, "int8": 3, "uint16": 4, "int16": 5, "int32": 6,
-    "int64": 7, "bool": 9, "float16": 10, "float64": 11, "uint32": 12, "uint64": 13,
-    "bfloat16": 16,
+    "int64": 7, "string": 8, "bool": 9, "float16": 10, "float64": 11,
+    "uint32": 12, "uint64": 13, "bfloat16": 16,
 }  # fmt: skip
 """``TensorProto.DataType`` of every element type."""
 

@@ -41,6 +41,7 @@ class Transpose(Op):
     """y has x's axes in the order `perm`. Source: ONNX ``Transpose`` (opset 13)."""
 
     name: ClassVar[str] = "transpose"
+    takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
     perm: Perm
 
@@ -78,6 +79,7 @@ class Reshape(Op):
     """
 
     name: ClassVar[str] = "reshape"
+    takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
     shape: tuple[int, ...]
 
@@ -137,6 +139,7 @@ class ExpandDims(Op):
     """
 
     name: ClassVar[str] = "expand_dims"
+    takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
     axes: tuple[int, ...]
 
@@ -172,6 +175,7 @@ class Squeeze(Op):
     """y lacks the given axes, which have size 1. Source: ONNX ``Squeeze`` (13)."""
 
     name: ClassVar[str] = "squeeze"
+    takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
     axes: tuple[int, ...]
 
@@ -215,6 +219,7 @@ class Expand(Op):
     """
 
     name: ClassVar[str] = "expand"
+    takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
     shape: tuple[int, ...]
 

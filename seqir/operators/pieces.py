@@ -35,6 +35,7 @@ class Slice(Op):
     """
 
     name: ClassVar[str] = "slice"
+    takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
     axes: tuple[int, ...]
     begins: tuple[int, ...]
@@ -184,6 +185,7 @@ class Concat(Op):
     """y joins its operands along an axis. Source: ONNX ``Concat`` (opset 13)."""
 
     name: ClassVar[str] = "concat"
+    takes_text: ClassVar[bool] = True
     axis: int
 
     def infer(self, *xs: TensorType) -> tuple[TensorType]:
@@ -230,6 +232,7 @@ class Tile(Op):
     """y repeats x along every axis. Source: ONNX ``Tile`` (opset 13)."""
 
     name: ClassVar[str] = "tile"
+    takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
     repeats: tuple[int, ...]
 

@@ -46,6 +46,7 @@ class Sizes(Op):
     """
 
     name: ClassVar[str] = "sizes"
+    takes_text: ClassVar[bool] = True
     dims: shapes.Shape
     places: tuple[tuple[str, int, int], ...]
     """Each name, with the operand and the axis that it is the size of."""
@@ -159,6 +160,7 @@ class ReshapeTo(Op):
     """
 
     name: ClassVar[str] = "reshape_to"
+    takes_text: ClassVar[bool] = True
     shape: shapes.Shape
 
     def infer(self, x: TensorType, sizes: TensorType) -> tuple[TensorType]:
@@ -197,6 +199,7 @@ class ExpandTo(Op):
     """
 
     name: ClassVar[str] = "expand_to"
+    takes_text: ClassVar[bool] = True
     shape: shapes.Shape
 
     def infer(self, x: TensorType, sizes: TensorType) -> tuple[TensorType]:
@@ -282,6 +285,7 @@ class SliceAt(Op):
     """
 
     name: ClassVar[str] = "slice_at"
+    takes_text: ClassVar[bool] = True
     axis: int
     step: int
     size: shapes.Dim

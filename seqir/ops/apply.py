@@ -37,7 +37,7 @@ from seqir.ops.tensor import (
     value_in,
 )
 from seqir.ops.variable import Variable, read
-from seqir.tensortype import TensorType, type_of
+from seqir.tensortype import TensorType, as_text, type_of
 
 
 def apply(op: Op, *operands: Any) -> Any:
@@ -51,7 +51,7 @@ def apply(op: Op, *operands: Any) -> Any:
     if b is None:
         arrays = tuple(map(as_array, operands))
         try:
-            op.infer(*map(type_of, arrays))
+            op.typed(*map(type_of, arrays))
         except SeqirError as error:
             error.add_note(f"in {op}({', '.join(str(type_of(a)) for a in arrays)})")
             raise
@@ -132,9 +132,12 @@ def as_array(x: Any) -> Array:
         raise DTypeError(
             "expected an array of numbers, got nested lists of unequal lengths"
         ) from None
-    if array.dtype == object or array.dtype.kind in "USMmVc":
+    if array.dtype == object or array.dtype.kind in "USTMmVc":
         if dtypes_known(array):
             return array
+        text = as_text(array)
+        if text is not None:
+            return text
         raise DTypeError(
             f"expected an array of numbers, got {type(x).__name__} of {array.dtype}"
         )
@@ -230,6 +233,10 @@ def coerce(x: Any, dtype: str) -> Result:
     array = as_array(x)
     if array.dtype == wanted:
         return array
+    if object in (array.dtype, wanted):
+        text = array.dtype == object
+        given, needed = ("text", "numbers are") if text else (array.dtype, "text is")
+        raise DTypeError(f"got {given} where {needed} needed")
     with np.errstate(all="ignore"):
         return array.astype(wanted)
 

@@ -11,6 +11,7 @@ from seqir.passes.early import pool_early
 from seqir.passes.expand import TARGETS, expand
 from seqir.passes.fold import bind, fold_constants
 from seqir.passes.hoist import hoist
+from seqir.passes.host import Apart as Apart
 from seqir.passes.layout import move_transposes
 from seqir.passes.order import absorb_order
 from seqir.passes.pipeline import Pass, run

@@ -6,13 +6,14 @@ is made or a device is probed, never when it is itself imported.
 
 from seqir.runtime.device import Device, resolve
 from seqir.runtime.doctor import report
+from seqir.runtime.hosted import HostedSession as HostedSession
+from seqir.runtime.hosted import session_of as session_of
 from seqir.runtime.process import making as making
 from seqir.runtime.session import Session, get_threads, set_threads
 from seqir.runtime.slot import DeviceSlot as DeviceSlot
 from seqir.runtime.slot import Held as Held
 from seqir.runtime.slot import placed as placed
 from seqir.runtime.stateful import StatefulSession as StatefulSession
-from seqir.runtime.stateful import session_of as session_of
 from seqir.runtime.step import StepSession as StepSession
 
 __all__ = [

@@ -6,7 +6,7 @@ import operator
 import os
 from collections.abc import Iterable, Mapping, Sequence
 from types import ModuleType
-from typing import Any, Final, NoReturn, Self
+from typing import Any, ClassVar, Final, NoReturn, Self
 
 import numpy as np
 
@@ -69,6 +69,9 @@ class Session(Native):
         "input_names",
         "output_names",
     )
+
+    changes_state: ClassVar[bool] = False
+    """Whether a run changes variables."""
 
     device: str
     input_names: tuple[str, ...]

@@ -9,36 +9,14 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 
-from seqir import lower
-from seqir.ir import Array, Graph
+from seqir.ir import Array
 from seqir.ops.changes import claim
 from seqir.ops.variable import Variable
 from seqir.runtime import engine
 from seqir.runtime.device import resolve
-from seqir.runtime.session import Session
 from seqir.runtime.slot import placed
 from seqir.runtime.step import StepSession
 from seqir.runtime.values import to_ort
-
-
-def session_of(
-    graph: Graph,
-    variables: Mapping[str, Variable],
-    *,
-    device: str = "auto",
-    threads: int | None = None,
-) -> Session | StatefulSession:
-    """A session of a graph; its runs change the variables that the graph updates.
-
-    Raises: what `Session` raises.
-    """
-    if not graph.updates:
-        return Session.of_graph(graph, device=device, threads=threads)
-    model, arrays = lower.split(lower.lower(graph))
-    state = {update.param: variables[update.param] for update in graph.updates}
-    return StatefulSession(
-        model, arrays, state, list(graph.outputs), device=device, threads=threads
-    )
 
 
 class StatefulSession:
@@ -47,6 +25,8 @@ class StatefulSession:
     Attributes:
         input_names: what `run` must be given.
     """
+
+    changes_state = True
 
     def __init__(
         self,

@@ -192,7 +192,7 @@ class HandFeeder(Feeder):
         feeds = {
             name: np.ascontiguousarray(array)
             for name, array in zip(names, arrays, strict=True)
-            if name is not None and name in step.session.fed
+            if name is not None and step.reads(name)
         }
         return step, feeds | self.keys(step)
 

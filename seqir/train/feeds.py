@@ -82,7 +82,7 @@ class Feeder:
 
     def keys(self, step: Step) -> dict[str, Array]:
         """What the random numbers of a step are a function of, if it has any."""
-        if SEED not in step.session.fed:
+        if not step.reads(SEED):
             return {}
         compiled = self.compiled
         return {

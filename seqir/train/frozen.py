@@ -17,6 +17,7 @@ import numpy as np
 from seqir import tensorfile
 from seqir.data.arrays import ArrayBatches
 from seqir.data.batch import named, take
+from seqir.data.convert import content
 from seqir.errors import (
     ArgumentError,
     ExportError,
@@ -173,7 +174,7 @@ class _Features:
         for name, array in named(self.whole.x, "x"):
             total.update(f"{name} {array.dtype} {array.shape}".encode())
             for first in range(0, len(array), ROWS):
-                total.update(np.ascontiguousarray(array[first : first + ROWS]).data)
+                total.update(content(array[first : first + ROWS]))
         return total.hexdigest()
 
 

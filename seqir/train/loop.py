@@ -172,7 +172,10 @@ class _Fit:
         """
 
         def stand_in(spec: Any) -> object:
-            return None if spec is None else np.zeros((1, *spec.shape), spec.dtype)
+            if spec is None:
+                return None
+            blank = "" if spec.dtype == "object" else 0  # an object is text
+            return np.full((1, *spec.shape), blank, spec.dtype)
 
         found = batches.signature
         parts = (found.x, found.y, found.sample_weight)

@@ -14,6 +14,7 @@ import numpy as np
 from seqir.data import Batches
 from seqir.data.arrays import ArrayBatches
 from seqir.data.batch import named
+from seqir.data.convert import content
 from seqir.errors import LoadError
 from seqir.losses import LossFunctionWrapper
 from seqir.narrow import is_dict, is_list
@@ -179,5 +180,5 @@ def _digest(batches: ArrayBatches) -> str:
         for name, array in named(getattr(batches.whole, part), part):
             total.update(f"{name} {array.dtype} {array.shape}\n".encode())
             rows = array[:: -(-array.nbytes // HASHED) or 1]
-            total.update(np.ascontiguousarray(rows).view(np.uint8).data)
+            total.update(content(rows))
     return total.hexdigest()[:16]

@@ -209,9 +209,10 @@ class Step:
         self.front: Front | None = None
         if cut:
             self.front, self.program = self._cut(device)
-        graph = self.program.graph
+        self._apart = passes.Apart.of(self.program.graph)
+        graph = self._apart.rest
         self._state = {name: traced.variables[name] for name in graph.params}
-        parts = self._halves(compiled)
+        parts = self._halves(compiled, graph)
         self.session = self._session(parts.first if parts else graph, plan=not parts)
         self.update = parts and self._session(
             parts.second, plan=False, in_place=parts.in_place
@@ -230,13 +231,13 @@ class Step:
         front, rest = cut(program.graph, traced.inputs, frozen, device)
         return front, StepProgram(rest, program.constants)
 
-    def _halves(self, compiled: Compilation) -> Halves | None:
+    def _halves(self, compiled: Compilation, graph: Graph) -> Halves | None:
         """The step in two halves, where that saves memory."""
         if not compiled.optimizers or runtime.resolve(self._device).kind != "cpu":
             return None  # gradients would cross the border of a device
         own = set(compiled.optimizer_variables)
         names = [name for name, v in self._state.items() if v in own]
-        return halves(self.program.graph, names)
+        return halves(graph, names)
 
     def _session(
         self, graph: Graph, *, plan: bool, in_place: Collection[str] = ()
@@ -257,6 +258,11 @@ class Step:
             device=self._device,
             threads=runtime.get_threads(),
         )
+
+    def reads(self, name: str) -> bool:
+        """Whether a run is fed something of that name."""
+        host = self._apart.host
+        return name in self.session.fed or (host is not None and name in host.inputs)
 
     def slots(self) -> dict[str, runtime.DeviceSlot]:
         """Where the state lies on the device; what is elsewhere is moved there."""
@@ -287,6 +293,7 @@ class Step:
         whose loss is not finite may be left half done: it must be undone.
         """
         self._check(feeds)
+        feeds = self._apart.run(dict(feeds))
         if self.update is None:
             loss, *values = self.session.run(feeds)
         else:
