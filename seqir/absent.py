@@ -13,10 +13,6 @@ _AUGMENT = (
     "this change of pictures is not there yet; make it before `fit`, for instance in "
     "the `map` of a dataset, or write a layer that draws with seqir.random"
 )
-_RECURRENT = (
-    "recurrent layers are not there yet; for a known number of steps, write the "
-    "recurrence in a layer of your own with seqir.ops"
-)
 _TEXT = (
     "models here take numbers; turn words into numbers before the model, and keep the "
     "vocabulary beside it"
@@ -82,7 +78,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {
-        "ConvLSTM1D ConvLSTM2D ConvLSTM3D": _RECURRENT,
         "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix "
         "Equalization MaxNumBoundingBoxes MixUp Pipeline RandAugment "
         "RandomElasticTransform RandomErasing RandomGaussianBlur RandomPerspective "

@@ -88,7 +88,8 @@ def shape_variants(sample: LayerSample) -> list[Any]:
     """Known sizes, an unknown batch, and unknown sizes where the layer allows them."""
     full = [tuple(shape) for shape in sample.shapes]
     variants = [full, [(None, *s[1:]) for s in full]]
-    if "Conv" in sample.layer or "Pooling" in sample.layer:
+    spatial = "Conv" in sample.layer or "Pooling" in sample.layer
+    if spatial and "LSTM" not in sample.layer:
         first = sample.kwargs.get("data_format") == "channels_first"
         (s,) = full
         free = (None,) * (len(s) - 2)

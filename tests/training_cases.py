@@ -116,6 +116,23 @@ def bidirectional(keras: Any) -> Any:
     )
 
 
+def conv_lstm(keras: Any) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((None, 6, 5, 2)),
+            layers.ConvLSTM2D(3, 3, padding="same", return_sequences=True),
+            layers.ConvLSTM2D(2, 2, strides=2),
+            layers.Flatten(),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
+def films(rng: Any) -> Any:
+    return rng.normal(size=(BATCH, 3, 6, 5, 2)).astype(np.float32)
+
+
 def series(rng: Any) -> Any:
     return rng.normal(size=(BATCH, 4, 6)).astype(np.float32)
 
@@ -144,6 +161,7 @@ MODELS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "lstm": (lstm, series),
     "gru_of_words": (gru_of_words, sentences),
     "bidirectional": (bidirectional, sentences),
+    "conv_lstm": (conv_lstm, films),
 }
 OPTIMIZERS: dict[str, Callable[[Any], Any]] = {
     "sgd": lambda keras: keras.optimizers.SGD(0.05, momentum=0.9, nesterov=True),

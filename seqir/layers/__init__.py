@@ -20,6 +20,7 @@ from seqir.layers import (
     augmentation_geometry,
     bidirectional,
     cells,
+    conv_lstm,
     convolution,
     core,
     discretization,
@@ -46,6 +47,7 @@ from seqir.layers.augmentation_color import *
 from seqir.layers.augmentation_geometry import *
 from seqir.layers.bidirectional import *
 from seqir.layers.cells import *
+from seqir.layers.conv_lstm import *
 from seqir.layers.convolution import *
 from seqir.layers.core import *
 from seqir.layers.discretization import *
@@ -73,6 +75,7 @@ __all__ += augmentation_color.__all__
 __all__ += augmentation_geometry.__all__
 __all__ += bidirectional.__all__
 __all__ += cells.__all__
+__all__ += conv_lstm.__all__
 __all__ += convolution.__all__
 __all__ += core.__all__
 __all__ += discretization.__all__
