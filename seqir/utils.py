@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqir import absent, dtype_policies, initializers, naming, nest
+from seqir.data import Dataset
 from seqir.data.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from seqir.errors import ArgumentError
 from seqir.ir import Array
@@ -94,12 +95,17 @@ def split_dataset(
     shuffle: bool = False,
     seed: int | None = None,
 ) -> tuple[Any, Any]:
-    """An array, or arrays in a list, tuple or dict, in two parts of one form.
+    """A `Dataset`, an array, or arrays in a list, tuple or dict, in two parts.
 
     Units: a size that is an integer is a number of samples, a fraction a share.
     Raises: ArgumentError for sizes that make no two parts, or for other data.
     Source: ``keras.utils.split_dataset``, which gives data sets of TensorFlow.
     """
+    if isinstance(dataset, Dataset):
+        left, right = _sizes(left_size, right_size, len(dataset))
+        if shuffle:
+            dataset = dataset.shuffle(None, seed, reshuffle_each_iteration=False)
+        return dataset.take(left), dataset.skip(left).take(right)
     leaves = [np.asarray(leaf) for leaf in nest.flatten(dataset)]
     counts = {len(leaf) if leaf.ndim else 0 for leaf in leaves}
     if len(counts) != 1 or any(leaf.dtype == object for leaf in leaves):
@@ -108,6 +114,19 @@ def split_dataset(
             f"{type(dataset).__name__} of lengths {sorted(counts)}"
         )
     (count,) = counts
+    left, right = _sizes(left_size, right_size, count)
+    order = np.arange(count)
+    if shuffle:
+        np.random.default_rng(seed).shuffle(order)
+    parts = order[:left], order[left : left + right]
+    first, second = (nest.pack(dataset, [a[part] for a in leaves]) for part in parts)
+    return first, second
+
+
+def _sizes(
+    left_size: float | None, right_size: float | None, count: int
+) -> tuple[int, int]:
+    """How many samples the two parts get."""
     left = _part("left_size", left_size, count)
     right = _part("right_size", right_size, count)
     if left is None and right is None:
@@ -116,12 +135,7 @@ def split_dataset(
     right = count - left if right is None else right
     if left < 0 or right < 0 or left + right > count:
         raise ArgumentError(f"{left} and {right} samples are more than {count}")
-    order = np.arange(count)
-    if shuffle:
-        np.random.default_rng(seed).shuffle(order)
-    parts = order[:left], order[left : left + right]
-    first, second = (nest.pack(dataset, [a[part] for a in leaves]) for part in parts)
-    return first, second
+    return left, right
 
 
 def _part(name: str, size: float | None, count: int) -> int | None:

@@ -438,6 +438,17 @@ def test_epochs_are_walks_whatever_was_walked_before(tmp_path: Any) -> None:
     np.testing.assert_array_equal(one.get_weights()[0], resumed.get_weights()[0])
 
 
+def test_a_dataset_is_split() -> None:
+    left, right = seqir.utils.split_dataset(Dataset.range(10), left_size=0.7)
+    assert (values(left), values(right)) == (list(range(7)), [7, 8, 9])
+    left, right = seqir.utils.split_dataset(Dataset.range(10), 3, 4, shuffle=True)
+    parts = [values(left), values(right)]
+    assert [values(left), values(right)] == parts
+    assert len({*parts[0], *parts[1]}) == 7
+    with pytest.raises(ArgumentError, match="8 and 3 samples are more than 10"):
+        seqir.utils.split_dataset(Dataset.range(10), 8, 3)
+
+
 def test_layers_adapt_to_a_dataset() -> None:
     layer = layers.Normalization()
     layer.adapt(data().batch(6).map(lambda x, y: x))
