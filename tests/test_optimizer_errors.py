@@ -32,6 +32,11 @@ REFUSED: dict[str, tuple[Callable[[], Any], type[Exception], str]] = {
         ArgumentError,
         "an optimizer has no argument 'clip_norm'. Did you mean 'clipnorm'?",
     ),
+    "a former name": (
+        lambda: optimizers.SGD(lr=0.1),  # type: ignore[call-arg]
+        ArgumentError,
+        "an optimizer has no argument 'lr'. Keras 3 calls it 'learning_rate'.",
+    ),
     "two clippings": (
         lambda: optimizers.Adam(clipnorm=1.0, clipvalue=0.5),
         ArgumentError,

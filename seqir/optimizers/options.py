@@ -33,6 +33,10 @@ def check_options(given: Mapping[str, Any]) -> None:
         _check_count("ema_overwrite_frequency", given, 1)
 
 
+_FORMER: Final = {"lr": "learning_rate"}
+"""Names of Keras 2 that are no others misspelt."""
+
+
 def _check_count(name: str, given: Mapping[str, Any], least: int) -> None:
     if given[name]:  # as in Keras, 0 is nothing
         integer(name, given[name], least=least)
@@ -41,6 +45,6 @@ def _check_count(name: str, given: Mapping[str, Any], least: int) -> None:
 def refuse_unknown(unknown: Mapping[str, Any], known: list[str]) -> None:
     """ArgumentError for an argument that an optimizer does not have."""
     for name in unknown:
-        raise ArgumentError(
-            f"an optimizer has no argument {name!r}.{did_you_mean(name, known)}"
-        )
+        now = _FORMER.get(name)
+        hint = f" Keras 3 calls it {now!r}." if now else did_you_mean(name, known)
+        raise ArgumentError(f"an optimizer has no argument {name!r}.{hint}")
