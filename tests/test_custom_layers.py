@@ -504,3 +504,28 @@ def test_methods_take_what_kerass_take() -> None:
     assert embedding.embeddings.shape == (3, 2)
     np.testing.assert_array_equal(embedding.compute_mask([[2, 0]]), [[True, False]])
     assert layer.compute_mask(np.ones((1, 2))) is None
+
+
+def test_layers_inside_are_called_on_arrays_too() -> None:
+    """Positions, say, which `ops.arange` gives as an array of known size."""
+
+    class Placed(layers.Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.places = layers.Embedding(5, 3)
+            self.scale = layers.Dense(3)
+
+        def call(self, x: Any) -> Any:
+            size = x.shape[1]
+            shift = self.scale(np.ones((1, 2)))
+            return (
+                x + self.places(ops.arange(size)) + self.places(np.arange(size)) + shift
+            )
+
+    x = np.ones((2, 4, 3), np.float32)
+    layer = Placed()
+    model = seqir.Sequential([seqir.Input((4, 3)), layer])
+    table, kernel, bias = layer.get_weights()
+    wanted = x + 2 * table[:4] + kernel.sum(0) + bias
+    np.testing.assert_allclose(model(x), wanted, rtol=1e-5)
+    np.testing.assert_allclose(layer(x), wanted, rtol=1e-5)

@@ -173,3 +173,96 @@ def test_a_backbone_is_frozen_and_then_fine_tuned() -> None:
         not np.array_equal(*p) for p in zip(before, base.get_weights(), strict=True)
     ]
     assert moving == [True] * 4 + [False] * 2 + [True] * 2
+
+
+class Patches(layers.Layer):
+    """Squares of an image as rows of a matrix, each with where it was."""
+
+    def __init__(self, size: int, width: int, **kwargs: Any) -> None:
+        super().__init__(**kwargs)
+        self.size = size
+        self.project = layers.Dense(width)
+        self.places = layers.Embedding(16, width)
+
+    def call(self, images: Any) -> Any:
+        found = ops.image.extract_patches(images, self.size)
+        rows = ops.reshape(found, (ops.shape(images)[0], -1, self.size * self.size))
+        return self.project(rows) + self.places(ops.arange(16))
+
+    def get_config(self) -> Any:
+        return {**super().get_config(), "size": self.size, "width": self.project.units}
+
+
+def test_a_vision_transformer_learns_and_is_kept(tmp_path: Path) -> None:
+    x, y = shapes(384)
+    image = keras.Input((16, 16, 1))
+    h = Patches(4, 16)(image)
+    for _ in range(2):
+        normed = layers.LayerNormalization(epsilon=1e-6)(h)
+        seen = layers.MultiHeadAttention(num_heads=2, key_dim=8, dropout=0.1)
+        h = layers.Add()([h, seen(normed, normed)])
+        normed = layers.LayerNormalization(epsilon=1e-6)(h)
+        wide = layers.Dense(32, activation="gelu")(normed)
+        h = layers.Add()([h, layers.Dropout(0.1)(layers.Dense(16)(wide))])
+    h = layers.GlobalAveragePooling1D()(layers.LayerNormalization()(h))
+    model = keras.Model(image, layers.Dense(2, activation="softmax")(h))
+    loss = "sparse_categorical_crossentropy"
+    schedule = keras.optimizers.schedules.CosineDecay(0.005, 240)
+    model.compile(keras.optimizers.AdamW(schedule), loss, metrics=["accuracy"])
+    model.fit(x, y, batch_size=32, epochs=20, verbose=0)
+    fresh, kinds = shapes(64, seed=5)
+    assert model.evaluate(fresh, kinds, verbose=0)[1] > 0.9
+
+    model.save(tmp_path / "vit.keras")
+    own = {"Patches": Patches}
+    again = keras.models.load_model(tmp_path / "vit.keras", custom_objects=own)
+    np.testing.assert_array_equal(again(fresh), model(fresh))
+    assert model.export(tmp_path / "vit.onnx").verified == "unoptimized"
+
+
+def test_a_student_learns_from_a_teacher(tmp_path: Path) -> None:
+    """Knowledge distillation, with `compute_loss` of one's own."""
+    x, y = shapes(256)
+
+    def network(filters: int) -> Any:
+        return keras.Sequential(
+            [
+                keras.Input((16, 16, 1)),
+                layers.Conv2D(filters, 3, activation="relu"),
+                layers.MaxPooling2D(),
+                layers.Conv2D(filters, 3, activation="relu"),
+                layers.GlobalMaxPooling2D(),
+                layers.Dense(2),
+            ]
+        )
+
+    teacher = network(12)
+    loss = keras.losses.SparseCategoricalCrossentropy(from_logits=True)
+    teacher.compile(keras.optimizers.Adam(0.01), loss, metrics=["accuracy"])
+    teacher.fit(x, y, epochs=10, verbose=0)
+    teacher.trainable = False
+
+    class Distiller(keras.Model):
+        def __init__(self, student: Any, teacher: Any) -> None:
+            super().__init__()
+            self.student, self.teacher = student, teacher
+
+        def call(self, x: Any, training: bool = False) -> Any:
+            return self.student(x, training=training)
+
+        def compute_loss(
+            self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, **kwargs: Any
+        ) -> Any:
+            soft = ops.softmax(self.teacher(x, training=False) / 3)
+            mine = ops.softmax(y_pred / 3)
+            divergence = keras.losses.KLDivergence()(soft, mine) * 9
+            return 0.2 * self.loss_of_classes(y, y_pred) + 0.8 * divergence
+
+    student = Distiller(network(4), teacher)
+    student.loss_of_classes = loss
+    student.compile(keras.optimizers.Adam(0.01), metrics=["accuracy"])
+    before = teacher.get_weights()
+    history = student.fit(x, y, epochs=15, verbose=0).history
+    assert all(map(np.array_equal, before, teacher.get_weights()))
+    assert history["loss"][-1] < 0.5 * history["loss"][0]
+    assert student.evaluate(x, y, return_dict=True, verbose=0)["accuracy"] > 0.9

@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 from typing import Any
+
+import numpy as np
 
 from seqir import dtypes, naming, nest
 from seqir.errors import NotBuiltError, SeqirError, ShapeError
-from seqir.ir import Array, current_trace
+from seqir.ir import Array, Trace, current_trace
 from seqir.layer import arguments, checks, masks, penalties, scope
 from seqir.layer.scope import Snapshot, name_scope, once
 from seqir.layer.weights import Weighted
@@ -35,6 +38,7 @@ class Calling(Weighted):
         b = current_trace()
         assert b is not None, "a layer is traced inside Trace.active()"
         try:
+            args, kwargs = nest.map_structure(partial(_constant, b), (args, kwargs))
             self._check_inputs(args)
             if not self.built:
                 self._look_up_policy()
@@ -182,3 +186,8 @@ class Calling(Weighted):
                 return record(self, args, kwargs)
         finally:
             before.restore()
+
+
+def _constant(b: Trace, x: object) -> object:
+    """An array as a constant of the graph: a layer computes with tensors alone."""
+    return traced(b, x) if isinstance(x, np.ndarray) else x
