@@ -84,7 +84,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "RandomPosterization RandomSharpness Solarization": _AUGMENT,
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
         "Lambda": _CODE,
-        "Masking ReversibleEmbedding SpectralNormalization": _NOT_YET,
+        "ReversibleEmbedding SpectralNormalization": _NOT_YET,
         "MelSpectrogram STFTSpectrogram": _NOT_YET,
     },
     "optimizers.legacy": {"Adagrad Adam Ftrl Optimizer RMSprop SGD": _LEGACY},

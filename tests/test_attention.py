@@ -259,3 +259,20 @@ def test_embedded_words_are_read_in_a_function_of_tensors() -> None:
     x = Embedding(5, 6, mask_zero=True)(words)
     y = MultiHeadAttention(2, 3)(x, x)
     assert ops.shape(y) == (1, 3, 6)
+
+
+def test_steps_of_one_value_are_masked_for_all_layers_behind() -> None:
+    x = RNG.normal(size=(2, 5, 6)).astype(np.float32)
+    x[0, 3:] = x[1, 0] = -1.0
+    models = []
+    for kt in (seqir, keras):
+        steps = kt.Input((None, 6))
+        y = kt.layers.Masking(-1.0)(steps)
+        y = kt.layers.MultiHeadAttention(2, 3)(y, y)
+        models.append(kt.Model(steps, kt.layers.GlobalAveragePooling1D()(y)))
+    mine, theirs = models
+    mine.set_weights([RNG.normal(size=w.shape) for w in theirs.weights])
+    theirs.set_weights(mine.get_weights())
+    same(mine(x), theirs(x))
+    masked = layers.Masking(-1.0)(x)
+    np.testing.assert_array_equal(masked[0, 3:], 0)

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqir import config, dtypes, ops, shapes
-from seqir.arguments import integer, is_integer
+from seqir.arguments import integer, is_integer, number
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layer.aliases import (
@@ -327,6 +327,33 @@ class Identity(Layer):
         return x
 
 
+class Masking(Layer):
+    """y = x, with a mask that holds where not all features are `mask_value`.
+
+    Steps that it does not keep are 0 in y.
+
+    Shapes: x[..., n] -> y as x, mask[...].
+    Source: Keras 3 ``layers.Masking``.
+    """
+
+    mask_value: float = 0.0
+
+    supports_masking = True
+    single_input = True
+
+    def setup(self) -> None:
+        number("mask_value", self.mask_value)
+
+    def call(self, x: Result) -> Result:
+        return ops.where(ops.expand_dims(self._kept(x), -1), x, ops.zeros_like(x))
+
+    def compute_mask(self, inputs: Result, previous_mask: Masks = None) -> Masks:
+        return self._kept(inputs)
+
+    def _kept(self, x: Result) -> Result:
+        return ops.any(ops.not_equal(x, self.mask_value), axis=-1)
+
+
 __all__ = [
     "Activation",
     "Dense",
@@ -334,4 +361,5 @@ __all__ = [
     "Identity",
     "Input",
     "InputLayer",
+    "Masking",
 ]

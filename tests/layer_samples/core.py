@@ -35,6 +35,10 @@ def core() -> Iterator[LayerSample]:
     yield s("ActivityRegularization", 0.5, 0.25, x=(2, 4))
     yield s("Identity", x=(2, 4))
     yield s("Identity", x=(2, 4), dtype_in="int32", high=4)
+    yield s("Masking", x=(2, 5, 4))
+    yield s("Masking", 3.0, x=(2, 5, 1), high=5)
+    yield s("Masking", x=(2, 3, 5, 1), dtype_in="int32", high=2)
+    yield s("Masking", x=(2, 4), dtype="mixed_float16")
 
 
 SAMPLES = (*core(),)
