@@ -13,9 +13,13 @@ _AUGMENT = (
     "this change of pictures is not there yet; make it before `fit`, for instance in "
     "the `map` of a dataset, or write a layer that draws with seqir.random"
 )
-_TEXT = (
-    "models here take numbers; turn words into numbers before the model, and keep the "
-    "vocabulary beside it"
+_TEXT_FILES = (
+    "read the files into an array of texts and pass it on: models take it whose Input "
+    "has dtype='string', with StringLookup or TextVectorization behind it"
+)
+_FEATURES = (
+    "give each feature an Input, and to these StringLookup, IntegerLookup, Hashing, "
+    "HashedCrossing, Discretization or Normalization; ops.concatenate joins them"
 )
 _WRAPS = "it wraps a model of another framework; export that one to ONNX on its own"
 _CODE = (
@@ -88,7 +92,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "MelSpectrogram STFTSpectrogram": _NOT_YET,
     },
     "optimizers.legacy": {"Adagrad Adam Ftrl Optimizer RMSprop SGD": _LEGACY},
-    "preprocessing": {"text_dataset_from_directory": _TEXT},
+    "preprocessing": {"text_dataset_from_directory": _TEXT_FILES},
     "random": {"beta binomial gamma truncated_normal": _SAMPLED},
     "saving": {
         "KerasFileEditor": "load_model(path), change the model, and model.save(path)",
@@ -102,7 +106,8 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "utils": {
         "Config": "a dictionary, or a dataclass of your own, does the same",
-        "FeatureSpace text_dataset_from_directory": _TEXT,
+        "FeatureSpace": _FEATURES,
+        "text_dataset_from_directory": _TEXT_FILES,
         "audio_dataset_from_directory": (
             "read sound with a package for it, and pass arrays or a PyDataset"
         ),
