@@ -12,6 +12,7 @@ import pytest
 from bad_augmentation import CASES as AUGMENTATION
 from bad_composed_layers import CASES as COMPOSED
 from bad_preprocessing import CASES as PREPROCESSING
+from bad_recurrent import CASES as RECURRENT
 from test_bad_input import CASES as OTHER_CASES
 
 import seqir
@@ -408,6 +409,7 @@ CASES = [
     *STACKS,
     *CONFIGS,
     *PREPROCESSING,
+    *RECURRENT,
     *COMPOSED,
     *AUGMENTATION,
 ]

@@ -1,4 +1,4 @@
-"""A recurrent layer from both ends: masks, states, one operator, wrong arguments."""
+"""A recurrent layer from both ends: masks, states, one operator."""
 
 from __future__ import annotations
 
@@ -134,35 +134,3 @@ def test_dropout_differs_between_the_directions() -> None:
     assert 0.3 < (ahead[:, 0] > 0).mean() < 0.7
     assert np.abs(ahead - back).max() > 1
     assert_array_equal(*layer(x))
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (lambda: layers.Bidirectional(5), "layer of Bidirectional must be a recurrent"),
-        (
-            lambda: layers.Bidirectional(layers.GRU(2), backward_layer="GRU"),
-            "backward_layer of Bidirectional must be a recurrent layer, got 'GRU'",
-        ),
-        (lambda: layers.Bidirectional(layers.Dense(2)), "got <Dense name=dense"),
-        (lambda: layers.Bidirectional(layers.GRU(2), "max"), "merge_mode must be"),
-        (
-            lambda: layers.Bidirectional(layers.GRU(2), backward_layer=layers.GRU(2)),
-            "should have different `go_backwards`",
-        ),
-        (
-            lambda: layers.Bidirectional(
-                layers.GRU(2),
-                backward_layer=layers.GRU(2, return_state=True, go_backwards=True),
-            ),
-            'the same value for attribute "return_state"',
-        ),
-        (
-            lambda: layers.Bidirectional(layers.GRU(4))(X, initial_state=[X[:, 0]] * 3),
-            "has 2 states, got an initial_state of 3 tensors",
-        ),
-    ],
-)
-def test_what_does_not_fit_is_said(make: Any, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        make()

@@ -1,4 +1,4 @@
-"""ConvLSTM: masks, dropout, states, and what does not fit."""
+"""ConvLSTM: masks, dropout, states."""
 
 from typing import Any
 
@@ -6,7 +6,6 @@ import numpy as np
 import pytest
 from numpy.testing import assert_allclose, assert_array_equal
 
-import seqir
 from seqir import layers
 
 X = np.random.default_rng(0).normal(size=(3, 4, 5, 4, 2)).astype("float32")
@@ -42,23 +41,3 @@ def test_states_stay_and_go_both_ways() -> None:
     ahead, back = both.forward_layer, both.backward_layer
     assert_array_equal(both(x)[..., :2], ahead(x))
     assert_array_equal(both(x)[..., 2:], back(x)[:, ::-1])
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (lambda: layers.ConvLSTM2D(0, 2), "filters must be an integer >= 1"),
-        (
-            lambda: layers.ConvLSTM2D(2, 2, 2, dilation_rate=2),
-            "cannot both be greater than 1",
-        ),
-        (lambda: layers.ConvLSTM2D(2, 2, padding="causal"), "padding"),
-        (
-            lambda: layers.ConvLSTM2D(2, 2)(seqir.Input((None, None, 4, 2))),
-            "need to know the size of images and their channels",
-        ),
-    ],
-)
-def test_what_does_not_fit_is_said(make: Any, words: str) -> None:
-    with pytest.raises(ValueError, match=words):
-        make()

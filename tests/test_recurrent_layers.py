@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import re
 from pathlib import Path
 from typing import Any
 
@@ -363,42 +362,3 @@ def test_gates_drop_on_their_own_where_states_do() -> None:
     several = gates(dropout=0.5, implementation=1)
     assert_allclose((several[:, 1] > 0).mean(), 0.25, atol=0.04)  # input and new state
     assert_allclose((several[:, 0] > 0).mean(), 0.125, atol=0.04)  # output as well
-
-
-# What does not fit.
-
-
-@pytest.mark.parametrize(
-    ("make", "words"),
-    [
-        (lambda: layers.LSTM(0), "units must be an integer >= 1"),
-        (lambda: layers.GRU(3, use_cudnn="never"), "use_cudnn must be"),
-        (lambda: layers.RNN(5), "should have a `call` method"),
-        (lambda: layers.RNN(layers.Dense(3)), "should have a `state_size`"),
-        (lambda: layers.RNN([layers.Dense(3)]), "All cells must have a `state_size`"),
-        (lambda: layers.LSTM(3, unroll=True)(seqir.Input((None, 3))), "Cannot unroll"),
-        (lambda: layers.LSTM(3)(seqir.Input((4, None))), "size of the last axis"),
-        (
-            lambda: layers.LSTM(3, stateful=True)(seqir.Input((4, 3))),
-            "batch size must be static",
-        ),
-        (lambda: stateful()(X[:2]), "Expected batch size: 4. Received batch size: 2"),
-        (lambda: layers.LSTM(3)(X, initial_state=[X[:, 0]]), "has 2 states, got"),
-        (
-            lambda: layers.GRU(4)(X, initial_state=[X[:, 0]]),
-            "state 0 of layer 'gru.*' has the shape (4, 4), got an initial_state of "
-            "shape (4, 3)",
-        ),
-        (lambda: layers.GRU(4)(X[0]), "expected ndim=3, found ndim=2"),
-    ],
-)  # fmt: skip
-def test_what_does_not_fit_is_said(make: Any, words: str) -> None:
-    pattern = re.escape(words).replace(r"\.\*", ".*")
-    with pytest.raises(ValueError, match=pattern):
-        make()
-
-
-def stateful() -> Any:
-    layer = layers.GRU(3, stateful=True)
-    layer.build((4, 5, 3))
-    return layer
