@@ -29,6 +29,23 @@ def test_functions_are_there_or_refused(name: str) -> None:
     assert has(name) != (name in REFUSED)
 
 
+@pytest.mark.parametrize("package", ["linalg", "nn", "numpy"])
+def test_packages_hold_the_same_functions(package: str) -> None:
+    """``ops.nn.relu`` is ``ops.relu``; what is refused says the same in both places."""
+    ours = getattr(ops, package)
+    theirs = [n for n in dir(getattr(keras.ops, package)) if not n.startswith("_")]
+    assert set(ours.__all__) == set(theirs) - set(REFUSED)
+    for name in theirs:
+        if name in REFUSED:
+            said = re.escape(f"ops.{name}: {REFUSED[name]}")
+            with pytest.raises(AbsentError, match=said):
+                getattr(ours, name)
+        else:
+            assert getattr(ours, name) is getattr(ops, name)
+    with pytest.raises(AttributeError, match=f"'seqir.ops.{package}' has no attribute"):
+        _ = ours.nonsense
+
+
 @pytest.mark.parametrize("name", REFUSED)
 def test_refused_functions_say_why_and_what_to_use(name: str) -> None:
     assert attrgetter(name)(keras.ops)

@@ -28,6 +28,7 @@ Made by `python -m tools.ops_table` from Keras {version}: of its {total} functio
 {there} are there, {partly} are there in part and {refused} are refused. Asking
 `seqir.ops` for one of those raises an `AbsentError` with the reason below.
 Arguments for sparse and ragged tensors are left out everywhere: no tensor here is.
+Those of `ops.linalg`, `ops.nn` and `ops.numpy` are the same functions by longer names.
 
 | function | state | what is different |
 |---|---|---|

@@ -14,7 +14,7 @@ from seqir.losses.labels import (
     whole,
 )
 from seqir.ops.apply import floating
-from seqir.ops.nn import class_places
+from seqir.ops.neural import class_places
 from seqir.ops.tensor import Result, TensorLike
 
 

@@ -24,13 +24,13 @@ from seqir.ops import (
     gather,
     indexing,
     like,
-    linalg,
     matrices,
     movement,
-    nn,
+    neural,
     numbers,
     parts,
     patches,
+    products,
     quantiles,
     rearranging,
     reduce,
@@ -44,6 +44,9 @@ from seqir.ops import (
     unary,
 )
 from seqir.ops import image as image
+from seqir.ops import linalg as linalg
+from seqir.ops import nn as nn
+from seqir.ops import numpy as numpy
 from seqir.ops.activation import *
 from seqir.ops.adaptive import *
 from seqir.ops.arith import *
@@ -59,14 +62,14 @@ from seqir.ops.fourier import *
 from seqir.ops.gather import *
 from seqir.ops.indexing import *
 from seqir.ops.like import *
-from seqir.ops.linalg import *
 from seqir.ops.matrices import *
 from seqir.ops.methods import install
 from seqir.ops.movement import *
-from seqir.ops.nn import *
+from seqir.ops.neural import *
 from seqir.ops.numbers import *
 from seqir.ops.parts import *
 from seqir.ops.patches import *
+from seqir.ops.products import *
 from seqir.ops.quantiles import *
 from seqir.ops.rearranging import *
 from seqir.ops.reduce import *
@@ -106,10 +109,10 @@ __all__ += fourier.__all__
 __all__ += gather.__all__
 __all__ += indexing.__all__
 __all__ += like.__all__
-__all__ += linalg.__all__
+__all__ += products.__all__
 __all__ += matrices.__all__
 __all__ += movement.__all__
-__all__ += nn.__all__
+__all__ += neural.__all__
 __all__ += numbers.__all__
 __all__ += parts.__all__
 __all__ += patches.__all__

@@ -12,8 +12,8 @@ from seqir.ops.apply import coerce, common_dtype, floating, rank_of
 from seqir.ops.arith import minimum, multiply
 from seqir.ops.call import operation
 from seqir.ops.gather import take
-from seqir.ops.linalg import tensordot
 from seqir.ops.movement import moveaxis, shape
+from seqir.ops.products import tensordot
 from seqir.ops.reduce import max as max_
 from seqir.ops.sizes import counting
 from seqir.ops.tensor import Result, TensorLike

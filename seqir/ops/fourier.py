@@ -22,10 +22,10 @@ from seqir.ops.arith import add, divide, multiply, subtract, where
 from seqir.ops.call import operation
 from seqir.ops.create import ones
 from seqir.ops.indexing import getitem
-from seqir.ops.linalg import matmul
 from seqir.ops.movement import expand_dims, reshape, shape, swapaxes
 from seqir.ops.parts import concatenate, flip, pad, split
 from seqir.ops.patches import frames
+from seqir.ops.products import matmul
 from seqir.ops.spatial import conv, conv_transpose
 from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import negative

@@ -35,4 +35,4 @@ __all__ = [
 
 
 def __getattr__(name: str) -> NoReturn:
-    refuse(f"image.{name}")
+    refuse(name, "image")

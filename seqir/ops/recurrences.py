@@ -24,9 +24,9 @@ from seqir.ops.arith import less, where
 from seqir.ops.bodies import scan
 from seqir.ops.convert import cast, zeros_like
 from seqir.ops.create import arange, zeros
-from seqir.ops.linalg import matmul
 from seqir.ops.movement import reshape, shape, transpose
 from seqir.ops.parts import concatenate, split, stack
+from seqir.ops.products import matmul
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.size import SizeLike
 from seqir.ops.tensor import Result, Traced

@@ -21,7 +21,6 @@ _GRADIENTS = (
     "gradients come from each operator's own rule; ops.stop_gradient cuts one, and "
     "compile and fit compute them"
 )
-_PACKAGES = "seqir.ops has one namespace; call its functions as ops.NAME"
 
 REFUSED: Final[dict[str, str]] = {
     **dict.fromkeys(("conj", "conjugate", "imag", "real", "isreal"), _COMPLEX),
@@ -33,7 +32,6 @@ REFUSED: Final[dict[str, str]] = {
         "run it along an axis with ops.map"
     )),
     **dict.fromkeys(("jvp",), _GRADIENTS),
-    **dict.fromkeys(("numpy",), _PACKAGES),
     "image.elastic_transform": (
         "what it draws cannot be given to it; blur keras.random.normal with "
         "ops.image.gaussian_blur and read the images there with "
@@ -86,12 +84,14 @@ PARTLY: Final[dict[str, str]] = {
 """What functions that are there do not do."""
 
 
-def refuse(name: str) -> NoReturn:
-    """Say why there is no such function.
+def refuse(name: str, package: str = "") -> NoReturn:
+    """Say why a package of `seqir.ops`, or that itself, has no such function.
 
     Raises: AbsentError for a function of Keras, AttributeError for any other name.
     """
-    if name in REFUSED:
-        raise AbsentError(f"seqir has no ops.{name}: {REFUSED[name]}")
-    package, _, last = f"seqir.ops.{name}".rpartition(".")
-    raise AttributeError(f"module {package!r} has no attribute {last!r}")
+    inside = f"{package}.{name}" if package else name
+    for known in (inside, name):
+        if known in REFUSED:
+            raise AbsentError(f"seqir has no ops.{known}: {REFUSED[known]}")
+    place = f"seqir.ops.{package}" if package else "seqir.ops"
+    raise AttributeError(f"module {place!r} has no attribute {name!r}")

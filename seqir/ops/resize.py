@@ -9,8 +9,8 @@ from seqir.errors import UnsupportedError
 from seqir.ir import Array
 from seqir.operators.resize import Resize, interpolation
 from seqir.ops.apply import apply, type_of_operand
-from seqir.ops.linalg import matmul
 from seqir.ops.movement import moveaxis
+from seqir.ops.products import matmul
 from seqir.ops.tensor import Result
 
 

@@ -25,10 +25,10 @@ from seqir.ops.call import operation
 from seqir.ops.convert import zeros_like
 from seqir.ops.create import spaced
 from seqir.ops.gather import one_hot
-from seqir.ops.linalg import matmul
 from seqir.ops.matrices import diag, diagonal
 from seqir.ops.movement import expand_dims, reshape, transpose
 from seqir.ops.parts import flip, pad, split
+from seqir.ops.products import matmul
 from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import mean
 from seqir.ops.reduce import min as min_

@@ -28,10 +28,10 @@ from seqir.ops.arith import (
 from seqir.ops.call import operation
 from seqir.ops.gather import take_along_axis
 from seqir.ops.indexing import getitem
-from seqir.ops.linalg import matmul
 from seqir.ops.matrices import triu
 from seqir.ops.movement import broadcast_to, expand_dims, shape, squeeze, swapaxes
 from seqir.ops.parts import concatenate, flip, pad
+from seqir.ops.products import matmul
 from seqir.ops.reduce import argmax, prod
 from seqir.ops.reduce import sum as sum_
 from seqir.ops.tensor import Result, TensorLike
