@@ -40,10 +40,6 @@ _GRAPHS = (
     "graphs are recorded while layers are called, there are no other scopes; call "
     "layers on keras.Input tensors"
 )
-_SAMPLED = (
-    "these numbers need a loop whose length depends on them; draw them with NumPy and "
-    "pass them as data"
-)
 
 _ABSENT: Final[dict[str, dict[str, str]]] = {
     "": {
@@ -82,10 +78,8 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {
-        "AugMix AutoContrast ContrastLimitedAdaptiveHistogramEqualization CutMix "
-        "Equalization MaxNumBoundingBoxes MixUp Pipeline RandAugment "
-        "RandomElasticTransform RandomErasing RandomGaussianBlur RandomPerspective "
-        "RandomPosterization RandomSharpness Solarization": _AUGMENT,
+        "AugMix ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes "
+        "Pipeline RandomElasticTransform RandomPerspective": _AUGMENT,
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
         "Lambda": _CODE,
         "ReversibleEmbedding SpectralNormalization": _NOT_YET,
@@ -93,7 +87,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "optimizers.legacy": {"Adagrad Adam Ftrl Optimizer RMSprop SGD": _LEGACY},
     "preprocessing": {"text_dataset_from_directory": _TEXT_FILES},
-    "random": {"beta binomial gamma truncated_normal": _SAMPLED},
     "saving": {
         "KerasFileEditor": "load_model(path), change the model, and model.save(path)",
     },

@@ -11,8 +11,9 @@ an integer       that integer alone: always the same numbers
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
-from typing import NoReturn, TypeAlias
+from typing import Any, Final, NoReturn, TypeAlias
 
 import numpy as np
 
@@ -122,6 +123,160 @@ def dropout(
     return x * (kept * (1.0 / (1.0 - rate)))
 
 
+@operation
+def truncated_normal(
+    shape: RandomShape,
+    mean: float = 0.0,
+    stddev: float = 1.0,
+    dtype: DTypeLike | None = None,
+    seed: SeedGenerator | int | None = None,
+) -> Result:
+    """Normal numbers that lie within two standard deviations of the mean.
+
+    They are the quantiles of uniform numbers: ``√2 erfinv((2u - 1) erf(√2))``.
+    Shapes: `shape` is a shape, with sizes of ``ops.shape(x)`` too, or a tensor of it.
+    Source: ``keras.random.truncated_normal``.
+    """
+    name = _floating("truncated_normal", dtype)
+    u = numbers.uniform(key(seed), _like(shape), _wide(name))
+    z = ops.erfinv((u * 2.0 - 1.0) * math.erf(math.sqrt(2.0))) * math.sqrt(2.0)
+    return ops.cast(ops.clip(z, -2.0, 2.0), name) * stddev + mean
+
+
+@operation
+def gamma(
+    shape: RandomShape,
+    alpha: TensorLike,
+    dtype: DTypeLike | None = None,
+    seed: SeedGenerator | int | None = None,
+) -> Result:
+    """Numbers of the gamma distribution of shape parameter `alpha` and scale 1.
+
+    Shapes: `alpha` broadcasts to `shape`.
+    Raises: ArgumentError for a number `alpha` that is not above 0.
+    Source: ``keras.random.gamma``.
+    """
+    name = _floating("gamma", dtype)
+    drawn = _log_gamma(key(seed), _sizes(shape), _above_0("alpha", alpha), _wide(name))
+    return ops.cast(ops.exp(drawn), name)
+
+
+@operation
+def beta(
+    shape: RandomShape,
+    alpha: TensorLike,
+    beta: TensorLike,
+    dtype: DTypeLike | None = None,
+    seed: SeedGenerator | int | None = None,
+) -> Result:
+    """Numbers of the beta distribution: ``a / (a + b)`` of two gamma numbers.
+
+    Shapes: `alpha` and `beta` broadcast to `shape`.
+    Raises: ArgumentError for parameters that are numbers and not above 0.
+    Source: ``keras.random.beta``.
+    """
+    name = _floating("beta", dtype)
+    a, b = _above_0("alpha", alpha), _above_0("beta", beta)
+    return ops.cast(_beta(key(seed), _sizes(shape), a, b, _wide(name)), name)
+
+
+@operation
+def binomial(
+    shape: RandomShape,
+    counts: TensorLike,
+    probabilities: TensorLike,
+    dtype: DTypeLike | None = None,
+    seed: SeedGenerator | int | None = None,
+) -> Result:
+    """How many of so many trials succeed, each with this probability.
+
+    Many trials are halved: the middle one of n uniform numbers in order is a beta
+    number, and tells how many are left on which side of the probability.
+
+    Shapes: `counts` and `probabilities` broadcast to `shape`.
+    Raises: ArgumentError for counts that are no numbers from 0 on, or that the graph
+        computes.
+    Source: ``keras.random.binomial``; Relles 1972, "A simple algorithm for
+        generating binomial random variables when N is large".
+    """
+    name = _floating("binomial", dtype)
+    if isinstance(counts, Tensor):
+        raise ArgumentError(
+            "counts of random.binomial must be numbers, got a tensor that the graph "
+            "computes: how often they are halved depends on them"
+        )
+    most = np.asarray(counts, np.float64)
+    if not (most >= 0).all():
+        raise ArgumentError(f"counts of random.binomial must be >= 0, got {counts!r}")
+    sizes, drawn = _sizes(shape), key(seed)
+    zero = ops.zeros(sizes, "float32")
+    left = zero + ops.convert_to_tensor(np.floor(most).astype(np.float32))
+    p = zero + ops.cast(probabilities, "float32")
+    found, largest = zero, int(most.max(initial=0))
+    while largest > _FEW:
+        middle = ops.floor(left * 0.5) + 1.0
+        at = _beta(drawn, sizes, middle, left + 1.0 - middle, "float32")
+        many, below = left > _FEW, at <= p
+        found = found + ops.where(many & below, middle, 0.0)
+        rest = ops.where(below, (p - at) / (1.0 - at), p / at)
+        p = ops.where(many, rest, p)
+        left = ops.where(many, ops.where(below, left - middle, middle - 1.0), left)
+        largest, drawn = largest // 2, drawn.next(_OF_BETA)
+    u = numbers.uniform(drawn, _like((_FEW, *sizes)), "float32")
+    trial = ops.reshape(np.arange(_FEW, dtype=np.float32), (-1, *(1,) * len(sizes)))
+    succeeds = (trial < left) & (u < p)
+    return ops.cast(found + ops.sum(ops.cast(succeeds, "float32"), 0), name)
+
+
+_TRIES: Final = 8
+"""Draws for a gamma number: all are refused once in 10**10 times at most."""
+_OF_GAMMA: Final = 3
+_OF_BETA: Final = 2 * _OF_GAMMA
+"""How many keys such a number takes."""
+_FEW: Final = 16
+"""So many trials are made one by one."""
+
+
+def _log_gamma(key: Key, sizes: Sequence[Any], alpha: Any, dtype: str) -> Result:
+    """Logarithms of gamma numbers; that of ``alpha`` is that of ``alpha + 1`` times
+    ``u ** (1 / alpha)``, and small ones do not become 0 so.
+
+    Source: Marsaglia and Tsang 2000, "A simple method for generating gamma variables".
+    """
+    several = _like((_TRIES, *sizes))
+    d = ops.cast(alpha, dtype) + 2.0 / 3.0
+    z = numbers.normal(key, several, dtype)
+    v = 1.0 + z / ops.sqrt(d * 9.0)
+    positive = v > 0.0
+    log_v = ops.log(ops.where(positive, v, 1.0)) * 3.0
+    log_u = ops.log(1.0 - numbers.uniform(key.next(1), several, dtype))
+    taken = positive & (log_u < z * z * 0.5 + d - d * ops.exp(log_v) + d * log_v)
+    first = ops.argmax(ops.cast(taken, "int32"), 0, keepdims=True)
+    log_v = ops.squeeze(ops.take_along_axis(log_v, first, 0), 0)
+    boost = ops.log(1.0 - numbers.uniform(key.next(2), _like(sizes), dtype))
+    return log_v + ops.log(d) + boost / ops.cast(alpha, dtype)
+
+
+def _beta(key: Key, sizes: Sequence[Any], a: Any, b: Any, dtype: str) -> Result:
+    first = _log_gamma(key, sizes, a, dtype)
+    return ops.sigmoid(first - _log_gamma(key.next(_OF_GAMMA), sizes, b, dtype))
+
+
+def _wide(dtype: str) -> str:
+    """What is computed in."""
+    return dtype if dtype == "float64" else "float32"
+
+
+def _above_0(name: str, value: TensorLike) -> TensorLike:
+    known = not isinstance(value, Tensor) and np.ndim(value) == 0
+    return number(name, value, above=0) if known else value
+
+
+def _sizes(shape: RandomShape) -> tuple[Any, ...]:
+    """The sizes of a shape, or of a tensor that has it."""
+    return ops.shape(shape) if isinstance(shape, Tensor | np.ndarray) else tuple(shape)
+
+
 def randint(
     shape: RandomShape,
     minval: int,
@@ -227,11 +382,15 @@ def _like(shape: RandomShape) -> Result | Shape:
 __all__ = [
     "SeedGenerator",
     "bernoulli",
+    "beta",
+    "binomial",
     "categorical",
     "dropout",
+    "gamma",
     "normal",
     "randint",
     "shuffle",
+    "truncated_normal",
     "uniform",
 ]
 

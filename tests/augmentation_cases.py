@@ -40,10 +40,34 @@ CASES: list[Case] = [
     case("RandomGrayscale", 0.5),
     case("RandomInvert", 0.7),
     case("RandomInvert", (0.3, 0.6), (0, 200)),
+    case("RandomPosterization", 4),
+    case("RandomPosterization", (2, 7), (0, 510)),
+    case("RandomPosterization", (3, 3)),
+    case("Solarization", 0.3, 0.5),
+    case("Solarization", (0.1, 0.3), (0.2, 0.9), (0, 300)),
+    case("RandomSharpness", 0.9),
+    case("RandomSharpness", (0.6, 0.8), (20, 200)),
+    case("RandomGaussianBlur", 0.7, (3, 5), 0.8),
+    case("RandomGaussianBlur", (0.5, 0.9), 5, (0.2, 0.6), (20, 200)),
+    case("RandomErasing"),
+    case("RandomErasing", 0.7, (0.1, 0.8), 9.0, (5, 255)),
+    case("MixUp", 0.4),
+    case("CutMix"),
+    case("CutMix", (0.3, 0.9)),
 ]  # fmt: skip
 """Layer, arguments and keywords."""
 
 LAYERS = sorted({name for name, _, _ in CASES})
+
+TONES: list[Case] = [
+    case("AutoContrast"),
+    case("AutoContrast", (0, 300)),
+    case("Equalization"),
+    case("Equalization", (0, 300), 20),
+]  # fmt: skip
+"""Layers that draw nothing."""
+MIXING = ("CutMix", "MixUp")
+"""Layers whose images change only where there are others."""
 
 
 def pictures(*shape: int, dtype: str = "float32", seed: int = 0) -> Any:

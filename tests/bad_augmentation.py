@@ -5,6 +5,7 @@ from typing import Any
 
 import numpy as np
 
+import seqir
 from seqir import layers as k
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layers.augmentation import Augmentation
@@ -51,6 +52,13 @@ CASES: list[Case] = [
      "got bounding boxes and does not know their format: make it with"),
     ("boxes of a zoom", lambda: k.RandomZoom(1, bounding_box_format="xyxy")(boxed()),
      UnsupportedError, r"\(RandomZoom\) moves no bounding boxes: train without them"),
+    ("even sizes", lambda: k.RandomGaussianBlur(1, 4), ArgumentError,
+     r"kernel_size must be odd, so that a pixel is in the middle, got \(4, 4\)"),
+    ("boxes of a mix", lambda: k.CutMix(bounding_box_format="xyxy")(boxed()),
+     UnsupportedError, r"\(CutMix\) mixes no bounding boxes: train without them"),
+    ("unknown channels",
+     lambda: seqir.Model(t := seqir.Input((4, 4, None)), k.RandomSharpness(1)(t)),
+     ShapeError, "needs to know the channels of its images, got"),
     ("a change", lambda: Augmentation.changed(k.RandomCrop(1, 1), 1, {}),
      NotImplementedError, "RandomCrop changes no images"),
     ("a move", lambda: MOVING.moved(k.RandomFlip(), 1, {}, ""),

@@ -351,3 +351,91 @@ def unknown_size() -> Any:
 def test_wrong_uses(call: Any, error: type[Exception], match: str) -> None:
     with pytest.raises(error, match=match):
         call()
+
+
+def fits(found: Any, distribution: Any) -> None:
+    """Assert that numbers fill 20 parts of equal probability equally."""
+    parts = distribution.cdf(np.asarray(found, np.float64))
+    counts, _ = np.histogram(parts, 20, (0.0, 1.0))
+    share = parts.size / 20
+    assert ((counts - share) ** 2 / share).sum() < 46  # 0.05% are above
+
+
+@pytest.mark.parametrize("alpha", [0.3, 1.0, 4.0, 60.0])
+def test_gamma_numbers_are_spread_as_their_distribution(alpha: float) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    found = random.gamma((20000,), alpha, seed=5)
+    assert found.dtype == np.float32
+    fits(found, stats.gamma(alpha))
+    np.testing.assert_array_equal(found, random.gamma((20000,), alpha, seed=5))
+
+
+@pytest.mark.parametrize(("a", "b"), [(1.0, 1.0), (2.0, 5.0), (30.0, 0.5)])
+def test_beta_numbers_are_spread_as_their_distribution(a: float, b: float) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    fits(random.beta((20000,), a, b, seed=5), stats.beta(a, b))
+    rows = random.beta((3, 2), np.float32([a, b]), 1.0, seed=5)
+    assert rows.shape == (3, 2)
+    assert np.isfinite(random.beta((100,), 1e-6, 1e-6, seed=1)).all()
+
+
+def test_truncated_normal_numbers_are_spread_as_their_distribution() -> None:
+    stats = pytest.importorskip("scipy.stats")
+    found = random.truncated_normal((20000,), 1.0, 3.0, seed=5)
+    fits(found, stats.truncnorm(-2, 2, 1, 3))
+    assert found.min() >= -5
+    assert found.max() <= 7
+
+
+@pytest.mark.parametrize(("n", "p"), [(10, 0.3), (16, 0.9), (17, 0.4), (1000, 0.02)])
+def test_binomial_numbers_are_spread_as_their_distribution(n: int, p: float) -> None:
+    stats = pytest.importorskip("scipy.stats")
+    found = random.binomial((20000,), n, p, seed=5)
+    counts = np.bincount(found.astype(int), minlength=n + 1)
+    wanted = stats.binom(n, p).pmf(np.arange(n + 1)) * 20000
+    often = wanted > 20
+    distance = ((counts - wanted) ** 2 / np.maximum(wanted, 1e-9))[often].sum()
+    assert distance < stats.chi2(often.sum()).ppf(0.9995)
+    assert random.binomial((3,), [0, 5, 9], [0.5, 0.0, 1.0]).tolist() == [0, 0, 9]
+
+
+class Drawing(seqir.layers.Layer):
+    """Every distribution, for each element of x."""
+
+    def call(self, x: Any) -> Any:
+        n = seqir.ops.shape(x)
+        return seqir.ops.stack(
+            [
+                random.gamma(n, 0.5),
+                random.beta(n, 0.5, 2.0),
+                random.truncated_normal(x),
+                random.binomial(n, 40, 0.5),
+            ]
+        )
+
+
+def test_distributions_are_drawn_in_models() -> None:
+    t = seqir.Input((3,))
+    model = seqir.Model(t, Drawing()(t))
+    found = [model(np.zeros((4, 3), np.float32)) for _ in range(2)]
+    assert found[0].shape == (4, 4, 3)
+    assert not (found[0] == found[1]).all((1, 2)).any()
+    assert len(np.unique(found[0][0])) == 12
+
+
+BAD_DISTRIBUTIONS: list[tuple[Any, str]] = [
+    (lambda: random.gamma((2,), 0.0), "alpha must be a number > 0, got 0.0"),
+    (lambda: random.beta((2,), 1.0, -1), "beta must be a number > 0, got -1"),
+    (lambda: random.binomial((2,), -1, 0.5), "counts of random.binomial must be >= 0"),
+    (
+        lambda: random.binomial((2,), seqir.Input(()), 0.5),
+        "counts of random.binomial must be numbers, got a tensor that the graph",
+    ),
+]
+
+
+@pytest.mark.parametrize(("call", "match"), BAD_DISTRIBUTIONS)
+def test_wrong_parameters_are_named(call: Any, match: str) -> None:
+    with pytest.raises(seqir.errors.ArgumentError) as caught:
+        call()
+    assert match in str(caught.value)

@@ -17,7 +17,10 @@ from seqir.layers import (
     activation,
     attention,
     augmentation_color,
+    augmentation_detail,
     augmentation_geometry,
+    augmentation_mix,
+    augmentation_tone,
     bidirectional,
     cells,
     conv_lstm,
@@ -44,7 +47,10 @@ from seqir.layers import (
 from seqir.layers.activation import *
 from seqir.layers.attention import *
 from seqir.layers.augmentation_color import *
+from seqir.layers.augmentation_detail import *
 from seqir.layers.augmentation_geometry import *
+from seqir.layers.augmentation_mix import *
+from seqir.layers.augmentation_tone import *
 from seqir.layers.bidirectional import *
 from seqir.layers.cells import *
 from seqir.layers.conv_lstm import *
@@ -73,6 +79,9 @@ __all__ += activation.__all__
 __all__ += attention.__all__
 __all__ += augmentation_color.__all__
 __all__ += augmentation_geometry.__all__
+__all__ += augmentation_detail.__all__
+__all__ += augmentation_mix.__all__
+__all__ += augmentation_tone.__all__
 __all__ += bidirectional.__all__
 __all__ += cells.__all__
 __all__ += conv_lstm.__all__

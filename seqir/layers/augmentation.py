@@ -176,6 +176,35 @@ class Augmentation(Layer):
         return -3 if self.data_format == "channels_first" else -1
 
 
+class Valued(Augmentation):
+    """Changes of values, which stay within `value_range`."""
+
+    if TYPE_CHECKING:  # a field of the layers themselves, which order them
+        value_range: Factor
+
+    def setup(self) -> None:
+        super().setup()
+        self.value_range = value_span(self.value_range)
+
+    def clipped(self, images: Result) -> Result:
+        """Images with what is outside of the range at its ends."""
+        low, high = self.value_range
+        return ops.clip(images, low, high)
+
+    def color_count(self, images: Result) -> int:
+        """The number of channels.
+
+        Raises: ShapeError if it is not known.
+        """
+        count = images.shape[self.color_axis]
+        if count is None:
+            raise ShapeError(
+                f"layer {self.name!r} needs to know the channels of its images, got "
+                f"{format_shape(images.shape)}"
+            )
+        return count
+
+
 def images_in(data: Tensors) -> Result:
     """The images of a dictionary that has some, or the images themselves."""
     images: Any = data["images"] if isinstance(data, dict) else data
@@ -191,11 +220,6 @@ def count_of(data: Tensors) -> SizeLike:
 def per_image(x: Result, images: Result) -> Result:
     """A number for each image, as it broadcasts to images."""
     return ops.reshape(x, (-1, *(1,) * (images.ndim - 1)))
-
-
-def channels_of(x: Result, axis: int) -> list[Result]:
-    """Three channels, each of them with its axis."""
-    return ops.split(x, 3, axis=axis)
 
 
 def with_range(x: Result, old: tuple[float, float], new: tuple[float, float]) -> Result:

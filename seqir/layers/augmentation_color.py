@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from seqir import config, dtype_policies, ops
 from seqir.layer.aliases import Tensors
@@ -12,33 +12,16 @@ from seqir.layers.augmentation import (
     Drawn,
     Factor,
     Seed,
-    channels_of,
+    Valued,
     per_image,
     span,
-    value_span,
     with_range,
 )
 from seqir.ops.tensor import Result
 from seqir.random import check_share
 
 
-class _Valued(Augmentation):
-    """Results stay within `value_range`."""
-
-    if TYPE_CHECKING:  # a field of the layers themselves, which order them
-        value_range: Factor
-
-    def setup(self) -> None:
-        super().setup()
-        self.value_range = value_span(self.value_range)
-
-    def clipped(self, images: Result) -> Result:
-        """Images with what is outside of the range at its ends."""
-        low, high = self.value_range
-        return ops.clip(images, low, high)
-
-
-class RandomContrast(_Valued):
+class RandomContrast(Valued):
     """Images whose distance from the mean of each channel is scaled at random.
 
     ``y = (x - mean) * c + mean`` with c from ``1 - low`` to ``1 + high``.
@@ -71,7 +54,7 @@ class RandomContrast(_Valued):
         return self.clipped((images - mean) * factor + mean)
 
 
-class RandomBrightness(_Valued):
+class RandomBrightness(Valued):
     """Images with a random number added.
 
     Shapes: x[N, H, W, C] -> y as x.
@@ -101,7 +84,7 @@ class RandomBrightness(_Valued):
         return self.clipped(images + delta)
 
 
-class RandomHue(_Valued):
+class RandomHue(Valued):
     """Images whose hues are turned at random.
 
     Shapes: x[N, H, W, 3] -> y as x.
@@ -131,7 +114,7 @@ class RandomHue(_Valued):
         images = with_range(images, self.value_range, (0.0, 1.0))
         factor = per_image(ops.cast(transformation["factor"], images.dtype), images)
         hsv = ops.image.rgb_to_hsv(images, self.data_format)
-        hue, *rest = channels_of(hsv, self.color_axis)
+        hue, *rest = ops.split(hsv, 3, axis=self.color_axis)
         hue = hue + factor
         hue = ops.where(hue > 1.0, hue - 1.0, hue)
         hue = ops.where(hue < 0.0, hue + 1.0, hue)
@@ -140,7 +123,7 @@ class RandomHue(_Valued):
         return with_range(rgb, (0.0, 1.0), self.value_range)
 
 
-class RandomSaturation(_Valued):
+class RandomSaturation(Valued):
     """Images whose saturation is multiplied by ``f / (1 - f)`` with a random f.
 
     Shapes: x[N, H, W, 3] -> y as x.
@@ -168,13 +151,13 @@ class RandomSaturation(_Valued):
     def changed(self, images: Result, transformation: Drawn) -> Result:
         factor = per_image(ops.cast(transformation["factor"], images.dtype), images)
         hsv = ops.image.rgb_to_hsv(images, self.data_format)
-        hue, saturation, value = channels_of(hsv, self.color_axis)
+        hue, saturation, value = ops.split(hsv, 3, axis=self.color_axis)
         saturation = self.clipped(saturation * factor)
         hsv = ops.concatenate([hue, saturation, value], self.color_axis)
         return ops.image.hsv_to_rgb(hsv, self.data_format)
 
 
-class RandomColorJitter(_Valued):
+class RandomColorJitter(Valued):
     """Images with a random brightness, contrast, saturation and hue, as far as given.
 
     Shapes: x[N, H, W, 3] -> y as x.
@@ -228,7 +211,7 @@ class RandomColorJitter(_Valued):
         return images
 
 
-class RandomColorDegeneration(_Valued):
+class RandomColorDegeneration(Valued):
     """Images mixed with what they are in grey, by a random share.
 
     Shapes: x[N, H, W, 3] -> y as x.
@@ -286,7 +269,7 @@ class RandomGrayscale(Augmentation):
         return ops.where(transformation, grey, images)
 
 
-class RandomInvert(_Valued):
+class RandomInvert(Valued):
     """Images as their negatives, the largest value minus x, with a probability.
 
     Shapes: x[N, H, W, C] -> y as x.

@@ -16,12 +16,15 @@ from seqir.operators.conv import static
 from seqir.ops.apply import coerce, common_dtype, floating, type_of_operand
 from seqir.ops.arith import add, divide, multiply, subtract
 from seqir.ops.call import operation
+from seqir.ops.indexing import getitem
 from seqir.ops.layout import check_fractions, images_of, on_batch
-from seqir.ops.movement import moveaxis, reshape, shape
-from seqir.ops.parts import concatenate, split
+from seqir.ops.movement import expand_dims, moveaxis, reshape, shape
+from seqir.ops.parts import concatenate, repeat, split
 from seqir.ops.reduce import mean
+from seqir.ops.reduce import sum as sum_
 from seqir.ops.spatial import depthwise_conv
-from seqir.ops.tensor import Result, TensorLike
+from seqir.ops.tensor import Result, Tensor, TensorLike
+from seqir.ops.unary import exp
 
 
 def _gaussian(size: int, sigma: float) -> Array:
@@ -33,12 +36,27 @@ def _gaussian(size: int, sigma: float) -> Array:
     return weights / weights.sum()
 
 
+def _drawn_gaussian(sizes: tuple[int, int], sigma: Tensor) -> Result:
+    """The weights of a blur whose deviations the graph computes: width, height."""
+    high, wide = (np.arange(n) - (n - 1) / 2 for n in sizes)
+
+    def weights(x: Array, place: int) -> Result:
+        y = divide(x.astype(np.float32), coerce(getitem(sigma, place), "float32"))
+        return exp(multiply(multiply(y, y), -0.5))
+
+    kernel = multiply(expand_dims(weights(high, 1), 1), weights(wide, 0))
+    return divide(kernel, sum_(kernel))
+
+
 def _filtered(
-    x: Result, kernels: Array, axis: int, padding: str, data_format: str | None
+    x: Result, kernels: Result, axis: int, padding: str, data_format: str | None
 ) -> Result:
     """Each channel of a batch convolved with each kernel[h, w, count]."""
     (channels,) = static(type_of_operand(x).shape[axis : axis + 1])
-    w = np.repeat(kernels[:, :, None], channels, 2).astype(dtypes.to_numpy(x.dtype))
+    if isinstance(kernels, Tensor):
+        w = coerce(repeat(expand_dims(kernels, 2), channels, 2), x.dtype)
+    else:
+        w = np.repeat(kernels[:, :, None], channels, 2).astype(dtypes.to_numpy(x.dtype))
     return depthwise_conv(x, w, 1, padding, check_data_format(data_format))
 
 
@@ -57,10 +75,13 @@ def gaussian_blur(
     x, axis, _ = images_of("gaussian_blur", images, data_format)
     check_fractions("gaussian_blur", x)
     width, height = integers("kernel_size", kernel_size, count=2, least=1)
-    spread = np.ravel(np.asarray(sigma, np.float64)).tolist()
-    if len(spread) != 2:
-        raise ArgumentError(f"sigma must be two numbers, got {sigma!r}")
-    kernel = np.outer(_gaussian(height, spread[1]), _gaussian(width, spread[0]))
+    if isinstance(sigma, Tensor):
+        kernel = _drawn_gaussian((height, width), sigma)
+    else:
+        spread = np.ravel(np.asarray(sigma, np.float64)).tolist()
+        if len(spread) != 2:
+            raise ArgumentError(f"sigma must be two numbers, got {sigma!r}")
+        kernel = np.outer(_gaussian(height, spread[1]), _gaussian(width, spread[0]))
     channels = axis - type_of_operand(x).rank
     return on_batch(
         lambda y: _filtered(y, kernel[..., None], channels % 4, "same", data_format), x

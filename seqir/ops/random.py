@@ -38,6 +38,10 @@ class Key(NamedTuple):
         """A key of other numbers."""
         return self._replace(stream=self.stream + _PARTNER)
 
+    def next(self, count: int) -> Key:
+        """A key behind so many others, each with a partner, for one random tensor."""
+        return self._replace(stream=self.stream + 2 * _PARTNER * count)
+
 
 _ITERATION: Final = 0x632BE59BD9B4E019
 """An odd number with many changes of bits: multiples of it are far from each other,

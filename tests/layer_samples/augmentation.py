@@ -55,4 +55,28 @@ def color() -> Iterator[LayerSample]:
     yield in_use("RandomInvert", (0.1, 0.4), (0, 1), **first)
 
 
-SAMPLES = (*geometry(), *color())
+def others() -> Iterator[LayerSample]:
+    first = {"x": swapped(X), **FIRST}
+    yield in_use("RandomPosterization", 3)
+    yield in_use("RandomPosterization", (2, 7), (0, 1), **first)
+    yield in_use("Solarization")
+    yield in_use("Solarization", (0.1, 0.3), 0.5, (0, 1), **first)
+    yield in_use("RandomSharpness", 0.3)
+    yield in_use("RandomSharpness", (0.1, 0.4), (0, 1), **first)
+    yield in_use("RandomGaussianBlur")
+    yield in_use("RandomGaussianBlur", (0.1, 0.4), (3, 5), 0.5, (0, 1), **first)
+    yield in_use("RandomErasing")
+    yield in_use("RandomErasing", 0.4, 0.5, 3.0, (0, 1), **first)
+    yield in_use("MixUp")
+    yield in_use("MixUp", 0.5, **first)
+    yield in_use("CutMix")
+    yield in_use("CutMix", (0.1, 0.5), **first)
+    yield in_use("RandAugment")
+    yield in_use("RandAugment", (0, 1), 1, 0.2, "nearest", **first)
+    yield s("AutoContrast", x=X, call=USE)
+    yield s("AutoContrast", (0, 1), x=X, call=USE)
+    yield s("Equalization", x=X, call=USE)
+    yield s("Equalization", (0, 1), 20, x=swapped(X), call=USE, **FIRST)
+
+
+SAMPLES = (*geometry(), *color(), *others())
