@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from onnx import TensorProto, helper
 
+import seqir
 from seqir.errors import (
     ArgumentError,
     RunError,
@@ -395,3 +396,17 @@ def test_a_graph_becomes_a_session_as_it_is():
     given = np.ones((2, 64), np.float32)
     assert (session.input_names, session.output_names) == (("x",), ("y",))
     np.testing.assert_array_equal(session.run({"x": given})[0], given @ big)
+
+
+@pytest.mark.parametrize("n", [64, 256, 768])
+def test_a_sum_is_normalized_precisely(n):
+    """Fused, the variance was a difference of squares: errors of 3e-4 and more."""
+    rng = np.random.default_rng(0)
+    x, r = rng.normal(1000, 1, (2, 4, 16, n)).astype(np.float32)
+    left, right = (seqir.Input((16, n), name=name) for name in ("x", "r"))
+    y = seqir.layers.LayerNormalization()(seqir.layers.Add()([left, right]))
+    model = seqir.Model([left, right], y)
+    wide = (x + r).astype(np.float64)
+    wide -= wide.mean(-1, keepdims=True)
+    expected = wide / np.sqrt(wide.var(-1, keepdims=True) + 1e-3)
+    assert np.abs(model.predict([x, r], verbose=0) - expected).max() < 1e-4

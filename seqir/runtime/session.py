@@ -31,6 +31,14 @@ _INHERITED: Final = (
     "its own, as models and layers do"
 )
 
+_SLOWER: Final = frozenset({"SkipLayerNormFusion"})
+"""Fusions that onnxruntime's processor kernels lose by.
+
+The kernel for a sum and its layer normalization takes up to 8 times as long as the two
+kernels, and its variance is a difference of squares, of which little is left where
+means are large.
+"""
+
 _threads: int | None = None
 
 
@@ -219,7 +227,11 @@ class Session(Native):
                 list(self._arrays), list(self._arrays.values())
             )
             session = ort.InferenceSession(
-                model, options, providers=target.providers, enable_fallback=0
+                model,
+                options,
+                providers=target.providers,
+                enable_fallback=0,
+                disabled_optimizers=_SLOWER if target.kind == "cpu" else frozenset(),
             )
         except Exception as error:
             text = f"onnxruntime could not load the model: {clean(error)}"
