@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 from typing import ClassVar
 
@@ -218,7 +218,13 @@ class Einsum(Op):
         return (np.asarray(y.astype(operands[0].dtype, copy=False), order="C"),)
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
-        return (emit("Einsum", *operands, equation=self.equation),)
+        terms, output = self.equation.split("->")
+        pairs = list(zip(terms.split(","), operands, strict=True))
+        if len(pairs) == 2:
+            both = (pairs, pairs[::-1])
+            pairs = min(both, key=lambda p: _moves(p[0][0], p[1][0], output))
+        equation = f"{','.join(term for term, _ in pairs)}->{output}"
+        return (emit("Einsum", *(x for _, x in pairs), equation=equation),)
 
     # y[out] is the sum, over all letters that are not in out, of the products of all
     # operands. Its derivative by one operand is the product of the others, so
@@ -245,6 +251,36 @@ class Einsum(Op):
         for term, v in zip(inputs, node.operands, strict=True):
             sizes.update(zip(term, v.type.shape, strict=True))
         return shapes.mul(*sizes.values())
+
+
+def _moves(left: str, right: str, output: str) -> tuple[int, bool]:
+    """What moving axes costs ONNX Runtime; the factors of a product may change places.
+
+    It makes [shared, own, summed] of the left operand, [shared, summed, own] of the
+    right one, multiplies, and moves the axes of the product where they belong. One
+    axis is moved fast, and the product's best not at all.
+    """
+    summed = [c for c in left if c in right and c not in output]
+    shared = [c for c in left if c in right and c in output]
+    rows, columns = (
+        [c for c in output if c in term and c not in shared] for term in (left, right)
+    )
+    product = [*shared, *rows, *columns]
+    moves = (
+        (left, [*shared, *rows, *summed]),
+        (right, [*shared, *summed, *columns]),
+        (output, product),
+    )
+    turned = bool(rows and columns) and output.index(rows[0]) > output.index(columns[0])
+    return sum(not _one_moves(a, b) for a, b in moves), turned
+
+
+def _one_moves(before: Iterable[str], after: Iterable[str]) -> bool:
+    """Whether one letter at most has to change its place among the others."""
+    a, b = list(before), list(after)
+    return a == b or any(
+        [x for x in a if x != c] == [x for x in b if x != c] for c in a
+    )
 
 
 def _spread(
