@@ -92,6 +92,14 @@ def measure_torch(workload: str) -> dict[str, float]:
         convolution = nn.Conv2d(i, o, 3, padding=1, bias=False)
         return [convolution, nn.BatchNorm2d(o), nn.ReLU(), nn.MaxPool2d(2)]
 
+    class Mean(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x.mean(1)
+
+    coder = [
+        nn.TransformerEncoderLayer(256, 8, 1024, 0.0, batch_first=True)
+        for _ in range(4)
+    ]
     body = [*block(3, 32), *block(32, 64), *block(64, 128)]
     body += [nn.AdaptiveAvgPool2d(1), nn.Flatten()]
     models: dict[str, list[Any]] = {
@@ -102,6 +110,7 @@ def measure_torch(workload: str) -> dict[str, float]:
                 nn.Linear(1600, 10)],
         "batch-normalized CNN": [*body, nn.Linear(128, 10)],
         "frozen CNN, new head": [*body, nn.Linear(128, 10)],
+        "encoder": [*coder, Mean(), nn.Linear(256, 10)],
     }  # fmt: skip
     if workload not in models:
         raise NotImplementedError(f"{workload} is not written down for it")
@@ -109,7 +118,7 @@ def measure_torch(workload: str) -> dict[str, float]:
     if workload.startswith("frozen"):
         model[:-1].requires_grad_(False).eval()
     x, y = work.data(STEPS)
-    images = torch.from_numpy(x if x.ndim == 2 else np.moveaxis(x, -1, 1).copy())
+    images = torch.from_numpy(x if x.ndim < 4 else np.moveaxis(x, -1, 1).copy())
     labels = torch.from_numpy(y.astype(np.int64))
     start = time.perf_counter()
     trained = [p for p in model.parameters() if p.requires_grad]
@@ -144,7 +153,7 @@ def measure_onnxsim(workload: str) -> dict[str, float]:
 
     work = WORKLOADS[workload]
     batch = work.batch
-    if work.words:
+    if work.words or workload == "encoder":
         raise NotImplementedError(f"{workload} is not written down for it")
     stack = [layer for layer in work.make(seqir).layers if "dropout" not in layer.name]
     image = seqir.Input(work.shape, batch_size=batch, name="x")

@@ -80,6 +80,19 @@ def lstm(keras: Any) -> Any:
     )
 
 
+def encoder(keras: Any) -> Any:
+    """128 x 256: four encoder layers of 8 heads, their mean; batch 16, Adam."""
+    layers = keras.layers
+    x = y = keras.Input((128, 256))
+    for _ in range(4):
+        attended = layers.MultiHeadAttention(8, 32)(y, y)
+        y = layers.LayerNormalization()(layers.Add()([y, attended]))
+        inner = layers.Dense(1024, activation="relu")(y)
+        y = layers.LayerNormalization()(layers.Add()([y, layers.Dense(256)(inner)]))
+    y = layers.GlobalAveragePooling1D()(y)
+    return keras.Model(x, layers.Dense(10, activation="softmax")(y))
+
+
 @dataclass(frozen=True)
 class Workload:
     """A model, and what it is trained on and with."""
@@ -118,4 +131,5 @@ WORKLOADS: dict[str, Workload] = {
     "batch-normalized CNN": Workload(normalized, (32, 32, 3), 64, "sgd"),
     "frozen CNN, new head": Workload(frozen, (32, 32, 3), 64, "adam"),
     "LSTM": Workload(lstm, (80,), 32, "adam", words=20_000, classes=2, step_target=0.7),
+    "encoder": Workload(encoder, (128, 256), 16, "adam"),
 }
