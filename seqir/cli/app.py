@@ -131,7 +131,7 @@ class App(click.Group):
         with _watching_the_pipe():
             return super().invoke(ctx)
 
-    def main(
+    def main(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         args: Sequence[str] | None = None,
         prog_name: str | None = None,

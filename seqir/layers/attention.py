@@ -104,7 +104,9 @@ class Attention(Layer):
             weights = random.dropout(weights, self.dropout, None, self.seed_generator)
         return ops.matmul(weights, value), weights
 
-    def compute_mask(self, inputs: Sequence[Result], mask: Masks = None) -> Masks:
+    def compute_mask(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, inputs: Sequence[Result], mask: Masks = None
+    ) -> Masks:
         self._check(inputs, mask)
         return mask[0] if isinstance(mask, list) else None
 

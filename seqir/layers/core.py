@@ -345,12 +345,12 @@ class Masking(Layer):
         number("mask_value", self.mask_value)
 
     def call(self, x: Result) -> Result:
-        return ops.where(ops.expand_dims(self._kept(x), -1), x, ops.zeros_like(x))
+        return ops.where(ops.expand_dims(self._is_kept(x), -1), x, ops.zeros_like(x))
 
     def compute_mask(self, inputs: Result, previous_mask: Masks = None) -> Masks:
-        return self._kept(inputs)
+        return self._is_kept(inputs)
 
-    def _kept(self, x: Result) -> Result:
+    def _is_kept(self, x: Result) -> Result:
         return ops.any(ops.not_equal(x, self.mask_value), axis=-1)
 
 

@@ -88,7 +88,9 @@ def _counted(indices: Result, depth: int, dtype: str) -> Result:
 class Preprocessing(Layer):
     """A layer that takes what data is read as: also Python's numbers and lists."""
 
-    def __call__(self, inputs: object, *args: object, **kwargs: object) -> Any:
+    def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
+        self, inputs: object, *args: object, **kwargs: object
+    ) -> Any:
         return super().__call__(as_arrays(inputs), *args, **kwargs)
 
 

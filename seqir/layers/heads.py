@@ -177,7 +177,7 @@ class _Heads(Layer):
         """The mask of the queries, of which one may have been passed."""
         return given
 
-    def compute_output_shape(
+    def compute_output_shape(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> Any:
         given = [s for s in (query_shape, value_shape, key_shape) if s is not None]

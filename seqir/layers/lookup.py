@@ -130,7 +130,7 @@ class WithVocabulary(Preprocessing):
             self._words.set(lines, None if weights is None else weights[: len(lines)])
 
     @property
-    def _kept(self) -> dict[str, object]:
+    def _words_kept(self) -> dict[str, object]:
         """What a configuration says of the vocabulary."""
         words, weights = self._words.listed(), self._words.idf
         known = bool(self._words.words)
@@ -299,7 +299,7 @@ class _IndexLookup(WithVocabulary):
         return apply(hashed, x) + first
 
     def _described(self) -> dict[str, object]:
-        found = super()._described() | self._kept
+        found = super()._described() | self._words_kept
         for name in ("max_tokens", "num_oov_indices", "mask_token", "oov_token"):
             found[name] = listed(found[name])
         found["salt"] = None if self._salt is None else [*self._salt]

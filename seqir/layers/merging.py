@@ -180,7 +180,7 @@ class Concatenate(_Merge):
     def combine(self, xs: list[Result]) -> Result:
         return ops.concatenate(xs, self.axis)
 
-    def compute_mask(
+    def compute_mask(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         inputs: Sequence[Result],
         previous_mask: Sequence[Result | None] | None = None,

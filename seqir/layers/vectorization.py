@@ -219,7 +219,7 @@ class TextVectorization(WithVocabulary):
             yield [[*row] for row in tokenizer.rows(texts)]
 
     def _described(self) -> dict[str, object]:
-        found = super()._described() | self._kept
+        found = super()._described() | self._words_kept
         found["ngrams"] = listed(self.ngrams)
         size = len(self._words) if self._words.words else None
         return found | {"vocabulary_size": size}

@@ -85,7 +85,7 @@ class TimeDistributed(Wrapper):
 
     supports_masking = True
 
-    def build(self, input_shape: Any) -> None:
+    def build(self, input_shape: Any = None) -> None:
         super().build(_without_time(input_shape))
 
     def call(self, inputs: Tensors, mask: Masks = None) -> Tensors:

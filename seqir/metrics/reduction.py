@@ -86,7 +86,7 @@ class MeanMetricWrapper(Mean):
         if self.direction is None and _is_loss(fn):
             self.direction = "down"
 
-    def update_state(
+    def update_state(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         y_true: TensorLike,
         y_pred: TensorLike,

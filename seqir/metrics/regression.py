@@ -65,7 +65,7 @@ class RootMeanSquaredError(Mean):
     direction = "down"
     name = "root_mean_squared_error"
 
-    def update_state(
+    def update_state(  # pyright: ignore[reportIncompatibleMethodOverride]
         self,
         y_true: TensorLike,
         y_pred: TensorLike,

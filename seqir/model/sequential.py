@@ -19,6 +19,7 @@ from seqir.layer.base import Layer
 from seqir.layer.checks import required_inputs
 from seqir.layer.offered import offered
 from seqir.layer.scope import Snapshot, name_scope
+from seqir.layer.state import Stateful
 from seqir.layers.core import InputLayer
 from seqir.model.base import Model
 from seqir.narrow import is_dict
@@ -244,7 +245,7 @@ class Sequential(Model):
             )
         return self._layer_state.tensors[-1]
 
-    def _hold(self, layer: Layer) -> None:
+    def _hold(self, layer: Stateful) -> None:
         """Nothing: a layer of an attribute is no part of the stack."""
 
     @property
