@@ -284,6 +284,7 @@ NARROW: tuple[tuple[str, tuple[Any, ...]], ...] = (
     ("hard_sigmoid", ()),
     ("hard_silu", ()),
     ("hard_tanh", ()),
+    ("i0", ()),
     ("leaky_relu", ()),
     ("log_sigmoid", ()),
     ("log_softmax", ()),

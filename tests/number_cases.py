@@ -8,7 +8,7 @@ from typing import Any
 
 import keras
 import numpy as np
-from function_cases import Case, case, flag, floats, i, x
+from function_cases import Case, case, flag, floats, i, numbers, x
 
 F, D = "float32", "float64"
 NAN = np.array([np.nan, np.inf, -np.inf, 1, 0, -2], F)
@@ -116,6 +116,15 @@ CASES: dict[str, list[Case]] = {
         *floats(-0.99, 0.99)[:3],
         case(np.array([0, 1e-6, -0.9, 0.9999, 0.999999, 1, -1, 1.5, np.nan], F)),
         case(np.array([1e-12, 0.85, 1 - 1e-13, -0.97], D), rtol=1e-11),
+    ],
+    **{n: numbers() for n in ("real", "imag", "isreal", "conj", "conjugate")},
+    "angle": [*numbers(), case(NAN), case(np.array([0, -0.0], F))],
+    "i0": [
+        *floats(-4, 4),
+        *floats(-30, 30)[:2],
+        case(np.array([0, -0.0, 7.999, 8, 8.001, 80, np.nan], F)),
+        case(np.array([0, 1e-9, -7.9, 8, 8.1, 50, 700], D), rtol=1e-13),
+        case(i(5, 3, dtype="int64")),
     ],
     "cdist": [
         case(x(5, 3), x(4, 3)),

@@ -120,6 +120,27 @@ def test_map_and_vectorized_map() -> None:
     np.testing.assert_array_equal(found, X * 0)
 
 
+def test_vectorize_calls_a_function_of_numbers() -> None:
+    def f(a: Any, b: Any, scale: Any = 1.0) -> Any:
+        assert a.shape == b.shape == ()
+        return ops.where(a > b, a - b, a + b) * scale
+
+    def g(x: Any, y: Any) -> Any:
+        return ops.vectorize(f)(x, y, 2.0), ops.vectorize(f, excluded={2})(x, y, 3.0)
+
+    row = X[0, :1] + 0.5
+    wanted = np.where(row < X, X - row, X + row)
+    found = [*g(X, row), *traced(g, X, row), *model_of(g, X, row)([X, row])]
+    for y, scale in zip(found, [2.0, 3.0] * 3, strict=True):
+        np.testing.assert_allclose(y, wanted * scale, rtol=1e-5)
+    named = ops.numpy.vectorize(f)([1, 2, 3, 4], 2, scale=10)
+    np.testing.assert_array_equal(named, [30, 40, 10, 20])
+    both = ops.vectorize(lambda a: {"twice": a + a, "whole": ops.cast(a, "int32")})(X)
+    np.testing.assert_array_equal(both["twice"], X * 2)
+    assert both["whole"].shape == X.shape
+    assert ops.vectorize(lambda a: a, excluded=[0])("as it is") == "as it is"
+
+
 def doubling(limit: float) -> Any:
     def f(x: Any) -> Any:
         return ops.while_loop(
@@ -413,6 +434,9 @@ def test_what_leaves_a_body_unreturned_is_refused() -> None:
          "give the same structure"),
         (lambda x: ops.cond(x[0, 0] > 0.0, lambda: x, lambda: x[0]), ShapeError,
          "branches of cond"),
+        (lambda x: ops.vectorize(x), ArgumentError, "vectorize takes a function, got"),
+        (lambda x: ops.vectorize(ops.exp, signature="(n)->()"), UnsupportedError,
+         r"takes no signature, got '\(n\)->\(\)'; use ops.map"),
         (lambda x: ops.switch(1, []), ArgumentError, "at least one branch"),
         (lambda x: ops.while_loop(lambda z: z[0, 0] > 0.0, lambda z: z, x, "many"),
          ArgumentError, "maximum_iterations must be an integer"),

@@ -14,6 +14,7 @@ from seqir.ops import (
     arith,
     arrange,
     barrier,
+    bessel,
     bits,
     complement,
     convert,
@@ -30,6 +31,7 @@ from seqir.ops import (
     numbers,
     parts,
     patches,
+    planes,
     products,
     quantiles,
     rearranging,
@@ -52,6 +54,7 @@ from seqir.ops.adaptive import *
 from seqir.ops.arith import *
 from seqir.ops.arrange import *
 from seqir.ops.barrier import *
+from seqir.ops.bessel import *
 from seqir.ops.bits import *
 from seqir.ops.complement import *
 from seqir.ops.convert import *
@@ -69,6 +72,7 @@ from seqir.ops.neural import *
 from seqir.ops.numbers import *
 from seqir.ops.parts import *
 from seqir.ops.patches import *
+from seqir.ops.planes import *
 from seqir.ops.products import *
 from seqir.ops.quantiles import *
 from seqir.ops.rearranging import *
@@ -99,6 +103,7 @@ __all__ += adaptive.__all__
 __all__ += arith.__all__
 __all__ += arrange.__all__
 __all__ += barrier.__all__
+__all__ += bessel.__all__
 __all__ += bits.__all__
 __all__ += complement.__all__
 __all__ += convert.__all__
@@ -116,6 +121,7 @@ __all__ += neural.__all__
 __all__ += numbers.__all__
 __all__ += parts.__all__
 __all__ += patches.__all__
+__all__ += planes.__all__
 __all__ += quantiles.__all__
 __all__ += rearranging.__all__
 __all__ += reduce.__all__

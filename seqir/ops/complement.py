@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from typing import Any, Final
+from typing import Final
 
-from seqir import dtypes
 from seqir.ops.apply import coerce, precise
 from seqir.ops.arith import less, where
 from seqir.ops.call import operation
+from seqir.ops.chebyshev import chebyshev
 from seqir.ops.tensor import Result, TensorLike
 from seqir.ops.unary import absolute, exp
 
@@ -33,19 +33,13 @@ def erfc(x: TensorLike) -> Result:
     """1 - erf(x), also where erf(x) rounds to 1.
 
     Its logarithm is a Chebyshev series, as long as the element type is precise.
-    Source: ``keras.ops.erfc``; Clenshaw 1955, doi:10.1090/S0025-5718-1955-0071856-0.
+    Source: ``keras.ops.erfc``.
     """
     dtype, (x,) = precise(x)
     a = absolute(x)
     t = 2.0 / (a + 2.0)
     u = t * 4.0 - 2.0
-    least = float(dtypes.finfo(x.dtype).eps) / 4
-    first, *rest = [c for c in _SERIES if abs(c) > least]
-    last: Any = 0.0
-    sum_: Any = 0.0
-    for c in reversed(rest):
-        sum_, last = u * sum_ - last + c, sum_
-    tail = t * exp(0.5 * (u * sum_ + first) - last - a * a)
+    tail = t * exp(chebyshev(_SERIES, u) - a * a)
     return coerce(where(less(x, 0.0), 2.0 - tail, tail), dtype)
 
 

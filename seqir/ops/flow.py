@@ -7,19 +7,22 @@ is around it: tensors, weights, layers.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+import functools
+from collections.abc import Callable, Collection, Sequence
 from typing import Any
 
 from seqir import nest
-from seqir.errors import ArgumentError, ShapeError
+from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.narrow import is_list, is_sequence
 from seqir.ops import bodies
 from seqir.ops.apply import as_array, builder_of, numeric, operand, type_of_operand
-from seqir.ops.arith import equal, less, logical_not
+from seqir.ops.arith import add, equal, less, logical_not
 from seqir.ops.call import operation
+from seqir.ops.convert import zeros_like
 from seqir.ops.create import arange, zeros
 from seqir.ops.indexing import getitem
-from seqir.ops.movement import moveaxis, shape
+from seqir.ops.like import expand_like
+from seqir.ops.movement import moveaxis, reshape, shape
 from seqir.ops.parts import concatenate, flip, stack
 from seqir.ops.size import SizeLike
 from seqir.ops.tensor import Result, Tensor, TensorLike
@@ -91,6 +94,45 @@ def vectorized_map(function: Callable[[Any], Any], elements: Any) -> Any:
     Source: ``keras.ops.vectorized_map``.
     """
     return map(function, elements)
+
+
+def vectorize(
+    pyfunc: Callable[..., Any],
+    *,
+    excluded: Collection[int] | None = None,
+    signature: str | None = None,
+) -> Callable[..., Any]:
+    """A function of tensors that calls `pyfunc` for each number of them, in one loop.
+
+    They are broadcast to one shape; the arguments whose places are `excluded`, and
+    those by name, are handed on as they are.
+
+    Raises: ArgumentError for what cannot be called, UnsupportedError for a signature.
+    Source: ``keras.ops.vectorize``.
+    """
+    if not callable(pyfunc):
+        raise ArgumentError(f"ops.vectorize takes a function, got {pyfunc!r}")
+    if signature is not None:
+        raise UnsupportedError(
+            f"ops.vectorize calls a function of numbers and takes no signature, got "
+            f"{signature!r}; use ops.map along the first axis"
+        )
+    left = frozenset(excluded or ())
+
+    def vectorized(*args: Any, **kwargs: Any) -> Any:
+        taken = [i for i in range(len(args)) if i not in left]
+        if not taken:
+            return pyfunc(*args, **kwargs)
+        like = functools.reduce(add, [zeros_like(args[i], "int32") for i in taken])
+
+        def of_numbers(numbers: dict[int, Result]) -> Any:
+            return pyfunc(*(numbers.get(i, x) for i, x in enumerate(args)), **kwargs)
+
+        flat = {i: reshape(expand_like(args[i], like), (-1,)) for i in taken}
+        sizes = shape(like)
+        return nest.map_structure(lambda y: reshape(y, sizes), map(of_numbers, flat))
+
+    return vectorized
 
 
 @operation
@@ -418,6 +460,7 @@ __all__ = [
     "map",
     "scan",
     "switch",
+    "vectorize",
     "vectorized_map",
     "while_loop",
 ]

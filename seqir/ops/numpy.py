@@ -4,15 +4,18 @@ from typing import NoReturn
 
 from seqir.ops.arith import *
 from seqir.ops.arrange import *
+from seqir.ops.bessel import *
 from seqir.ops.bits import *
 from seqir.ops.convert import *
 from seqir.ops.create import *
+from seqir.ops.flow import *
 from seqir.ops.gather import *
 from seqir.ops.indexing import *
 from seqir.ops.matrices import *
 from seqir.ops.movement import *
 from seqir.ops.numbers import *
 from seqir.ops.parts import *
+from seqir.ops.planes import *
 from seqir.ops.products import *
 from seqir.ops.quantiles import *
 from seqir.ops.reduce import *
@@ -32,6 +35,7 @@ __all__ = [
     "allclose",
     "amax",
     "amin",
+    "angle",
     "any",
     "append",
     "arange",
@@ -64,6 +68,8 @@ __all__ = [
     "ceil",
     "clip",
     "concatenate",
+    "conj",
+    "conjugate",
     "copy",
     "corrcoef",
     "correlate",
@@ -116,7 +122,9 @@ __all__ = [
     "hsplit",
     "hstack",
     "hypot",
+    "i0",
     "identity",
+    "imag",
     "inner",
     "isclose",
     "isfinite",
@@ -125,6 +133,7 @@ __all__ = [
     "isnan",
     "isneginf",
     "isposinf",
+    "isreal",
     "kaiser",
     "kron",
     "lcm",
@@ -185,6 +194,7 @@ __all__ = [
     "quantile",
     "rad2deg",
     "ravel",
+    "real",
     "reciprocal",
     "repeat",
     "reshape",
@@ -230,6 +240,7 @@ __all__ = [
     "vander",
     "var",
     "vdot",
+    "vectorize",
     "vsplit",
     "vstack",
     "where",

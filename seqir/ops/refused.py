@@ -23,23 +23,14 @@ _GRADIENTS = (
 )
 
 REFUSED: Final[dict[str, str]] = {
-    **dict.fromkeys(("conj", "conjugate", "imag", "real", "isreal"), _COMPLEX),
-    **dict.fromkeys(("angle", "polar", "view_as_complex", "view_as_real"), _COMPLEX),
+    **dict.fromkeys(("polar", "view_as_complex", "view_as_real"), _COMPLEX),
     **dict.fromkeys(("eig", "eigh", "svd", "pinv", "matrix_rank"), _DECOMPOSED),
     **dict.fromkeys(("lstsq", "lu_factor"), _DECOMPOSED),
-    **dict.fromkeys(("vectorize",), (
-        "functions here take whole batches; call the function on the whole tensor, or "
-        "run it along an axis with ops.map"
-    )),
     **dict.fromkeys(("jvp",), _GRADIENTS),
     "image.elastic_transform": (
         "what it draws cannot be given to it; blur keras.random.normal with "
         "ops.image.gaussian_blur and read the images there with "
         "ops.image.map_coordinates"
-    ),
-    "i0": (
-        "ONNX has no Bessel functions; use numpy.i0 on arrays, or ops.kaiser for the "
-        "window that it makes"
     ),
     "view": (
         "ONNX cannot read the bits of a number as those of another type; "
@@ -79,6 +70,7 @@ PARTLY: Final[dict[str, str]] = {
     ),
     "moments": "`synchronized=True` is refused",
     "norm": 'matrices have the orders `None` and `"fro"`',
+    "vectorize": "of functions of numbers; a `signature` is refused",
     "unique": "all numbers of a tensor, not slices along an axis of several",
 }
 """What functions that are there do not do."""
