@@ -22,10 +22,6 @@ _FEATURES = (
     "HashedCrossing, Discretization or Normalization; ops.concatenate joins them"
 )
 _WRAPS = "it wraps a model of another framework; export that one to ONNX on its own"
-_CODE = (
-    "Python code in a model cannot be kept in a file; write a Layer with that code in "
-    "its `call`, or use functions of seqir.ops between layers"
-)
 _NOT_YET = "this layer is not there yet; write a Layer that computes it with seqir.ops"
 _QUANTIZED = (
     "models are not quantized here; quantize the exported file with "
@@ -81,7 +77,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "AugMix ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes "
         "Pipeline RandomElasticTransform RandomPerspective": _AUGMENT,
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
-        "Lambda": _CODE,
         "ReversibleEmbedding SpectralNormalization": _NOT_YET,
         "MelSpectrogram STFTSpectrogram": _NOT_YET,
     },

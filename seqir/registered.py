@@ -68,8 +68,8 @@ def get_registered_name(thing: Any) -> str:
 
 def name_of_function(thing: object) -> str:
     """The name that files have for a function; Keras writes "function" for most."""
-    name = get_registered_name(thing)
-    return name if ">" in name else "function"
+    found = (name for name, known in _registered.items() if known is thing)
+    return next(found, "function")
 
 
 def get_registered_object(

@@ -21,7 +21,7 @@ from keras.src.backend.common import dtypes as keras_dtypes  # noqa: E402
 
 SAMPLED = {CLASSES[name].__name__ for sample in SAMPLES for name in sample.layers()}
 SAID = layers_table.differences_of(layers_table.PAGE.read_text())
-NOT_SAMPLED = {"Input", "InputLayer", "Layer", "Wrapper"}
+NOT_SAMPLED = {"Input", "InputLayer", "Lambda", "Layer", "Wrapper"}
 OF_TENSORFLOW = {
     "HashedCrossing",
     "Hashing",

@@ -30,7 +30,7 @@ from seqir.errors import (
     UnsafeFileError,
     UnsupportedError,
 )
-from seqir.formats import functions, tensorflow
+from seqir.formats import functions, lambdas, tensorflow
 from seqir.formats.reasons import Reasons
 from seqir.layer import configuration
 from seqir.layers import Layer, residual
@@ -44,7 +44,6 @@ LAYERS: Final[dict[str, type[Layer]]] = {
     if inspect.isclass(cls) and issubclass(cls, Layer)
 }
 
-_CODE: Final = {"Lambda": "runs Python code that the file holds"}
 _FOREIGN: Final = {
     "TFSMLayer": "a TensorFlow SavedModel beside the file",
     "TorchModuleWrapper": "a PyTorch module",
@@ -123,6 +122,8 @@ class Decoder:
                 f"seqir has no layer {short!r}: replace it in the model, or pass a "
                 f"class of your own as custom_objects={{{short!r}: ...}}"
             )
+        if kind == "Lambda":
+            config = lambdas.arguments(config, self._named)
         arguments = self.values(self._with_layers(config))
         return LAYERS[kind].from_config(_functions_known(arguments))
 
@@ -344,11 +345,6 @@ def _refuse_foreign(
         raise UnsupportedError(
             f"it is a layer of Keras 1, which {old[0]!r} tells: load the file with one "
             "of Keras 2.0 to 2.3, which convert it, and save it again"
-        )
-    if kind in _CODE:
-        raise UnsafeFileError(
-            f"{kind} {_CODE[kind]}, which seqir never does: replace it with a layer, "
-            "or pass a class of your own in custom_objects"
         )
     if kind in tensorflow.LAYERS:
         tensorflow.operation(entry)  # which says what it cannot do

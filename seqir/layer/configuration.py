@@ -83,7 +83,7 @@ def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, object]:
     kept: dict[str, Any] = {}
     for name, value in config.items():
         if name in known or name not in _UNUSED:
-            kept[name] = array(value) if _is_array(value) else value
+            kept[name] = array(value) if is_array(value) else value
         elif not any(value is v or value == v for v in _UNUSED[name]):
             raise UnsupportedError(
                 f"{cls.__name__} of seqir has no {name!r}, which is {value!r} here"
@@ -109,7 +109,8 @@ def made(cls: type[Any], config: Mapping[str, Any]) -> Any:
     return layer
 
 
-def _is_array(value: object) -> bool:
+def is_array(value: object) -> bool:
+    """Whether a value is an array as Keras stores it."""
     kinds = ("__numpy__", "__tensor__")
     return is_mapping(value) and value.get("class_name") in kinds
 

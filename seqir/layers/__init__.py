@@ -31,6 +31,7 @@ from seqir.layers import (
     encoding,
     hashing,
     heads,
+    lambdas,
     lookup,
     merging,
     normalization,
@@ -61,6 +62,7 @@ from seqir.layers.einsum import *
 from seqir.layers.encoding import *
 from seqir.layers.hashing import *
 from seqir.layers.heads import *
+from seqir.layers.lambdas import *
 from seqir.layers.lookup import *
 from seqir.layers.merging import *
 from seqir.layers.normalization import *
@@ -92,6 +94,7 @@ __all__ += einsum.__all__
 __all__ += encoding.__all__
 __all__ += hashing.__all__
 __all__ += heads.__all__
+__all__ += lambdas.__all__
 __all__ += lookup.__all__
 __all__ += merging.__all__
 __all__ += normalization.__all__
