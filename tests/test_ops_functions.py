@@ -338,7 +338,9 @@ def test_operands_of_other_graphs_are_refused() -> None:
 
 @pytest.mark.parametrize("bad", [["a"], object(), "text", [None], 1j])
 def test_operands_that_are_no_numbers_are_refused(bad: Any) -> None:
-    with pytest.raises(DTypeError, match="expected an array of numbers, got"):
+    text = bad in ("text", ["a"])
+    said = "got text where numbers are" if text else "expected an array of numbers, got"
+    with pytest.raises(DTypeError, match=said):
         ops.exp(bad)
 
 
