@@ -98,6 +98,19 @@ def number(
     return found
 
 
+def floating(
+    name: str, value: object, *, most: float | None = None, above: float | None = None
+) -> float:
+    """The value as a float.
+
+    Raises: ArgumentError unless it is one (and no integer) within these bounds.
+    """
+    bounds, found = _Bounds(most=most, above=above), python(value)
+    if not isinstance(found, float) or not bounds.hold(found):
+        raise _wrong(name, f"a float{bounds}", value)
+    return found
+
+
 def one_of(name: str, value: object, known: Iterable[Choice]) -> Choice:
     """The value.
 

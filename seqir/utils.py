@@ -10,6 +10,7 @@ from typing import Any
 import numpy as np
 
 from seqir import absent, dtype_policies, initializers, naming, nest
+from seqir.arguments import integer, number
 from seqir.data import Dataset
 from seqir.data.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from seqir.errors import ArgumentError
@@ -141,9 +142,9 @@ def _sizes(
 def _part(name: str, size: float | None, count: int) -> int | None:
     if size is None:
         return None
-    if isinstance(size, float) and not 0 <= size <= 1:
-        raise ArgumentError(f"{name} must be a share from 0 to 1, got {size}")
-    return round(size * count) if isinstance(size, float) else int(size)
+    if isinstance(size, float):
+        return round(number(name, size, least=0, most=1) * count)
+    return integer(name, size, least=0)
 
 
 def get_source_inputs(tensor: Any) -> list[Any]:

@@ -27,6 +27,7 @@ WORDS = ("epoch", "batch")
         (lambda v: arguments.integer_or("n", v, WORDS), np.str_("batch"), "batch"),
         (lambda v: arguments.integer_or("n", v, (-1,), least=1), -1, -1),
         (lambda v: arguments.number("n", v, least=0), np.float32(0.5), 0.5),
+        (lambda v: arguments.floating("n", v, above=0), np.float32(0.5), 0.5),
         (lambda v: arguments.one_of("n", v, WORDS), np.str_("epoch"), "epoch"),
         (lambda v: arguments.one_of("n", v, (None, "a")), None, None),
         (arguments.verbosity, True, 1),

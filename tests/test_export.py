@@ -310,8 +310,8 @@ def test_weights_that_are_not_finite_are_named(tmp_path: Path) -> None:
 BAD = [
     ({"opset": 16}, ArgumentError, "opset must be from 17 to"),
     ({"opset": "17"}, ArgumentError, "opset must be from 17 to"),
-    ({"batch": 0}, ArgumentError, "batch must be a positive integer or a name"),
-    ({"batch": True}, ArgumentError, "batch must be a positive integer or a name"),
+    ({"batch": 0}, ArgumentError, "batch must be an integer >= 1, got"),
+    ({"batch": True}, ArgumentError, "batch must be an integer >= 1, got"),
     ({"batch": "a b"}, ShapeError, "named by an identifier"),
     ({"input_names": ["a", "b"]}, ArgumentError, "input_names has 2 names"),
     ({"output_names": [""]}, ArgumentError, "must be non-empty text"),

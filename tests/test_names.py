@@ -345,7 +345,9 @@ def test_split_dataset() -> None:
     for wrong, words in (
         ((np.arange(3),), "needs left_size or right_size"),
         ((np.arange(3), 5), "are more than 3"),
-        ((np.arange(3), 1.5), "left_size must be a share"),
+        ((np.arange(3), 1.5), "left_size must be a number from 0 to 1, got 1.5"),
+        ((np.arange(3), -1), "left_size must be an integer >= 0, got -1"),
+        ((np.arange(3), "1"), "left_size must be an integer >= 0, got '1'"),
         (([np.arange(3), np.arange(4)], 1), "arrays of one length"),
     ):
         with pytest.raises(ArgumentError, match=words):

@@ -10,7 +10,7 @@ from pathlib import Path
 from typing import Any, Literal, get_args
 
 from seqir import collector, lower, passes, shapes
-from seqir.arguments import one_of
+from seqir.arguments import integer, one_of
 from seqir.config import image_data_format
 from seqir.errors import ArgumentError, ExportError
 from seqir.export.preprocess import entering, entry, preprocessing
@@ -145,15 +145,12 @@ def export(
         VerificationError if the file computes something else.
     """
     model.require_built("export")
-    if verify not in (True, False, "reference"):
-        raise ArgumentError(
-            f"verify must be True, False or 'reference', got {verify!r}"
-        )
+    one_of("verify", verify, (True, False, "reference"))
     one_of("state", state, get_args(State))
     target = Path(path)
     if target.suffix != ".onnx":
         raise ArgumentError(f"the file must end in .onnx, got {str(path)!r}")
-    _check_batch(batch)
+    batch = _batch(batch)
     chains = preprocessing(model, preprocess)
     enter = entering(chains, model)
     with collector.paused():
@@ -260,15 +257,12 @@ def _types(types: Mapping[str, str]) -> str:
     return ", ".join(f"{name} {type_}" for name, type_ in types.items())
 
 
-def _check_batch(batch: object) -> None:
-    if batch is None:
-        return
-    if isinstance(batch, str):
-        shapes.check_symbol(batch)
-    elif isinstance(batch, bool) or not isinstance(batch, int) or batch < 1:
-        raise ArgumentError(
-            f"batch must be a positive integer or a name, got {batch!r}"
-        )
+def _batch(given: int | str | None) -> int | str | None:
+    if given is None:
+        return None
+    if isinstance(given, str):
+        return shapes.check_symbol(given)
+    return integer("batch", given, least=1)
 
 
 def _renamed(
@@ -290,10 +284,7 @@ def _with_layout(graph: Graph, model: Network, layout: str | None) -> Graph:
     """The graph with image inputs in another layout: a transpose behind each."""
     if layout is None:
         return graph
-    if layout not in ("channels_last", "channels_first"):
-        raise ArgumentError(
-            f"layout must be 'channels_last' or 'channels_first', got {layout!r}"
-        )
+    one_of("layout", layout, ("channels_last", "channels_first"))
     if layout == image_data_format():
         return graph
     b = Builder(graph.name)

@@ -8,7 +8,8 @@ from typing import Any, ClassVar, NamedTuple, TypeAlias
 import numpy as np
 
 from seqir import config, dtypes, losses, ops, shapes
-from seqir.errors import ArgumentError, ShapeError
+from seqir.arguments import number
+from seqir.errors import ShapeError
 from seqir.fields import fixed
 from seqir.metrics.base import Metric, read
 from seqir.metrics.reduction import spread
@@ -206,11 +207,10 @@ def parse_thresholds(thresholds: Thresholds, default: float = 0.5) -> list[float
     """
     if thresholds is None:
         return [default]
-    given = np.ravel(thresholds).tolist()
-    for threshold in given:
-        if not isinstance(threshold, int | float) or not 0 <= threshold <= 1:
-            raise ArgumentError(f"thresholds must be in [0, 1], got {thresholds!r}")
-    return given
+    return [
+        number("each of thresholds", threshold, least=0, most=1)
+        for threshold in np.ravel(thresholds).tolist()
+    ]
 
 
 class _Count(ConfusionMetric):

@@ -5,8 +5,8 @@ from __future__ import annotations
 from typing import Any
 
 from seqir import config, ops
-from seqir.arguments import one_of
-from seqir.errors import ArgumentError, NotBuiltError, ShapeError
+from seqir.arguments import floating, one_of
+from seqir.errors import NotBuiltError, ShapeError
 from seqir.fields import fixed
 from seqir.metrics.base import Metric
 from seqir.ops.tensor import Result, TensorLike
@@ -38,13 +38,9 @@ class FBetaScore(Metric):
 
     def _setup(self) -> None:
         one_of("average", self.average, AVERAGES)
-        beta, threshold = self.beta, self.threshold
-        if not isinstance(beta, float) or beta <= 0:
-            raise ArgumentError(f"beta must be a float > 0, got {beta!r}")
-        if threshold is not None and not (
-            isinstance(threshold, float) and 0 < threshold <= 1
-        ):
-            raise ArgumentError(f"threshold must be a float in (0, 1], got {threshold}")
+        floating("beta", self.beta, above=0)
+        if self.threshold is not None:
+            floating("threshold", self.threshold, above=0, most=1)
         self._counters: tuple[Variable, ...] = ()
 
     def update_state(

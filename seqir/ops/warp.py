@@ -6,11 +6,12 @@ import functools
 import itertools
 import math
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import Any
 
 import numpy as np
 
 from seqir import dtypes
+from seqir.arguments import one_of
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ir import Array
 from seqir.ops.apply import coerce, floating, numeric, type_of_operand
@@ -37,18 +38,10 @@ from seqir.ops.sizes import counting
 from seqir.ops.tensor import Result, Tensor, TensorLike
 from seqir.ops.unary import absolute, floor, sign
 
-_C = TypeVar("_C", str, int)
 _ORDERS = {"nearest": 0, "bilinear": 1}
 
 
 _MODES = ("constant", "nearest", "wrap", "mirror", "reflect")
-
-
-def _choice(name: str, value: _C, choices: Sequence[_C]) -> _C:
-    if value not in choices:
-        shown = ", ".join(map(repr, choices))
-        raise ArgumentError(f"{name} must be one of {shown}, got {value!r}")
-    return value
 
 
 def _round(x: TensorLike) -> Result:
@@ -148,8 +141,8 @@ def map_coordinates(
     Shapes: inputs[*n], coordinates[axes of inputs, *m] -> y[*m].
     Source: ``keras.ops.image.map_coordinates``.
     """
-    _choice("order", order, (0, 1))
-    _choice("fill_mode", fill_mode, _MODES)
+    one_of("order", order, (0, 1))
+    one_of("fill_mode", fill_mode, _MODES)
     x, where_to = numeric(inputs), floating(coordinates)
     t, c = type_of_operand(x), type_of_operand(where_to)
     if c.rank < 2 or c.shape[0] != t.rank:
@@ -210,7 +203,7 @@ def _warped(
     data_format: str | None,
 ) -> Result:
     """Each pixel of images read elsewhere: `places` gives rows and columns."""
-    order = _ORDERS[_choice("interpolation", interpolation, tuple(_ORDERS))]
+    order = _ORDERS[one_of("interpolation", interpolation, _ORDERS)]
     x, channel, spatial = images_of(name, images, data_format)
     t = type_of_operand(x)
     height, width = _sizes(name, x, spatial)
@@ -251,7 +244,7 @@ def affine_transform(
     image; its last two numbers are not read.
     Source: ``keras.ops.image.affine_transform``.
     """
-    _choice("fill_mode", fill_mode, _MODES)
+    one_of("fill_mode", fill_mode, _MODES)
     found = type_of_operand(transform)
     if found.rank not in (1, 2) or found.shape[-1] != 8:
         raise ShapeError(f"transform must be 8 numbers or rows of them, got {found}")
