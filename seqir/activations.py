@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from typing import Any, TypeVar
+from types import FunctionType
+from typing import Any, Final, TypeVar
 
 from seqir import ops
-from seqir.errors import ArgumentError, did_you_mean
 from seqir.ops.call import operation
 from seqir.ops.tensor import Result, TensorLike
 from seqir.registered import custom
+from seqir.registry import Registry
 from seqir.shapes import Axes
 
 T = TypeVar("T")
@@ -85,39 +86,40 @@ sparsemax = ops.sparsemax
 log_sigmoid = ops.log_sigmoid
 log_softmax = ops.log_softmax
 
-NAMES = (
-    "celu", "elu", "exponential", "gelu", "glu", "hard_shrink", "hard_sigmoid",
-    "hard_silu", "hard_swish", "hard_tanh", "leaky_relu", "linear", "log_sigmoid",
-    "log_softmax", "mish", "relu", "relu6", "selu", "sigmoid", "silu", "soft_shrink",
-    "softmax", "softplus", "softsign", "sparse_plus", "sparse_sigmoid", "sparsemax",
-    "squareplus", "swish", "tanh", "tanh_shrink", "threshold",
+# Activations are functions: there are no classes of them.
+REGISTRY: Final = Registry(
+    "activations",
+    "activation",
+    FunctionType,
+    unknown="unknown {kind} {name!r}.",
+    hint=": pass a name or a function",
+)
+REGISTRY.add(
+    (
+        celu, elu, gelu, glu, hard_shrink, hard_sigmoid, hard_silu, hard_tanh,
+        leaky_relu, linear, log_sigmoid, log_softmax, mish, relu, relu6, selu, sigmoid,
+        silu, soft_shrink, softmax, softplus, softsign, sparse_plus, sparse_sigmoid,
+        sparsemax, squareplus, tanh, tanh_shrink, threshold,
+    ),
+    {"exponential": exponential, "hard_swish": hard_swish, "swish": swish},
 )  # fmt: skip
+
+NAMES = tuple(sorted(REGISTRY.names))
 """Every name that `get` knows."""
 
 
 def get(identifier: object) -> Activation:
-    """The function for a name, a function, or None (linear).
+    """The function for a name, a dictionary, a function, or None (linear).
 
-    Raises: ArgumentError for an unknown name, with the nearest known one.
+    Raises: ArgumentError for anything else, with the nearest known name.
     """
-    if identifier is None:
-        return linear
-    if isinstance(identifier, str):
-        if identifier not in NAMES:
-            raise ArgumentError(
-                f"unknown activation {identifier!r}."
-                f"{did_you_mean(identifier, NAMES)} Known: {', '.join(NAMES)}"
-            )
-        return globals()[identifier]
-    if callable(identifier):
-        return identifier
-    raise ArgumentError(f"activation must be a name or a function, got {identifier!r}")
+    return linear if identifier is None else REGISTRY.get(identifier)
 
 
 def serialize(activation: Activation) -> str:
     """The name of an activation function."""
-    for name in NAMES:
-        if globals()[name] is activation:
+    for name, known in REGISTRY.names.items():
+        if known is activation:
             return name
     return getattr(activation, "__name__", str(activation))
 

@@ -89,7 +89,7 @@ ARGUMENTS: list[Case] = [
      "shared_axes must be an integer or several of them, got 'a'"),
     ("softmax axis as text", lambda: k.Softmax("a"), ArgumentError, "axis must be an"),
     ("activation of a number", lambda: k.Activation(3), ArgumentError,
-     "activation must be a name or a function, got 3"),
+     "unknown activation 3: pass a name or a function"),
     ("activation with arguments", lambda: k.Activation("threshold"), ArgumentError,
      "'threshold' needs two more arguments: pass a function"),
     ("units as true", lambda: k.Dense(True), ArgumentError, "got True"),

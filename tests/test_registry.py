@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from seqir import constraints, losses, metrics, registered
+from seqir import activations, constraints, losses, metrics, registered
 from seqir.errors import ArgumentError
 
 
@@ -37,6 +37,24 @@ def test_names_of_a_scope_are_known_inside_of_it() -> None:
             losses.get("Clamp")
     with pytest.raises(ArgumentError, match="'Offset' is not a loss"):
         losses.get("Offset")
+
+
+def test_activations_are_known_as_losses_are() -> None:
+    for name in activations.NAMES:
+        assert activations.get(name) is getattr(activations, name)
+        assert activations.get(activations.serialize(activations.get(name))) is (
+            activations.get(name)
+        )
+    assert activations.get(None) is activations.linear
+    assert activations.serialize(activations.swish) == "silu"
+    stored = {"class_name": "function", "config": "relu"}
+    assert activations.get(stored) is activations.relu
+    with registered.CustomObjectScope({"double": losses.huber}):
+        assert activations.get("double") is losses.huber
+    with pytest.raises(ArgumentError, match=r"'swich'\. Did you mean 'swish'"):
+        activations.get("swich")
+    with pytest.raises(ArgumentError, match="pass the object itself"):
+        activations.get({"module": "keras.layers", "class_name": "ReLU", "config": {}})
 
 
 def test_a_function_is_no_class() -> None:
