@@ -303,7 +303,7 @@ DATASETS: dict[str, tuple[Callable[[h5py.File], object], type[SeqirError], str]]
     "external storage": (
         external_storage,
         UnsafeFileError,
-        r"'w' in w.h5 has its numbers in another file \(external storage\)",
+        r"'w' in w.h5 has its values in another file \(external storage\)",
     ),
     "virtual": (
         virtual("/etc/hostname"),

@@ -42,7 +42,7 @@ class ClassWeights:
     """Weights of samples by their classes; 1 for a class that has none.
 
     Labels are class numbers (rounded), or one-hot: then their last axis is longer than
-    1 and the largest number of a row is the class. With `numbers` they are class
+    1 and the largest value of a row is the class. With `numbers` they are class
     numbers whatever their shape, and every one has a weight of its own.
 
     Shapes: y[*batch], y[*batch, 1] or y[*batch, classes] to [*batch], float32.
@@ -98,7 +98,7 @@ def _is_whole(key: Any) -> bool:
 def _of_rows(y: Array) -> Array:
     """The class of each row along the last axis.
 
-    A row has one class if one of its numbers is positive, or it is a distribution.
+    A row has one class if one of its values is positive, or it is a distribution.
     """
     rows = y.astype(np.float64, copy=False)
     one = (rows > 0).sum(-1) == 1

@@ -40,7 +40,7 @@ def timeseries_dataset_from_array(
         start_index: the first moment that is used.
         end_index: the moment behind the last one.
 
-    Raises: ArgumentError for numbers that make no window.
+    Raises: ArgumentError for values that make no window.
     Source: ``keras.utils.timeseries_dataset_from_array``, which gives a data set of
     TensorFlow; this one is a `PyDataset`.
     """

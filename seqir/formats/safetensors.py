@@ -68,7 +68,7 @@ def keys_of(variables: Sequence[Variable]) -> list[str]:
 
 
 def assign(source: str, variables: Sequence[Variable], arrays: Sequence[Array]) -> None:
-    """Give variables new numbers, all of them or none.
+    """Give variables new values, all of them or none.
 
     They belong together by their order: automatic names differ from run to run.
 

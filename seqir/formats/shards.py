@@ -120,7 +120,7 @@ def _remove(folder: Path, names: Iterable[str]) -> None:
 def _free_names(scratch: Path, folder: Path, stem: str) -> dict[str, str]:
     """Give shards names that no other ones in a folder have: what they are called.
 
-    Where the plain names are taken, a digest of the numbers is part of them.
+    Where the plain names are taken, a digest of the values is part of them.
     """
     shards = sorted(scratch.glob("*.weights.h5"))
     if not any((folder / shard.name).exists() for shard in shards):

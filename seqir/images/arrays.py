@@ -22,7 +22,7 @@ def img_to_array(
     data_format: config.DataFormat | None = None,
     dtype: DTypeLike | None = None,
 ) -> Array:
-    """The numbers of a picture, 0 to 255 in most; float32 if nothing else is said.
+    """The values of a picture, 0 to 255 in most; float32 if nothing else is said.
 
     Shapes: [height, width, channels], or [channels, height, width].
     Raises: ShapeError if it has another rank than a picture.
@@ -45,7 +45,7 @@ def array_to_img(
 ) -> Any:
     """An image of Pillow from an array of one, three or four channels.
 
-    `scale` stretches the numbers so that the least is 0 and the largest 255. Without
+    `scale` stretches the values so that the least is 0 and the largest 255. Without
     it they are cut off there, except those of one channel that go beyond: it then has
     32 bits.
 

@@ -123,7 +123,7 @@ def image_dataset_from_directory(
 
     `subset` "training" or "validation" takes the first or last part, "both" a list of
     the two: the last `validation_split` of all, after they were shuffled by `seed`.
-    Files, order and split are those of Keras, as are the numbers of the resized
+    Files, order and split are those of Keras, as are the values of the resized
     pictures, save for what the two decoders of JPEG make different; they are float32
     in every interpolation. `format` is without meaning here.
 

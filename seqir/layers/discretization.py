@@ -22,7 +22,7 @@ class Discretization(Preprocessing):
     """The bin of each number: how many of the boundaries are not above it.
 
     Boundaries are given, or `adapt` finds those that cut its data into `num_bins` bins
-    of about as many numbers.
+    of about as many values.
 
     Shapes: "int" x -> y as x; else as `CategoryEncoding`.
     Units: epsilon: how far off a boundary may be, as a share of the data.
@@ -116,7 +116,7 @@ def _boundaries(given: object) -> list[float]:
     return list(listed(given))
 
 
-# A summary of numbers is an array of two rows: some of them in their order, and how
+# A summary of values is an array of two rows: some of them in their order, and how
 # many each stands for.
 
 

@@ -292,7 +292,7 @@ class AdaptiveAveragePooling3D(_AdaptiveAveragePooling):
 
 
 class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
-    """Largest numbers of `output_size` windows.
+    """Largest values of `output_size` windows.
 
     Shapes: x[N, T, C] -> y[N, output_size, C].
     Source: Keras 3 ``layers.AdaptiveMaxPooling1D``.
@@ -303,7 +303,7 @@ class AdaptiveMaxPooling1D(_AdaptiveMaxPooling):
 
 
 class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
-    """Largest numbers of `output_size` windows along height and width.
+    """Largest values of `output_size` windows along height and width.
 
     Shapes: x[N, H, W, C] -> y[N, *output_size, C].
     Source: Keras 3 ``layers.AdaptiveMaxPooling2D``.
@@ -314,7 +314,7 @@ class AdaptiveMaxPooling2D(_AdaptiveMaxPooling):
 
 
 class AdaptiveMaxPooling3D(_AdaptiveMaxPooling):
-    """Largest numbers of `output_size` windows along depth, height and width.
+    """Largest values of `output_size` windows along depth, height and width.
 
     Shapes: x[N, D, H, W, C] -> y[N, *output_size, C].
     Source: Keras 3 ``layers.AdaptiveMaxPooling3D``.

@@ -1,4 +1,4 @@
-"""Layers that bring raw numbers to a common scale."""
+"""Layers that bring raw values to a common scale."""
 
 from __future__ import annotations
 

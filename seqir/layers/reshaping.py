@@ -49,7 +49,7 @@ class Flatten(Layer):
 
 
 class Reshape(Layer):
-    """The same numbers in another shape. Source: Keras 3 ``layers.Reshape``.
+    """The same values in another shape. Source: Keras 3 ``layers.Reshape``.
 
     Shapes: x[N, *size] -> y[N, *target_shape]; one size may be -1.
     """

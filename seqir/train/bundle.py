@@ -10,7 +10,7 @@
 
 A runner reads the state from ``init.safetensors``, feeds it with a batch, and takes
 the new state back: the manifest pairs the names. The graphs are the very ones that
-`fit` runs, so that the numbers are the same to the last bit.
+`fit` runs, so that the values are the same to the last bit.
 """
 
 from __future__ import annotations

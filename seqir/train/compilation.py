@@ -153,7 +153,7 @@ class Compilation:
             assign_all([v for v, _ in kept], (array for _, array in kept))
 
     def release(self) -> None:
-        """Bring all numbers back from the device."""
+        """Bring all values back from the device."""
         for variable in self.variables:
             variable.move_to(None)
 

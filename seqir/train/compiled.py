@@ -89,7 +89,7 @@ class Compiled(Compilation):
         return (*changed, *(each.revision for each in self.optimizers)), trained
 
     def release(self) -> None:
-        """Bring all numbers back from the device and drop the compiled steps."""
+        """Bring all values back from the device and drop the compiled steps."""
         super().release()
         self._steps.clear()
 

@@ -33,7 +33,7 @@ def explain(
 ) -> NonFiniteLossError:
     """The error for a step whose loss is not finite, after that step was undone.
 
-    It names the first of these that holds: the batch has numbers that are not finite,
+    It names the first of these that holds: the batch has values that are not finite,
     a weight has, or the gradient of the batch is of this length.
     """
     used = [each for each in compiled.optimizers if each.built]
@@ -68,7 +68,7 @@ def _bad_batch(batch: Batch) -> str | None:
                 continue
             wrong = int(np.count_nonzero(~np.isfinite(array)))
             if wrong:
-                return f"{name} of that batch has {wrong} NaN or infinite numbers"
+                return f"{name} of that batch has {wrong} NaN or infinite values"
     return None
 
 

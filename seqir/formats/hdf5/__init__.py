@@ -2,7 +2,7 @@
 
 `block` bytes, fields and checksums · `header` superblock and messages of objects ·
 `group` names and links, `dense` many of them · `datatype` element types and shapes ·
-`attribute` attributes and their texts · `storage` numbers in one piece or in chunks.
+`attribute` attributes and their texts · `storage` values in one piece or in chunks.
 Source: HDF5 file format specification 3.0.
 """
 

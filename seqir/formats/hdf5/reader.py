@@ -3,7 +3,7 @@
 The bytes are read here, by a reader that knows what h5py writes, and not by HDF5's C
 library: a damaged file would crash it, or keep it in a loop for ever.
 
-HDF5 can point: a link to another file, a dataset whose numbers lie in any file of the
+HDF5 can point: a link to another file, a dataset whose values lie in any file of the
 host, a dataset stitched together from others, a filter that is a library to load. None
 of that is in a model, so none of it is followed. What the file says of a dataset is
 compared with what is expected before memory is taken for it.
@@ -142,7 +142,7 @@ class H5Reader:
         """Shape and element type of a dataset; nothing of it is read.
 
         Raises: CorruptFileError if there is no such dataset, UnsafeFileError if its
-            numbers are not in the file, UnsupportedError if they need a filter that
+            values are not in the file, UnsupportedError if they need a filter that
             seqir has not, DTypeError if they are not numbers.
         """
         with self._checked(path):
@@ -150,7 +150,7 @@ class H5Reader:
             return dataset.shape, self._dtype(dataset, path)
 
     def read(self, path: str, shape: Shape, dtype: str) -> Array:
-        """The numbers of a dataset that has the expected shape and element type.
+        """The values of a dataset that has the expected shape and element type.
 
         A type that holds every value of the stored one will do as well, float32 for
         float16, and any integers that hold these values: Keras 2 counts in int64.
@@ -236,7 +236,7 @@ class H5Reader:
         return self._objects[path]
 
     def _dataset(self, path: str) -> _Dataset:
-        """A dataset whose numbers are in the file and need no library to be loaded."""
+        """A dataset whose values are in the file and need no library to be loaded."""
         place, found = self._place(path), self._object(path)
         space, kind, layout, packing = (
             found.message(k)
@@ -249,7 +249,7 @@ class H5Reader:
             raise CorruptFileError(f"{place} is not an array")
         if found.message(header.EXTERNAL) is not None:
             raise UnsafeFileError(
-                f"{place} has its numbers in another file (external storage), which is "
+                f"{place} has its values in another file (external storage), which is "
                 "not opened"
             )
         stored = storage.layout(layout.block())

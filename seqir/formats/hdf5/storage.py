@@ -1,4 +1,4 @@
-"""The numbers of a dataset: in one piece, or in chunks that filters have packed."""
+"""The values of a dataset: in one piece, or in chunks that filters have packed."""
 
 from __future__ import annotations
 
@@ -24,7 +24,7 @@ _MAX_DEPTH: Final = 16
 
 @dataclass(frozen=True)
 class Layout:
-    """Where the numbers are.
+    """Where the values are.
 
     Attributes:
         kind: ``compact`` in the message, ``contiguous`` or ``chunked`` elsewhere,
@@ -127,7 +127,7 @@ def chunks_of(file: Bytes, layout: Layout) -> Iterator[Chunk]:
 
 
 class Reader:
-    """Reads the numbers of a dataset.
+    """Reads the values of a dataset.
 
     Args:
         file: the file.
@@ -150,7 +150,7 @@ class Reader:
         self.nbytes = math.prod(shape) * dtype.itemsize
 
     def check(self) -> None:
-        """That the numbers are there, before memory is taken for them.
+        """That the values are there, before memory is taken for them.
 
         Raises: DamageError if they are not, UnsafeFileError for a chunk that is too
             large.
