@@ -77,7 +77,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "AugMix ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes "
         "Pipeline RandomElasticTransform RandomPerspective": _AUGMENT,
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
-        "ReversibleEmbedding SpectralNormalization": _NOT_YET,
+        "SpectralNormalization": _NOT_YET,
         "MelSpectrogram STFTSpectrogram": _NOT_YET,
     },
     "optimizers.legacy": {"Adagrad Adam Ftrl Optimizer RMSprop SGD": _LEGACY},

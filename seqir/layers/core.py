@@ -23,6 +23,7 @@ from seqir.layer.checks import check_getters
 from seqir.layer.fields import check_known, present
 from seqir.layer.keywords import keyword
 from seqir.layer.recorded import noted
+from seqir.ops.masks import masked
 from seqir.ops.tensor import Call, KerasTensor, Result, TensorLike
 from seqir.tensortype import TensorType
 
@@ -304,6 +305,80 @@ class Embedding(Layer):
         return super()._described() | self._config_of(names)
 
 
+class ReversibleEmbedding(Embedding):
+    """y = the row of the table that each integer names; in reverse, scores of the rows.
+
+    With ``reverse=True``, y = x @ transpose(embeddings), or of tables that are not tied
+    x @ reverse_embeddings; with a cap, y = cap * tanh(y / cap).
+
+    Shapes: x[*i] of integers -> y[*i, output_dim]; in reverse x[*i, output_dim] ->
+        y[*i, input_dim].
+    Weights: embeddings[input_dim, output_dim], if not tied
+        reverse_embeddings[output_dim, input_dim].
+    Source: Keras 3 ``layers.ReversibleEmbedding``.
+    """
+
+    @noted
+    def __init__(
+        self,
+        input_dim: int,
+        output_dim: int,
+        tie_weights: bool = True,
+        embeddings_initializer: InitializerLike = "uniform",
+        embeddings_regularizer: RegularizerLike = None,
+        embeddings_constraint: ConstraintLike = None,
+        mask_zero: bool = False,
+        reverse_dtype: DTypeLike | None = None,
+        logit_soft_cap: float | None = None,
+        **kwargs: Any,
+    ) -> None:
+        self.tie_weights = tie_weights  # before `weights` are set
+        super().__init__(
+            input_dim,
+            output_dim,
+            embeddings_initializer,
+            embeddings_regularizer,
+            embeddings_constraint,
+            mask_zero,
+            **kwargs,
+        )
+        self.reverse_dtype = reverse_dtype and dtypes.canonical(reverse_dtype)
+        if logit_soft_cap is not None:
+            number("logit_soft_cap", logit_soft_cap)
+        self.logit_soft_cap = logit_soft_cap
+
+    def build(self, input_shape: Shape | None = None) -> None:
+        super().build(input_shape)
+        if not self.tie_weights:
+            self.reverse_embeddings = self.add_weight(
+                (self.output_dim, self.input_dim),
+                self.embeddings_initializer,
+                name="reverse_embeddings",
+            )
+
+    def call(self, x: Result, reverse: bool = False) -> Result:
+        if not reverse:
+            y = super().call(x)
+            return masked(y, ops.not_equal(x, 0)) if self.mask_zero else y
+        self.check_axis(x.shape, -1, self.output_dim)
+        kernel: Any = self.embeddings
+        kernel = ops.transpose(kernel) if self.tie_weights else self.reverse_embeddings
+        kernel = ops.cast(kernel, self.compute_dtype)
+        if self.reverse_dtype:
+            x = ops.cast(x, self.reverse_dtype)
+            kernel = ops.cast(kernel, self.reverse_dtype)
+        y = ops.matmul(x, kernel)
+        cap = self.logit_soft_cap
+        return y if cap is None else ops.tanh(y / cap) * cap
+
+    def compute_mask(self, inputs: Result, previous_mask: Masks = None) -> Masks:
+        return None  # `call` gives it, which knows the direction
+
+    def _described(self) -> dict[str, object]:
+        names = ("tie_weights", "reverse_dtype", "logit_soft_cap")
+        return super()._described() | self._config_of(names)
+
+
 class Activation(Layer):
     """y = activation(x). Source: Keras 3 ``layers.Activation``."""
 
@@ -362,4 +437,5 @@ __all__ = [
     "Input",
     "InputLayer",
     "Masking",
+    "ReversibleEmbedding",
 ]

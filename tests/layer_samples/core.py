@@ -24,6 +24,15 @@ def core() -> Iterator[LayerSample]:
     yield s(
         "Embedding", 7, 3, x=(2, 4), dtype_in="int32", high=7, dtype="mixed_float16"
     )
+    name, back = "ReversibleEmbedding", (2, 5, 3)
+    yield s(name, 7, 3, x=(2, 4), dtype_in="int32", high=7)
+    yield s(name, 7, 3, x=(2, 4), mask_zero=True, dtype_in="int32", high=7)
+    yield s(name, 7, 3, False, x=(2, 4, 5), dtype_in="int32", high=7)
+    yield s(name, 7, 3, x=back, call={"reverse": True})
+    yield s(name, 7, 3, False, x=back, call={"reverse": True})
+    yield s(name, 7, 3, x=back, logit_soft_cap=0.5, call={"reverse": True})
+    yield s(name, 7, 3, x=back, reverse_dtype="float64", call={"reverse": True})
+    yield s(name, 7, 3, x=back, dtype="mixed_float16", call={"reverse": True})
     yield s("Dropout", 0.5, x=(2, 4))
     yield s("Dropout", 0, x=(2, 3, 4), noise_shape=(2, 1, 4))
     yield s("SpatialDropout1D", 0.5, x=(2, 3, 4))
