@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 import numpy as np
+import onnxruntime
 import pytest
 
 import seqir as keras
@@ -266,3 +267,55 @@ def test_a_student_learns_from_a_teacher(tmp_path: Path) -> None:
     assert all(map(np.array_equal, before, teacher.get_weights()))
     assert history["loss"][-1] < 0.5 * history["loss"][0]
     assert student.evaluate(x, y, return_dict=True, verbose=0)["accuracy"] > 0.9
+
+
+def test_rows_of_words_and_values_are_classified(tmp_path: Path) -> None:
+    """Structured data: words by a vocabulary, values in bins, one file for all."""
+    rng = np.random.default_rng(4)
+    towns = np.array(["north", "south", "east", "west"])
+    town, age = rng.choice(towns, (512, 1)), rng.uniform(18, 80, (512, 1))
+    code, income = rng.integers(100, 104, (512, 1)), rng.normal(3, 1, (512, 1))
+    y = ((town == "north") & (age > 40) | (code == 102)).astype("float32")
+    rows = {
+        "town": town,
+        "code": code,
+        "age": age.astype("float32"),
+        "income": income.astype("float32"),
+    }
+
+    words = layers.StringLookup(output_mode="one_hot")
+    codes = layers.IntegerLookup(output_mode="one_hot")
+    bins = layers.Discretization(num_bins=8, output_mode="one_hot")
+    scaled = layers.Normalization()
+    makers = {"town": words, "code": codes, "age": bins, "income": scaled}
+    for name, layer in makers.items():
+        layer.adapt(rows[name])
+    assert sorted(words.get_vocabulary()) == sorted(["[UNK]", *towns])
+
+    dtypes = {"town": "string", "code": "int64"}
+    inputs = {
+        name: keras.Input((1,), name=name, dtype=dtypes.get(name, "float32"))
+        for name in rows
+    }
+    parts = [makers[name](inputs[name]) for name in inputs]
+    h = layers.Dense(16, activation="relu")(layers.Concatenate()(parts))
+    model = keras.Model(inputs, layers.Dense(1, activation="sigmoid")(h))
+    model.compile(keras.optimizers.Adam(0.02), "binary_crossentropy")
+    model.fit(rows, y, epochs=15, verbose=0)
+    right = (model.predict(rows, verbose=0) > 0.5) == y
+    assert right.mean() > 0.95
+
+    model.save(tmp_path / "rows.keras")
+    again = keras.models.load_model(tmp_path / "rows.keras")
+    fresh = {name: values[:5] for name, values in rows.items()} | {
+        "town": np.array([["nowhere"]] * 5)
+    }
+    np.testing.assert_array_equal(
+        again.predict(fresh, verbose=0), model.predict(fresh, verbose=0)
+    )
+    report = model.export(tmp_path / "rows.onnx")
+    assert report.inputs["town"] == "str[batch, 1]"
+    session = onnxruntime.InferenceSession(tmp_path / "rows.onnx")
+    feeds = {name: fresh[name].astype(object) for name in ("town",)}
+    (found,) = session.run(None, {**fresh, **feeds})
+    np.testing.assert_allclose(found, model.predict(fresh, verbose=0), rtol=1e-5)
