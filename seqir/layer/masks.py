@@ -64,7 +64,7 @@ def passed_on(layer: Stateful, given: Given, outputs: object) -> Any:
     An output keeps the mask that it has: one that a layer inside, or `call`, gave it.
     """
     ys = nest.flatten(outputs)
-    masks = _of_outputs(layer, given, ys)
+    masks = of_outputs(layer, given, ys)
     return nest.pack(outputs, list(map(masked, ys, masks))) if masks else outputs
 
 
@@ -86,12 +86,12 @@ def put_on(inputs: object, mask: object, who: str) -> Any:
 def connect(layer: Stateful, given: Given, outputs: object) -> None:
     """Give the outputs of a call on tensors of a model their masks."""
     ys = nest.flatten(outputs)
-    for y, mask in zip(ys, _of_outputs(layer, given, ys), strict=False):
+    for y, mask in zip(ys, of_outputs(layer, given, ys), strict=False):
         if mask is not None:
             set_keras_mask(y, mask)
 
 
-def _of_outputs(layer: Stateful, given: Given, ys: list[object]) -> list[Result | None]:
+def of_outputs(layer: Stateful, given: Given, ys: list[object]) -> list[Result | None]:
     """A mask for each output that has none yet and gets one; empty if none does."""
     if not layer.supports_masking:
         if layer.destroys_masks and any(

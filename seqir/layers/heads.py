@@ -331,7 +331,8 @@ class MultiHeadAttention(_Heads):
         self, query: Result, value: Result, key: Result | None, given: Result | None
     ) -> Result | None:
         # As in Keras, where what was passed is not looked at, and where layers that
-        # are called later on the same tensors do not see their masks any more.
+        # are called later on the same tensors do not see their masks any more, unless
+        # tensors of a model connect them.
         found = get_keras_mask(query)
         for x in (query, value, key):
             if x is not None:

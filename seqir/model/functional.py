@@ -12,6 +12,7 @@ from seqir.layer.base import Layer
 from seqir.layer.offered import offered
 from seqir.model.base import Model
 from seqir.narrow import is_dict, is_sequence
+from seqir.network.connected import ConnectedMasks
 from seqir.network.inputs import arrange, fitting_rank
 from seqir.network.lifting import lift
 from seqir.network.names import check_unique
@@ -22,7 +23,7 @@ from seqir.network.walk import (
     operations_in_order,
     walk,
 )
-from seqir.ops.call import repeat, substitute
+from seqir.ops.call import substitute
 from seqir.ops.masks import get_keras_mask, masked
 from seqir.ops.tensor import Call, KerasTensor
 
@@ -106,6 +107,7 @@ class Functional(Model):
         env: dict[KerasTensor, object] = dict(
             zip(inputs_of(self), entering, strict=True)
         )
+        connected = ConnectedMasks()
         for call in self._layer_state.connections:
             args, kwargs = substitute(
                 lambda x: env[x] if isinstance(x, KerasTensor) else x,
@@ -113,7 +115,7 @@ class Functional(Model):
             )
             if training is not None and "training" in _arguments(call.target):
                 kwargs.setdefault("training", training)
-            results = repeat(call.target, args, kwargs)
+            results = connected.repeat(call, args, kwargs)
             for tensor, value in zip(
                 nest.flatten(call.outputs), nest.flatten(results), strict=True
             ):
