@@ -94,4 +94,11 @@ EINSUM: list[Case] = [
      "EinsumDense of seqir has no 'lora_rank'"),
 ]  # fmt: skip
 
-CASES = [*WRAPPERS, *ATTENTION, *EINSUM]
+LAMBDA: list[Case] = [
+    ("no function", lambda: k.Lambda(3, name="own"), ArgumentError,
+     r"function of layer 'own' \(Lambda\) must be a function, got 3"),
+    ("a size alone", lambda: k.Lambda(abs, 3, name="own"), ArgumentError,
+     r"output_shape of layer 'own' \(Lambda\) must be sizes without the batch"),
+]  # fmt: skip
+
+CASES = [*WRAPPERS, *ATTENTION, *EINSUM, *LAMBDA]

@@ -123,4 +123,16 @@ CASES: list[Case] = [
         ShapeError,
         "need to know the size of images and their channels",
     ),
+    (
+        "a mask of fewer steps",
+        lambda: k.LSTM(2)(X, mask=np.ones((len(X), 2), bool)),
+        ShapeError,
+        "give a truth value for each step",
+    ),
+    (
+        "a mask without steps",
+        lambda: k.Bidirectional(k.GRU(2))(X, mask=np.ones(len(X), bool)),
+        ShapeError,
+        "give a truth value for each step",
+    ),
 ]

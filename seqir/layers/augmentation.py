@@ -7,12 +7,12 @@ neighbours for labels, bounding boxes and segmentation masks).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any, TypeAlias
+from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from seqir import nest, ops, random
 from seqir.arguments import number
 from seqir.config import check_data_format
-from seqir.errors import ArgumentError, ShapeError
+from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layer.aliases import Tensors
 from seqir.layer.base import Layer
 from seqir.ops.size import SizeLike
@@ -39,6 +39,9 @@ class Augmentation(Layer):
     Shapes: images[N, H, W, C], or one image[H, W, C]; alone, or in a dictionary with
     "labels", "bounding_boxes" and "segmentation_masks" beside "images".
     """
+
+    boxes_stay: ClassVar[bool] = True
+    """Whether what is in an image stays where it is."""
 
     if TYPE_CHECKING:  # fields of the layers themselves, which order them
         data_format: str | None
@@ -92,8 +95,16 @@ class Augmentation(Layer):
     def transform_bounding_boxes(
         self, bounding_boxes: Tensors, transformation: Drawn, training: bool = True
     ) -> Tensors:
-        """The bounding boxes in changed images."""
-        return bounding_boxes
+        """The bounding boxes in changed images.
+
+        Raises: UnsupportedError if they are somewhere else there.
+        """
+        if not training or self.boxes_stay:
+            return bounding_boxes
+        raise UnsupportedError(
+            f"layer {self.name!r} ({type(self).__name__}) changes no bounding boxes: "
+            "train without them, or change images and boxes before training"
+        )
 
     def transform_segmentation_masks(
         self, segmentation_masks: Result, transformation: Drawn, training: bool = True

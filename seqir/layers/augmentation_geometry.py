@@ -9,7 +9,6 @@ import numpy as np
 
 from seqir import ops, random
 from seqir.arguments import integer, number, one_of
-from seqir.errors import UnsupportedError
 from seqir.layer.aliases import Tensors
 from seqir.layers.augmentation import (
     UNIT,
@@ -33,6 +32,8 @@ _INTERPOLATIONS = ("nearest", "bilinear")
 class _Moving(Augmentation):
     """Pixels of images and of masks are moved in the same way."""
 
+    boxes_stay = False
+
     if TYPE_CHECKING:  # a field of the layers themselves, which order them
         interpolation: str
 
@@ -53,16 +54,6 @@ class _Moving(Augmentation):
         if not training or transformation is None:
             return segmentation_masks
         return self.moved(segmentation_masks, transformation, "nearest")
-
-    def transform_bounding_boxes(
-        self, bounding_boxes: Tensors, transformation: Drawn, training: bool = True
-    ) -> Tensors:
-        if not training:
-            return bounding_boxes
-        raise UnsupportedError(
-            f"layer {self.name!r} ({type(self).__name__}) moves no bounding boxes: "
-            "train without them, or change images and boxes before training"
-        )
 
 
 class RandomFlip(_Moving):
@@ -368,6 +359,8 @@ class RandomCrop(Augmentation):
     seed: int | None = None
     data_format: str | None = None
     name: str | None = None
+
+    boxes_stay = False
 
     def setup(self) -> None:
         super().setup()

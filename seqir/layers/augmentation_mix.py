@@ -7,7 +7,6 @@ from typing import Any
 
 from seqir import dtype_policies, ops, random
 from seqir.arguments import integer, number, one_of
-from seqir.errors import UnsupportedError
 from seqir.layer.aliases import Tensors
 from seqir.layers.augmentation import (
     Augmentation,
@@ -42,6 +41,8 @@ from seqir.ops.tensor import Result
 class _Mixing(Augmentation):
     """Images and labels mixed with those of other places of the batch."""
 
+    boxes_stay = False
+
     def transform_labels(
         self, labels: Result, transformation: Drawn, training: bool = True
     ) -> Result:
@@ -49,16 +50,6 @@ class _Mixing(Augmentation):
             return labels
         labels = ops.cast(labels, self.compute_dtype)
         return mixed(labels, transformation)
-
-    def transform_bounding_boxes(
-        self, bounding_boxes: Tensors, transformation: Drawn, training: bool = True
-    ) -> Tensors:
-        if not training:
-            return bounding_boxes
-        raise UnsupportedError(
-            f"layer {self.name!r} ({type(self).__name__}) mixes no bounding boxes: "
-            "train without them, or mix images and boxes before training"
-        )
 
     def order(self, data: Tensors, seed: Seed) -> Result:
         """The place of the other image for each image."""

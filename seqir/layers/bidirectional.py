@@ -122,7 +122,8 @@ class Bidirectional(Layer):
         if ways is None:
             ys, states = self._one_by_one(sequences, halves, mask)
         else:
-            ys, states = self._together(ways, sequences, step_mask(mask))
+            known = step_mask(mask, sequences, self.name)
+            ys, states = self._together(ways, sequences, known)
         found = self._merged(ys) + (states if self.return_state else [])
         return tuple(found) if len(found) > 1 else found[0]
 

@@ -124,7 +124,8 @@ class RNN(Layer):
                 f"{format_shape(sequences.shape)}"
             )
         states = self._given_states(sequences, initial_state)
-        y, states = self._run(sequences, states, step_mask(mask), training)
+        known = step_mask(mask, sequences, self.name)
+        y, states = self._run(sequences, states, known, training)
         states = nest.map_structure(lambda s: ops.cast(s, self.compute_dtype), states)
         if self.stateful:
             new = nest.flatten(states)
@@ -280,11 +281,20 @@ def again(layer: Any, **changes: object) -> Any:
     return type(layer).from_config(config)
 
 
-def step_mask(mask: Masks) -> Result | None:
-    """A mask [N, T] of truth values: that of the first of several inputs."""
+def step_mask(mask: Masks, x: Result, name: str) -> Result | None:
+    """A mask [N, T] of truth values: that of the first of several inputs.
+
+    Raises: ShapeError unless it has as many steps as the sequences.
+    """
     found: Any = nest.flatten(mask)[0]
     if found is None:
         return None
+    steps, wanted = (y.shape[1] if len(y.shape) > 1 else None for y in (found, x))
+    if len(found.shape) < 2 or (None not in (steps, wanted) and steps != wanted):
+        raise ShapeError(
+            f"layer {name!r} got sequences of shape {format_shape(x.shape)} and a mask "
+            f"of shape {format_shape(found.shape)}: give a truth value for each step"
+        )
     found = ops.cast(found, "bool")
     return ops.any(found, -1) if len(found.shape) > 2 else found
 
