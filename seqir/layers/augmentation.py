@@ -75,6 +75,10 @@ class Augmentation(Layer):
         self, data: Tensors, training: bool = True, seed: Seed = None
     ) -> Drawn:
         """What is drawn for these images, or for this dictionary with images."""
+        return self.drawn(data, seed) if training else None
+
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
+        """What is drawn in training; None if nothing is."""
         return None
 
     def transform_images(

@@ -39,11 +39,7 @@ class RandomContrast(Valued):
         super().setup()
         self.factor = span("factor", self.factor, 0, 1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         low, high = self.factor
         drawn = self.draw_broadcast(data, (1.0 - low, 1.0 + high), seed)
         return {"contrast_factor": drawn}
@@ -70,11 +66,7 @@ class RandomBrightness(Valued):
         super().setup()
         self.factor = span("factor", self.factor, -1, 1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         low, high = self.value_range
         shares = self.draw_broadcast(data, self.factor, seed)
         return {"rgb_delta": shares * (high - low)}
@@ -101,11 +93,7 @@ class RandomHue(Valued):
         super().setup()
         self.factor = span("factor", self.factor, 0, 1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         back = self.draw(data, UNIT, seed) > 0.5
         factor = self.draw(data, self.factor, seed)
         return {"factor": ops.where(back, -factor, factor) * 0.5}
@@ -140,11 +128,7 @@ class RandomSaturation(Valued):
         super().setup()
         self.factor = span("factor", self.factor, -1, 1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         factor = self.draw(data, self.factor, seed)
         return {"factor": factor / (1.0 - factor + config.epsilon())}
 
@@ -194,11 +178,7 @@ class RandomColorJitter(Valued):
                 )
             setattr(self, f"random_{name}", step)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         source = self.source(seed)
         return {
             name: step.get_random_transformation(data, seed=source)
@@ -228,11 +208,7 @@ class RandomColorDegeneration(Valued):
         super().setup()
         self.factor = span("factor", self.factor, -1, 1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         return {"factor": self.draw(data, self.factor, seed, 1, 1, 1)}
 
     def changed(self, images: Result, transformation: Drawn) -> Result:
@@ -257,11 +233,7 @@ class RandomGrayscale(Augmentation):
         super().setup()
         check_share("factor", self.factor)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         return self.draw(data, UNIT, seed, 1, 1, 1) < self.factor
 
     def changed(self, images: Result, transformation: Drawn) -> Result:
@@ -287,11 +259,7 @@ class RandomInvert(Valued):
         super().setup()
         self.factor = span("factor", self.factor, 0, 1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         return {"apply_inversion": self.chosen(data, self.factor, seed)}
 
     def changed(self, images: Result, transformation: Drawn) -> Result:

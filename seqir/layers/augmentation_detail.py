@@ -43,10 +43,8 @@ class RandomSharpness(Valued):
         super().setup()
         self.factor = span("factor", self.factor, 0, 1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        return {"factor": self.draw(data, self.factor, seed)} if training else None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
+        return {"factor": self.draw(data, self.factor, seed)}
 
     def changed(self, images: Result, transformation: Drawn) -> Result:
         factor = per_image(ops.cast(transformation["factor"] * 2, images.dtype), images)
@@ -86,11 +84,7 @@ class RandomGaussianBlur(Valued):
                 f"{self.kernel_size}"
             )
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         chosen = self.chosen(data, self.factor, seed)
         low, high = self.sigma
         widths = random.uniform((2,), low, high, seed=self.source(seed))
@@ -132,11 +126,7 @@ class RandomErasing(Valued):
         elif fill is not None:
             self.fill_value = number("fill_value", fill)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         shares = ops.sqrt(self.draw(data, self.scale, seed, 2))
         masks, _ = rectangles(self, data, shares[:, 0], shares[:, 1], seed)
         return {

@@ -74,11 +74,7 @@ class RandomFlip(_Moving):
         known = ("horizontal", "vertical", "horizontal_and_vertical")
         self.mode = one_of("mode", self.mode, known)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         flips = self.draw_broadcast(data, UNIT, seed) <= 0.5
         return {"flips": flips, "input_shape": ops.shape(images_in(data))}
 
@@ -154,11 +150,7 @@ class RandomRotation(_Affine):
         super().setup()
         self.factor = span("factor", self.factor, -1, 1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         low, high = self.factor
         angle = self.draw(data, (low * 360.0, high * 360.0), seed)
         sizes = ops.shape(images_in(data))
@@ -215,11 +207,7 @@ class RandomZoom(_ByAxes):
         if self.width_factor is not None:
             self._width = _within("width_factor", self.width_factor, above=-1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         low, high = self._height
         height = width = self.draw(data, (1.0 + low, 1.0 + high), seed, 1)
         if self._width is not None:
@@ -260,11 +248,7 @@ class RandomTranslation(_ByAxes):
         self._height = _within("height_factor", self.height_factor, least=-1)
         self._width = _within("width_factor", self.width_factor, least=-1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         shape = ops.shape(images_in(data))
         height, width = (ops.cast(shape[axis], "float32") for axis in self.pixel_axes)
         down = self.draw(data, self._height, seed, 1) * height
@@ -301,11 +285,7 @@ class RandomShear(_Affine):
         self.x_factor = _within("x_factor", self.x_factor, least=-1)
         self.y_factor = _within("y_factor", self.y_factor, least=-1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         other = self.draw(data, UNIT, seed, 1) > 0.5
         y = self.draw(data, self.y_factor, seed, 1)
         x = self.draw(data, self.x_factor, seed, 1)

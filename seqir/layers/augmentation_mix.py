@@ -80,11 +80,7 @@ class MixUp(_Mixing):
         super().setup()
         number("alpha", self.alpha, above=0)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         order = self.order(data, seed)
         source, count = self.source(seed), count_of(data)
         weight = random.beta((count,), self.alpha, self.alpha, seed=source)
@@ -118,11 +114,7 @@ class CutMix(_Mixing):
         super().setup()
         self.factor = span("factor", self.factor, 0, 1)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         source, count = self.source(seed), count_of(data)
         low, high = self.factor
         alpha = random.uniform((), low, high, seed=source) + 1e-6
@@ -196,11 +188,7 @@ class RandAugment(Valued):
         for name, step in steps.items():
             setattr(self, name, step)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         source, steps = self.source(seed), self._steps
         kinds = random.randint((self.num_ops,), 0, len(steps), seed=source)
         drawn = {

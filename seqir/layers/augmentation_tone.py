@@ -41,11 +41,7 @@ class RandomPosterization(Valued):
         super().setup()
         self.factor = span("factor", self.factor, 1, 8)
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
         low, high = map(int, self.factor)
         high = max(high, low + 1)
         bits = random.randint((count_of(data),), low, high, seed=self.source(seed))
@@ -76,11 +72,7 @@ class Solarization(Valued):
         for name in ("addition_factor", "threshold_factor"):
             setattr(self, name, span(name, getattr(self, name), 0, 1))
 
-    def get_random_transformation(
-        self, data: Tensors, training: bool = True, seed: Seed = None
-    ) -> Drawn:
-        if not training:
-            return None
+    def drawn(self, data: Tensors, seed: Seed) -> Drawn:
 
         def shares(between: Span) -> Result:
             return self.draw_broadcast(data, (between[0], between[1] * 255), seed)
