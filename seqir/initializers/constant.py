@@ -59,7 +59,8 @@ class Constant(Initializer):
                 stored = value["config"]
                 value = np.asarray(stored["value"], dtypes.to_numpy(stored["dtype"]))
             self._array = np.array(value)
-            dtypes.canonical(self._array.dtype)
+            if dtypes.canonical(self._array.dtype) == dtypes.STRING:
+                raise TypeError("text")
         except (ValueError, KeyError, TypeError):  # DTypeError too
             raise ArgumentError(
                 f"value must be a number or an array of numbers, got {value!r}"
