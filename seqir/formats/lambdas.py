@@ -18,6 +18,10 @@ _OF_KERAS_2: Final = frozenset(
     for argument in ("function", "output_shape", "mask")
     for end in ("_type", "_module")
 ) | {"module"}
+_FUNCTIONS: Final = {
+    name: thing for name, thing in vars(ops).items() if name in ops.__all__
+}
+"""The functions of ``keras.ops`` that a file may name."""
 
 
 def arguments(
@@ -66,7 +70,7 @@ def _function(value: object, own: object, named: Callable[[object], object]) -> 
     if is_code or not isinstance(name, str):
         return None
     if module == "keras.ops":
-        return getattr(ops, name) if name in ops.__all__ else None
+        return _FUNCTIONS.get(name)
     known = module in (None, "builtins", "keras.activations")
     return activations.get(name) if known and name in activations.__all__ else None
 
