@@ -341,8 +341,30 @@ def test_features_are_not_kept_for_a_step_by_hand() -> None:
         refused(lambda m, x: {}, cache_frozen="memory")
 
 
-def test_words_are_no_numbers_of_a_step() -> None:
-    model = Stepping(lambda m, x: {})
-    model.compile()
-    with pytest.raises(DTypeError, match="x holds strings; it takes one of bool"):
-        model.fit(np.array([["a"], ["b"]]), verbose=0)
+def test_a_step_by_hand_learns_from_text() -> None:
+    texts = np.array([["a fine day"], ["what a film"], ["a dull film"], ["dull"]])
+
+    class Reader(keras.Model):
+        def __init__(self) -> None:
+            super().__init__()
+            self.words = layers.TextVectorization(output_sequence_length=4)
+            self.words.adapt(texts)
+            self.table, self.head = layers.Embedding(20, 4), layers.Dense(1)
+
+        def call(self, x: Any) -> Any:
+            return self.head(ops.mean(self.table(self.words(x)), axis=1))
+
+        def train_step(self, data: Any) -> Any:
+            x, y = data
+            loss = ops.mean(ops.square(self(x) - y))
+            weights = self.trainable_weights
+            self.optimizer.apply(keras.gradient(loss, weights), weights)
+            return {"loss": loss}
+
+    model = Reader()
+    model.compile(keras.optimizers.Adam(0.1))
+    y = np.array([[1.0], [1.0], [0.0], [0.0]])
+    history = model.fit(texts, y, epochs=20, verbose=0).history
+    assert history["loss"][-1] < 0.1 * history["loss"][0]
+    assert ((model.predict(texts, verbose=0) > 0.5) == (y > 0.5)).all()
+    assert Reader()(texts).shape == (4, 1)

@@ -173,8 +173,9 @@ def fit(
             )
     known = {place.group for place in wanted}
     for group in shards.groups():
-        of_training = group.startswith(_TRAINING) or shards.is_state(group)
-        if group not in known and not of_training and shards.count(group):
+        if group in known or group.startswith(_TRAINING) or not shards.count(group):
+            continue
+        if not shards.is_state(group):
             fitting.refuse(f"the file has {group!r}, which the model has not")
     # Slots of weights that are not there would be memory that no file accounts for.
     if optimizer is not None and fitting.fits and (found := shards.count(_STATE)):

@@ -10,7 +10,7 @@ from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
 
-from seqir import nest
+from seqir import dtypes, nest
 from seqir.errors import (
     ArgumentError,
     NotBuiltError,
@@ -175,11 +175,27 @@ class Network(Layer):
         self, args: tuple[object, ...], kwargs: dict[str, object]
     ) -> None:
         several = required_inputs(self) > 1
+        if args and not several and not self.built and self._reads_text(args[0]):
+            self._record_as_built((self._inputs_like(args[0]),), {})
         if not several or type(self).build is not Network.build:
             super()._ensure_built(args, kwargs)
         if several and not self._layer_state.has_own_call:
             with scope.one_thread():
                 self._build_for(args, kwargs)
+
+    def _reads_text(self, tensors: object) -> bool:
+        """Whether `build`, which knows shapes alone, would take text for values."""
+        own = type(self).build is not Network.build
+        return not own and any(map(_is_text, nest.flatten(tensors)))
+
+    def _inputs_like(self, tensors: object) -> Any:
+        """Inputs for such tensors or arrays: of text, or of what is computed in."""
+
+        def made(x: Any) -> Any:
+            dtype = dtypes.STRING if _is_text(x) else self.compute_dtype
+            return input_tensors(x.shape, dtype)
+
+        return nest.map_structure(made, tensors)
 
     def _build_for(self, args: tuple[object, ...], kwargs: dict[str, object]) -> None:
         """Build a subclass whose ``call(x, y)`` needs several tensors, by name."""
@@ -405,8 +421,9 @@ class Network(Layer):
             return
         arrays = nest.map_structure(np.asarray, x)
         shapes = nest.map_structure(lambda a: a.shape, arrays)
-        if self.built:  # so it says itself, and not for which inputs
-            self._record_as_built((input_tensors(shapes, self.compute_dtype),), {})
+        if self.built or self._reads_text(arrays):
+            # It says itself that it is built, and not for which inputs.
+            self._record_as_built((self._inputs_like(arrays),), {})
         else:
             self.build(shapes)
         for tensor in inputs_of(self):
@@ -467,3 +484,8 @@ def input_tensors(shape: Any, dtype: str, *, learned: bool = True) -> Any:
     layer = InputLayer(batch_shape=shape, dtype=dtype)
     layer.learned = learned
     return layer.output
+
+
+def _is_text(x: object) -> bool:
+    dtype = getattr(x, "dtype", None)
+    return dtype is not None and dtypes.canonical(dtype) == dtypes.STRING

@@ -126,7 +126,8 @@ def _entered(b: Trace, what: str, specs: Any) -> _Part:
             tensors.append(None)
             continue
         name = what if len(leaves) == 1 else f"{what}_{place}"
-        type_ = TensorType(spec.dtype, ("batch", *spec.shape))
+        kind = dtypes.STRING if spec.dtype == "object" else spec.dtype
+        type_ = TensorType(kind, ("batch", *spec.shape))
         names.append(name)
         tensors.append(Traced(b, b.input(name, type_)))
     return _Part(tuple(names), nest.pack(specs, tensors))
