@@ -43,15 +43,14 @@ from seqir.ops.movement import shape as shape_
 from seqir.ops.parts import concatenate, flip, pad, split
 from seqir.ops.reduce import any as any_
 from seqir.ops.reduce import sum as sum_
+from seqir.ops.several import is_several, sizes_of
 from seqir.ops.size import (
     ShapeLike,
     Size,
     dim_of,
     is_computed,
     is_int,
-    is_several,
     minimum_size,
-    sizes_of,
 )
 from seqir.ops.sizes import counting
 from seqir.ops.tensor import Index, Result, Tensor, TensorLike

@@ -31,6 +31,7 @@ from seqir.ops.arith import (
 from seqir.ops.call import operation
 from seqir.ops.convert import convert_to_tensor
 from seqir.ops.movement import broadcast_to, expand_dims, moveaxis, shape
+from seqir.ops.several import sizes_of
 from seqir.ops.size import (
     ShapeLike,
     Size,
@@ -39,7 +40,6 @@ from seqir.ops.size import (
     is_int,
     is_size,
     maximum_size,
-    sizes_of,
 )
 from seqir.ops.sizes import apply_sizes, counting
 from seqir.ops.tensor import Result, Tensor, TensorLike

@@ -15,7 +15,8 @@ from seqir.operators.movement import Expand, ExpandDims, Squeeze, Transpose, res
 from seqir.operators.sizes import ExpandTo, ReshapeTo
 from seqir.ops.apply import apply, as_array, operand, rank_of, type_of_operand
 from seqir.ops.call import operation
-from seqir.ops.size import ShapeLike, Size, dim_of, sizes_of, sizes_of_nothing
+from seqir.ops.several import sizes_of
+from seqir.ops.size import ShapeLike, Size, dim_of, sizes_of_nothing
 from seqir.ops.sizes import apply_sizes
 from seqir.ops.tensor import Result, Tensor, TensorLike
 

@@ -25,7 +25,8 @@ from seqir.ops.create import full
 from seqir.ops.gather import take
 from seqir.ops.indexing import getitem, sliced
 from seqir.ops.movement import broadcast_to, expand_dims, reshape, shape, squeeze
-from seqir.ops.size import Size, is_several, sizes_of
+from seqir.ops.several import is_several, sizes_of
+from seqir.ops.size import Size, is_int
 from seqir.ops.tensor import Result, TensorLike
 
 
@@ -58,7 +59,7 @@ def tile(x: TensorLike, repeats: Any) -> Result:
     if len(counts) > rank:
         x = expand_dims(x, tuple(range(len(counts) - rank)))
     counts = (1,) * (rank - len(counts)) + counts
-    if not any(isinstance(n, Size) for n in counts):
+    if all(map(is_int, counts)):
         return apply(Tile(tuple(map(int, counts))), operand(x))
     sizes = shape(x)
     wide = expand_dims(x, tuple(range(0, 2 * len(sizes), 2)))
@@ -77,16 +78,21 @@ def repeat(x: TensorLike, repeats: Any, axis: int | None = None) -> Result:
     sizes = list(shape(x))
     axis = shapes.normalize_axis(axis, len(sizes))
     counts = sizes_of(repeats)
-    if any(not isinstance(n, Size) and n < 0 for n in counts):
+    if any(is_int(n) and n < 0 for n in counts):
         raise ArgumentError(f"repeat cannot repeat {repeats} times")
     if len(counts) != 1:
         if len(counts) != sizes[axis]:
             raise ShapeError(
                 f"{len(counts)} repeats do not fit a size of {sizes[axis]}"
             )
+        if not all(map(is_int, counts)):
+            raise ShapeError(
+                f"repeat needs numbers of times that are known before the run, got "
+                f"{repeats!r}; one number for all may be computed"
+            )
         return take(x, np.repeat(np.arange(sizes[axis]), counts), axis)
     (times,) = counts
-    if not isinstance(times, Size) and not times:  # runtimes do not expand to 0
+    if is_int(times) and not times:  # runtimes do not expand to 0
         return sliced(x, axis, 0, 0)
     places = (*sizes[: axis + 1], times, *sizes[axis + 1 :])
     wide = broadcast_to(expand_dims(x, axis + 1), places)

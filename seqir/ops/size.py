@@ -10,7 +10,6 @@ import numpy as np
 from seqir import dtypes, shapes
 from seqir.errors import ShapeError
 from seqir.ir import Array, current_builder
-from seqir.narrow import is_sequence
 from seqir.ops.tensor import KerasTensor, Tensor, Traced
 from seqir.tensortype import TensorType
 
@@ -213,23 +212,6 @@ def dim_of(size: Any) -> shapes.Dim:
     if size is None:
         raise ShapeError("a size that is not known yet is ops.shape(x)[i], not None")
     raise ShapeError(f"a size must be an integer, got {size!r}")
-
-
-def is_several(value: Any) -> bool:
-    """Whether it is a list, tuple or vector, which `sizes_of` takes apart."""
-    return is_sequence(value) or np.ndim(value) == 1
-
-
-def sizes_of(value: Any) -> tuple[Any, ...]:
-    """One size or several, of Python or NumPy, as integers, `Size`s, computed ones.
-
-    Raises: ShapeError if one is none of them.
-    """
-    several = is_sequence(value) or np.ndim(value) == 1
-    return tuple(
-        n if isinstance(n, Size) or is_computed(n) else dim_of(n)
-        for n in (value if several else (value,))
-    )
 
 
 def sizes_of_nothing(dims: Sequence[shapes.Dim]) -> tuple[int, ...] | None:
