@@ -13,10 +13,6 @@ _AUGMENT = (
     "this change of pictures is not there yet; make it before `fit`, for instance in "
     "the `map` of a dataset, or write a layer that draws with seqir.random"
 )
-_TEXT_FILES = (
-    "read the files into an array of texts and pass it on: models take it whose Input "
-    "has dtype='string', with StringLookup or TextVectorization behind it"
-)
 _FEATURES = (
     "give each feature an Input, and to these StringLookup, IntegerLookup, Hashing, "
     "HashedCrossing, Discretization or Normalization; ops.concatenate joins them"
@@ -81,7 +77,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "MelSpectrogram STFTSpectrogram": _NOT_YET,
     },
     "optimizers.legacy": {"Adagrad Adam Ftrl Optimizer RMSprop SGD": _LEGACY},
-    "preprocessing": {"text_dataset_from_directory": _TEXT_FILES},
     "saving": {
         "KerasFileEditor": "load_model(path), change the model, and model.save(path)",
     },
@@ -95,10 +90,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     "utils": {
         "Config": "a dictionary, or a dataclass of your own, does the same",
         "FeatureSpace": _FEATURES,
-        "text_dataset_from_directory": _TEXT_FILES,
-        "audio_dataset_from_directory": (
-            "read sound with a package for it, and pass arrays or a PyDataset"
-        ),
         "bounding_boxes": _BOXES,
         "legacy": "what was of Keras 2 is read from files alone",
         "model_to_dot": "plot_model(model, 'name.svg') draws without Graphviz",

@@ -23,6 +23,7 @@ _ELSEWHERE = {
     "Progbar": "seqir.callbacks.progbar",
     "PyDataset": "seqir.data",
     "array_to_img": "seqir.images",
+    "audio_dataset_from_directory": "seqir.data.sounds",
     "custom_object_scope": "seqir.registered",
     "deserialize_keras_object": "seqir.saving",
     "disable_interactive_logging": "seqir.config",
@@ -41,6 +42,7 @@ _ELSEWHERE = {
     "save_img": "seqir.images",
     "serialize_keras_object": "seqir.saving",
     "standardize_dtype": "seqir.backend",
+    "text_dataset_from_directory": "seqir.data.texts",
     "timeseries_dataset_from_array": "seqir.data.timeseries",
 }
 

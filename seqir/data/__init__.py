@@ -29,6 +29,7 @@ from seqir.data.convert import numbers as numbers
 from seqir.data.convert import to_text as to_text
 from seqir.data.dataset import PyDataset
 from seqir.data.elements import TensorSpec
+from seqir.data.folder import from_folder
 from seqir.data.labels import ClassWeights as ClassWeights
 from seqir.data.labels import check_labels as check_labels
 from seqir.data.prefetch import prefetch as prefetch
@@ -43,5 +44,6 @@ __all__ = [
     "PyDataset",
     "TensorSpec",
     "adapt",
+    "from_folder",
 ]
 """What users may rely on; the other names are for the package itself."""

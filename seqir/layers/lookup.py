@@ -42,9 +42,6 @@ class WithVocabulary(Preprocessing):
 
     _derived: ClassVar[tuple[str, ...]] = ("vocabulary_size", "has_input_vocabulary")
     """What configurations of Keras say that follows from the rest."""
-    _words: Vocabulary
-    _given: bool
-    """Whether the vocabulary was given, and is not to be learned."""
 
     def get_vocabulary(self, include_special_tokens: bool = True) -> list[Any]:
         """The words in the order of their places."""
@@ -66,9 +63,13 @@ class WithVocabulary(Preprocessing):
         if self.built:
             self._has_changed()
 
-    def _take(self, vocabulary: Tokens | None, idf_weights: Any) -> None:
-        """Take the vocabulary that the layer is made with, if there is one."""
+    def _begin(
+        self, words: Vocabulary, vocabulary: Tokens | None, idf_weights: Any
+    ) -> None:
+        """Begin with no words, or those that the layer is made with."""
+        self._words = words
         self._given = vocabulary is not None
+        """Whether the vocabulary was given, and is not to be learned."""
         if vocabulary is not None:
             self._words.set(vocabulary, idf_weights)
         elif idf_weights is not None:
@@ -239,7 +240,7 @@ class _IndexLookup(WithVocabulary):
             raise ArgumentError(
                 "salt is for hashes: write oov_method='farmhash' with it"
             )
-        self._words = Vocabulary(
+        words = Vocabulary(
             self.kind,
             self.name,
             self.output_mode,
@@ -251,7 +252,7 @@ class _IndexLookup(WithVocabulary):
             bool(self.pad_to_max_tokens),
             self.encoding,
         )
-        self._take(self.vocabulary, self.idf_weights)
+        self._begin(words, self.vocabulary, self.idf_weights)
 
     def _token(self, name: str, value: object) -> Token | None:
         if value is None:

@@ -143,7 +143,7 @@ class TextVectorization(WithVocabulary):
                     f"{self.output_mode!r}"
                 )
             integer("output_sequence_length", self.output_sequence_length, least=1)
-        self._words = Vocabulary(
+        words = Vocabulary(
             STRING,
             self.name,
             self.output_mode,
@@ -153,7 +153,7 @@ class TextVectorization(WithVocabulary):
             padded=bool(self.pad_to_max_tokens),
             encoding=self.encoding,
         )
-        self._take(self.vocabulary, self.idf_weights)
+        self._begin(words, self.vocabulary, self.idf_weights)
 
     def _ngram_widths(self) -> tuple[int, ...] | None:
         if self.ngrams is None:

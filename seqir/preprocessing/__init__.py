@@ -1,8 +1,6 @@
 """``seqir.preprocessing``, where Keras keeps what is in `seqir.utils`."""
 
-from typing import NoReturn
-
-from seqir import absent
+from seqir.data.texts import text_dataset_from_directory
 from seqir.data.timeseries import timeseries_dataset_from_array
 from seqir.images import image_dataset_from_directory
 from seqir.preprocessing import image, sequence, text
@@ -12,9 +10,6 @@ __all__ = [
     "image_dataset_from_directory",
     "sequence",
     "text",
+    "text_dataset_from_directory",
     "timeseries_dataset_from_array",
 ]
-
-
-def __getattr__(name: str) -> NoReturn:
-    absent.refuse("preprocessing", name)
