@@ -6,7 +6,7 @@ import math
 from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING
 
 import numpy as np
 
@@ -62,7 +62,7 @@ def of_file(path: str, device: str) -> Runnable:
     if not Path(path).is_file():
         raise ArgumentError(f"there is no file {path}")
     session = runtime.Session.from_file(path, device=device)
-    described: Any = session._session.get_inputs()
+    described = session.described_inputs()
     inputs = [Wanted(x.name, numpy_name(x.type), tuple(x.shape)) for x in described]
 
     def run(feeds: Mapping[str, Array], batch: int) -> dict[str, Array]:

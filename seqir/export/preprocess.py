@@ -128,7 +128,7 @@ def _of(given: object) -> Preprocessing:
     source = _input_layer(items[0]) if items else None
     steps: list[Any] = []
     for item in items[1:] if source else items:
-        if isinstance(item, Network) and item._kind == "sequential":
+        if isinstance(item, Network) and item.model_kind == "sequential":
             steps += item.layers
         elif isinstance(item, str) and item in _SCALINGS:
             steps.append(_SCALINGS[item])

@@ -20,6 +20,7 @@ from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, join
 from seqir.formats.pairing import stored_for
 from seqir.formats.safetensors import keys_of
+from seqir.layer.state import walk
 from seqir.layers import Conv1D, Conv1DTranspose, Conv2D, Conv2DTranspose, Conv3D, Layer
 from seqir.ops.variable import Variable
 from seqir.optimizers import Optimizer
@@ -136,7 +137,7 @@ def _is_flipped(reader: H5Reader, root: str) -> bool:
 
 
 def _flipped_kernels(model: Layer) -> frozenset[int]:
-    inside = model._walk()
+    inside = walk(model)
     return frozenset(id(x.kernel) for x in inside if isinstance(x, _FLIPPED))
 
 

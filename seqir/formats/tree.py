@@ -12,6 +12,7 @@ from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 from typing import Any, Final
 
+from seqir.layer.state import state_of, walk
 from seqir.layers import Layer
 from seqir.naming import to_snake_case
 from seqir.narrow import is_dict
@@ -60,7 +61,7 @@ def places(
 
 def left(found: Iterable[Place], skip: Iterable[Layer]) -> list[Place]:
     """Places without those of some layers, and of all layers inside of them."""
-    gone = {id(inner) for layer in skip for inner in layer._walk()}
+    gone = {id(inner) for layer in skip for inner in walk(layer)}
     return [place for place in found if id(place.thing) not in gone]
 
 
@@ -105,10 +106,10 @@ def _children(thing: Any) -> Iterator[tuple[str, object]]:
     besides is not. The list of a model's layers is one: of a model that is made of
     them the first, of one with a `call` in its place by name.
     """
-    kind = getattr(type(thing), "_kind", None)
+    kind = getattr(type(thing), "model_kind", None)
     inside: list[object] = thing.layers if kind is not None else []
     attributes: dict[str, object] = dict(vars(thing))
-    names = [*thing._layer_state.holding] if isinstance(thing, Layer) else [*attributes]
+    names = [*state_of(thing).holding] if isinstance(thing, Layer) else [*attributes]
     if kind is not None:
         layers = [x for x in inside if not isinstance(x, FunctionCall)]
         if kind == "subclass":

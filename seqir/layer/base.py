@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator
-from typing import TYPE_CHECKING, Any
+from collections.abc import Iterable
+from typing import Any
 
 from seqir import dtype_policies, naming, nest, regularizers
 from seqir.errors import ArgumentError
@@ -92,10 +92,6 @@ class Layer(Calling, Keywords, Keeping):
         state.autocast = autocast
         state.activity_regularizer = regularizers.get(activity_regularizer)
         state.input_shape = arguments.legacy_input_shape(kwargs)
-
-    if TYPE_CHECKING:
-
-        def _walk(self) -> Iterator[Layer]: ...
 
     # What a subclass fills in, beside `build` and `call`.
 

@@ -41,7 +41,7 @@ class Calling(Weighted):
             args, kwargs = nest.map_structure(partial(_constant, b), (args, kwargs))
             self._check_inputs(args)
             if not self.built:
-                self._look_up_policy()
+                scope.look_up_policy(self)
             args, kwargs = nest.map_structure(self._autocast, (args, kwargs))
             self._ensure_built(args, kwargs)
             args, kwargs, training = arguments.with_training(
@@ -75,7 +75,7 @@ class Calling(Weighted):
         return self.compute_dtype if mixed else None
 
     @property
-    def _input_dtype(self) -> str | None:
+    def inputs_cast_to(self) -> str | None:
         """What floating-point inputs are cast to."""
         return self.compute_dtype if self.autocast else None
 
@@ -91,7 +91,7 @@ class Calling(Weighted):
         return checks.call_arguments(self)
 
     def _autocast(self, x: object) -> Any:
-        wanted = self._input_dtype
+        wanted = self.inputs_cast_to
         if not isinstance(x, Traced) or not wanted or x.dtype == wanted:
             return x
         if dtypes.is_float(x.dtype):

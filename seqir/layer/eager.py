@@ -13,7 +13,7 @@ from seqir.ir import SEED, STEP, Array, Trace
 from seqir.layer import masks
 from seqir.layer.calling import Calling
 from seqir.layer.checks import check_arrays
-from seqir.layer.state import Stateful
+from seqir.layer.state import Stateful, state_of, walk
 from seqir.ops import changes
 from seqir.ops.apply import as_array
 from seqir.ops.eager import eager
@@ -45,13 +45,13 @@ def run(layer: Calling, args: Any, kwargs: Any) -> Any:
     types = nest.map_structure(
         lambda x: str(type_of(x)) if isinstance(x, np.ndarray) else x, every
     )
-    sessions = layer._layer_state.sessions
-    key = str((types, revisions(layer._walk())))
+    sessions = state_of(layer).sessions
+    key = str((types, revisions(walk(layer))))
     if key not in sessions or not sessions[key][0].usable:
         if len(sessions) >= _KEEP:
             sessions.pop(next(iter(sessions)), None)  # or another thread did
         prepared = _prepare(layer, *every)
-        key = str((types, revisions(layer._walk())))  # tracing may have built layers
+        key = str((types, revisions(walk(layer))))  # tracing may have built layers
         sessions[key] = prepared
     session, fed, structure, carriers = sessions[key]
     feeds = {f"input_{i}": x for i, x in enumerate(leaves)}
@@ -67,7 +67,7 @@ def run(layer: Calling, args: Any, kwargs: Any) -> Any:
         changes.tick()
     count = len(nest.flatten(structure))
     end = count + len(carriers)
-    layer._layer_state.losses = results[end:]
+    state_of(layer).losses = results[end:]
     return nest.pack(structure, eager(with_masks(results[:end], carriers)))
 
 
@@ -77,9 +77,9 @@ def revisions(layers: Iterable[Stateful]) -> tuple[Any, ...]:
     The second half is what is trained: it may come back, the first never does.
     """
     inside = list(layers)
-    own = (v.trainable for inner in inside for v in inner._layer_state.variables)
-    trained = (*(inner._layer_state.trainable for inner in inside), *own)
-    return tuple(inner._layer_state.revision for inner in inside), trained
+    own = (v.trainable for inner in inside for v in state_of(inner).variables)
+    trained = (*(state_of(inner).trainable for inner in inside), *own)
+    return tuple(state_of(inner).revision for inner in inside), trained
 
 
 def _prepare(layer: Calling, args: Any, kwargs: Any, given: list[Any]) -> Any:
@@ -123,7 +123,7 @@ def _array(x: Any, layer: Calling) -> Any:
         error.add_note(f"in layer {layer.name!r}")
         raise
     name = dtypes.canonical(array.dtype)
-    wanted = layer._input_dtype
+    wanted = layer.inputs_cast_to
     if wanted and dtypes.is_float(name) and name != wanted:
         with np.errstate(over="ignore"):  # float16 has infinity for what is too large
             return array.astype(dtypes.to_numpy(wanted))

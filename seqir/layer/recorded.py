@@ -15,7 +15,7 @@ from typing import Any, Final, ParamSpec
 from seqir import nest, plain
 from seqir.errors import UnsupportedError
 from seqir.layer import configuration
-from seqir.layer.state import Stateful
+from seqir.layer.state import Stateful, state_of
 
 _BASE: Final = ("name", "trainable", "dtype")
 _PLAIN: Final = (str, int, float, bool, type(None))
@@ -83,7 +83,7 @@ def config(layer: Stateful, described: dict[str, object]) -> dict[str, Any]:
 
     Raises: UnsupportedError if one is not plain data.
     """
-    arguments, given = dict(layer._layer_state.made_with), layer._layer_state.handed_on
+    arguments, given = dict(state_of(layer).made_with), state_of(layer).handed_on
     unnamed = arguments.pop(_UNNAMED, None) is not None
     if unnamed and not given:
         raise UnsupportedError(

@@ -13,7 +13,7 @@ from contextlib import contextmanager
 from contextvars import ContextVar
 
 from seqir.ir import outside
-from seqir.layer.state import Stateful, copied
+from seqir.layer.state import Stateful, copied, state_of, walk
 from seqir.plain import python
 
 _scopes: ContextVar[tuple[Stateful, ...]] = ContextVar("seqir_scopes", default=())
@@ -39,6 +39,20 @@ def outer_names(layer: Stateful) -> list[str]:
     return [outer.name for outer in _scopes.get() if outer is not layer]
 
 
+def path_of(layer: Stateful) -> str:
+    """Name of a layer, as weights' paths have it."""
+    return "/".join((*outer_names(layer), layer.name))
+
+
+def look_up_policy(layer: Stateful) -> None:
+    """Take what a map of policies has for the path, which is known now."""
+    policies = state_of(layer).policies
+    if policies is not None:
+        found = policies[path_of(layer)]
+        layer.variable_dtype = found.variable_dtype
+        layer.compute_dtype = found.compute_dtype
+
+
 @contextmanager
 def without_values() -> Generator[None]:
     """Weights that are made inside take no memory, until they are assigned."""
@@ -58,7 +72,7 @@ class Snapshot:
     """The state of a layer and all layers inside, to go back to."""
 
     def __init__(self, layer: Stateful) -> None:
-        self.saved = [(inner, copied(inner)) for inner in layer._walk()]
+        self.saved = [(inner, copied(inner)) for inner in walk(layer)]
 
     def restore(self) -> None:
         """Put everything back as it was."""
@@ -98,26 +112,26 @@ def once(build: Callable[..., None]) -> Callable[..., None]:
             alone(self, *args, **kwargs)
 
     def alone(self: Stateful, *args: object, **kwargs: object) -> None:
-        if self._layer_state.building:  # super().build(input_shape)
+        if state_of(self).building:  # super().build(input_shape)
             build(self, *args, **kwargs)
             return
         if self.built and not self.checks_rebuild:
             return
-        state = self._layer_state
+        state = state_of(self)
         before = [*state.variables], [*state.layers]
         args, kwargs = python(args), python(kwargs)
-        self._layer_state.building = True
+        state_of(self).building = True
         try:
             with name_scope(self), outside():
-                self._look_up_policy()
+                look_up_policy(self)
                 build(self, *args, **kwargs)
         except BaseException:
-            state = self._layer_state
+            state = state_of(self)
             state.variables[:], state.layers[:] = before
             raise
         finally:
-            self._layer_state.building = False
-        state = self._layer_state
+            state_of(self).building = False
+        state = state_of(self)
         state.built = state.locked = True
         state.build_shapes = args, kwargs
 

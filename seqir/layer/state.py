@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from operator import attrgetter
 from types import NoneType
-from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self
+from typing import TYPE_CHECKING, Any, ClassVar, Literal, Protocol, Self, TypeVar
 
 from seqir import absent, random
 from seqir.dtype_policies import DTypePolicyMap
@@ -21,6 +21,8 @@ from seqir.ops import changes
 from seqir.ops.tensor import Call
 from seqir.ops.variable import Variable
 from seqir.text import one_line
+
+State = TypeVar("State", bound="LayerState", covariant=True)
 
 
 class LayerState:
@@ -84,6 +86,37 @@ class LayerState:
         return found
 
 
+class HasState(Protocol[State]):
+    """A layer, a model, or what a training takes for one."""
+
+    @property
+    def _layer_state(self) -> State: ...
+
+
+def state_of(layer: HasState[State]) -> State:
+    """What a layer knows of itself. Its name there is not among those of its users."""
+    return vars(layer)["_layer_state"]
+
+
+def has_changed(layer: HasState[LayerState]) -> None:
+    """Sessions that the layer is part of are made anew."""
+    state_of(layer).revision += 1
+    changes.tick()
+
+
+def walk(layer: HasState[LayerState]) -> Iterator[Stateful]:
+    """A layer and all layers inside, each once, outer before inner."""
+    seen: set[int] = set()
+    stack: list[Any] = [layer]
+    while stack:
+        found = stack.pop()
+        if id(found) in seen:
+            continue
+        seen.add(id(found))
+        yield found
+        stack.extend(reversed(state_of(found).layers))
+
+
 def copied(thing: object) -> dict[str, object]:
     """The attributes of an object, with copies of what is appended to."""
     return {
@@ -96,9 +129,9 @@ def kept(name: str, doc: str) -> Any:
     """An attribute of a layer that its state keeps under that name."""
 
     def write(layer: Stateful, value: object) -> None:
-        setattr(layer._layer_state, name, value)
+        setattr(state_of(layer), name, value)
         if layer.built:
-            layer._has_changed()
+            has_changed(layer)
 
     return property(attrgetter(f"_layer_state.{name}"), write, doc=doc)
 
@@ -181,15 +214,7 @@ class Stateful:
         if not isinstance(value, _PLAIN):
             self._layer_state.holding[name] = None
         if self.built:
-            self._has_changed()
-
-    def _has_changed(self) -> None:
-        """Sessions that the layer is part of are made anew."""
-        self._layer_state.revision += 1
-        changes.tick()
-
-    def _look_up_policy(self) -> None:
-        """Take what a map of policies has for the path, which is known now."""
+            has_changed(self)
 
     def _track(self, value: object) -> None:
         if isinstance(value, Variable):
@@ -208,18 +233,6 @@ class Stateful:
         inside = self._layer_state.layers
         if not any(layer is inner for inner in inside):
             inside.append(layer)
-
-    def _walk(self) -> Iterator[Stateful]:
-        """This layer and all layers inside, each once, outer before inner."""
-        seen: set[int] = set()
-        stack: list[Stateful] = [self]
-        while stack:
-            layer = stack.pop()
-            if id(layer) in seen:
-                continue
-            seen.add(id(layer))
-            yield layer
-            stack.extend(reversed(layer._layer_state.layers))
 
     if not TYPE_CHECKING:
 

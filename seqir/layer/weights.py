@@ -15,7 +15,7 @@ from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from seqir.ir import Array
 from seqir.layer import checks, scope
 from seqir.layer.aliases import ConstraintLike, InitializerLike, RegularizerLike
-from seqir.layer.state import Stateful
+from seqir.layer.state import Stateful, walk
 from seqir.narrow import is_sequence
 from seqir.ops import changes
 from seqir.ops.roles import ROLES, Role
@@ -50,18 +50,10 @@ class Weighted(Stateful):
         self.variable_dtype = found.variable_dtype
         self.compute_dtype = found.compute_dtype
 
-    def _look_up_policy(self) -> None:
-        """Take what a map of policies has for the path, which is known now."""
-        policies = self._layer_state.policies
-        if policies is not None:
-            found = policies[self.path]
-            self.variable_dtype = found.variable_dtype
-            self.compute_dtype = found.compute_dtype
-
     @property
     def path(self) -> str:
         """Name of the layer, as weights' paths have it."""
-        return "/".join((*scope.outer_names(self), self.name))
+        return scope.path_of(self)
 
     def add_weight(
         self,
@@ -109,7 +101,7 @@ class Weighted(Stateful):
     def variables(self) -> list[Variable]:
         """All weights: own trainable, own non-trainable, those of layers inside."""
         found: dict[Variable, None] = {}
-        for layer in self._walk():
+        for layer in walk(self):
             own = layer._layer_state.variables
             found.update((v, None) for v in own if v.role == "weight")
             found.update((v, None) for v in own if v.role != "weight")
@@ -142,7 +134,7 @@ class Weighted(Stateful):
 
     @trainable.setter
     def trainable(self, value: bool) -> None:
-        for layer in self._walk():
+        for layer in walk(self):
             layer._layer_state.trainable = bool(value)
             changes.tick()
             for variable in layer._layer_state.variables:
@@ -174,7 +166,7 @@ class Weighted(Stateful):
 
     def reset_state(self) -> None:
         """Put all states, those of layers inside too, back to their initial values."""
-        inside = [layer._layer_state for layer in self._walk()]
+        inside = [layer._layer_state for layer in walk(self)]
         own = (v for state in inside for v in (*state.variables, *state.passing))
         states = [v for v in dict.fromkeys(own) if v.role == "state"]
         assign_all(states, [v.initial_value for v in states])
@@ -209,7 +201,7 @@ def make(
     array = zero if scope.empty() else values(shape, dtype)
     variable = Variable(array, name=name, trainable=role == "weight", dtype=dtype)
     if scope.empty():
-        variable._array = np.broadcast_to(zero, shape)  # takes no memory
+        variable.take_no_memory(shape)
     variable.role = role
     variable.initial = None if role == "weight" else values
     variable.path = f"{layer.path}/{name}"

@@ -14,6 +14,7 @@ from seqir.errors import ShapeError
 from seqir.ir import Array
 from seqir.layer.aliases import InitializerLike, Shape
 from seqir.layer.base import Layer
+from seqir.layer.state import walk
 from seqir.layers.gates import Gates, GruGates, LstmGates
 from seqir.layers.whole import known_activation
 from seqir.operators.recurrent import Gru, Lstm, Recurrent, Rnn
@@ -35,8 +36,8 @@ _held: ContextVar[Mapping[Layer, Dropped]] = ContextVar("seqir_dropped")
 @contextmanager
 def dropped_once(cell: object, batch: SizeLike, *, training: bool) -> Generator[None]:
     """What the cells inside drop is the same in all calls: that of all steps."""
-    inside = cell._walk() if training and isinstance(cell, Layer) else ()
-    drawn = {c: c._draw(batch) for c in inside if isinstance(c, Cell)}
+    inside = walk(cell) if training and isinstance(cell, Layer) else ()
+    drawn = {c: c.draw_dropped(batch) for c in inside if isinstance(c, Cell)}
     token = _held.set({**_held.get({}), **drawn})
     try:
         yield
@@ -163,7 +164,7 @@ class Cell(Gates):
             self.recurrent_dropout
         )
 
-    def _draw(self, batch: SizeLike) -> Dropped:
+    def draw_dropped(self, batch: SizeLike) -> Dropped:
         """What is dropped in training, for so many samples."""
         count = self.gates if self.implementation == 1 else 1
         sizes = self._dropped_shapes(batch)
@@ -189,7 +190,7 @@ class Cell(Gates):
         if not training:
             return Dropped()
         found = _held.get({}).get(self)
-        return self._draw(ops.shape(x)[0]) if found is None else found
+        return self.draw_dropped(ops.shape(x)[0]) if found is None else found
 
 
 def _product(x: Result, kernel: Result, dropped: Sequence[Result]) -> Result:

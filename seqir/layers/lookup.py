@@ -15,6 +15,7 @@ from seqir.dtypes import STRING
 from seqir.errors import ArgumentError, NotBuiltError
 from seqir.ir import Array, FrozenArray
 from seqir.layer.keywords import keyword
+from seqir.layer.state import has_changed
 from seqir.layers.adapting import batches, no_data
 from seqir.layers.encoding import (
     COUNT,
@@ -61,7 +62,7 @@ class WithVocabulary(Preprocessing):
         """
         self._words.set(vocabulary, idf_weights)
         if self.built:
-            self._has_changed()
+            has_changed(self)
 
     def _begin(
         self, words: Vocabulary, vocabulary: Tokens | None, idf_weights: Any
@@ -98,7 +99,7 @@ class WithVocabulary(Preprocessing):
         if not self._words.learn(found):
             raise no_data(self.name)
         if self.built:
-            self._has_changed()
+            has_changed(self)
 
     def _documents(
         self, data: object, steps: int | None

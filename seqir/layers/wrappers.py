@@ -11,6 +11,7 @@ from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Trace, current_trace
 from seqir.layer.aliases import Masks, Stored, Tensors
 from seqir.layer.base import Layer
+from seqir.layer.state import state_of, walk
 from seqir.narrow import is_dict, is_mapping
 from seqir.ops.apply import value_of
 from seqir.ops.tensor import Result, Traced
@@ -109,7 +110,7 @@ class TimeDistributed(Wrapper):
 
     def _assigns(self, inputs: Tensors, given: dict[str, Any]) -> bool:
         """Whether the layer gives variables new values in this call."""
-        inside = (v for x in self.layer._walk() for v in x._layer_state.variables)
+        inside = (v for x in walk(self.layer) for v in state_of(x).variables)
         outer = current_trace()
         if outer is None or all(v.role == "weight" for v in inside):
             return False

@@ -13,8 +13,9 @@ from seqir.ir import current_builder
 from seqir.layer import masks
 from seqir.layer.base import Layer
 from seqir.layer.checks import trains_unless_told
+from seqir.layer.state import walk
 from seqir.model.training import TrainedNetwork, training_of
-from seqir.network.base import Network
+from seqir.network.base import MODELS
 from seqir.network.inputs import standardize
 from seqir.network.predict import predict
 from seqir.network.runner import Runner
@@ -40,13 +41,13 @@ class Model(TrainedNetwork):
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         connects = bool(args or {"inputs", "outputs"} & kwargs.keys())
-        kind: Any = cls._kinds["functional"] if cls is Model and connects else cls
+        kind: Any = MODELS["functional"] if cls is Model and connects else cls
         return super().__new__(kind, *args, **kwargs)
 
     def __init__(self, *args: Any, **kwargs: Any) -> None:
         if args or {"inputs", "outputs"} & kwargs.keys():  # a subclass says what it is
             _connect(type(self))
-            functional: object = Network._kinds["functional"]
+            functional: object = MODELS["functional"]
             functional.__init__(self, *args, **kwargs)
             return
         super().__init__(**kwargs)
@@ -69,7 +70,7 @@ class Model(TrainedNetwork):
         x = args[0]
         masked = any(mask is not None for mask in nest.flatten(masks.of(args)))
         training = kwargs.pop("training", None)
-        if training is False and trains_unless_told(self._walk()):
+        if training is False and trains_unless_told(walk(self)):
             return super().run(*args, training=False, **kwargs)
         if training:
             if self.connected and not masked:
@@ -235,7 +236,7 @@ class Model(TrainedNetwork):
             return f"<pre>{self!r}</pre>"
         from seqir.summary.summary import summary_of
 
-        return summary_of(self)._repr_html_()
+        return summary_of(self).to_html()
 
     def to_ir(self) -> str:
         """The text form of the graph."""
@@ -256,7 +257,7 @@ class Model(TrainedNetwork):
 
 def _connect(cls: type) -> None:
     """Derive a subclass of `Model` from `Functional`: what it makes has tensors."""
-    functional = Network._kinds["functional"]
+    functional = MODELS["functional"]
     if not issubclass(cls, functional):
         for base in cls.__bases__:
             if issubclass(base, Model) and base is not Model:

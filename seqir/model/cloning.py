@@ -10,6 +10,7 @@ from typing import Any
 from seqir import nest
 from seqir.errors import ArgumentError
 from seqir.layer.base import Layer
+from seqir.layer.state import state_of, walk
 from seqir.layers.core import Input, InputLayer
 from seqir.metrics import Metric
 from seqir.model.base import Model
@@ -63,7 +64,7 @@ def clone_model(
             f"call_function is for functional models: the layers of the Sequential "
             f"model {model.name!r} are listed, not called"
         )
-    own = {type(x).__name__: type(x) for x in model._walk() if not _is_ours(type(x))}
+    own = {type(x).__name__: type(x) for x in walk(model) if not _is_ours(type(x))}
     known = {**own, **(custom_objects or {})}
     if isinstance(model, Sequential | Functional):
         make = clone_function or partial(_equal, known=known)
@@ -95,7 +96,7 @@ class _Cloner:
         """The copy of a stack or a graph of layers."""
         stack = isinstance(model, Sequential)
         clone = (self._stack if stack else self._graph)(model, input_tensors)
-        clone._layer_state.trainable = model.trainable  # its layers know it themselves
+        state_of(clone).trainable = model.trainable  # its layers know it themselves
         return _compiled_as(model, clone)
 
     def _layer(self, layer: Layer) -> Layer:
@@ -208,7 +209,7 @@ def _compiled_as(model: Model, clone: Any) -> Any:
     """The clone, with a new optimizer and new metrics of the model's settings."""
     if not model.compiled:
         return clone
-    objective, optimizer = model.compilation.objective, model._layer_state.optimizer
+    objective, optimizer = model.compilation.objective, state_of(model).optimizer
 
     def fresh(metric: object) -> object:
         if not isinstance(metric, Metric):

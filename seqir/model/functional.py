@@ -41,7 +41,7 @@ class Functional(Model):
     """
 
     keras_module = "keras.src.models.functional"
-    _kind = "functional"
+    model_kind = "functional"
 
     def __init__(
         self,
@@ -136,7 +136,7 @@ class Functional(Model):
         return self._described()
 
     @property
-    def _input_dtype(self) -> str:
+    def inputs_cast_to(self) -> str:
         """In mixed precision the layers inside cast, each as it needs."""
         return self.variable_dtype
 

@@ -19,7 +19,7 @@ from seqir.layer.base import Layer
 from seqir.layer.checks import required_inputs
 from seqir.layer.offered import offered
 from seqir.layer.scope import Snapshot, name_scope
-from seqir.layer.state import Stateful
+from seqir.layer.state import Stateful, has_changed, state_of
 from seqir.layers.core import InputLayer
 from seqir.model.base import Model
 from seqir.narrow import is_dict
@@ -46,7 +46,7 @@ class Sequential(Model):
 
     checks_rebuild = True
     keras_module = "keras"
-    _kind = "sequential"
+    model_kind = "sequential"
 
     def __init__(
         self,
@@ -178,7 +178,7 @@ class Sequential(Model):
         return layer
 
     def _changed(self) -> None:
-        self._has_changed()
+        has_changed(self)
         self._layer_state.runner.reset()
         self._layer_state.sessions.clear()
 
@@ -322,4 +322,4 @@ def _known_input_shape(layer: Layer) -> object:
     """The batch shape that a first layer brings along."""
     if isinstance(layer, Model) and layer.built:
         return Network.input_shape.of(layer)
-    return layer._layer_state.input_shape
+    return state_of(layer).input_shape

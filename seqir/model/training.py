@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any
 from seqir.arguments import Verbosity
 from seqir.errors import NotBuiltError, UnsupportedError
 from seqir.layer.offered import offered
+from seqir.layer.state import state_of
 from seqir.metrics.base import Metric
 from seqir.network.base import Network
 from seqir.train.byhand import is_by_hand
@@ -428,4 +429,4 @@ class TrainedNetwork(Network):
 
 def training_of(model: Network) -> TrainingState:
     """What a model keeps of its training."""
-    return model._layer_state.training
+    return state_of(model).training

@@ -23,6 +23,7 @@ from seqir.layer import masks, scope
 from seqir.layer.base import Layer
 from seqir.layer.checks import bind_call, check_arrays, required_inputs
 from seqir.layer.offered import offered
+from seqir.layer.state import walk
 from seqir.layers.core import InputLayer
 from seqir.narrow import is_dict
 from seqir.network.inputs import Sizes, misfit, other_sizes, standardize
@@ -47,6 +48,10 @@ def _enter(b: Trace, name: str, type_: TensorType) -> Traced:
     return Traced(b, b.input(name, type_))
 
 
+MODELS: Final[dict[str, type[Network]]] = {}
+"""The class of each kind of models; each enters itself where it is defined."""
+
+
 class Network(Layer):
     """Layers between inputs and outputs: what a model is before it runs.
 
@@ -57,16 +62,14 @@ class Network(Layer):
     destroys_masks = False
     _state_type = ModelState
     _layer_state: ModelState  # pyright: ignore[reportIncompatibleVariableOverride]
-    _kind: ClassVar[Literal["functional", "sequential", "subclass"]] = "subclass"
+    model_kind: ClassVar[Literal["functional", "sequential", "subclass"]] = "subclass"
     """A functional or sequential model is what its layers and their connections say;
     a subclass is what its `call` does, with layers in attributes."""
-    _kinds: ClassVar[dict[str, type[Network]]] = {}
-    """The class of each kind of models; each enters itself where it is defined."""
 
     def __init_subclass__(cls, **kwargs: object) -> None:
         super().__init_subclass__(**kwargs)
-        if "_kind" in cls.__dict__:
-            Network._kinds[cls._kind] = cls
+        if "model_kind" in cls.__dict__:
+            MODELS[cls.model_kind] = cls
 
     # What a kind of model fills in.
 
@@ -133,7 +136,7 @@ class Network(Layer):
     @property
     def connected(self) -> bool:
         """Whether the model is built, and it is known for which inputs."""
-        known = type(self)._kind != "subclass" or self._layer_state.has_own_call
+        known = self.model_kind != "subclass" or self._layer_state.has_own_call
         return self.built and (known or self._layer_state.build_shapes is not None)
 
     def build(self, input_shape: object) -> None:
@@ -245,7 +248,7 @@ class Network(Layer):
         own_build = type(self).build is not Network.build
         state = self._layer_state
         if not (self.built or own_build) and (state.layers or state.variables):
-            inner = itertools.islice(self._walk(), 1, None)
+            inner = itertools.islice(walk(self), 1, None)
             state.built = all(layer.built for layer in inner)
 
     # Names and shapes.
@@ -442,7 +445,7 @@ class Network(Layer):
 
 def connect(inputs: object, outputs: object, name: str | None = None) -> Network:
     """A functional model between tensors."""
-    made = cast("Callable[..., Network]", Network._kinds["functional"])
+    made = cast("Callable[..., Network]", MODELS["functional"])
     return made(inputs, outputs, name=name)
 
 

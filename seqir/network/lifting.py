@@ -11,6 +11,7 @@ from collections.abc import Iterable
 
 from seqir import nest
 from seqir.errors import GraphError
+from seqir.layer.state import state_of
 from seqir.layers.core import InputLayer
 from seqir.network.base import Network, connect, started_at
 from seqir.network.inputs import arrange
@@ -90,7 +91,7 @@ def _calls_of(
     for model in started_at(missing[0]):
         if not key.issubset(input_layers(inputs_of(model))):
             continue
-        for call in model._layer_state.calls:
+        for call in state_of(model).calls:
             needs = walk(given, call.inputs)[1]
             found |= dict.fromkeys(_calls_of(given, needs, known) if needs else [call])
     known[key] = list(found)
@@ -116,7 +117,7 @@ def _lifted(
     name = f"{inner.name}_features" if inner in left else inner.name
     ends = [*(outputs_of(inner) if joined else ()), *new]
     part = connect(inner.input_structure, ends, name=name)
-    part._layer_state.trainable = inner.trainable
+    state_of(part).trainable = inner.trainable
     values = nest.flatten(part(*call.args, **call.kwargs))
     lifted = known | dict(zip(ends, values, strict=True))
     if joined:

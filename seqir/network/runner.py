@@ -16,6 +16,7 @@ from seqir import collector, nest
 from seqir.ir import SEED, STEP, Array, SizeCheck
 from seqir.layer.checks import trains_unless_told
 from seqir.layer.eager import revisions
+from seqir.layer.state import walk
 from seqir.network.base import Network, arrays_of
 from seqir.network.inputs import Sizes, other_sizes
 from seqir.network.names import mask_of
@@ -129,7 +130,7 @@ class Runner:
             return form
         with runtime.making():
             clock = changes.clock()
-            if revisions(self.model._walk()) != self._revisions:
+            if revisions(walk(self.model)) != self._revisions:
                 self.reset()
             form = self._forms.get(key)
             if form is None or not self._fits(form):
@@ -137,7 +138,7 @@ class Runner:
                 form = self._forms[key] = self._make(*key, fold=fold)
                 if not self._differ:
                     self._forms[*key[:2], False] = form
-                self._revisions = revisions(self.model._walk())
+                self._revisions = revisions(walk(self.model))
             form.clock = clock
             return form
 
@@ -162,7 +163,7 @@ class Runner:
         """A new form; with `fold` all weights that no run changes are constants."""
         from seqir import passes, runtime
 
-        draws = trains_unless_told(self.model._walk())
+        draws = trains_unless_told(walk(self.model))
         graph, variables = self.model.trace_graph(
             training=None if called and draws else False,
             batch="batch",

@@ -131,7 +131,7 @@ def _tensors_inside(model: Network, prefix: str = "") -> dict[str, list[KerasTen
 def _models_in(model: Network) -> list[Network]:
     """The models with layers in the open that this one calls."""
     targets = dict.fromkeys(call.target for call in model.connections)
-    return [t for t in targets if isinstance(t, Network) and t._kind != "subclass"]
+    return [t for t in targets if isinstance(t, Network) and t.model_kind != "subclass"]
 
 
 def _name(tensor: KerasTensor) -> str:

@@ -11,6 +11,7 @@ import numpy as np
 
 from seqir.errors import ArgumentError
 from seqir.ir import Array, Graph
+from seqir.layer.state import state_of, walk
 from seqir.network.base import Network
 from seqir.network.names import mask_of
 from seqir.ops.variable import Variable
@@ -34,7 +35,7 @@ def predicting(
     assigns to a trained weight, or to a metric, is meant for those who train and
     evaluate, or call the model.
     """
-    passing = (v for layer in model._walk() for v in layer._layer_state.passing)
+    passing = (v for layer in walk(model) for v in state_of(layer).passing)
     kept = {*model.non_trainable_weights, *passing}
     updates = tuple(u for u in graph.updates if variables[u.param] in kept)
     masks = {mask_of(name) for name in graph.outputs}

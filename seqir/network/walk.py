@@ -8,6 +8,7 @@ from typing import Any, Protocol
 from seqir import nest
 from seqir.errors import GraphError
 from seqir.layer.base import Layer
+from seqir.layer.state import state_of
 from seqir.layers.core import InputLayer
 from seqir.ops.call import FunctionCall, repeat, substitute
 from seqir.ops.tensor import Call, KerasTensor
@@ -130,7 +131,7 @@ def _visit_order(outputs: list[KerasTensor], inside: set[Call]) -> list[object]:
 
 def calls_of(target: Layer | FunctionCall) -> list[Call]:
     """The calls of a layer, or of a function, on tensors of models."""
-    found = target if isinstance(target, FunctionCall) else target._layer_state
+    found = target if isinstance(target, FunctionCall) else state_of(target)
     return found.calls
 
 

@@ -126,7 +126,7 @@ class Size(Tensor):
             return difference == 0
         if _below(difference) or _below(_minus(0, difference)):
             return False
-        self._refuse(f"whether it equals {other!r}", "compare with ops.equal")
+        _refuse(self, f"whether it equals {other!r}", "compare with ops.equal")
 
     def __ne__(self, other: object) -> bool:
         equal = self.__eq__(other)
@@ -152,25 +152,26 @@ class Size(Tensor):
         return super().__ge__(other) if known is None else known
 
     def __index__(self) -> int:
-        self._refuse("its number", "use it in seqir.ops (ops.arange for range)")
+        _refuse(self, "its number", "use it in seqir.ops (ops.arange for range)")
 
     def __int__(self) -> int:
-        self._refuse("its number", "use it as it is, in seqir.ops")
+        _refuse(self, "its number", "use it as it is, in seqir.ops")
 
     def __float__(self) -> float:
-        self._refuse("its number", "use ops.cast(size, 'float32')")
-
-    def _refuse(self, what: str, advice: str) -> NoReturn:
-        raise ShapeError(
-            f"the size {str(self.dim)!r} is known when the model runs, {what} is not "
-            f"known to Python: {advice}, or give the input a fixed size"
-        )
+        _refuse(self, "its number", "use ops.cast(size, 'float32')")
 
     def __format__(self, spec: str) -> str:
         return format(repr(self), spec.rstrip("bcdeEfFgGnoxX%") if spec else spec)
 
     def __repr__(self) -> str:
         return f"<Size {self.dim}>"
+
+
+def _refuse(size: Size, what: str, advice: str) -> NoReturn:
+    raise ShapeError(
+        f"the size {str(size.dim)!r} is known when the model runs, {what} is not "
+        f"known to Python: {advice}, or give the input a fixed size"
+    )
 
 
 def is_size(x: Any) -> bool:
@@ -272,7 +273,7 @@ def _combined(
     if is_size(other):
         return _of(function, size, other)
     if isinstance(other, list | tuple | str):
-        size._refuse("its number", "repeat with ops.repeat or ops.tile")
+        _refuse(size, "its number", "repeat with ops.repeat or ops.tile")
     return otherwise(other)
 
 

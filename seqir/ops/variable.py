@@ -142,6 +142,10 @@ class Variable(Tensor):
     def path(self, path: str) -> None:
         self._path = path
 
+    def take_no_memory(self, shape: tuple[int, ...]) -> None:
+        """Be of this shape, with one number for all values, until it is assigned."""
+        self._array = np.broadcast_to(self.array, shape)
+
     @property
     def array(self) -> Array:
         """The present values, read-only and shared; `numpy()` copies.

@@ -15,7 +15,7 @@ from seqir.formats.objects import Decoder, class_and_config, encode_layer
 from seqir.layer import configuration
 from seqir.layers import InputLayer
 from seqir.narrow import is_dict, is_mapping, is_sequence
-from seqir.network.base import Network
+from seqir.network.base import MODELS, Network
 from seqir.network.walk import inputs_of
 from seqir.ops.call import FunctionCall
 from seqir.ops.size import tensors_in
@@ -40,8 +40,8 @@ _KINDS: Final = {
 def entry(model: Network) -> Config:
     """The dictionary that stands for a model: its class and its configuration."""
     kind = type(model)
-    own = kind is Network._kinds.get(model._kind)
-    connected = model._kind == "functional"
+    own = kind is MODELS.get(model.model_kind)
+    connected = model.model_kind == "functional"
     known = model.connected and not connected
     shape = Network.input_shape.of(model) if known else None
     return {
@@ -183,7 +183,7 @@ class _Encoder:
 
 
 def _is_functional(layer: object) -> TypeGuard[Network]:
-    return isinstance(layer, Network) and layer._kind == "functional"
+    return isinstance(layer, Network) and layer.model_kind == "functional"
 
 
 def _is_input(tensor: KerasTensor) -> bool:
@@ -212,7 +212,7 @@ def model_of(
 
 def models() -> dict[str, type[Network]]:
     """The classes of models, by the names that files have for them."""
-    return {name: Network._kinds[kind] for name, kind in _KINDS.items()}
+    return {name: MODELS[kind] for name, kind in _KINDS.items()}
 
 
 def decoder_for(source: str, custom_objects: Mapping[str, object] | None) -> Decoder:
@@ -224,9 +224,9 @@ def _decode(
     cls: type[Network], config: Mapping[str, object], decoder: Decoder
 ) -> object:
     """The model of a class; None if there are reasons against it."""
-    if cls._kind == "sequential":
+    if cls.model_kind == "sequential":
         return _sequential(cls, config, decoder)
-    if cls is Network._kinds["functional"] or "input_layers" in config:
+    if cls is MODELS["functional"] or "input_layers" in config:
         return _functional(cls, config, decoder)
     return configuration.made(cls, decoder.values(config))
 

@@ -24,6 +24,7 @@ from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
 from seqir.formats.kinds import CONFIG, HDF5, METADATA, WEIGHTS
 from seqir.formats.objects import Decoder, json_value
 from seqir.layer.scope import without_values
+from seqir.layer.state import state_of
 from seqir.narrow import is_dict
 from seqir.network.base import Network
 from seqir.persistence.configuration import decoder_for, entry
@@ -61,7 +62,7 @@ def save_model(
             "what runs elsewhere to export('name.onnx')"
         )
     compiled = include_optimizer and model.compiled
-    optimizer = model._layer_state.optimizer if compiled else None
+    optimizer = state_of(model).optimizer if compiled else None
     if suffix == ".keras":
         whole = {
             **entry(model),

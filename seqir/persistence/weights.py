@@ -18,6 +18,7 @@ from seqir.files import staged
 from seqir.formats import archive, kinds, legacy, safetensors, shards, tensors, weights
 from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import open_hdf5
+from seqir.layer.state import state_of
 from seqir.layers import Layer
 from seqir.network.base import Network
 
@@ -57,10 +58,10 @@ def save_weights(
         safetensors.write(path, model.weights)
     elif name.endswith(".weights.json"):
         size = 5.0 if max_shard_size is None else max_shard_size
-        shards.write_shards(path, model, model._layer_state.optimizer, size, skip)
+        shards.write_shards(path, model, state_of(model).optimizer, size, skip)
     elif name.endswith(".weights.h5"):
         with staged(path) as scratch:
-            weights.write(scratch, model, model._layer_state.optimizer, skip)
+            weights.write(scratch, model, state_of(model).optimizer, skip)
     else:
         raise UnsupportedError(
             f"cannot save weights as {str(filepath)!r}: the name must end in "
@@ -124,7 +125,7 @@ def _read(
         raise UnsupportedError(kinds.no_model_in(path))
     opened = {"hdf5": weights.open_weights, "archive": weights_of_archive}
     with opened[kind](path) if kind else shards.open_shards(path) as kept:
-        weights.fit(kept, fitting, model, model._layer_state.optimizer, skip)
+        weights.fit(kept, fitting, model, state_of(model).optimizer, skip)
 
 
 @contextlib.contextmanager

@@ -176,6 +176,10 @@ class Session(Native):
             fed = None if held is None else list(feeds)
             raise RunError(self.why(error, feeds, fed)) from error
 
+    def described_inputs(self) -> list[Any]:
+        """What onnxruntime says of the inputs: names, types and shapes."""
+        return self._session.get_inputs()
+
     def binding(self) -> Any:
         """A new set of bound inputs and outputs, for `run_bound`."""
         return self._session.io_binding()
@@ -274,7 +278,7 @@ class Session(Native):
         if not is_mapping(feeds):
             return f"run takes a dict of arrays by input name, not {type(feeds)}"
         optional = [x.name for x in self._session.get_overridable_initializers()]
-        inputs = self._session.get_inputs()
+        inputs = self.described_inputs()
         if fed is not None:
             inputs = [x for x in inputs if x.name in fed]
         found = find_fault(inputs, optional, feeds)

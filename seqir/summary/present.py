@@ -110,13 +110,16 @@ class Summary:
     def __str__(self) -> str:
         return "\n".join(plain_lines(self))
 
-    def _repr_html_(self) -> str:
+    def to_html(self) -> str:
+        """The table as HTML."""
         return html_table(
             self.title,
             columns_of(self, "rich", default_length(self, "rich"), None),
             (row_cells(self, row) for row in self.rows),
             [f"{what} {count}{size}" for what, count, size in totals_of(self)],
         )
+
+    _repr_html_ = to_html
 
 
 def default_length(summary: Summary, style: str) -> int:

@@ -11,6 +11,7 @@ from seqir import nest
 from seqir.arguments import one_of
 from seqir.errors import ArgumentError
 from seqir.layer.base import Layer
+from seqir.layer.state import state_of
 from seqir.narrow import is_sequence
 from seqir.network.base import Network
 from seqir.network.walk import calls_of, inputs_of
@@ -77,12 +78,12 @@ def summary_of(
         layer range that matches nothing.
     """
     model.require_built("summary")
-    connected = type(model)._kind == "functional"
+    connected = type(model).model_kind == "functional"
     layers = type(model).operations.of(model) if connected else model.layers
     start, stop = _bounds(layers, layer_range)
     collector = _Collector(model, expand_nested, show_cost)
     trainable, frozen = model.trainable_weights, model.non_trainable_weights
-    optimizer = model._layer_state.optimizer
+    optimizer = state_of(model).optimizer
     kept = optimizer.variables if optimizer is not None and optimizer.built else []
     return Summary(
         name=model.name,
@@ -113,7 +114,7 @@ class _Collector:
         before = {t.call for call in self._inside for t in call.inputs if t.call}
         targets = {call.target for call in before}
         self._index = {c: i for t in targets for i, c in enumerate(calls_of(t))}
-        self.is_chain = model._kind != "functional" or _is_chain(model)
+        self.is_chain = model.model_kind != "functional" or _is_chain(model)
 
     @property
     def total_macs(self) -> int | None:

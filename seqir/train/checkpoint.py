@@ -33,6 +33,7 @@ from seqir.errors import (
 from seqir.files import try_lock
 from seqir.formats.safetensors import check_fit, check_suffix, in_order, keys_of
 from seqir.ir import Array
+from seqir.layer.state import walk
 from seqir.narrow import is_dict
 from seqir.ops.variable import Variable, assign_all
 from seqir.runtime import engine
@@ -234,7 +235,7 @@ def model_hash(compiled: Compilation) -> str:
 
     Names are not part of it: automatic ones differ from run to run.
     """
-    kinds = [type(layer).__name__ for layer in compiled.model._walk()]
+    kinds = [type(layer).__name__ for layer in walk(compiled.model)]
     weights = [str(w.type) for w in compiled.model.weights]
     kinds_of_optimizers = [type(each).__name__ for each in compiled.optimizers]
     text = "\n".join((*kinds, *weights, *(kinds_of_optimizers or ["NoneType"])))

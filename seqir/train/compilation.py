@@ -9,6 +9,7 @@ from typing import Any
 from seqir import nest, optimizers, runtime
 from seqir.errors import GraphError
 from seqir.initializers.sampling import draw_seed
+from seqir.layer.state import walk
 from seqir.metrics.base import Metric
 from seqir.ops import changes
 from seqir.ops.variable import Variable, assign_all
@@ -176,7 +177,7 @@ def _optimizer_of(given: object) -> object:
 
 def _in_half_precision(model: Trainable) -> bool:
     """Whether a layer computes in float16, where small gradients vanish."""
-    return any(layer.compute_dtype == "float16" for layer in model._walk())
+    return any(layer.compute_dtype == "float16" for layer in walk(model))
 
 
 def _scaled(optimizer: Any) -> object:

@@ -6,6 +6,7 @@ from collections.abc import Hashable
 from typing import Any, Final, Protocol
 
 from seqir.layer.eager import revisions
+from seqir.layer.state import walk
 from seqir.ops import changes
 from seqir.ops.variable import Variable
 from seqir.train.compilation import Compilation
@@ -85,7 +86,7 @@ class Compiled(Compilation):
 
     def _settings(self) -> tuple[tuple[int, ...], object]:
         """What steps are made for, which never comes back, and what is trained."""
-        changed, trained = revisions(self.model._walk())
+        changed, trained = revisions(walk(self.model))
         return (*changed, *(each.revision for each in self.optimizers)), trained
 
     def release(self) -> None:

@@ -20,7 +20,7 @@ class Interrupts:
     def __init__(self) -> None:
         self.asked: int | None = None
 
-    def _receive(self, number: int, frame: FrameType | None) -> None:
+    def receive(self, number: int, frame: FrameType | None) -> None:
         if self.asked is not None:
             raise KeyboardInterrupt
         self.asked = number
@@ -39,7 +39,7 @@ def listening(*, terminate: bool) -> Generator[Interrupts]:
         for number in numbers:
             if signal.getsignal(number) is None:
                 continue  # it was installed by C code: not ours to replace
-            before[number] = signal.signal(number, found._receive)
+            before[number] = signal.signal(number, found.receive)
     try:
         yield found
     finally:

@@ -13,6 +13,7 @@ from seqir import metrics as metrics_room
 from seqir.data import ClassWeights, noting
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Trace
+from seqir.layer.state import walk
 from seqir.metrics.base import Metric
 from seqir.narrow import is_mapping, is_sequence
 from seqir.ops.apply import value_of
@@ -324,7 +325,7 @@ def held_metrics(model: Trainable) -> list[Any]:
     """The metrics that a model and the layers inside have as attributes."""
     found = (
         item
-        for layer in model._walk()
+        for layer in walk(model)
         for item in metrics_room.held(layer)
         if isinstance(item, metrics_room.Metric)
     )

@@ -16,6 +16,7 @@ from seqir.data.arrays import ArrayBatches
 from seqir.data.batch import named
 from seqir.data.convert import content
 from seqir.errors import LoadError
+from seqir.layer.state import walk
 from seqir.losses import LossFunctionWrapper
 from seqir.narrow import is_dict, is_list
 from seqir.ops.variable import Variable
@@ -29,11 +30,10 @@ HASHED: Final = 2**24
 
 def describe(compiled: Compilation, batches: Batches, shuffle: object) -> Settings:
     """The settings of a `fit`, as values that JSON has."""
-    walk = compiled.model._walk()
     found: Settings = {
         "layers": [
             {"class": type(layer).__name__, "name": layer.name, **_config_of(layer)}
-            for layer in walk
+            for layer in walk(compiled.model)
         ],
         "loss": [_loss(loss) for loss in compiled.objective.losses],
         "metrics": compiled.objective.names,

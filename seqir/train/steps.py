@@ -19,8 +19,8 @@ from seqir import collector, lower, naming, passes, runtime
 from seqir.autodiff import gradient
 from seqir.errors import ShapeError
 from seqir.ir import Array, Graph, SizeCheck, Trace
-from seqir.layer.base import Layer
 from seqir.layer.penalties import penalties
+from seqir.layer.state import state_of, walk
 from seqir.lower import opsets
 from seqir.ops import changes
 from seqir.ops.tensor import Traced
@@ -375,12 +375,12 @@ def frozen_weights(model: Trainable) -> list[Variable]:
     """The weights that no training changes, unless a layer does so explicitly."""
     return [
         variable
-        for layer in model._walk()
-        for variable in layer._layer_state.variables
-        if not (model.trainable and _is_state(variable, layer))
+        for layer in walk(model)
+        for variable in state_of(layer).variables
+        if not (model.trainable and _is_state(variable, state_of(layer).trainable))
     ]
 
 
-def _is_state(variable: Variable, layer: Layer) -> bool:
+def _is_state(variable: Variable, trainable: bool) -> bool:
     """Whether a training may change a variable of a layer: itself or its statistics."""
-    return variable.trainable or (layer.trainable and variable.role != "weight")
+    return variable.trainable or (trainable and variable.role != "weight")

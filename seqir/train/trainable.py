@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Mapping
+from collections.abc import Mapping
 from typing import Any, Protocol, TypeAlias
 
 from seqir.ir import Array, Graph, Trace
-from seqir.layer.base import Layer
+from seqir.layer.state import HasState, LayerState
 from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
 
@@ -14,7 +14,7 @@ Sizes: TypeAlias = tuple[tuple[int, ...], ...]
 """Of each input of a model, without the batch."""
 
 
-class Trainable(Protocol):
+class Trainable(HasState[LayerState], Protocol):
     """A model with inputs, outputs and weights; `seqir.Model` is one."""
 
     @property
@@ -70,10 +70,6 @@ class Trainable(Protocol):
 
     def get_metrics_result(self) -> dict[str, Any]:
         """What the metrics have gathered."""
-        ...
-
-    def _walk(self) -> Iterator[Layer]:
-        """The model and all layers inside, each once, outer before inner."""
         ...
 
     def build_from_arrays(self, x: object) -> None:
