@@ -13,10 +13,6 @@ _AUGMENT = (
     "this change of pictures is not there yet; make it before `fit`, for instance in "
     "the `map` of a dataset, or write a layer that draws with seqir.random"
 )
-_FEATURES = (
-    "give each feature an Input, and to these StringLookup, IntegerLookup, Hashing, "
-    "HashedCrossing, Discretization or Normalization; ops.concatenate joins them"
-)
 _WRAPS = "it wraps a model of another framework; export that one to ONNX on its own"
 _NOT_YET = "this layer is not there yet; write a Layer that computes it with seqir.ops"
 _QUANTIZED = (
@@ -89,7 +85,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "utils": {
         "Config": "a dictionary, or a dataclass of your own, does the same",
-        "FeatureSpace": _FEATURES,
         "bounding_boxes": _BOXES,
         "legacy": "what was of Keras 2 is read from files alone",
         "model_to_dot": "plot_model(model, 'name.svg') draws without Graphviz",

@@ -20,6 +20,7 @@ from seqir.plain import python
 
 _ELSEWHERE = {
     "CustomObjectScope": "seqir.registered",
+    "FeatureSpace": "seqir.layers.feature_space",
     "Progbar": "seqir.callbacks.progbar",
     "PyDataset": "seqir.data",
     "array_to_img": "seqir.images",

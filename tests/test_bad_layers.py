@@ -11,6 +11,7 @@ import numpy as np
 import pytest
 from bad_augmentation import CASES as AUGMENTATION
 from bad_composed_layers import CASES as COMPOSED
+from bad_features import CASES as FEATURES
 from bad_preprocessing import CASES as PREPROCESSING
 from bad_recurrent import CASES as RECURRENT
 from test_bad_input import CASES as OTHER_CASES
@@ -408,6 +409,7 @@ CASES = [
     *INPUTS,
     *STACKS,
     *CONFIGS,
+    *FEATURES,
     *PREPROCESSING,
     *RECURRENT,
     *COMPOSED,

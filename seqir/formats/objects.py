@@ -33,13 +33,13 @@ from seqir.errors import (
 from seqir.formats import functions, lambdas, tensorflow
 from seqir.formats.reasons import Reasons
 from seqir.layer import configuration
-from seqir.layers import Layer, residual
+from seqir.layers import Layer, feature_space, features, residual
 from seqir.narrow import is_mapping, is_sequence
 from seqir.ops.call import FunctionCall
 
 LAYERS: Final[dict[str, type[Layer]]] = {
     cls.keras_name or cls.__name__: cls
-    for package in (layers, residual)
+    for package in (layers, residual, feature_space, features)
     for cls in map(package.__dict__.get, package.__all__)
     if inspect.isclass(cls) and issubclass(cls, Layer)
 }

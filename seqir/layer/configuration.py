@@ -135,5 +135,7 @@ def entry(layer: Configured) -> dict[str, Any]:
     if own and cls.keras_name is not None:
         found["class_name"] = cls.keras_name
     if own and cls.keras_module != found["module"]:  # not in Keras's register
-        found |= {"module": cls.keras_module, "registered_name": cls.__name__}
+        inside = cls.keras_module.startswith("keras.src.")
+        name = cls.__name__ if inside else None
+        found |= {"module": cls.keras_module, "registered_name": name}
     return found

@@ -85,6 +85,11 @@ class Discretization(Preprocessing):
             raise no_data(self.name)
         self.bin_boundaries = _compressed(found, 1 / self.num_bins)[0, :-1].tolist()
 
+    @property
+    def learns(self) -> bool:
+        """Whether there is something for `adapt` to learn."""
+        return self.num_bins is not None
+
     @classmethod
     def from_config(cls, config: Mapping[str, Any]) -> Any:
         """The layer that `get_config` describes, with the bins that it had learned."""

@@ -12,7 +12,7 @@ from seqir import config, dtypes, ops
 from seqir.arguments import integer, one_of
 from seqir.data.convert import to_rows
 from seqir.dtypes import STRING
-from seqir.errors import ArgumentError, NotBuiltError
+from seqir.errors import ArgumentError, CorruptFileError, NotBuiltError
 from seqir.ir import Array, FrozenArray
 from seqir.layer.keywords import keyword
 from seqir.layer.state import has_changed
@@ -101,6 +101,11 @@ class WithVocabulary(Preprocessing):
         if self.built:
             has_changed(self)
 
+    @property
+    def learns(self) -> bool:
+        """Whether there is something for `adapt` to learn."""
+        return not self._given
+
     def _documents(
         self, data: object, steps: int | None
     ) -> Iterator[list[list[Token]]]:
@@ -130,6 +135,12 @@ class WithVocabulary(Preprocessing):
             weights = self._words.idf
             self._words.idf = None
             self._words.set(lines, None if weights is None else weights[: len(lines)])
+            said, found = self._words.expected, len(self._words)
+            if said not in (0, found):
+                raise CorruptFileError(
+                    f"layer {self.name!r} is to have a vocabulary of {said} places, "
+                    f"and the {FILE} of the file has {found}"
+                )
 
     @property
     def _words_kept(self) -> dict[str, object]:
@@ -147,7 +158,11 @@ class WithVocabulary(Preprocessing):
     def from_config(cls, config: Mapping[str, Any]) -> Any:
         """The layer that `get_config` describes, with the words that it had learned."""
         known = {k: v for k, v in config.items() if k not in cls._derived}
-        return super().from_config(known)
+        layer = super().from_config(known)
+        size = config.get("vocabulary_size")
+        if size is not None:
+            layer._words.expected = integer("vocabulary_size", size, least=0)
+        return layer
 
     # Looking up.
 
@@ -156,9 +171,7 @@ class WithVocabulary(Preprocessing):
         words = self._words
         masked = 0 if words.mode == INT else -1
         keys = ([] if words.mask is None else [words.mask]) + words.words
-        values = ([] if words.mask is None else [masked]) + list(
-            range(words.start, len(words))
-        )
+        values = ([] if words.mask is None else [masked]) + [*words.places]
         unknown = words.first_oov if words.num_oov == 1 else _UNKNOWN
         table = _table(words.dtype, keys, values, unknown, strict=not words.num_oov)
         return apply(table, x)
@@ -168,18 +181,16 @@ class WithVocabulary(Preprocessing):
         words = self._words
         if words.mode == INT:
             return indices
-        if not words.words and not words.padded:
+        if not words.known:
             raise NotBuiltError(
                 f"layer {self.name!r} does not know its vocabulary: call adapt with "
                 "data before you call the layer, or make it with vocabulary="
             )
         mode = COUNT if words.mode == TF_IDF else words.mode
         found = encoded(indices, mode, words.depth, config.floatx())
-        if words.mode == TF_IDF:
-            idf = words.idf
-            if idf is None:  # the outputs' shape is known before the weights are
-                idf = np.zeros(words.depth, np.float32)
-            found = found * idf.astype(dtypes.to_numpy(config.floatx()))
+        # The outputs' shape is known before the weights are.
+        if words.mode == TF_IDF and words.idf is not None:
+            found = found * words.idf.astype(dtypes.to_numpy(config.floatx()))
         return found
 
 
@@ -278,7 +289,7 @@ class _IndexLookup(WithVocabulary):
         if self.invert or self.kind != STRING:
             x = ops.cast(x, "int64") if x.dtype != STRING else x
         if self.invert:
-            places, values = [*range(words.start, len(words))], [*words.words]
+            places, values = [*words.places], [*words.words]
             if words.mask is not None:
                 places, values = [0, *places], [words.mask, *values]
             default = words.oov

@@ -210,6 +210,11 @@ class Normalization(Layer):
         assign_all((self.adapt_mean, self.adapt_variance), (mean, variance))
 
     @property
+    def learns(self) -> bool:
+        """Whether there is something for `adapt` to learn."""
+        return self._given is None
+
+    @property
     def mean(self) -> Array | None:
         """The mean, in the rank of the inputs; None before the layer is built."""
         return self._shown(0)

@@ -18,7 +18,7 @@ from seqir.ir import Array, current_builder
 from seqir.layer.keywords import keyword
 from seqir.layers.adapting import batches
 from seqir.layers.encoding import INT, MODES, mode_of, refuse_sparse
-from seqir.layers.lookup import WithVocabulary
+from seqir.layers.lookup import StringLookup, WithVocabulary
 from seqir.layers.vocabulary import TF_IDF, Token, Tokens, Vocabulary, checked_size
 from seqir.operators.text import Lower, OnHost, Replace, Words, each, filled
 from seqir.ops.apply import apply
@@ -153,6 +153,9 @@ class TextVectorization(WithVocabulary):
             padded=bool(self.pad_to_max_tokens),
             encoding=self.encoding,
         )
+        # Files of Keras keep the words there, too.
+        self._lookup_layer = StringLookup()
+        self._lookup_layer._begin(words, None, None)
         self._begin(words, self.vocabulary, self.idf_weights)
 
     def _ngram_widths(self) -> tuple[int, ...] | None:

@@ -49,6 +49,8 @@ class Vocabulary:
     """Whether outputs have `max_tokens` places, however many words there are."""
     encoding: str = "utf-8"
     words: list[Token] = field(default_factory=list[Token])
+    expected: int = 0
+    """How many places a file says that there will be, before its words come."""
     idf: Array | None = None
     """A weight for each place."""
 
@@ -62,8 +64,18 @@ class Vocabulary:
         """The place of the first word."""
         return self.first_oov + self.num_oov
 
+    @property
+    def places(self) -> range:
+        """The places of the words."""
+        return range(self.start, self.start + len(self.words))
+
     def __len__(self) -> int:
-        return self.start + len(self.words)
+        return max(self.places.stop, 0 if self.words else self.expected)
+
+    @property
+    def known(self) -> bool:
+        """Whether it is known how many places there are."""
+        return bool(self.words or self.expected or self.padded)
 
     @property
     def depth(self) -> int:

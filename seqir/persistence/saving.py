@@ -23,10 +23,14 @@ from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import H5Reader, create_hdf5, open_hdf5
 from seqir.formats.kinds import CONFIG, HDF5, METADATA, WEIGHTS
 from seqir.formats.objects import Decoder, json_value
+from seqir.layer.configuration import entry as layer_entry
 from seqir.layer.scope import without_values
 from seqir.layer.state import state_of
+from seqir.layers import Layer
+from seqir.layers.feature_space import FeatureSpace
 from seqir.narrow import is_dict
 from seqir.network.base import Network
+from seqir.optimizers import Optimizer
 from seqir.persistence.configuration import decoder_for, entry
 from seqir.persistence.training import Compiling, compile_arguments
 from seqir.persistence.weights import target, weights_in
@@ -64,17 +68,8 @@ def save_model(
     compiled = include_optimizer and model.compiled
     optimizer = state_of(model).optimizer if compiled else None
     if suffix == ".keras":
-        whole = {
-            **entry(model),
-            **({"compile_config": model.get_compile_config()} if compiled else {}),
-        }
-        members: dict[str, archive.Content] = {
-            METADATA: _json(_metadata()),
-            CONFIG: _json(whole),
-            WEIGHTS: functools.partial(weights.write, model=model, optimizer=optimizer),
-        }
-        with own.assets_of(model) as assets:
-            archive.write_archive(path, {**members, **assets})
+        compiling = {"compile_config": model.get_compile_config()} if compiled else {}
+        _write_keras(path, model, {**entry(model), **compiling}, optimizer)
         return
     with staged(path) as scratch, create_hdf5(scratch) as file:
         file.attrs["backend"] = "numpy"
@@ -87,6 +82,29 @@ def save_model(
             settings["optimizer_config"] = kept
             file.attrs["training_config"] = _json(settings)
         legacy.write(file, model, optimizer)
+
+
+def save_features(
+    space: FeatureSpace, filepath: str | os.PathLike[str], overwrite: bool = True
+) -> None:
+    """Write a FeatureSpace as a ``.keras`` file, with what it has learned.
+
+    Raises: ExportError if it cannot be written, or is there and `overwrite` is False.
+    """
+    whole = {**layer_entry(space), "build_config": space.get_build_config()}
+    _write_keras(target(filepath, overwrite), space, whole)
+
+
+def _write_keras(
+    path: Path, layer: Layer, whole: object, optimizer: Optimizer | None = None
+) -> None:
+    members: dict[str, archive.Content] = {
+        METADATA: _json(_metadata()),
+        CONFIG: _json(whole),
+        WEIGHTS: functools.partial(weights.write, model=layer, optimizer=optimizer),
+    }
+    with own.assets_of(layer) as assets:
+        archive.write_archive(path, {**members, **assets})
 
 
 def load_model(
@@ -124,12 +142,14 @@ def _load_keras(
         decoder = decoder_for(path.name, custom)
         with without_values():
             model = _made(config, _version_in(found, path), decoder, path)
-        if compile:
-            _compile(model, config.get("compile_config"), decoder)
+        optimizer = None
+        if isinstance(model, Network):
+            if compile:
+                _compile(model, config.get("compile_config"), decoder)
+            optimizer = state_of(model).optimizer
         fitting = Fitting(path.name)
         with weights_in(found, path) as kept:
-            weights.fit(kept, fitting, model, model._layer_state.optimizer)
-            optimizer = model._layer_state.optimizer
+            weights.fit(kept, fitting, model, optimizer)
             if optimizer is not None and not weights.has_state(kept):
                 warnings.warn(
                     f"{path.name} holds no state of optimizer {optimizer.name!r}"
@@ -160,17 +180,22 @@ def _load_hdf5(
             _compile(model, settings, decoder)
         fitting = Fitting(path.name)
         legacy.fit(reader, fitting, model)
-        if model._layer_state.optimizer is not None:
-            legacy.fit_state(reader, fitting, model, model._layer_state.optimizer)
+        if state_of(model).optimizer is not None:
+            legacy.fit_state(reader, fitting, model, state_of(model).optimizer)
         fitting.finish()
     return model
 
 
 def _made(config: Any, version: object, decoder: Decoder, path: Path) -> Any:
     model = _decoded(config, version, decoder)
+    found = config.get("build_config")
+    if isinstance(model, FeatureSpace):
+        with decoder.reasons.gather(f"layer {model.name!r}"):
+            model.build_from_config(found if is_dict(found) else {})
+        decoder.reasons.check()
+        return model
     if not isinstance(model, Network):
         raise CorruptFileError(f"{path.name} does not hold a model")
-    found = config.get("build_config")
     shape = found.get("input_shape") if is_dict(found) else None
     if not model.built and shape:
         with decoder.reasons.gather(f"model {model.name!r}"):
