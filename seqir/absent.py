@@ -103,7 +103,17 @@ _PURE = (
     "a call, a step and an update are one compiled graph here, and their state is in "
     "the variables: use {instead}, and read and assign variables"
 )
-METHODS: Final = {
+_COMPILED = "a {step} is compiled by itself: say what it does in {step}(self, data)"
+FUNCTIONS: Final = {
+    "make_predict_function": _COMPILED.format(step="predict_step"),
+    "make_test_function": _COMPILED.format(step="test_step"),
+    "make_train_function": _COMPILED.format(step="train_step"),
+}
+"""Methods of Keras's models that make its functions; nothing here calls them."""
+METHODS: Final = FUNCTIONS | {
+    "fit_generator": "fit takes generators, too",
+    "evaluate_generator": "evaluate takes generators, too",
+    "predict_generator": "predict takes generators, too",
     "add_metric": (
         "give metrics to compile(metrics=[...]), or make one in __init__ and call its "
         "update_state in call"

@@ -22,7 +22,6 @@ from seqir.errors import (
     LoadError,
     RunError,
     ShapeError,
-    UnsupportedError,
 )
 
 RNG = np.random.default_rng(0)
@@ -353,17 +352,6 @@ def test_a_variable_holds_numbers() -> None:
     model = linear()
     with pytest.raises(DTypeError, match="learning_rate' cannot hold 'x'"):
         model.optimizer.learning_rate = "x"
-
-
-def test_a_prediction_step_of_its_own_is_refused() -> None:
-    class Own(seqir.Model):
-        def predict_step(self, data: Any) -> Any:
-            return data
-
-    with pytest.raises(
-        UnsupportedError, match=r"Own\.predict_step would never be called"
-    ):
-        Own().compile("sgd", "mse")
 
 
 def test_compiling_waits_for_the_end_of_fit() -> None:

@@ -23,6 +23,7 @@ from seqir.network.slicing import cut_points, slice_by_name
 from seqir.network.state import ModelState
 from seqir.ops.call import is_symbolic
 from seqir.ops.eager import eager
+from seqir.train import predicting
 
 if TYPE_CHECKING:
     from seqir.export.exporter import ExportReport
@@ -93,7 +94,7 @@ class Model(TrainedNetwork):
         *,
         device: str | None = None,
     ) -> Any:
-        """Outputs for many inputs, batch by batch.
+        """Outputs for many inputs, batch by batch; what `predict_step` says.
 
         `x` is arrays, or what makes batches, as for `fit`; only their x is used.
 
@@ -103,18 +104,21 @@ class Model(TrainedNetwork):
         Raises: ArgumentError for a bad batch size, ShapeError for inputs that do not
             fit or disagree in length.
         """
-        return predict(
-            self._layer_state.runner,
-            x,
-            batch_size=batch_size,
-            verbose=verbose,
-            steps=steps,
-            callbacks=callbacks,
-            device=device,
-        )
+        options: Any = {
+            "batch_size": batch_size,
+            "verbose": verbose,
+            "steps": steps,
+            "callbacks": callbacks,
+            "device": device,
+        }
+        if self.overrides("predict_step"):
+            return predicting.predict(training_of(self).predictor(self), x, **options)
+        return predict(self._layer_state.runner, x, **options)
 
     def predict_on_batch(self, x: object) -> Any:
         """Outputs for one batch."""
+        if self.overrides("predict_step"):
+            return predicting.predict_on_batch(training_of(self).predictor(self), x)
         if not self.connected:
             self.build_from_arrays(x)
         return self._layer_state.runner(standardize(self, x))

@@ -5,6 +5,7 @@ from __future__ import annotations
 from os import PathLike
 from typing import TYPE_CHECKING, Any
 
+from seqir import absent
 from seqir.arguments import Verbosity
 from seqir.errors import NotBuiltError, UnsupportedError
 from seqir.layer.offered import offered
@@ -84,15 +85,15 @@ class TrainedNetwork(Network):
         in float16 is wrapped in a LossScaleOptimizer.
 
         Raises: ArgumentError for an unknown name or a wrong structure; GraphError
-            while the model is trained; UnsupportedError for a model with a
-            `predict_step` of its own.
+            while the model is trained; UnsupportedError for a model with methods of
+            its own that nothing would call.
         """
+        for name, instead in absent.FUNCTIONS.items():
+            if hasattr(type(self), name):
+                raise UnsupportedError(
+                    f"{type(self).__name__}.{name} would never be called: {instead}"
+                )
         del run_eagerly, steps_per_execution, jit_compile
-        if hasattr(self, "predict_step"):
-            raise UnsupportedError(
-                f"{type(self).__name__}.predict_step would never be called, predict "
-                "computes what call does: write it into call"
-            )
         objective = Objective(loss, loss_weights, metrics, weighted_metrics)
         training_of(self).compile(self, optimizer, objective, auto_scale_loss)
 
@@ -155,6 +156,15 @@ class TrainedNetwork(Network):
         from seqir.train.defaults import test_step
 
         return test_step(self.compilation, self, data)
+
+    def predict_step(self, data: Any) -> Any:
+        """What `predict` computes for a batch, of any structure. See `train_step`.
+
+        Source: Keras 3 ``keras.Model.predict_step``.
+        """
+        from seqir.train.defaults import predict_step
+
+        return predict_step(self, data)
 
     def compute_loss(
         self,

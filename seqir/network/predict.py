@@ -6,7 +6,7 @@ import itertools
 import sys
 from collections.abc import Callable, Generator
 from contextlib import contextmanager
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 
@@ -21,6 +21,7 @@ from seqir.network.inputs import admit, converted, element_types, standardize
 from seqir.network.runner import Prediction, Runner
 
 Run: TypeAlias = Callable[[dict[str, Array]], list[Array]]
+_Fed = TypeVar("_Fed")
 
 
 def predict(
@@ -40,7 +41,7 @@ def predict(
 
     with (
         Prediction(runner, device) as prediction,
-        _telling(callbacks, model, prediction.run) as told,
+        telling(callbacks, model, prediction.run) as told,
     ):
         if data.makes_batches(x) or data.has_sparse(x):
             results = _of_batches(model, x, batch_size, steps, verbose, told)
@@ -60,13 +61,13 @@ def _of_batches(
     """The outputs of all batches that something makes."""
     batches = data.adapt(x, batch_size=batch_size, steps=steps, what="predict")
     parts: list[list[Array]] = []
-    with _progress(verbose, batches.count) as advance:
+    with progress(verbose, batches.count) as advance:
         for batch in batches.epoch(0):
             if not model.connected:
                 model.build_from_arrays(batch.x)
             found = run(standardize(model, batch.x))
             for part in found:
-                _check_batch_axis(part, batch.size)
+                check_batch_axis(part, batch.size)
             parts.append(found)
             advance()
             if model.stop_predicting:
@@ -100,7 +101,7 @@ def _of_arrays(
         feeds = {n: a[:total] for n, a in feeds.items()} if steps is not None else feeds
         return run(converted(feeds, types))
     results: list[Array] = []
-    with _progress(verbose, -(-total // size)) as advance:
+    with progress(verbose, -(-total // size)) as advance:
         for begin in range(0, total, size):
             end = min(begin + size, total)
             batch = {n: a[begin:end] for n, a in feeds.items()}
@@ -122,7 +123,9 @@ def _of_arrays(
 
 
 @contextmanager
-def _telling(callbacks: Any, model: Network, run: Run) -> Generator[Run]:
+def telling(
+    callbacks: Any, model: Network, run: Callable[[_Fed], list[Array]]
+) -> Generator[Callable[[_Fed], list[Array]]]:
     """A run that callbacks are told of, batch by batch."""
     if callbacks is None:
         yield run
@@ -134,7 +137,7 @@ def _telling(callbacks: Any, model: Network, run: Run) -> Generator[Run]:
         listed = CallbackList(callbacks, model=model)
     numbers = itertools.count()
 
-    def told(feeds: dict[str, Array]) -> list[Array]:
+    def told(feeds: _Fed) -> list[Array]:
         number = next(numbers)
         listed.on_predict_batch_begin(number)
         results = run(feeds)
@@ -146,7 +149,8 @@ def _telling(callbacks: Any, model: Network, run: Run) -> Generator[Run]:
     listed.on_predict_end()
 
 
-def _check_batch_axis(part: Array, batch: int) -> None:
+def check_batch_axis(part: Array, batch: int) -> None:
+    """ShapeError for an output that has not one row for each sample."""
     if not part.ndim or len(part) != batch:
         raise ShapeError(
             f"an output of shape {part.shape} for {batch} samples has no batch axis to "
@@ -155,12 +159,12 @@ def _check_batch_axis(part: Array, batch: int) -> None:
 
 
 def _room(part: Array, batch: int, total: int) -> Array:
-    _check_batch_axis(part, batch)
+    check_batch_axis(part, batch)
     return np.empty((total, *part.shape[1:]), part.dtype)
 
 
 @contextmanager
-def _progress(verbose: Verbosity, total: int | None) -> Generator[Callable[[], None]]:
+def progress(verbose: Verbosity, total: int | None) -> Generator[Callable[[], None]]:
     """What to call after each batch; on a terminal, or where asked for, it is shown."""
     if verbose == 0 or (verbose == "auto" and not moves(sys.stderr)):
         yield lambda: None

@@ -79,11 +79,7 @@ class HandTypes:
         b.reserved = (LOSS,)
         found = self.signature
         with b.active():
-            parts = [
-                _entered(b, "x", found.x),
-                _entered(b, TARGET, found.y),
-                _entered(b, SAMPLE_WEIGHT, found.sample_weight),
-            ]
+            parts = _parts(b, found)
             batch = pack_x_y_sample_weight(*(part.tensors for part in parts))
             step: Callable[[Any], object] = getattr(model, method)
             where = f"in {method} of model {model.name!r} ({type(model).__name__})"
@@ -112,6 +108,22 @@ class _Part(NamedTuple):
 
     names: tuple[str, ...]
     tensors: Any
+
+
+def _parts(b: Trace, found: Signature) -> list[_Part]:
+    """Inputs for the arrays of a batch: x, y and sample weights."""
+    return [
+        _entered(b, "x", found.x),
+        _entered(b, TARGET, found.y),
+        _entered(b, SAMPLE_WEIGHT, found.sample_weight),
+    ]
+
+
+def entered_batch(b: Trace, found: Signature) -> tuple[tuple[str, ...], Any]:
+    """Inputs for a batch: their names in order, and what a step takes."""
+    parts = _parts(b, found)
+    names = tuple(name for part in parts for name in part.names)
+    return names, pack_x_y_sample_weight(*(part.tensors for part in parts))
 
 
 def _entered(b: Trace, what: str, specs: Any) -> _Part:
@@ -174,7 +186,7 @@ class HandFeeder(Feeder):
 
     def step_of(self, batch: Batch) -> tuple[Step, dict[str, Array]]:
         """The compiled step that takes this batch, and the batch as its feeds."""
-        x = nest.map_structure(_admitted, batch.x)
+        x = nest.map_structure(admitted, batch.x)
         y = nest.map_structure(_target, batch.y)
         kind = dtypes.to_numpy(config.floatx())
         weights = nest.map_structure(
@@ -198,7 +210,7 @@ class HandFeeder(Feeder):
         return step, feeds | self.keys(step)
 
 
-def _admitted(x: Any) -> Any:
+def admitted(x: Any) -> Any:
     """An array of x: of the default type if it is float64, else as it is."""
     if x is None:
         return None

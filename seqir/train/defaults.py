@@ -44,6 +44,13 @@ def test_step(compiled: Compiled, model: Any, data: object) -> Any:
     return model.compute_metrics(*parts)
 
 
+def predict_step(model: Any, data: object) -> Any:
+    """The outputs for the x of a batch."""
+    x, _, _ = unpack_x_y_sample_weight(data)
+    flags = {"training": False} if "training" in model._call_arguments else {}
+    return model(x, **flags)
+
+
 def _forward(
     compiled: Compiled, model: Any, data: object, *, training: bool
 ) -> tuple[tuple[Any, Any, Any, Any], Result]:

@@ -10,6 +10,7 @@ from seqir.train.byhand import feeder
 from seqir.train.compiled import Compiled
 from seqir.train.feeds import Feeder
 from seqir.train.objective import Objective
+from seqir.train.predicting import Predictor
 from seqir.train.trainable import Trainable
 
 if TYPE_CHECKING:
@@ -26,6 +27,7 @@ class TrainingState:
     stop_evaluating: bool = False
     _feeders: dict[bool, Feeder] = field(default_factory=dict[bool, Feeder])
     """Those of single batches: for training, for testing."""
+    _predictor: Predictor | None = None
 
     def compile(
         self,
@@ -64,6 +66,12 @@ class TrainingState:
             self._feeders[training] = feeder(compiled, training=training)
         return self._feeders[training]
 
+    def predictor(self, model: Trainable) -> Predictor:
+        """What runs a `predict_step` of the model's own."""
+        if self._predictor is None:
+            self._predictor = Predictor(model)
+        return self._predictor
+
     def __getstate__(self) -> dict[str, Any]:
         """What a copy takes along: everything but feeders."""
-        return self.__dict__ | {"_feeders": {}}
+        return self.__dict__ | {"_feeders": {}, "_predictor": None}
