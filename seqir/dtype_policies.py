@@ -25,7 +25,7 @@ import numpy as np
 
 from seqir import absent, dtypes
 from seqir.errors import ArgumentError, DTypeError, UnsupportedError, did_you_mean
-from seqir.narrow import is_mapping
+from seqir.narrow import is_a, is_mapping
 
 _MIXED = {"mixed_float16": "float16", "mixed_bfloat16": "bfloat16"}
 _QUANTIZED = ("int8", "float8", "int4", "gptq", "awq")
@@ -45,7 +45,7 @@ class DTypePolicy:
 
     def __init__(self, name: str | None = None) -> None:
         name = _usual().name if name is None else name
-        if not isinstance(name, str):
+        if not is_a(name, str):
             raise DTypeError(f"the name of a dtype policy is a text, got {name!r}")
         self._name = name
         self._compute_dtype = _MIXED.get(name) or _type_named(name)
@@ -244,12 +244,12 @@ def set_dtype_policy(policy: DTypePolicy | str) -> None:
     Raises: ArgumentError for what is neither a policy nor a name.
     """
     global _current
-    policy = dtypes.named(policy)
-    if not isinstance(policy, DTypePolicy | str):
+    given: object = dtypes.named(policy)
+    if not isinstance(given, DTypePolicy | str):
         raise ArgumentError(
-            f"set_dtype_policy takes a policy or its name, got {policy!r}"
+            f"set_dtype_policy takes a policy or its name, got {given!r}"
         )
-    _current = get(policy)
+    _current = get(given)
 
 
 def reset() -> None:

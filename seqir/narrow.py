@@ -7,10 +7,20 @@ knows. What comes out of a file or from a user has text for keys, and any values
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
     from typing_extensions import TypeIs
+
+T = TypeVar("T")
+
+
+def is_a(x: object, kind: type[T]) -> TypeIs[T]:
+    """Whether x is what its annotation says already, which nobody enforces.
+
+    `isinstance` says the same, and type checkers call it needless.
+    """
+    return isinstance(x, kind)
 
 
 def is_mapping(x: object) -> TypeIs[Mapping[str, Any]]:

@@ -16,6 +16,7 @@ from seqir.errors import ArgumentError
 from seqir.images.load import check_color_mode, open_picture
 from seqir.images.resize import INTERPOLATIONS, cropped, resize, resize_padded
 from seqir.ir import Array
+from seqir.narrow import is_a
 
 Fit = Literal["stretch", "crop", "pad"]
 
@@ -96,7 +97,7 @@ def image_dataset_from_directory(
     Source: ``keras.utils.image_dataset_from_directory``.
     """
     check_color_mode(color_mode)
-    spelt = interpolation.lower() if isinstance(interpolation, str) else interpolation
+    spelt = interpolation.lower() if is_a(interpolation, str) else interpolation
     one_of("interpolation", spelt, INTERPOLATIONS)
     check_format(format)
     if crop_to_aspect_ratio and pad_to_aspect_ratio:

@@ -22,6 +22,7 @@ from seqir.layer.calling import Calling
 from seqir.layer.keeping import Keeping
 from seqir.layer.keywords import Keywords
 from seqir.layer.scope import once
+from seqir.narrow import is_a
 from seqir.ops.call import is_symbolic, record
 from seqir.ops.tensor import Traced
 from seqir.plain import python
@@ -81,7 +82,7 @@ class Layer(Calling, Keywords, Keeping):
         kind, trainable = type(self).__name__, python(trainable)
         if kwargs.keys() - fields.BASE_KEYWORDS:
             fields.check_known(kind, kwargs, fields.known_to(type(self)))
-        if not isinstance(trainable, bool):
+        if not is_a(trainable, bool):
             raise ArgumentError(
                 f"Expected trainable to be a boolean, got {trainable!r}"
             )

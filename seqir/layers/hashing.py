@@ -21,6 +21,7 @@ from seqir.layers.encoding import (
     refuse_sparse,
 )
 from seqir.layers.hashes import Salt, buckets, crossed, salt_of
+from seqir.narrow import is_sequence
 from seqir.operators.text import Lookup, OnHost, sizes_of
 from seqir.ops.apply import apply
 from seqir.ops.tensor import Result
@@ -105,7 +106,7 @@ class HashedCrossing(Preprocessing):
         self.autocast = False  # fractions are no features
 
     def call(self, inputs: list[Result]) -> Result:
-        if not isinstance(inputs, list | tuple) or len(inputs) < 2:
+        if not is_sequence(inputs) or len(inputs) < 2:
             raise ArgumentError(
                 f"layer {self.name!r} crosses a list of at least two features"
             )

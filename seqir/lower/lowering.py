@@ -11,6 +11,7 @@ from seqir.ir import Array, Graph, Value
 from seqir.lower import opsets
 from seqir.lower.emit import Emitter, OnnxNode, rename
 from seqir.lower.kernels import runnable
+from seqir.narrow import is_a
 from seqir.tensortype import TensorType
 from seqir.version import VERSION
 
@@ -122,7 +123,7 @@ def _layer_names(
 
 def _metadata(graph: Graph, extra: Mapping[str, str] | None) -> dict[str, str]:
     for key, value in (extra or {}).items():
-        if not isinstance(key, str) or not isinstance(value, str):
+        if not is_a(key, str) or not is_a(value, str):
             raise ArgumentError(f"metadata is text to text, got {key!r}: {value!r}")
     layers = {path: kind for path, kind in graph.sources.items() if path}
     return {
@@ -145,7 +146,7 @@ def check_names(kind: str, names: Sequence[str] | None, count: int) -> list[str]
             f"{kind}_names has {len(found)} names, the model has {count} {kind}s"
         )
     for name in found:
-        if not isinstance(name, str) or not name:
+        if not is_a(name, str) or not name:
             raise ArgumentError(f"{kind}_names must be non-empty text, got {name!r}")
     if len(set(found)) != count:
         raise ArgumentError(f"{kind}_names has a name twice: {found}")

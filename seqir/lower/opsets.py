@@ -7,6 +7,7 @@ from typing import Final
 
 from seqir.errors import ArgumentError
 from seqir.ir import Graph, Node
+from seqir.narrow import is_a
 
 LOWEST: Final = 17
 """First opset with ``LayerNormalization``; runs on everything since 2022."""
@@ -37,7 +38,7 @@ def resolve(opset: int | None, graph: Graph | None = None) -> int:
     least = LOWEST if needs is None else max(LOWEST, needs.least_opset)
     if opset is None:
         return least
-    known = isinstance(opset, int) and (opset == LOWEST or LOWEST < opset <= newest())
+    known = is_a(opset, int) and (opset == LOWEST or LOWEST < opset <= newest())
     if not known:  # the lowest one is, without the onnx package
         raise ArgumentError(f"opset must be from {LOWEST} to {newest()}, got {opset!r}")
     if opset < least and needs is not None:

@@ -16,7 +16,7 @@ from seqir.metrics import Metric
 from seqir.model.base import Model
 from seqir.model.functional import Functional
 from seqir.model.sequential import Sequential
-from seqir.narrow import is_dict, is_sequence
+from seqir.narrow import is_a, is_dict, is_sequence
 from seqir.network.walk import inputs_of
 from seqir.ops.call import FunctionCall, repeat
 from seqir.ops.tensor import KerasTensor
@@ -50,7 +50,7 @@ def clone_model(
     Raises: ArgumentError for arguments that do not fit the model.
     Source: Keras 3 ``keras.models.clone_model``.
     """
-    if not isinstance(model, Model):
+    if not is_a(model, Model):
         raise ArgumentError(
             f"clone_model takes a model, got {type(model).__name__}; copy a layer by "
             "layer.from_config(layer.get_config())"

@@ -58,7 +58,7 @@ class Sequential(Model):
         state = self._layer_state
         state.trainable = trainable
         state.start, state.tensors, state.names = None, [], Counter()
-        single = layers is not None and not isinstance(layers, Iterable)
+        single = layers is not None and not hasattr(layers, "__iter__")
         if single or isinstance(layers, Layer | KerasTensor):
             raise ArgumentError(
                 f"Sequential takes a list of layers, got one {type(layers).__name__}; "

@@ -13,7 +13,7 @@ from typing import Any
 
 from seqir import nest
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
-from seqir.narrow import is_list, is_sequence
+from seqir.narrow import is_a, is_list, is_sequence
 from seqir.ops import bodies
 from seqir.ops.apply import as_array, builder_of, numeric, operand, type_of_operand
 from seqir.ops.arith import add, equal, less, logical_not
@@ -48,7 +48,7 @@ def scan(
         hands on another type than it was given.
     Source: ``keras.ops.scan``.
     """
-    if not isinstance(unroll, bool) and (not isinstance(unroll, int) or unroll < 1):
+    if not isinstance(unroll, bool) and (not is_a(unroll, int) or unroll < 1):
         raise ArgumentError(
             f"ops.scan: unroll must be a positive integer or a boolean, got {unroll!r}"
         )

@@ -11,6 +11,7 @@ import numpy as np
 from seqir import config, dtypes, shapes
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.narrow import is_a
 from seqir.ops.activation import log_softmax, softmax, softplus
 from seqir.ops.apply import (
     coerce,
@@ -44,7 +45,7 @@ def normalize(
     The power of the length is bounded before the root is taken, whose slope at 0 is
     infinite. Source: ``keras.ops.normalize``.
     """
-    if not isinstance(order, int | np.integer) or order < 1:
+    if not is_a(order, int) or order < 1:
         raise ArgumentError(f"order must be a positive integer, got {order!r}")
     dtype, (x,) = precise(x)
     if not rank_of(x):

@@ -11,6 +11,7 @@ from seqir import dtypes
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.ir import Array
+from seqir.narrow import is_a
 from seqir.ops.apply import (
     as_array,
     coerce,
@@ -149,7 +150,7 @@ def histogram(
     x: TensorLike, bins: int = 10, range: Any = None
 ) -> tuple[Result, Result]:
     """How many numbers lie in each of equal parts, and their edges. Source: Keras."""
-    if not isinstance(bins, int) or bins < 1:
+    if not is_a(bins, int) or bins < 1:
         raise ArgumentError(f"bins must be a positive number of parts, got {bins!r}")
     if rank_of(x) != 1:
         raise ShapeError(f"histogram takes a vector, got {type_of_operand(x)}")

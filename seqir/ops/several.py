@@ -10,7 +10,7 @@ import numpy as np
 from seqir import dtypes
 from seqir.errors import SeqirError
 from seqir.ir import Array, Builder, Node, Value
-from seqir.narrow import is_sequence
+from seqir.narrow import is_a, is_sequence
 from seqir.operators.convert import Cast
 from seqir.operators.movement import Squeeze
 from seqir.operators.pieces import Slice
@@ -101,7 +101,7 @@ def _computed(b: Builder, node: Node, seen: dict[Value, Array | None]) -> Any:
         (result,) = op.evaluate(*operands)
     except (SeqirError, TypeError, ValueError):  # a size has no number yet
         return None
-    return result if isinstance(result, np.ndarray) and result.dtype == object else None
+    return result if is_a(result, np.ndarray) and result.dtype == object else None
 
 
 def _named(formula: str, places: dict[str, Place]) -> Any:

@@ -113,7 +113,7 @@ def median(x: TensorLike, axis: Axes | None = None, keepdims: bool = False) -> R
 
     own = shape(x)
     count = math.prod(own[i] for i in axes)
-    if isinstance(count, int) and not count:
+    if 0 in [own[i] for i in axes if isinstance(own[i], int)]:
         return mean_(x, axes, keepdims)  # NaN
     flat = reshape(transpose(x, (*kept, *axes)), (*(own[i] for i in kept), count))
     ordered = sort(flat, -1)

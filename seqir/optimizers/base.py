@@ -11,6 +11,7 @@ from seqir import absent, initializers, naming, ops
 from seqir.errors import ArgumentError, DTypeError, NotBuiltError, ShapeError
 from seqir.fields import Declared, keyword
 from seqir.ir import outside
+from seqir.narrow import is_a
 from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers import schedules
@@ -215,7 +216,7 @@ class Optimizer(Stateful, Declared, PlainArguments):
             return
         found = list(variables)
         for variable in found:
-            if not isinstance(variable, Variable):
+            if not is_a(variable, Variable):
                 raise ArgumentError(
                     f"an optimizer updates variables, got {type(variable).__name__}"
                 )

@@ -7,6 +7,7 @@ from typing import Any, Self
 
 from seqir import initializers, ops
 from seqir.errors import ArgumentError
+from seqir.narrow import is_a
 from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers.base import REGISTRY, Optimizer
@@ -30,7 +31,7 @@ class LossScaleOptimizer(Optimizer):
         dynamic_growth_steps: int = 2000,
         name: str | None = None,
     ) -> None:
-        if not isinstance(inner_optimizer, Optimizer):
+        if not is_a(inner_optimizer, Optimizer):
             raise ArgumentError(
                 f"inner_optimizer must be an optimizer, got {inner_optimizer!r}"
             )

@@ -20,6 +20,7 @@ from seqir.formats.fitting import Fitting
 from seqir.formats.hdf5 import open_hdf5
 from seqir.layer.state import state_of
 from seqir.layers import Layer
+from seqir.narrow import is_a
 from seqir.network.base import Network
 
 
@@ -143,7 +144,7 @@ def weights_in(found: archive.Archive, path: Path) -> Any:
 
 def _skipped(path: Path, objects: Iterable[Layer] | None) -> list[Layer]:
     skip = list(objects or ())
-    if wrong := next((x for x in skip if not isinstance(x, Layer)), None):
+    if wrong := next((x for x in skip if not is_a(x, Layer)), None):
         raise ArgumentError(
             f"objects_to_skip takes layers, got {wrong!r} of type "
             f"{type(wrong).__name__}"

@@ -257,7 +257,7 @@ class Session(Native):
         self._call = self._run_bfloat16 if exotic else session.run
 
     def _run_bfloat16(
-        self, names: list[str], feeds: dict[str, np.ndarray]
+        self, names: list[str], feeds: Mapping[str, object]
     ) -> list[np.ndarray]:
         """Run by OrtValues, since `InferenceSession.run` has no bfloat16 arrays."""
         for name in self._wide:

@@ -15,6 +15,7 @@ from seqir.layer.state import state_of
 from seqir.narrow import is_sequence
 from seqir.network.base import Network
 from seqir.network.walk import calls_of, inputs_of
+from seqir.ops.call import FunctionCall
 from seqir.ops.tensor import Call
 from seqir.summary.cost import Cost, Costs, costs_or_none
 from seqir.summary.present import Place, Row, Summary, default_length, show
@@ -121,7 +122,7 @@ class _Collector:
         costs = self._trace() if self._show_cost else None
         return costs.total_macs if costs else None
 
-    def rows(self, layers: list[Layer]) -> Iterator[Row]:
+    def rows(self, layers: Sequence[Layer | FunctionCall]) -> Iterator[Row]:
         stack = [(layer, layer.name, 0) for layer in reversed(layers)]
         while stack:
             layer, path, depth = stack.pop()
@@ -134,9 +135,10 @@ class _Collector:
                     if isinstance(x, Layer)
                 )
 
-    def _row(self, layer: Layer, path: str, depth: int) -> Row:
+    def _row(self, layer: Layer | FunctionCall, path: str, depth: int) -> Row:
         built = getattr(layer, "built", True)
-        weights = layer.weights if built and isinstance(layer, Layer) else []
+        own = layer if built and isinstance(layer, Layer) else None
+        weights = [] if own is None else own.weights
         costs = self._trace() if self._show_cost else None
         cost = costs.of(path, layer) if costs else Cost()
         return Row(
@@ -147,14 +149,14 @@ class _Collector:
             output_shape=self._output_shape(layer, path),
             params=sum(w.size for w in weights),
             built=built,
-            trainable=layer.trainable if weights else None,
+            trainable=own.trainable if own is not None and weights else None,
             connected_to=tuple(self._connections(layer)),
             macs=cost.macs,
             activation_bytes=cost.activation_bytes,
             receptive_field=cost.receptive_field,
         )
 
-    def _output_shape(self, layer: Layer, path: str) -> Any:
+    def _output_shape(self, layer: Layer | FunctionCall, path: str) -> Any:
         if calls := calls_of(layer):
             outputs = calls[-1].outputs
             leaves = nest.flatten(outputs)
@@ -164,7 +166,7 @@ class _Collector:
         costs = self._trace() if getattr(layer, "built", False) else None
         return costs.shape(path) if costs else None
 
-    def _connections(self, layer: Layer) -> Iterator[Place]:
+    def _connections(self, layer: Layer | FunctionCall) -> Iterator[Place]:
         for call in calls_of(layer):
             if call in self._inside:
                 for tensor in call.inputs:
@@ -198,7 +200,9 @@ def _is_chain(model: Network) -> bool:
     )
 
 
-def _bounds(layers: list[Layer], layer_range: Sequence[str] | None) -> tuple[int, int]:
+def _bounds(
+    layers: Sequence[Layer | FunctionCall], layer_range: Sequence[str] | None
+) -> tuple[int, int]:
     """The first row, and the one after the last, of a range of names."""
     if layer_range is None:
         return 0, len(layers)
