@@ -39,6 +39,7 @@ if TYPE_CHECKING:
         saving,
         tree,
         utils,
+        wrappers,
     )
     from seqir.contexts import RematScope, device, name_scope, remat
     from seqir.dtype_policies import DTypePolicy, FloatDTypePolicy
@@ -81,6 +82,7 @@ _MODULES = (
     "saving",
     "tree",
     "utils",
+    "wrappers",
 )
 _NAMES = {
     "DTypePolicy": "seqir.dtype_policies",
@@ -153,6 +155,7 @@ __all__ = [
     "saving",
     "tree",
     "utils",
+    "wrappers",
 ]
 
 

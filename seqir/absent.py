@@ -35,7 +35,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "Function": "keras.Model(inputs, outputs) does the same",
         "Operation StatelessScope SymbolicScope": _GRAPHS,
         "visualization": _BOXES,
-        "wrappers": "wrap `fit` and `predict` in an estimator of your own",
         "legacy": "what was of Keras 2 is read from files alone",
     },
     "backend": {

@@ -34,7 +34,7 @@ FLOORS = (
     "model",
     "models",
     "saving utils plot applications datasets",
-    "backend mixed_precision preprocessing tree",
+    "backend mixed_precision preprocessing tree wrappers",
     "cli",
 )
 RANK = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}

@@ -246,9 +246,14 @@ def _before(apart: passes.Apart) -> dict[str, str]:
     if apart.host is None:
         return {}
     made = apart.host.producers()
-    given = _types({name: str(v.type) for name, v in apart.host.inputs.items()})
+    needs = {value: {name} for name, value in apart.host.inputs.items()}
+    for node in apart.host.nodes:
+        read = set[str]().union(*(needs[value] for value in node.operands))
+        needs |= dict.fromkeys(node.results, read)
+    types = {name: str(v.type) for name, v in apart.host.inputs.items()}
     return {
-        name: f"{made[value].op.called} in Python, of {given}"
+        name: f"{made[value].op.called} in Python, of "
+        f"{_types({n: t for n, t in types.items() if n in needs[value]})}"
         for name, value in apart.host.outputs.items()
     }
 
