@@ -65,8 +65,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {
-        "AugMix ContrastLimitedAdaptiveHistogramEqualization MaxNumBoundingBoxes "
-        "Pipeline RandomElasticTransform RandomPerspective": _AUGMENT,
+        "AugMix RandomElasticTransform": _AUGMENT,
         "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
         "SpectralNormalization": _NOT_YET,
         "MelSpectrogram STFTSpectrogram": _NOT_YET,

@@ -5,6 +5,7 @@ from typing import Any
 import numpy as np
 
 FIRST = "channels_first"
+TILES = "ContrastLimitedAdaptiveHistogramEqualization"
 Case = tuple[str, tuple[Any, ...], dict[str, Any]]
 
 
@@ -28,6 +29,8 @@ CASES: list[Case] = [
     case("RandomCrop", 12, 4),
     case("RandomCrop", 12, 12),
     case("RandomCrop", 6, 9),
+    case("RandomPerspective"),
+    case("RandomPerspective", 0.6, 0.7, "nearest", 9.0),
     case("RandomContrast", 0.4),
     case("RandomContrast", (0.3, 0.6), (0, 200)),
     case("RandomBrightness", 0.4),
@@ -64,6 +67,8 @@ TONES: list[Case] = [
     case("AutoContrast", (0, 300)),
     case("Equalization"),
     case("Equalization", (0, 300), 20),
+    case(TILES, (0, 300), 2.5, (2, 3)),
+    case(TILES, clip_limit=0, tile_grid_size=(11, 11)),
 ]  # fmt: skip
 """Layers that draw nothing."""
 MIXING = ("CutMix", "MixUp")

@@ -46,6 +46,8 @@ CASES: list[Case] = [
      "value_range must be two numbers, the smallest and the largest of a pixel, got"),
     ("no probability", lambda: k.RandomGrayscale(2), ArgumentError,
      "factor must be a number from 0 to 1, got 2"),
+    ("no list of layers", lambda: k.Pipeline(k.RandomFlip()), ArgumentError,
+     "Pipeline takes a list of layers, got <"),
     ("no images", lambda: k.RandomFlip()(np.ones((2, 3))), ShapeError,
      r"takes images, of rank 4, or one, of rank 3; got \(2, 3\)"),
     ("boxes of no format", lambda: k.RandomFlip()(boxed()), ArgumentError,

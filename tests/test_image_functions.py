@@ -82,10 +82,6 @@ REFUSED: dict[str, tuple[Any, str]] = {
         lambda t: image.resize(t, (2, 2), crop_to_aspect_ratio=True),
         "an aspect ratio is kept of images of a known size",
     ),
-    "points": (
-        lambda t: image.perspective_transform(x(4, 4, 3), t, END),
-        "takes points that are numbers, got tensors",
-    ),
     "scale": (
         lambda t: image.scale_and_translate(t, (1, 4, 4, 3), [1.0], [0], [1], "linear"),
         "scale_and_translate needs a known size of axis 1",
@@ -125,6 +121,17 @@ def test_images_of_unknown_sizes_are_cut_and_filled() -> None:
     for size in ((4, 6), (7, 4), (5, 5)):
         pictures = x(2, *size, 3, low=0)
         checks.same(model.predict(pictures, verbose=0), all_at_once(pictures), 1e-5)
+
+
+def test_points_can_be_computed() -> None:
+    pictures = x(2, 8, 9, 3, low=0)
+    start, end = (seqir.Input((4, 2)) for _ in range(2))
+    t = seqir.Input((8, 9, 3))
+    model = seqir.Model([t, start, end], image.perspective_transform(t, start, end))
+    points = [np.asarray([p, q], "float32") for p, q in ((START, END), (END, START))]
+    found = model.predict([pictures, *points], verbose=0)
+    wanted = keras.ops.image.perspective_transform(pictures, *points)
+    np.testing.assert_allclose(found, wanted, rtol=1e-4, atol=1e-5)
 
 
 def test_images_that_nobody_composed_are_refused() -> None:

@@ -28,7 +28,7 @@ def as_json(config: Any) -> Any:
     """The configuration as a file has it; automatic names depend on what was before."""
     found = json.loads(json.dumps(config, default=lambda x: x.tolist()))
     del found["name"]
-    if isinstance(found["dtype"], str):  # some of Keras's layers store it so
+    if isinstance(found.get("dtype"), str):  # some of Keras's layers store it so
         found["dtype"] = dtype_policies.serialize(dtype_policies.get(found["dtype"]))
     for name in ("scale", "offset"):
         if isinstance(found.get(name), dict):  # an array

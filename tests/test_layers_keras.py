@@ -40,6 +40,7 @@ NOT_SHAPED = (
     "SeparableConv1D(3,3,padding=causal",  # Keras fails
     "glu)",  # Keras forgets that it halves the last axis
     "EinsumDense",  # Keras says less than is known, or another order
+    "Pipeline",  # Keras says nothing
 )
 
 

@@ -16,12 +16,16 @@ from seqir.layer.specs import InputSpec
 from seqir.layers import (
     activation,
     attention,
+    augmentation_affine,
     augmentation_color,
     augmentation_detail,
     augmentation_geometry,
     augmentation_mix,
+    augmentation_tiles,
     augmentation_tone,
+    augmentation_warp,
     bidirectional,
+    boxes,
     cells,
     conv_lstm,
     convolution,
@@ -35,6 +39,7 @@ from seqir.layers import (
     lookup,
     merging,
     normalization,
+    pipeline,
     pooling,
     preprocessing,
     recurrent,
@@ -47,12 +52,16 @@ from seqir.layers import (
 )
 from seqir.layers.activation import *
 from seqir.layers.attention import *
+from seqir.layers.augmentation_affine import *
 from seqir.layers.augmentation_color import *
 from seqir.layers.augmentation_detail import *
 from seqir.layers.augmentation_geometry import *
 from seqir.layers.augmentation_mix import *
+from seqir.layers.augmentation_tiles import *
 from seqir.layers.augmentation_tone import *
+from seqir.layers.augmentation_warp import *
 from seqir.layers.bidirectional import *
+from seqir.layers.boxes import *
 from seqir.layers.cells import *
 from seqir.layers.conv_lstm import *
 from seqir.layers.convolution import *
@@ -66,6 +75,7 @@ from seqir.layers.lambdas import *
 from seqir.layers.lookup import *
 from seqir.layers.merging import *
 from seqir.layers.normalization import *
+from seqir.layers.pipeline import *
 from seqir.layers.pooling import *
 from seqir.layers.preprocessing import *
 from seqir.layers.recurrent import *
@@ -79,12 +89,16 @@ from seqir.layers.wrappers import *
 __all__ = ["InputSpec", "Layer", "deserialize", "serialize"]
 __all__ += activation.__all__
 __all__ += attention.__all__
+__all__ += augmentation_affine.__all__
 __all__ += augmentation_color.__all__
 __all__ += augmentation_geometry.__all__
 __all__ += augmentation_detail.__all__
 __all__ += augmentation_mix.__all__
+__all__ += augmentation_tiles.__all__
 __all__ += augmentation_tone.__all__
+__all__ += augmentation_warp.__all__
 __all__ += bidirectional.__all__
+__all__ += boxes.__all__
 __all__ += cells.__all__
 __all__ += conv_lstm.__all__
 __all__ += convolution.__all__
@@ -98,6 +112,7 @@ __all__ += lambdas.__all__
 __all__ += lookup.__all__
 __all__ += merging.__all__
 __all__ += normalization.__all__
+__all__ += pipeline.__all__
 __all__ += pooling.__all__
 __all__ += preprocessing.__all__
 __all__ += recurrent.__all__

@@ -18,17 +18,17 @@ from seqir.layers.augmentation import (
     images_in,
     span,
 )
+from seqir.layers.augmentation_affine import (
+    RandomRotation,
+    RandomShear,
+    RandomTranslation,
+)
 from seqir.layers.augmentation_color import (
     RandomBrightness,
     RandomColorDegeneration,
     RandomContrast,
 )
 from seqir.layers.augmentation_detail import RandomSharpness, rectangles
-from seqir.layers.augmentation_geometry import (
-    RandomRotation,
-    RandomShear,
-    RandomTranslation,
-)
 from seqir.layers.augmentation_tone import (
     AutoContrast,
     Equalization,

@@ -58,7 +58,6 @@ PARTLY: Final[dict[str, str]] = {
     ),
     **dict.fromkeys(("solve", "solve_triangular"), "of known sizes"),
     "image.affine_transform": "the last two numbers of a transform are not read",
-    "image.perspective_transform": "points are numbers, not tensors of the graph",
     "image.scale_and_translate": "scale and translation are numbers, not tensors",
     "bincount": "of arrays only: the numbers say how many counts there are",
     **dict.fromkeys(

@@ -12,7 +12,7 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.arguments import one_of
-from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
 from seqir.ops.apply import coerce, floating, numeric, type_of_operand
 from seqir.ops.arith import (
@@ -280,19 +280,15 @@ def perspective_transform(
 ) -> Result:
     """Images seen so that each start point comes to lie at its end point.
 
-    Points are numbers (x, y): four, or four for each image.
-    Raises: UnsupportedError for points that the graph computes.
+    Points are (x, y): four, or four for each image.
     Source: ``keras.ops.image.perspective_transform``.
     """
-    h = _homography(start_points, end_points)
+    h = homography(*_points(start_points, end_points))
 
     def places(height: SizeLike, width: SizeLike) -> tuple[Result, Result]:
         y, x = _grid(height, width)
-        depth = h[6] * x + h[7] * y + 1
-        return (
-            divide(h[3] * x + h[4] * y + h[5], depth),
-            divide(h[0] * x + h[1] * y + h[2], depth),
-        )
+        x, y = projected([expand_dims(n, (1, 2)) for n in h], x, y)
+        return y, x
 
     return _warped(
         "perspective_transform",
@@ -305,32 +301,74 @@ def perspective_transform(
     )
 
 
-def _homography(start: TensorLike, end: Any) -> Array:
-    """The 8 numbers, each [n, 1, 1], that send end points to start points."""
-    if isinstance(start, Tensor) or isinstance(end, Tensor):
-        raise UnsupportedError(
-            "ops.image.perspective_transform takes points that are numbers, got "
-            "tensors that the graph computes: it solves equations for them beforehand"
-        )
-    start, end = (np.asarray(p, np.float64) for p in (start, end))
-    if start.shape != end.shape or start.shape[-2:] != (4, 2) or start.ndim > 3:
+def _points(start: TensorLike, end: TensorLike) -> tuple[Any, Any]:
+    """Points of both, [n, 4, 2]; those that are numbers are checked."""
+    found = [type_of_operand(p) for p in (start, end)]
+    shapes = [t.shape for t in found]
+    if shapes[0] != shapes[1] or shapes[0][-2:] != (4, 2) or found[0].rank > 3:
         raise ShapeError(
             "start_points and end_points must be (4, 2) or (n, 4, 2), got "
-            f"{start.shape} and {end.shape}"
+            f"{shapes[0]} and {shapes[1]}"
         )
-    start, end = start.reshape(-1, 4, 2), end.reshape(-1, 4, 2)
-    rows: list[Array] = []
-    for axis in range(2):
-        to = start[..., axis : axis + 1]
-        three = np.concatenate([end, np.ones_like(to)], -1)
-        both = [three, np.zeros_like(three)][:: 1 if axis == 0 else -1]
-        rows.append(np.concatenate([*both, -to * end], -1))
-    targets = np.concatenate([start[..., :1], start[..., 1:]], 1)
-    try:
-        h = np.linalg.solve(np.concatenate(rows, 1), targets)
-    except np.linalg.LinAlgError:
+    both = [
+        coerce(p, "float32") if isinstance(p, Tensor) else np.asarray(p, np.float64)
+        for p in (start, end)
+    ]
+    first, last = (reshape(p, (-1, 4, 2)) for p in both)
+    if isinstance(last, np.ndarray) and not _areas(last).all():
         raise ArgumentError(
             "end_points must be the corners of a quadrilateral, three of them lie on "
             "one line"
-        ) from None
-    return np.moveaxis(h.astype(np.float32), 1, 0)[..., None]
+        )
+    return first, last
+
+
+def _areas(points: Array) -> Array:
+    """Twice the areas of the triangles between three of four points each."""
+    three = [np.delete(points, i, 1) for i in range(4)]
+    sides = [(p[:, 1] - p[:, 0], p[:, 2] - p[:, 0]) for p in three]
+    return np.array([a[:, 0] * b[:, 1] - a[:, 1] * b[:, 0] for a, b in sides])
+
+
+def homography(start: Any, end: Any) -> list[Any]:
+    """Eight numbers for each of n, which send end points[n, 4, 2] to start points.
+
+    Both are images of the corners of the unit square, by matrices S and E; so it is
+    S times the inverse of E, and of that the adjugate is enough.
+    Source: Heckbert 1989, "Fundamentals of texture mapping and image warping".
+    """
+    (a, b, c), (d, e, f), (g, h, i) = _of_square(end)
+    inverse = (
+        (e * i - f * h, c * h - b * i, b * f - c * e),
+        (f * g - d * i, a * i - c * g, c * d - a * f),
+        (d * h - e * g, b * g - a * h, a * e - b * d),
+    )
+    product = [
+        sum(row[k] * inverse[k][column] for k in range(3))
+        for row in _of_square(start)
+        for column in range(3)
+    ]
+    return [coerce(n / product[8], "float32") for n in product[:8]]
+
+
+def _of_square(points: Any) -> tuple[tuple[Any, Any, Any], ...]:
+    """Rows of the matrix that sends (0, 0), (1, 0), (0, 1), (1, 1) to four points."""
+    p = [[points[:, k, axis] for k in range(4)] for axis in range(2)]
+    (x1, y1), (x2, y2), (x, y) = (
+        (p[0][1] - p[0][3], p[1][1] - p[1][3]),
+        (p[0][2] - p[0][3], p[1][2] - p[1][3]),
+        (n[0] - n[1] - n[2] + n[3] for n in p),
+    )
+    depth = x1 * y2 - x2 * y1
+    g, h = (x * y2 - x2 * y) / depth, (x1 * y - x * y1) / depth
+    first, second = ((n[1] - n[0] + g * n[1], n[2] - n[0] + h * n[2], n[0]) for n in p)
+    return first, second, (g, h, g * 0.0 + 1.0)
+
+
+def projected(h: Sequence[Any], x: Any, y: Any) -> tuple[Any, Any]:
+    """Where a homography sends places."""
+    depth = h[6] * x + h[7] * y + 1.0
+    return (
+        divide(h[0] * x + h[1] * y + h[2], depth),
+        divide(h[3] * x + h[4] * y + h[5], depth),
+    )

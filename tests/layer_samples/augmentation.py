@@ -3,7 +3,7 @@
 from collections.abc import Iterator
 from typing import Any
 
-from layer_samples.sample import FIRST, LayerSample, s, swapped
+from layer_samples.sample import FIRST, LayerSample, inner, s, swapped
 
 X = (2, 8, 7, 3)
 USE = {"training": False}
@@ -28,6 +28,8 @@ def geometry() -> Iterator[LayerSample]:
     yield in_use("RandomTranslation", (0.1, 0.2), 0, "nearest", x=swapped(X), **FIRST)
     yield in_use("RandomShear")
     yield in_use("RandomShear", (0, 0.2), (0.1, 0.3), "nearest", "wrap")
+    yield in_use("RandomPerspective")
+    yield in_use("RandomPerspective", (0, 0.5), 0.2, "nearest", x=swapped(X), **FIRST)
     yield in_use("RandomCrop", 8, 7)
     yield in_use("RandomCrop", 4, 5)
     yield in_use("RandomCrop", 4, 5, x=swapped(X), **FIRST)
@@ -77,6 +79,12 @@ def others() -> Iterator[LayerSample]:
     yield s("AutoContrast", (0, 1), x=X, call=USE)
     yield s("Equalization", x=X, call=USE)
     yield s("Equalization", (0, 1), 20, x=swapped(X), call=USE, **FIRST)
+    tiles = "ContrastLimitedAdaptiveHistogramEqualization"
+    yield s(tiles, (0, 1), 2.5, (2, 3), x=X, call=USE)
+    yield s(tiles, x=swapped(X), dtype_in="uint8", high=256, **FIRST)
+    yield s("MaxNumBoundingBoxes", 3, bounding_box_format="xyxy", x=X)
+    steps = [inner("RandomFlip", seed=1, name="a"), inner("Conv2D", 2, 3, name="b")]
+    yield s("Pipeline", steps, x=X, call=USE)
 
 
 SAMPLES = (*geometry(), *color(), *others())
