@@ -82,7 +82,7 @@ def main(folder: str = "out") -> None:
         history = model.fit(
             x[half:],
             odd[half:],
-            epochs=20,
+            epochs=10,
             validation_split=0.2,
             verbose=0,
             cache_frozen=cache,

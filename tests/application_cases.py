@@ -119,11 +119,7 @@ COMPUTED = [
     small("VGG16", 32, classes=7, slow=True),
     small("VGG19", 33, include_top=False, pooling="max"),
     small("ResNet50", 48, classes=10, classifier_activation=None),
-    small("ResNet101", 32, include_top=False, pooling="max", slow=True),
-    small("ResNet152", 32, include_top=False, pooling="avg", slow=True),
     small("ResNet50V2", 49, include_top=False, pooling="avg"),
-    small("ResNet101V2", 32, classes=10, classifier_activation=None, slow=True),
-    small("ResNet152V2", 32, include_top=False, pooling="max", slow=True),
     small("MobileNet", 64, alpha=0.25, depth_multiplier=2, classifier_activation=None),
     Case("MobileNet", {"alpha": 0.5, "input_shape": (65, 48, 3), "include_top": False}),
     small("MobileNetV2", 64, alpha=0.35, classifier_activation=None),
@@ -142,12 +138,6 @@ COMPUTED = [
         "EfficientNetB0", {"input_shape": (40, 47, 1), "include_top": False}, slow=True
     ),
     small("EfficientNetB1", 32, include_top=False, pooling="avg", slow=True),
-    small("EfficientNetB2", 32, include_top=False, pooling="max", slow=True),
-    small("EfficientNetB3", 32, classes=10, classifier_activation=None, slow=True),
-    small("EfficientNetB4", 32, include_top=False, pooling="avg", slow=True),
-    small("EfficientNetB5", 32, include_top=False, pooling="avg", slow=True),
-    small("EfficientNetB6", 32, include_top=False, pooling="avg", slow=True),
-    small("EfficientNetB7", 32, include_top=False, pooling="avg", slow=True),
     small("EfficientNetV2B0", 33, classes=10, classifier_activation=None),
     Case(
         "EfficientNetV2B0",
@@ -161,8 +151,12 @@ COMPUTED = [
 ]
 
 LARGER = {
-    "DenseNet169", "DenseNet201", "EfficientNetV2B1", "EfficientNetV2B2",
-    "EfficientNetV2B3", "EfficientNetV2S", "EfficientNetV2M", "EfficientNetV2L",
+    "ResNet101", "ResNet152", "ResNet101V2", "ResNet152V2",
+    "DenseNet169", "DenseNet201",
+    "EfficientNetB2", "EfficientNetB3", "EfficientNetB4", "EfficientNetB5",
+    "EfficientNetB6", "EfficientNetB7",
+    "EfficientNetV2B1", "EfficientNetV2B2", "EfficientNetV2B3", "EfficientNetV2S",
+    "EfficientNetV2M", "EfficientNetV2L",
     "NASNetLarge", "ConvNeXtSmall", "ConvNeXtBase", "ConvNeXtLarge", "ConvNeXtXLarge",
 }  # fmt: skip
 """More of the blocks of a smaller one, which is computed: their structure will do."""

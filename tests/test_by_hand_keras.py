@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import by_hand_cases
 import numpy as np
 import pytest
+from beside_keras import run_keras
 
 import seqir
 
@@ -18,9 +16,7 @@ import seqir
 def test_ten_steps_follow_keras(tmp_path: Path) -> None:
     """A GAN of two optimizers, one with a gradient penalty, and a VAE."""
     path = tmp_path / "traces.npz"
-    env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    script = Path(by_hand_cases.__file__)
-    subprocess.run([sys.executable, str(script), str(path)], env=env, check=True)
+    run_keras(by_hand_cases.__file__, path)
     with np.load(path) as file:
         traces = dict(file)
     worst: dict[str, float] = {}

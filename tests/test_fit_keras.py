@@ -3,15 +3,12 @@
 from __future__ import annotations
 
 import json
-import os
-import subprocess
-import sys
-from pathlib import Path
 from typing import Any
 
 import fit_cases
 import numpy as np
 import pytest
+from beside_keras import run_keras
 from fit_cases import CASES
 
 import seqir
@@ -23,18 +20,13 @@ UNCOMPARED = {
 }
 HALF_PRECISION = {"mixed_float16": 2e-3, "mixed_bfloat16": 1e-2}
 """Errors of the element types that these cases compute in."""
-QUICK = "--xla_backend_optimization_level=0 --xla_llvm_disable_expensive_passes=true"
 
 
 @pytest.fixture(scope="module")
 def reported(tmp_path_factory: pytest.TempPathFactory) -> dict[str, Any]:
     """What Keras reports, on JAX, in a process of its own; all cases at once."""
     path = tmp_path_factory.mktemp("fit") / "reported.json"
-    env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    env["XLA_FLAGS"] = QUICK  # compiling is nearly all that takes time
-    script = Path(fit_cases.__file__)
-    subprocess.run([sys.executable, "-W", "ignore", str(script), str(path)], env=env,
-                   check=True)  # fmt: skip
+    run_keras(fit_cases.__file__, path)
     return json.loads(path.read_text())
 
 

@@ -11,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import recurrent_case
+from beside_keras import run_keras
 
 import seqir as keras
 
@@ -38,10 +39,10 @@ np.savez(sys.argv[2], *model.get_weights())
 """
 
 
-def python(*args: Any, **env: str) -> int:
+def python(*args: Any) -> int:
     path = str(Path(recurrent_case.__file__).parent)
     paths = os.pathsep.join(filter(None, (path, os.environ.get("PYTHONPATH"))))
-    every = {**os.environ, "PYTHONPATH": paths, **env}
+    every = {**os.environ, "PYTHONPATH": paths}
     return subprocess.run([sys.executable, *map(str, args)], env=every).returncode
 
 
@@ -49,8 +50,7 @@ def python(*args: Any, **env: str) -> int:
 def test_thirty_steps_follow_keras(tmp_path: Path) -> None:
     """With other numbers of samples and of time steps from batch to batch."""
     path = tmp_path / "traces.npz"
-    script = recurrent_case.__file__
-    assert not python(script, path, KERAS_BACKEND="jax", JAX_PLATFORMS="cpu")
+    run_keras(recurrent_case.__file__, path)
     with np.load(path) as file:
         wanted = dict(file)
     worst = 0.0

@@ -20,7 +20,7 @@ from seqir import callbacks, layers, tensorfile
 from seqir.errors import ArgumentError, LoadError, NonFiniteLossError
 from seqir.train.checkpoint import Checkpoints
 
-KILLS = 30
+KILLS = 20
 TRAINING = """
 import json, sys
 import numpy as np

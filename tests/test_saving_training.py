@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import saving_cases
+from beside_keras import run_keras
 
 import seqir
 
@@ -18,9 +16,7 @@ import seqir
 def test_a_training_goes_on_in_the_other_library(tmp_path: Path) -> None:
     """The numbers are those of a training that never moved."""
     saving_cases.begin(seqir, tmp_path, "seqir")
-    env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    script = Path(saving_cases.__file__)
-    subprocess.run([sys.executable, str(script), str(tmp_path)], env=env, check=True)
+    run_keras(saving_cases.__file__, tmp_path)
     with np.load(tmp_path / "errors.npz") as file:
         errors = {name: float(error) for name, error in file.items()}
     errors |= saving_cases.end(seqir, tmp_path, "keras")

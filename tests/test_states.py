@@ -1,10 +1,7 @@
 """What layers assign to in `call` is kept, also when a model only runs."""
 
 import json
-import os
 import pickle
-import subprocess
-import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
@@ -14,6 +11,7 @@ from typing import Any
 import numpy as np
 import pytest
 import state_cases
+from beside_keras import run_keras
 from state_cases import CASES, counter, last_row
 
 import seqir
@@ -61,9 +59,7 @@ def count(model: Any) -> int:
 def test_all_numbers_are_those_of_keras(tmp_path: Path) -> None:
     """Keras runs on JAX, in a process of its own."""
     path = tmp_path / "found.json"
-    env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    script = str(state_cases.__file__)
-    subprocess.run([sys.executable, script, str(path)], env=env, check=True)
+    run_keras(state_cases.__file__, path)
     wanted = json.loads(path.read_text())
     for name in CASES:
         found = state_cases.trace(seqir, name)

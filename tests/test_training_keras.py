@@ -2,14 +2,12 @@
 
 from __future__ import annotations
 
-import os
-import subprocess
-import sys
 from pathlib import Path
 
 import numpy as np
 import pytest
 import training_cases
+from beside_keras import run_keras
 from training_cases import CASES
 
 import seqir
@@ -19,9 +17,7 @@ import seqir
 def test_ten_steps_follow_keras(tmp_path: Path) -> None:
     """Keras trains on JAX, in a process of its own; all cases at once."""
     path = tmp_path / "traces.npz"
-    env = {**os.environ, "KERAS_BACKEND": "jax", "JAX_PLATFORMS": "cpu"}
-    script = Path(training_cases.__file__)
-    subprocess.run([sys.executable, str(script), str(path)], env=env, check=True)
+    run_keras(training_cases.__file__, path)
     with np.load(path) as file:
         traces = dict(file)
     worst: dict[str, float] = {}
