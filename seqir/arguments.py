@@ -15,7 +15,7 @@ import numpy as np
 
 from seqir.errors import ArgumentError, did_you_mean
 from seqir.narrow import is_sequence
-from seqir.plain import python
+from seqir.plain import is_array, python
 
 Choice = TypeVar("Choice")
 Verbosity = Literal["auto", 0, 1, 2]
@@ -159,7 +159,7 @@ def integers(
 
 def is_integer(value: object) -> TypeGuard[SupportsIndex]:
     """Whether it is an integer of Python or NumPy, and no truth value."""
-    if isinstance(value, np.ndarray):  # has the method, whatever is in it
+    if is_array(value):  # has the method, whatever is in it
         return value.ndim == 0 and value.dtype.kind in "iu"
     return hasattr(value, "__index__") and not isinstance(value, bool | np.bool_)
 

@@ -77,7 +77,7 @@ def canonical(dtype: Any) -> str:
     name = "int32" if name == "int" else name  # Keras has the word, not "float"
     if name is None:
         try:
-            name = np.dtype(dtype).name
+            name = _numpy_name(dtype)
         except TypeError:
             name = str(dtype)
     if name not in ALL:
@@ -86,6 +86,10 @@ def canonical(dtype: Any) -> str:
             f"use one of {', '.join(ALL)}.{did_you_mean(name, ALL)}"
         )
     return name
+
+
+def _numpy_name(dtype: Any) -> str:
+    return np.dtype(dtype).name
 
 
 def named(dtype: Any) -> Any:

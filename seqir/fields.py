@@ -255,10 +255,11 @@ class Declared(_Fields):
 def _declare(cls: Any) -> None:
     mine = cls._own_fields = collect(cls)
     following = inspect.signature(next(initializers_after(cls, cls))).parameters
-    if not mine and not vars(cls).keys() & following.keys():
+    own: Mapping[str, object] = cls.__dict__
+    if not mine and not own.keys() & following.keys():
         return  # the ``__init__`` of the class above will do
     found = taken(cls)
-    if mine and "arguments" not in vars(cls):
+    if mine and "arguments" not in own:
         shared = {*cls.last, *cls.keywords, *following}
         known = dict.fromkeys([*cls.arguments, *found])
         gone = {name for name, value in mine.items() if isinstance(value, _Fixed)}

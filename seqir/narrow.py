@@ -23,6 +23,11 @@ def is_a(x: object, kind: type[T]) -> TypeIs[T]:
     return isinstance(x, kind)
 
 
+def is_slice(x: object) -> TypeIs[slice[Any, Any, Any]]:
+    """Whether x is a slice."""
+    return isinstance(x, slice)
+
+
 def is_mapping(x: object) -> TypeIs[Mapping[str, Any]]:
     """Whether x is a mapping."""
     return isinstance(x, Mapping)

@@ -11,11 +11,15 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
 import numpy as np
 
 from seqir.narrow import is_dict, is_list, is_sequence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from typing_extensions import TypeIs
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -29,11 +33,16 @@ _NUMBERS: Final = {"int", "float", "bool"}
 _AROUND: Final = {"None", "Sequence", "tuple", "SeedGenerator"}
 
 
+def is_array(x: object) -> TypeIs[NDArray[Any]]:
+    """Whether x is an array of NumPy."""
+    return isinstance(x, np.ndarray)
+
+
 def python(value: Any) -> Any:
     """The setting without NumPy's types; floating-point arrays stay arrays."""
     if isinstance(value, np.generic):
         return value.item()
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         if not value.ndim:
             return value.item()
         return _nested(value.tolist()) if value.dtype.kind in "iubO" else value
@@ -49,7 +58,7 @@ def python(value: Any) -> Any:
 
 def listed(value: Any) -> Any:
     """The setting as `python` has it, with floating-point arrays as lists too."""
-    return value.tolist() if isinstance(value, np.ndarray) else python(value)
+    return value.tolist() if is_array(value) else python(value)
 
 
 def _nested(value: Any) -> Any:

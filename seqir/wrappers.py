@@ -58,7 +58,8 @@ class _Estimator(_base.BaseEstimator):
         return type(self)(model, self.warm_start, self.model_kwargs, self.fit_kwargs)
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
+        above: Any = super()
+        tags = above.__sklearn_tags__()
         tags.non_deterministic = True
         return tags
 
@@ -141,7 +142,8 @@ class SKLearnClassifier(_base.ClassifierMixin, _Estimator):
         return self._outputs(X)
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
+        above: Any = super()
+        tags = above.__sklearn_tags__()
         tags.classifier_tags.poor_score = True
         return tags
 
@@ -170,7 +172,8 @@ class SKLearnRegressor(_base.RegressorMixin, _Estimator):
     """A regressor of scikit-learn. Source: ``keras.wrappers.SKLearnRegressor``."""
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
+        above: Any = super()
+        tags = above.__sklearn_tags__()
         tags.regressor_tags.poor_score = True
         return tags
 
@@ -186,7 +189,8 @@ class SKLearnTransformer(_base.TransformerMixin, _Estimator):
         return self._outputs(X)
 
     def __sklearn_tags__(self) -> Any:
-        tags = super().__sklearn_tags__()
+        above: Any = super()
+        tags = above.__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []
         return tags
 

@@ -37,7 +37,7 @@ class MonitorCallback(Callback):
     ) -> None:
         self.monitor = monitor
         self.mode: Mode = one_of("mode", mode, get_args(Mode))
-        self.best = baseline
+        self.best: float | None = baseline
         self.min_delta = abs(min_delta)
 
     def improves(self, value: float, reference: float | None) -> bool:

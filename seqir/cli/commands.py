@@ -380,6 +380,6 @@ def main() -> NoReturn:
         if getattr(sys, name) is None:  # started without a console
             setattr(sys, name, open(os.devnull, "w"))  # noqa: SIM115
     for stream in (sys.stdout, sys.stderr):
-        if hasattr(stream, "reconfigure"):
-            stream.reconfigure(errors="replace")  # pyright: ignore[reportAttributeAccessIssue]
+        if reconfigure := getattr(stream, "reconfigure", None):
+            reconfigure(errors="replace")
     app.main()

@@ -216,8 +216,8 @@ def cast(element: Any, kinds: Any) -> Any:
     """
 
     def one(kind: Any, leaf: Any) -> Any:
-        is_spec = hasattr(kind, "dtype") and not isinstance(kind, type)
-        wanted = TensorSpec((), kind.dtype if is_spec else kind).dtype
+        said = kind if isinstance(kind, type) else getattr(kind, "dtype", kind)
+        wanted = TensorSpec((), said).dtype
         return leaf if wanted == _TEXT else np.asarray(leaf, dtypes.to_numpy(wanted))
 
     return _joined(one, [kinds, element])

@@ -9,6 +9,7 @@ import numpy as np
 from seqir.data.convert import Array, to_array
 from seqir.errors import ArgumentError, DTypeError
 from seqir.narrow import is_mapping
+from seqir.plain import is_array
 
 SMOOTHED: Final = 1e-2
 """By how much a row of probabilities may miss 1."""
@@ -69,7 +70,7 @@ class ClassWeights:
         Raises: ArgumentError if y is not one array, or has rows that are not of one
             class; DTypeError if labels are not finite.
         """
-        if not isinstance(y, np.ndarray):
+        if not is_array(y):
             parts = "none" if y is None else f"a {type(y).__name__}"
             raise ArgumentError(
                 f"class_weight needs one array of labels as y, found {parts}; "

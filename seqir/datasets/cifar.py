@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 
@@ -11,6 +12,7 @@ from seqir.datasets.pickled import read_pickled
 from seqir.datasets.readers import read_tar
 from seqir.datasets.split import Pair
 from seqir.errors import CorruptFileError
+from seqir.ir import Array
 
 
 def read_batches(path: Path, names: list[str], labels: str) -> list[Pair]:
@@ -25,11 +27,12 @@ def read_batches(path: Path, names: list[str], labels: str) -> list[Pair]:
 
 
 def _read_batch(content: bytes, what: str, labels: str) -> Pair:
-    batch = read_pickled(content, what)
-    fits = isinstance(batch, dict) and {b"data", labels.encode()} <= set(batch)
-    if not fits:
+    read = read_pickled(content, what)
+    batch: dict[bytes, Any] = read if isinstance(read, dict) else {}
+    if not {b"data", labels.encode()} <= batch.keys():
         raise CorruptFileError(f"{what} has no data and {labels}")
-    images, classes = np.asarray(batch[b"data"]), np.asarray(batch[labels.encode()])
+    images: Array = np.asarray(batch[b"data"])
+    classes: Array = np.asarray(batch[labels.encode()])
     if images.shape != (len(classes), 3 * 32 * 32) or classes.dtype.kind not in "iu":
         raise CorruptFileError(f"{what} has other {labels} than images of 32 x 32 x 3")
     images = images.reshape(-1, 3, 32, 32)

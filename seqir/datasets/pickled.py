@@ -17,7 +17,7 @@ from typing import Any, Final
 import numpy as np
 
 from seqir.errors import CorruptFileError, LoadError, UnsafeFileError
-from seqir.narrow import is_dict
+from seqir.narrow import is_dict, is_list
 
 _NAMES: Final = {
     "numpy ndarray": "ndarray",
@@ -146,15 +146,15 @@ class _Machine:
 
     def extend(self, values: list[Any]) -> None:
         """Append values to the list on the stack."""
-        target = self.stack[-1]
-        if type(target) is not list:
+        target: object = self.stack[-1]
+        if not is_list(target):
             raise _odd("append to", target)
         target.extend(values)
 
     def update(self, values: list[Any]) -> None:
         """Put keys and values into the dict on the stack."""
-        target = self.stack[-1]
-        if type(target) is not dict:
+        target: object = self.stack[-1]
+        if not is_dict(target):
             raise _odd("put items into", target)
         target.update(zip(values[::2], values[1::2], strict=True))
 

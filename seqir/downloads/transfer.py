@@ -175,6 +175,10 @@ def origin_of(url: str, answer: Any) -> Origin:
     return Origin(url, tag, int(size) if size.isdecimal() else None)
 
 
+def _is_encrypted(url: str) -> bool:
+    return urlsplit(url).scheme == "https"
+
+
 def check_answer(url: str, answer: Any, expected: int) -> None:
     """Refuse an answer that is not the file, or the rest of it.
 
@@ -185,7 +189,7 @@ def check_answer(url: str, answer: Any, expected: int) -> None:
             f"cannot download {url}: the server answers "
             f"{answer.status_code} {answer.reason}"
         )
-    if urlsplit(url).scheme == "https" and urlsplit(answer.url).scheme != "https":
+    if _is_encrypted(url) and not _is_encrypted(answer.url):
         raise UnsafeFileError(f"{url} leads to {answer.url}, which is not encrypted")
 
 

@@ -16,7 +16,7 @@ from seqir.errors import ArgumentError, ExportError
 from seqir.export.preprocess import entering, entry, preprocessing
 from seqir.export.verify import OutputError, verify_file
 from seqir.files import staged
-from seqir.ir import Builder, Graph
+from seqir.ir import Builder, Graph, Value
 from seqir.lower import opsets
 from seqir.lower.lowering import check_names
 from seqir.lower.write import drop_other_data, write
@@ -295,7 +295,7 @@ def _with_layout(graph: Graph, model: Network, layout: str | None) -> Graph:
     b = Builder(graph.name)
     b.sources.update(graph.sources)
     b.params.update(graph.params)
-    new = {}
+    new: dict[Value, Value] = {}
     for name, value in graph.inputs.items():
         rank = value.type.rank
         if not 3 <= rank <= 5:

@@ -75,10 +75,10 @@ def _taps(old: int, new: int, interpolation: str) -> tuple[Array, Array]:
     begins = (matrix != 0).argmax(1)
     ends = old - (matrix[:, ::-1] != 0).argmax(1)
     places = begins[:, None] + np.arange((ends - begins).max())
-    within = places < old
+    within: Array = places < old
     places = np.minimum(places, old - 1)
-    weights = np.take_along_axis(matrix, places, 1) * within
-    return places, weights.astype(np.float32)
+    near: Array = np.take_along_axis(matrix, places, 1)
+    return places, np.asarray(near * within, np.float32)
 
 
 def _nearest(old: int, new: int) -> Array:

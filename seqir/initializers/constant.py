@@ -84,7 +84,7 @@ class Constant(Initializer):
     def get_config(self) -> dict[str, Any]:
         """`value`; an array in the form that Keras stores."""
         if isinstance(self.value, np.generic):
-            return {"value": self.value.item()}
+            return {"value": self._array.item()}
         if not isinstance(self.value, np.ndarray):
             return {"value": self.value}
         stored = {"value": self._array.tolist(), "dtype": self._array.dtype.name}

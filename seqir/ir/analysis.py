@@ -3,19 +3,22 @@
 from __future__ import annotations
 
 from collections.abc import Hashable, Iterable, Mapping
-from typing import Any, TypeVar
+from typing import TYPE_CHECKING, TypeVar
 
 from seqir.errors import GraphError
-from seqir.ir.graph import Graph
+from seqir.ir.graph import Graph, Node, Value
+
+if TYPE_CHECKING:
+    import networkx as nx
 
 Vertex = TypeVar("Vertex", bound=Hashable)
 
 
-def to_networkx(graph: Graph) -> Any:
+def to_networkx(graph: Graph) -> nx.DiGraph[Value | Node]:
     """Values and nodes as one bipartite `networkx.DiGraph`."""
     import networkx as nx
 
-    g = nx.DiGraph(name=graph.name)
+    g: nx.DiGraph[Value | Node] = nx.DiGraph(name=graph.name)
     g.add_nodes_from(graph.values())
     for node in graph.nodes:
         g.add_edges_from((v, node) for v in node.operands)
@@ -38,7 +41,7 @@ def dominating(
         return numbers.setdefault(vertex, len(numbers))
 
     start, end = -1, -2
-    g = nx.DiGraph()
+    g: nx.DiGraph[int] = nx.DiGraph()
     g.add_edges_from((number(a), number(b)) for a, b in edges)
     g.add_edges_from((start, number(s)) for s in sources)
     g.add_edges_from((number(s), end) for s in sinks)

@@ -17,6 +17,7 @@ from seqir.layer.base import Layer
 from seqir.layer.recorded import noted
 from seqir.layers.wrappers import deserialized
 from seqir.narrow import is_mapping, is_sequence
+from seqir.plain import is_array
 
 _PLACED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -64,7 +65,7 @@ class Lambda(Layer):
         self.supports_masking = mask is not None
         # As they were given: whole numbers in an array are no sizes here.
         given: Any = self._layer_state.handed_on.get("arguments", arguments)
-        self.arguments = {
+        self.arguments: dict[str, object] = {
             name: configuration.array(value) if configuration.is_array(value) else value
             for name, value in (given or {}).items()
         }
@@ -81,7 +82,7 @@ class Lambda(Layer):
     def compute_mask(self, inputs: Tensors, previous_mask: Masks = None) -> Masks:
         if self.mask is None:
             return None
-        if isinstance(self.mask, np.ndarray):
+        if is_array(self.mask):
             return ops.convert_to_tensor(self.mask)
         return self.mask(inputs, previous_mask)
 
@@ -139,7 +140,7 @@ def _names(function: Callable[..., Any]) -> set[str]:
 
 
 def _plain(value: Any) -> Any:
-    if isinstance(value, np.ndarray):
+    if is_array(value):
         config = {"value": value.tolist(), "dtype": value.dtype.name}
         return {"class_name": "__numpy__", "config": config}
     return value.item() if isinstance(value, np.generic) else value

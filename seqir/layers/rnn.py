@@ -278,7 +278,7 @@ def again(layer: Any, **changes: object) -> Any:
         config["cell"] = again(layer.cell)
     if "cells" in config:
         config["cells"] = [again(cell) for cell in layer.cells]
-    return type(layer).from_config(config)
+    return layer.from_config(config)
 
 
 def step_mask(mask: Masks, x: Result, name: str) -> Result | None:

@@ -12,7 +12,7 @@ def read_weights(path: Path) -> tuple[int, dict[str, Array]]:
     import onnx
     from onnx import numpy_helper
 
-    model = onnx.load(path)
+    model = onnx.load(path)  # pyright: ignore[reportUnknownMemberType] # a bare PathLike
     (opset,) = (entry.version for entry in model.opset_import if not entry.domain)
     tensors = model.graph.initializer
     return opset, {t.name: numpy_helper.to_array(t) for t in tensors}

@@ -194,10 +194,10 @@ def _is_ours(cls: type[object]) -> bool:
 
 def _equal(layer: Any, known: Mapping[str, Any]) -> object:
     """A new layer with the configuration of this one."""
-    cls, config = type(layer), layer.get_config()
-    if isinstance(layer, Model) and "from_config" not in _overrides(cls):
-        return model_of(cls, config, known)
-    return cls.from_config(config)
+    config = layer.get_config()
+    if isinstance(layer, Model) and "from_config" not in _overrides(type(layer)):
+        return model_of(type(layer), config, known)
+    return layer.from_config(config)
 
 
 def _overrides(cls: type[object]) -> set[str]:
@@ -220,9 +220,7 @@ def _compiled_as(model: Model, clone: Any) -> Any:
 
     clone.compile(
         optimizer=(
-            None
-            if optimizer is None
-            else type(optimizer).from_config(optimizer.get_config())
+            None if optimizer is None else optimizer.from_config(optimizer.get_config())
         ),
         loss=objective.loss,
         loss_weights=objective.loss_weights,

@@ -43,9 +43,9 @@ class Reduction:
 
 def _logsumexp(x: Array, axes: tuple[int, ...], *, keepdims: bool) -> Array:
     """log(sum(eˣ)) without overflow."""
-    top = np.max(x, axes, keepdims=True, initial=-np.inf)
+    top: Array = np.max(x, axes, keepdims=True, initial=-np.inf)
     top = np.where(np.isfinite(top), top, x.dtype.type(0))  # inf - inf is NaN
-    total = np.log(np.sum(np.exp(x - top), axes, keepdims=True)) + top
+    total: Array = np.log(np.sum(np.exp(x - top), axes, keepdims=True)) + top
     return total if keepdims else total.squeeze(axes)
 
 

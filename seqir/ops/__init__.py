@@ -90,7 +90,7 @@ from seqir.ops.tensor import KerasTensor, Tensor, Traced
 from seqir.ops.unary import *
 from seqir.ops.variable import Variable
 
-__all__ = [
+__all__: list[str] = [
     "ALL",
     "KerasTensor",
     "Size",

@@ -72,7 +72,7 @@ _OF_SIZES: dict[Op, Callable[[Any, Any], Any]] = {
     Add(): operator.add,
     Sub(): operator.sub,
     Mul(): operator.mul,
-    FloorDiv(): operator.floordiv,
+    FloorDiv(): lambda a, b: a // b,
     Mod(): operator.mod,
     Maximum(): maximum_size,
     Minimum(): minimum_size,

@@ -8,6 +8,7 @@ import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import ArgumentError, ShapeError
+from seqir.narrow import is_slice
 from seqir.operators.gather import GatherND
 from seqir.operators.pieces import Concat, Slice
 from seqir.operators.sizes import NonZero, SliceAt, Unique
@@ -161,14 +162,14 @@ def _cut(x: Result, keys: list[Any]) -> Result:
                     f"index {k} is out of range for axis {axis} of size {n}"
                 )
             inside.append((axis, int(k), Slice.END if k == -1 else int(k) + 1, 1))
-        elif isinstance(k, slice) and _plain(k, n):
+        elif is_slice(k) and _plain(k, n):
             ends = _ends(k)
             if ends != (0, Slice.END, 1):
                 (inside if isinstance(n, int) else clipped).append((axis, *ends))
     unsure = any(not isinstance(sizes[axis], int) for axis, *_ in inside)
     x = _sliced(_sliced(x, inside, inside=unsure), clipped)
     for axis, (k, n) in enumerate(zip(keys, sizes, strict=False)):
-        if isinstance(k, slice) and not _plain(k, n):
+        if is_slice(k) and not _plain(k, n):
             x = sliced(x, axis, k.start, k.stop, k.step)
         elif isinstance(k, Size):
             x = take(x, expand_dims(k, 0), axis=axis)

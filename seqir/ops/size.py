@@ -10,6 +10,7 @@ import numpy as np
 from seqir import dtypes, shapes
 from seqir.errors import ShapeError
 from seqir.ir import Array, current_builder
+from seqir.narrow import is_slice
 from seqir.ops.tensor import KerasTensor, Tensor, Traced
 from seqir.tensortype import TensorType
 
@@ -323,7 +324,7 @@ def tensors_in(leaves: Iterable[Any]) -> list[KerasTensor]:
             found.append(leaf)
         elif isinstance(leaf, Size):
             found += tensors_in(leaf.tensors)
-        elif isinstance(leaf, slice):
+        elif is_slice(leaf):
             found += tensors_in((leaf.start, leaf.stop, leaf.step))
     return found
 
@@ -332,7 +333,7 @@ def with_tensors(fn: Callable[[Any], Any], leaf: Any) -> Any:
     """A leaf with each tensor in it replaced by what `fn` makes of it."""
     if isinstance(leaf, Size):
         return leaf.mapped(fn)
-    if isinstance(leaf, slice):
+    if is_slice(leaf):
         ends = (leaf.start, leaf.stop, leaf.step)
         return slice(*(with_tensors(fn, end) for end in ends))
     return fn(leaf)

@@ -14,7 +14,7 @@ from seqir.formats import functions
 from seqir.formats.objects import Decoder, class_and_config, encode_layer
 from seqir.layer import configuration
 from seqir.layers import InputLayer
-from seqir.narrow import is_dict, is_mapping, is_sequence
+from seqir.narrow import is_dict, is_mapping, is_sequence, is_slice
 from seqir.network.base import MODELS, Network
 from seqir.network.walk import inputs_of
 from seqir.ops.call import FunctionCall
@@ -147,7 +147,7 @@ class _Encoder:
             return [self._argument(v) for v in value]
         if is_dict(value):
             return {k: self._argument(v) for k, v in value.items()}
-        if isinstance(value, slice):
+        if is_slice(value):
             ends = {"start": value.start, "stop": value.stop, "step": value.step}
             return {"class_name": "__slice__", "config": ends}
         if value is Ellipsis:

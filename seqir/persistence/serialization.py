@@ -23,6 +23,7 @@ from seqir.formats import objects
 from seqir.layers import Layer
 from seqir.narrow import is_mapping, is_sequence
 from seqir.persistence.configuration import decoder_for, entry
+from seqir.plain import is_array
 
 _SERIALIZE: Final[dict[type, Callable[[Any], object]]] = {
     constraints.Constraint: constraints.serialize,
@@ -59,7 +60,7 @@ def serialize_keras_object(obj: object) -> Any:
         return [serialize_keras_object(value) for value in obj]
     if isinstance(obj, np.generic):
         return obj.item()
-    if isinstance(obj, np.ndarray):
+    if is_array(obj):
         config = {"value": obj.tolist(), "dtype": obj.dtype.name}
         return {"class_name": "__numpy__", "config": config}
     if isinstance(obj, Layer):

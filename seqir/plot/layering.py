@@ -11,7 +11,6 @@ from bisect import bisect_right, insort
 from collections.abc import Hashable, Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from itertools import pairwise
-from typing import Any
 
 Key = Hashable
 
@@ -57,7 +56,7 @@ def _ranks(
     """Longest path from the sources; sources stand close to their users."""
     import networkx as nx
 
-    graph: Any = nx.DiGraph()
+    graph: nx.DiGraph[Key] = nx.DiGraph()
     graph.add_nodes_from(keys)
     graph.add_edges_from(edges)
     rank: dict[Key, int] = {}

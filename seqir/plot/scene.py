@@ -204,17 +204,21 @@ class _Block:
     def _wire(self, edge: Edge, frame: str, at: Place) -> Wire:
         start, pieces = _path(edge.runs, at)
         return Wire(
-            frame if isinstance(edge.source, tuple) else str(edge.source),
-            frame if isinstance(edge.target, tuple) else str(edge.target),
+            frame if _is_port(edge.source) else str(edge.source),
+            frame if _is_port(edge.target) else str(edge.target),
             start,
             pieces,
-            arrow=not isinstance(edge.target, tuple) and edge.target not in self.blocks,
+            arrow=not _is_port(edge.target) and edge.target not in self.blocks,
             backward=edge.runs[0][1] > edge.runs[-1][2],
         )
 
 
 def _key(port: Port) -> Key:
     return port if port[0] in (ENTRY, EXIT) else port[0]
+
+
+def _is_port(key: object) -> bool:
+    return isinstance(key, tuple)
 
 
 def _is(key: object, side: str) -> bool:

@@ -14,6 +14,7 @@ from seqir import lower
 from seqir.errors import ArgumentError, DeviceError, RunError, UnsupportedError
 from seqir.ir import Graph
 from seqir.narrow import is_mapping
+from seqir.plain import is_array
 from seqir.runtime import engine
 from seqir.runtime.device import Device, resolve
 from seqir.runtime.process import Native, make_room
@@ -262,7 +263,7 @@ class Session(Native):
         """Run by OrtValues, since `InferenceSession.run` has no bfloat16 arrays."""
         for name in self._wide:
             array = feeds[name]
-            if isinstance(array, np.ndarray) and array.dtype.name != "bfloat16":
+            if is_array(array) and array.dtype.name != "bfloat16":
                 raise TypeError(f"{name} is not bfloat16")
         ort = engine.load()
         values = {

@@ -17,6 +17,7 @@ from seqir.network.base import Network
 from seqir.network.walk import calls_of, inputs_of
 from seqir.ops.call import FunctionCall
 from seqir.ops.tensor import Call
+from seqir.ops.variable import Variable
 from seqir.summary.cost import Cost, Costs, costs_or_none
 from seqir.summary.present import Place, Row, Summary, default_length, show
 
@@ -85,7 +86,9 @@ def summary_of(
     collector = _Collector(model, expand_nested, show_cost)
     trainable, frozen = model.trainable_weights, model.non_trainable_weights
     optimizer = state_of(model).optimizer
-    kept = optimizer.variables if optimizer is not None and optimizer.built else []
+    kept: list[Variable] = []
+    if optimizer is not None and optimizer.built:
+        kept = optimizer.variables
     return Summary(
         name=model.name,
         rows=tuple(collector.rows(layers[start:stop])),

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass, replace
 from os import PathLike, fspath
-from typing import Any
+from typing import Any, TypeGuard
 
 from seqir import config
 from seqir.arguments import integer, integer_or, integers, one_of, verbosity
@@ -65,9 +66,13 @@ class FitOptions:
 
     def validates(self, epoch: int) -> bool:
         """Whether there is a validation after this epoch (from 0)."""
-        if isinstance(self.validation_freq, list | tuple | set | range):
+        if _is_several(self.validation_freq):
             return (epoch + 1) in self.validation_freq
         return (epoch + 1) % self.validation_freq == 0
+
+
+def _is_several(epochs: object) -> TypeGuard[Collection[object]]:
+    return isinstance(epochs, list | tuple | set | range)
 
 
 def _limited(epochs: int) -> int:

@@ -1,0 +1,1 @@
+"""matplotlib, as far as it is used: its own types leave keyword arguments open."""
