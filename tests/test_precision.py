@@ -28,6 +28,8 @@ from seqir.ops.tensor import Traced
 from seqir.passes.widen import retyped
 from seqir.tensortype import TensorType, type_of
 
+CLASSES = {name: getattr(layers, name) for name in layers.__all__}
+
 POLICIES = ("mixed_float16", "mixed_bfloat16", "float16", "bfloat16", "float64")
 TOLERANCE = {"float16": 1e-2, "bfloat16": 6e-2, "float64": 2e-6}
 
@@ -169,7 +171,7 @@ def many_layers(samples: list[LayerSample], policy: str) -> Any:
     arrays: list[Any] = []
     for s in samples:
         own = nest.flatten(s.inputs())
-        layer = s.made(vars(layers), dtype=policy)
+        layer = s.made(CLASSES, dtype=policy)
         if s.layer == "Normalization" and len(s.args) < 2:
             layer.adapt(s.inputs())
         new = [seqir.Input((*a.shape,), dtype=str(a.dtype)) for a in own]

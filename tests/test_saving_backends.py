@@ -44,7 +44,7 @@ def filled(model: Any) -> Any:
 def model_of(kind: str) -> Any:
     arguments: dict[str, Any] = {} if kind == "DepthwiseConv2D" else {"filters": 3}
     shape = {**FLIPPED, **SAME}[kind]
-    layer = vars(layers)[kind](kernel_size=3, **arguments)
+    layer = getattr(layers, kind)(kernel_size=3, **arguments)
     return filled(seqir.Sequential([seqir.Input(shape), layer]))
 
 

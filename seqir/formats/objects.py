@@ -17,7 +17,6 @@ from seqir import (
     activations,
     constraints,
     initializers,
-    layers,
     losses,
     metrics,
     registered,
@@ -33,16 +32,10 @@ from seqir.errors import (
 from seqir.formats import functions, lambdas, tensorflow
 from seqir.formats.reasons import Reasons
 from seqir.layer import configuration
-from seqir.layers import Layer, feature_space, features, residual
+from seqir.layer.families import LAYERS
+from seqir.layers import Layer
 from seqir.narrow import is_mapping, is_sequence
 from seqir.ops.call import FunctionCall
-
-LAYERS: Final[dict[str, type[Layer]]] = {
-    cls.keras_name or cls.__name__: cls
-    for package in (layers, residual, feature_space, features)
-    for cls in map(package.__dict__.get, package.__all__)
-    if inspect.isclass(cls) and issubclass(cls, Layer)
-}
 
 _FOREIGN: Final = {
     "TFSMLayer": "a TensorFlow SavedModel beside the file",

@@ -3,21 +3,19 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from typing import Any, Final
+from typing import Any
 
 import numpy as np
 
 from seqir import activations
 from seqir.errors import ArgumentError
 from seqir.layer import checks
+from seqir.layer.families import LAYERS
 from seqir.layer.state import Stateful
 from seqir.narrow import is_dict, is_mapping, is_sequence
 from seqir.ops.tensor import KerasTensor, Tensor
 from seqir.plain import python
 from seqir.stored import unstore
-
-LAYERS: Final[dict[str, Any]] = {}
-"""The classes of this package by their names, for a layer that is an argument."""
 
 
 def legacy_input_shape(kwargs: dict[str, Any]) -> tuple[int | None, ...] | None:

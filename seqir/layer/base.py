@@ -58,9 +58,6 @@ class Layer(Calling, Keywords, Keeping):
             cls.supports_masking = True
         fields.declare(cls)
         recorded.declare(cls)
-        public = not cls.__name__.startswith("_")
-        if public and cls.__module__.startswith("seqir.layers."):
-            arguments.LAYERS[cls.__name__] = cls
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         """A layer that attributes can be set on, even before ``super().__init__()``."""

@@ -20,6 +20,7 @@ from seqir import (
 from seqir.dtype_policies import DTypePolicy
 from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.formats import objects
+from seqir.layer.families import LAYERS
 from seqir.layers import Layer
 from seqir.narrow import is_mapping, is_sequence
 from seqir.persistence.configuration import decoder_for, entry
@@ -107,7 +108,7 @@ def _made(found: object, decoder: objects.Decoder) -> Any:
     if not isinstance(kind, str):
         return {key: _made(value, decoder) for key, value in found.items()}
     package = str(found.get("module", "")).removeprefix("keras.")
-    if kind in objects.LAYERS or kind in decoder.models or package == "layers":
+    if kind in LAYERS or kind in decoder.models or package == "layers":
         return decoder.layer(found)
     made = decoder.values(found)
     if not is_mapping(made):
