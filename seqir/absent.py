@@ -74,18 +74,9 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     "saving": {
         "KerasFileEditor": "load_model(path), change the model, and model.save(path)",
     },
-    "tree": {
-        "MAP_TO_NONE": "let the function of map_structure return None",
-        "assert_same_paths": "assert_same_structure compares the keys, too",
-        "map_shape_structure map_structure_up_to": (
-            "write the recursion: map_structure enters every list and tuple"
-        ),
-    },
     "utils": {
-        "Config": "a dictionary, or a dataclass of your own, does the same",
         "bounding_boxes": _BOXES,
         "legacy": "what was of Keras 2 is read from files alone",
-        "model_to_dot": "plot_model(model, 'name.svg') draws without Graphviz",
     },
 }
 ABSENT: Final = {

@@ -4,8 +4,10 @@ from __future__ import annotations
 
 import gc
 import importlib
+import json
 import random
-from typing import Any
+from collections.abc import ItemsView, Iterator, KeysView, ValuesView
+from typing import Any, TypeAlias
 
 import numpy as np
 
@@ -13,7 +15,7 @@ from seqir import absent, dtype_policies, initializers, naming, nest
 from seqir.arguments import integer, number
 from seqir.data import Dataset
 from seqir.data.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
-from seqir.errors import ArgumentError
+from seqir.errors import ArgumentError, did_you_mean
 from seqir.ir import Array
 from seqir.ops.tensor import TensorLike
 from seqir.plain import python
@@ -171,6 +173,110 @@ def get_source_inputs(tensor: Any) -> list[Any]:
     return list(found)
 
 
+Setting: TypeAlias = Any
+"""What a `Config` has under a name."""
+
+
+class Config:
+    """Settings by name: ``config.rate`` and ``config["rate"]`` are the same.
+
+    `freeze` lets nothing be changed until `unfreeze`.
+
+    Raises: ArgumentError for a change while it is frozen, AttributeError for a name
+        that is not there.
+    Source: ``keras.utils.Config``.
+    """
+
+    _config: dict[str, Setting]
+    _frozen: bool
+
+    def __init__(self, **kwargs: Setting) -> None:
+        vars(self).update(_config=kwargs, _frozen=False)
+
+    @property
+    def frozen(self) -> bool:
+        """Whether nothing can be changed."""
+        return self._frozen
+
+    def freeze(self) -> None:
+        """Let nothing be changed."""
+        vars(self)["_frozen"] = True
+
+    def unfreeze(self) -> None:
+        """Let all be changed again."""
+        vars(self)["_frozen"] = False
+
+    def as_dict(self) -> dict[str, Setting]:
+        """The settings; a copy."""
+        return dict(self._config)
+
+    def to_json(self) -> str:
+        """The settings as JSON."""
+        return json.dumps(self._config)
+
+    def keys(self) -> KeysView[str]:
+        """The names."""
+        return self._config.keys()
+
+    def values(self) -> ValuesView[Setting]:
+        """The settings without their names."""
+        return self._config.values()
+
+    def items(self) -> ItemsView[str, Setting]:
+        """Names and settings."""
+        return self._config.items()
+
+    def get(self, keyname: str, value: Setting = None) -> Setting:
+        """A setting, or `value` if it is not there."""
+        return self._config.get(keyname, value)
+
+    def pop(self, *args: Setting) -> Setting:
+        """A setting, which is taken out."""
+        return self._changed().pop(*args)
+
+    def update(self, *args: Setting, **kwargs: Setting) -> None:
+        """Take the settings of a dictionary."""
+        self._changed().update(*args, **kwargs)
+
+    def _changed(self) -> dict[str, Setting]:
+        if self._frozen:
+            raise ArgumentError(
+                "the Config is frozen: call its unfreeze() before you change it"
+            )
+        return self._config
+
+    def __getattr__(self, name: str) -> Setting:
+        found = vars(self).get("_config", {})
+        if name not in found:
+            hint = did_you_mean(name, found)
+            raise AttributeError(f"the Config has no setting {name!r}{hint}")
+        return found[name]
+
+    def __setattr__(self, name: str, value: Setting) -> None:
+        self._changed()[name] = value
+
+    def __getitem__(self, key: str) -> Setting:
+        return getattr(self, key)
+
+    def __setitem__(self, key: str, item: Setting) -> None:
+        self._changed()[key] = item
+
+    def __delitem__(self, key: str) -> None:
+        del self._changed()[key]
+
+    def __contains__(self, item: object) -> bool:
+        return item in self._config
+
+    def __iter__(self) -> Iterator[str]:
+        return iter(sorted(self._config))
+
+    def __len__(self) -> int:
+        return len(self._config)
+
+    def __repr__(self) -> str:
+        return f"<Config {self._config}>"
+
+
 def plot_model(model: Any, to_file: Any = "model.svg", **options: Any) -> Any:
     """Draw a model; see `seqir.plot.plot_model`."""
     from seqir.plot import plot_model as plot
@@ -178,9 +284,18 @@ def plot_model(model: Any, to_file: Any = "model.svg", **options: Any) -> Any:
     return plot(model, to_file, **options)
 
 
+def model_to_dot(model: Any, **options: Any) -> Any:
+    """A drawing of a model; see `seqir.plot.model_to_dot`."""
+    from seqir.plot import model_to_dot as draw
+
+    return draw(model, **options)
+
+
 __all__ = [
+    "Config",
     "clear_session",
     "get_source_inputs",
+    "model_to_dot",
     "normalize",
     "pack_x_y_sample_weight",
     "plot_model",

@@ -5,7 +5,7 @@ from __future__ import annotations
 import copy
 import importlib
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Self, TypeAlias
 
 import numpy as np
 
@@ -26,6 +26,10 @@ def _part(name: str) -> Any:
         ) from error
 
 
+Data: TypeAlias = Any
+"""What scikit-learn makes an array of."""
+Tags: TypeAlias = Any
+"""What scikit-learn knows of an estimator."""
 _base = _part("sklearn.base")
 _validation = _part("sklearn.utils.validation")
 
@@ -42,8 +46,8 @@ class _Estimator(_base.BaseEstimator):
         self,
         model: Model | Callable[..., Model],
         warm_start: bool = False,
-        model_kwargs: Mapping[str, Any] | None = None,
-        fit_kwargs: Mapping[str, Any] | None = None,
+        model_kwargs: Mapping[str, object] | None = None,
+        fit_kwargs: Mapping[str, object] | None = None,
     ) -> None:
         # scikit-learn wants arguments as they came.
         self.model = model
@@ -51,13 +55,13 @@ class _Estimator(_base.BaseEstimator):
         self.model_kwargs = model_kwargs
         self.fit_kwargs = fit_kwargs
 
-    def __sklearn_clone__(self) -> Any:
+    def __sklearn_clone__(self) -> Self:
         model = (
             copy.deepcopy(self.model) if isinstance(self.model, Model) else self.model
         )
         return type(self)(model, self.warm_start, self.model_kwargs, self.fit_kwargs)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         above: Any = super()
         tags = above.__sklearn_tags__()
         tags.non_deterministic = True
@@ -68,7 +72,7 @@ class _Estimator(_base.BaseEstimator):
         """How many epochs the last `fit` took."""
         return len(self.history_.epoch) if hasattr(self, "history_") else 0
 
-    def fit(self, X: Any, y: Any, **kwargs: Any) -> Any:  # noqa: N803
+    def fit(self, X: Data, y: Data, **kwargs: object) -> Self:  # noqa: N803
         """Train a copy of the model, or with `warm_start` the model itself.
 
         `kwargs` go to `Model.fit`, before those of `fit_kwargs`.
@@ -79,20 +83,20 @@ class _Estimator(_base.BaseEstimator):
         rows, answers = self._validated(X, y, multi_output=True)
         targets = self._targets(answers)
         model = self._made(rows, targets)
-        options = {**(self.fit_kwargs or {}), **kwargs}
+        options: Any = {**(self.fit_kwargs or {}), **kwargs}
         self.history_ = model.fit(rows, targets, **options)
         self.model_ = model
         return self
 
-    def predict(self, X: Any) -> Any:  # noqa: N803
+    def predict(self, X: Data) -> Array:  # noqa: N803
         """Predictions, in the form of the targets."""
         return self._answers(self._outputs(X))
 
-    def _outputs(self, X: Any) -> Any:  # noqa: N803
+    def _outputs(self, X: Data) -> Array:  # noqa: N803
         _validation.check_is_fitted(self)
         return self.model_.predict(self._validated(X, reset=False), verbose=0)
 
-    def _validated(self, *args: Any, **kwargs: Any) -> Any:
+    def _validated(self, *args: Data, **kwargs: bool) -> Data:
         if hasattr(_validation, "validate_data"):
             return _validation.validate_data(self, *args, **kwargs)
         return self._validate_data(*args, **kwargs)  # before scikit-learn 1.6
@@ -137,11 +141,11 @@ class SKLearnClassifier(_base.ClassifierMixin, _Estimator):
     Source: ``keras.wrappers.SKLearnClassifier``.
     """
 
-    def decision_function(self, X: Any) -> Any:  # noqa: N803
+    def decision_function(self, X: Data) -> Array:  # noqa: N803
         """What the model says of each class."""
         return self._outputs(X)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         above: Any = super()
         tags = above.__sklearn_tags__()
         tags.classifier_tags.poor_score = True
@@ -171,7 +175,7 @@ class SKLearnClassifier(_base.ClassifierMixin, _Estimator):
 class SKLearnRegressor(_base.RegressorMixin, _Estimator):
     """A regressor of scikit-learn. Source: ``keras.wrappers.SKLearnRegressor``."""
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         above: Any = super()
         tags = above.__sklearn_tags__()
         tags.regressor_tags.poor_score = True
@@ -184,11 +188,11 @@ class SKLearnTransformer(_base.TransformerMixin, _Estimator):
     Source: ``keras.wrappers.SKLearnTransformer``.
     """
 
-    def transform(self, X: Any) -> Any:  # noqa: N803
+    def transform(self, X: Data) -> Array:  # noqa: N803
         """What the model makes of X."""
         return self._outputs(X)
 
-    def __sklearn_tags__(self) -> Any:
+    def __sklearn_tags__(self) -> Tags:
         above: Any = super()
         tags = above.__sklearn_tags__()
         tags.transformer_tags.preserves_dtype = []

@@ -6,6 +6,7 @@ import re
 import sys
 import time
 import xml.etree.ElementTree as ET
+from pathlib import Path
 
 import pytest
 
@@ -491,3 +492,18 @@ def test_a_thousand_layers(tmp_path):
     assert time.perf_counter() - start < 3
     assert len(drawn(residual, tmp_path).edges) == 600
     assert page(model, tmp_path).count('"operators"') == 1001
+
+
+def test_a_drawing_is_shown_without_graphviz(tmp_path: Path) -> None:
+    model = seqir.Sequential([seqir.Input((4,)), nn.Dense(2)], name="small")
+    drawing = seqir.utils.model_to_dot(model, show_shapes=True, dpi=65)
+    svg = drawing.create(prog="dot", format="svg")
+    seqir.utils.plot_model(model, tmp_path / "a.svg", show_shapes=True)
+    assert svg == (tmp_path / "a.svg").read_bytes()
+    assert drawing.write(tmp_path / "b.html")
+    assert b"small" in (tmp_path / "b.html").read_bytes()
+    assert drawing.create(format="png")[:4] == b"\x89PNG"
+    with pytest.raises(ArgumentError, match="format must be 'svg', 'png' or 'html'"):
+        drawing.create(format="pdf")
+    with pytest.raises(ArgumentError, match="a drawing has no subgraph=True: expand_"):
+        seqir.utils.model_to_dot(model, subgraph=True)

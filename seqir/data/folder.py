@@ -18,7 +18,7 @@ _READ_BY: Final = {
 }
 
 
-def from_folder(directory: str | os.PathLike[str], **options: Any) -> Any:
+def from_folder(directory: str | os.PathLike[str], **options: object) -> Any:
     """The pictures, texts or sounds of a folder as a dataset, whichever it has.
 
     ========================================  ==================================

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping
-from typing import Any, ClassVar, Final
+from collections.abc import Iterator, Mapping, Sequence
+from typing import Any, ClassVar, Final, TypeAlias
 
 from seqir import dtypes, naming, nest
 from seqir.arguments import integer, one_of
 from seqir.errors import ArgumentError, DTypeError, NotBuiltError, UnsupportedError
-from seqir.layer.aliases import Tensors
+from seqir.layer.aliases import Stored, Tensors
 from seqir.layer.base import Layer
 from seqir.layer.keywords import keyword
 from seqir.layer.state import state_of
@@ -21,6 +21,7 @@ from seqir.layers.features import (
     FLOAT,
     Cross,
     Feature,
+    Rows,
     TFDConcat,
     TFDIdentity,
     column,
@@ -33,8 +34,12 @@ from seqir.layers.lookup import IntegerLookup, StringLookup
 from seqir.layers.preprocessing import Normalization, Rescaling
 from seqir.narrow import is_dict, is_mapping
 from seqir.ops.call import is_symbolic
-from seqir.ops.tensor import Result, TensorLike
+from seqir.ops.tensor import KerasTensor, Result, TensorLike
 
+Features: TypeAlias = Any
+"""A dict of features, or words for them; then of features."""
+Crosses: TypeAlias = Any
+"""Crosses, or names of features that make one; then crosses."""
 CONCAT, DICT = "concat", "dict"
 _KINDS: Final = (
     "float",
@@ -62,9 +67,9 @@ class FeatureSpace(Layer):
     Source: ``keras.utils.FeatureSpace``.
     """
 
-    features: Any
+    features: Features
     output_mode: str = CONCAT
-    crosses: Any = None
+    crosses: Crosses = None
     crossing_dim: int = 32
     hashing_dim: int = 32
     num_discretization_bins: int = 32
@@ -76,13 +81,13 @@ class FeatureSpace(Layer):
 
     @classmethod
     def cross(
-        cls, feature_names: Any, crossing_dim: int, output_mode: str = ONE_HOT
+        cls, feature_names: Sequence[str], crossing_dim: int, output_mode: str = ONE_HOT
     ) -> Cross:
         """Features that count together, in `crossing_dim` buckets."""
         return Cross(feature_names, crossing_dim, output_mode)
 
     @classmethod
-    def feature(cls, dtype: str, preprocessor: Any, output_mode: str) -> Feature:
+    def feature(cls, dtype: str, preprocessor: Layer, output_mode: str) -> Feature:
         """A feature that a layer of yours prepares."""
         return Feature(dtype, preprocessor, output_mode)
 
@@ -113,7 +118,7 @@ class FeatureSpace(Layer):
     def float_discretized(
         cls,
         num_bins: int | None,
-        bin_boundaries: Any = None,
+        bin_boundaries: TensorLike | None = None,
         output_mode: str = ONE_HOT,
         name: str | None = None,
     ) -> Feature:
@@ -207,9 +212,10 @@ class FeatureSpace(Layer):
             return make(self.num_discretization_bins, name=name)
         return make(name=name)
 
-    def _cross(self, what: Any) -> Cross:
+    def _cross(self, what: Cross | Stored | Sequence[str]) -> Cross:
         if is_mapping(what):
-            what = Cross.from_config(what["config"])
+            config = what.get("config")
+            what = Cross.from_config(config if is_mapping(config) else {})
         found = what if isinstance(what, Cross) else Cross(what, self.crossing_dim)
         for name in found.feature_names:
             if name not in self.features:
@@ -223,11 +229,11 @@ class FeatureSpace(Layer):
         """Encode anew, by what the layers know."""
         self.one_hot_encoders: dict[str, CategoryEncoding] = {}
         self.concat: TFDConcat | None = None
-        self.encoded_features: Any = None
+        self.encoded_features: Tensors | None = None
 
     # Learning.
 
-    def adapt(self, dataset: Any) -> None:
+    def adapt(self, dataset: Rows) -> None:
         """Learn vocabularies, means and bins.
 
         `dataset` is a dict of arrays, or a dataset whose elements are dicts, in batches
@@ -260,12 +266,12 @@ class FeatureSpace(Layer):
 
     # Ends of a model.
 
-    def get_inputs(self) -> dict[str, Any]:
+    def get_inputs(self) -> dict[str, KerasTensor]:
         """An input for each feature. Raises: as `get_encoded_features`."""
         self.get_encoded_features()
         return self.inputs
 
-    def get_encoded_features(self) -> Any:
+    def get_encoded_features(self) -> Tensors:
         """What the layers make of the inputs.
 
         Raises: NotBuiltError before `adapt`, where there is something to learn;
@@ -283,8 +289,8 @@ class FeatureSpace(Layer):
     # Computing.
 
     def __call__(  # pyright: ignore[reportIncompatibleMethodOverride]
-        self, data: Any
-    ) -> Any:
+        self, data: Mapping[str, object]
+    ) -> Tensors:
         """Encode a dict of columns, or of single values."""
         self.get_encoded_features()
         self._check_names(data)
@@ -313,7 +319,7 @@ class FeatureSpace(Layer):
                 f"{unlike[0]!r}: it takes {', '.join(self.features)}"
             )
 
-    def _encoded(self, data: Mapping[str, Any]) -> Any:
+    def _encoded(self, data: Mapping[str, Result]) -> Tensors:
         """All features of columns, one after another or by name."""
         prepared = {name: self.preprocessors[name](x) for name, x in data.items()}
         crossed = {
@@ -337,7 +343,7 @@ class FeatureSpace(Layer):
             self.concat = TFDConcat(axis=-1)
         return self.concat([*found.values()])
 
-    def _as_ones(self, name: str, x: Any, mode: str) -> Any:
+    def _as_ones(self, name: str, x: Result, mode: str) -> Result:
         """The feature, with ones at the places of what it is, if it is to be so."""
         if mode != ONE_HOT:
             return x
@@ -346,9 +352,9 @@ class FeatureSpace(Layer):
             self.one_hot_encoders = {**self.one_hot_encoders, name: encoder}
         return self.one_hot_encoders[name](x)
 
-    def _places(self, name: str, x: Any) -> int:
+    def _places(self, name: str, x: Result) -> int:
         """How many places a feature has."""
-        layer: Any = self.preprocessors.get(name) or self.crossers[name]
+        layer = self.preprocessors.get(name) or self.crossers[name]
         found = None
         if isinstance(layer, IntegerLookup | StringLookup):
             found = layer.vocabulary_size()
@@ -368,7 +374,7 @@ class FeatureSpace(Layer):
 
     # What files keep.
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> dict[str, object]:
         names = ("output_mode", "crossing_dim", "hashing_dim")
         return {
             "features": {name: stored(f) for name, f in self.features.items()},
@@ -377,16 +383,16 @@ class FeatureSpace(Layer):
             "num_discretization_bins": self.num_discretization_bins,
         }
 
-    def get_build_config(self) -> dict[str, Any]:
+    def get_build_config(self) -> dict[str, object]:
         """For each feature, the shape that its layer is built for."""
-        found: dict[str, Any] = {}
+        found: dict[str, object] = {}
         for name, layer in self.preprocessors.items():
             args, kwargs = state_of(layer).build_shapes or ((), {})
             shapes = [*args, *kwargs.values()]
             found[name] = {"input_shape": shapes[0]} if len(shapes) == 1 else {}
         return found
 
-    def build_from_config(self, config: Mapping[str, Any]) -> None:
+    def build_from_config(self, config: Mapping[str, object]) -> None:
         """Be what a file says: adapted, its layers built."""
         for name, layer in self.preprocessors.items():
             found = config.get(name)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, Sequence
 from itertools import islice
-from typing import Any, ClassVar, Final
+from typing import Any, ClassVar, Final, Self, TypeAlias
 
 import numpy as np
 
@@ -16,6 +16,7 @@ from seqir.data.convert import holds_text, numbers, to_text
 from seqir.errors import ArgumentError
 from seqir.ir import Array
 from seqir.layer import configuration
+from seqir.layer.aliases import Stored
 from seqir.layer.base import Layer
 from seqir.layers.encoding import INT, ONE_HOT, as_arrays
 from seqir.layers.merging import Concatenate
@@ -23,6 +24,10 @@ from seqir.layers.wrappers import deserialized
 from seqir.narrow import is_dict, is_mapping
 from seqir.ops.tensor import Result, Tensor
 
+Values: TypeAlias = Any
+"""An array of numbers or text, or a tensor."""
+Rows: TypeAlias = Any
+"""A dict of arrays, or a dataset of dicts."""
 FLOAT: Final = "float"
 _MODULE: Final = "keras.src.layers.preprocessing.feature_space"
 _BATCH: Final = 32
@@ -32,25 +37,28 @@ _BATCH: Final = 32
 class Feature:
     """One column of a table: its element type, and the layer that prepares it."""
 
-    def __init__(self, dtype: str, preprocessor: Any, output_mode: str) -> None:
+    def __init__(
+        self, dtype: str, preprocessor: Layer | Stored, output_mode: str
+    ) -> None:
         self.dtype = dtype
-        self.preprocessor: Any = preprocessor
         self.output_mode = one_of("output_mode", output_mode, (INT, ONE_HOT, FLOAT))
+        found: object = preprocessor
         if is_mapping(preprocessor):
-            self.preprocessor = deserialized(preprocessor, None)
-        if not isinstance(self.preprocessor, Layer):
+            found = deserialized(preprocessor, None)
+        if not isinstance(found, Layer):
             raise ArgumentError(
-                f"the preprocessor of a feature is a layer, got {preprocessor!r}"
+                f"the preprocessor of a feature is a layer, got {found!r}"
             )
+        self.preprocessor = found
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Stored:
         """The arguments as plain data."""
         layer = configuration.plain("preprocessor", self.preprocessor)
         found = {"dtype": self.dtype, "preprocessor": layer}
         return found | {"output_mode": self.output_mode}
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
         """What `get_config` describes."""
         return cls(**config)
 
@@ -73,7 +81,7 @@ class Cross:
         """The names of the features, joined."""
         return "_X_".join(self.feature_names)
 
-    def get_config(self) -> dict[str, Any]:
+    def get_config(self) -> Stored:
         """The arguments as plain data."""
         found = {"feature_names": [*self.feature_names]}
         return found | {
@@ -82,16 +90,16 @@ class Cross:
         }
 
     @classmethod
-    def from_config(cls, config: Mapping[str, Any]) -> Any:
+    def from_config(cls, config: Mapping[str, Any]) -> Self:
         """What `get_config` describes."""
         return cls(**config)
 
 
-def stored(what: Feature | Cross) -> dict[str, Any]:
+def stored(what: Feature | Cross) -> Stored:
     """The dictionary that stands for it in files of Keras."""
     name = type(what).__name__
     head = {"module": _MODULE, "class_name": name, "registered_name": name}
-    return head | {"config": what.get_config()}
+    return {**head, "config": what.get_config()}
 
 
 class TFDIdentity(Layer):
@@ -109,7 +117,7 @@ class TFDConcat(Concatenate):
     keras_module: ClassVar[str] = _MODULE
 
 
-def values(name: str, given: Any) -> Any:
+def values(name: str, given: object) -> Values:
     """What is given for a feature, as an array or the tensor that it is.
 
     Raises: ArgumentError, DTypeError for what is no array of numbers or text.
@@ -121,14 +129,14 @@ def values(name: str, given: Any) -> Any:
         return to_text(x) if holds_text(x) else numbers(x, "data")
 
 
-def column(x: Any) -> Any:
+def column(x: Values) -> Values:
     """Values with an axis of one number; a single value is a row."""
     if isinstance(x, Tensor):
         return ops.expand_dims(x, -1) if x.ndim == 1 else x
     return x.reshape(-1, 1) if x.ndim < 2 else x
 
 
-def columns(data: Any, name: str) -> Dataset:
+def columns(data: Rows, name: str) -> Dataset:
     """The values of a feature as columns, of data that layers are adapted to.
 
     Single values are put together, so many at once as Keras does.
@@ -150,7 +158,7 @@ def columns(data: Any, name: str) -> Dataset:
     return ChainedDataset(walk, UNKNOWN_CARDINALITY)
 
 
-def of(row: Mapping[str, Any], name: str) -> Any:
+def of(row: Mapping[str, object], name: str) -> object:
     """What a row has for a feature. Raises: ArgumentError if it has nothing."""
     if name not in row:
         raise ArgumentError(
@@ -159,7 +167,7 @@ def of(row: Mapping[str, Any], name: str) -> Any:
     return row[name]
 
 
-def _row(item: Any) -> Mapping[str, Any]:
+def _row(item: object) -> Mapping[str, object]:
     """The features of an element of a dataset, without its targets."""
     found = unpack(item)[0]
     if not is_dict(found):

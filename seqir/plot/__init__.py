@@ -6,8 +6,9 @@ Drawn here, without Graphviz; names of layers are text in them, never markup.
 from __future__ import annotations
 
 import os
+from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal
+from typing import TYPE_CHECKING, Final, Literal
 
 from seqir.arguments import number, one_of
 from seqir.errors import ArgumentError
@@ -19,7 +20,10 @@ from seqir.plot.svg import svg_of
 if TYPE_CHECKING:
     from seqir.model import Model
 
-__all__ = ["plot_model"]
+__all__ = ["Drawing", "model_to_dot", "plot_model"]
+
+_SUFFIXES: Final = (".svg", ".png", ".html")
+Direction = Literal["TB", "LR"]
 
 
 def plot_model(
@@ -28,7 +32,7 @@ def plot_model(
     show_shapes: bool = False,
     show_dtype: bool = False,
     show_layer_names: bool = True,
-    rankdir: Literal["TB", "LR"] = "TB",
+    rankdir: Direction = "TB",
     expand_nested: bool = False,
     show_params: bool = False,
     show_layer_activations: bool = False,
@@ -51,9 +55,95 @@ def plot_model(
     """
     path = Path(to_file)
     suffix = path.suffix.lower()
-    if suffix not in (".svg", ".png", ".html"):
+    if suffix not in _SUFFIXES:
         raise ArgumentError(
             f"to_file must end in .svg, .png or .html, got {os.fspath(to_file)!r}"
+        )
+    drawing = model_to_dot(
+        model,
+        show_shapes,
+        show_dtype,
+        show_layer_names,
+        rankdir,
+        expand_nested,
+        dpi,
+        show_layer_activations=show_layer_activations,
+        show_trainable=show_trainable,
+        show_params=show_params,
+    )
+    drawing.write(path)
+    return path
+
+
+@dataclass(frozen=True)
+class Drawing:
+    """A drawing of a model, with what programs call of a graph of pydot."""
+
+    model: Model
+    shown: Shown
+    across: bool
+    dpi: float
+
+    def create(self, prog: object = None, format: str = "svg") -> bytes:
+        """The drawing as "svg", "png" or "html"; `prog` changes nothing.
+
+        Raises: ArgumentError for another format, MissingPackageError for a PNG without
+            matplotlib.
+        """
+        one_of("format", format, [suffix[1:] for suffix in _SUFFIXES])
+        content = content_of(self.model, self.shown)
+        scene = scene_of(content, names=self.shown.names, across=self.across)
+        if format == "png":
+            from seqir.plot.png import png_of
+
+            return png_of(scene, self.dpi)
+        svg = svg_of(scene, self.model.name)
+        if format == "svg":
+            return svg.encode()
+        from seqir.plot.page import page_of
+
+        return page_of(self.model, content, svg).encode()
+
+    def write(
+        self,
+        path: str | os.PathLike[str],
+        prog: object = None,
+        format: str | None = None,
+    ) -> bool:
+        """Write the drawing to a file, in the format of its suffix if none is given.
+
+        Raises: as `create`; ExportError if the file cannot be written.
+        """
+        data = self.create(prog, format or Path(path).suffix[1:].lower())
+        with staged(path) as scratch:
+            scratch.write_bytes(data)
+        return True
+
+
+def model_to_dot(
+    model: Model,
+    show_shapes: bool = False,
+    show_dtype: bool = False,
+    show_layer_names: bool = True,
+    rankdir: Direction = "TB",
+    expand_nested: bool = False,
+    dpi: float = 200,
+    subgraph: bool = False,
+    show_layer_activations: bool = False,
+    show_trainable: bool = False,
+    *,
+    show_params: bool = False,
+) -> Drawing:
+    """A drawing of a model, to be written or shown; made without Graphviz.
+
+    Its `create(format="svg")` gives what IPython's ``SVG`` shows. See `plot_model`.
+
+    Raises: ArgumentError for `subgraph`, which only Graphviz has; as `plot_model`.
+    Source: Keras 3 ``keras.utils.model_to_dot``.
+    """
+    if subgraph:
+        raise ArgumentError(
+            "a drawing has no subgraph=True: expand_nested=True draws models inside"
         )
     one_of("rankdir", rankdir, ("TB", "LR"))
     number("dpi", dpi, above=0)
@@ -67,18 +157,4 @@ def plot_model(
         trainable=show_trainable,
         expand=expand_nested,
     )
-    content = content_of(model, shown)
-    scene = scene_of(content, names=show_layer_names, across=rankdir == "LR")
-    if suffix == ".png":
-        from seqir.plot.png import png_of
-
-        data = png_of(scene, dpi)
-    elif suffix == ".html":
-        from seqir.plot.page import page_of
-
-        data = page_of(model, content, svg_of(scene, model.name)).encode()
-    else:
-        data = svg_of(scene, model.name).encode()
-    with staged(path) as scratch:
-        scratch.write_bytes(data)
-    return path
+    return Drawing(model, shown, rankdir == "LR", dpi)

@@ -4,8 +4,8 @@ from __future__ import annotations
 
 import os
 import warnings
-from collections.abc import Callable, Mapping
-from typing import Any
+from collections.abc import Callable, Sequence
+from typing import TypeAlias
 
 import numpy as np
 
@@ -19,9 +19,11 @@ from seqir.preprocessing.iterators import (
     DirectoryIterator,
     NumpyArrayIterator,
     Saving,
+    Table,
 )
 from seqir.preprocessing.transforms import (
     FILL_MODES,
+    Change,
     Random,
     apply_affine_transform,
     apply_brightness_shift,
@@ -32,6 +34,8 @@ from seqir.preprocessing.transforms import (
 )
 from seqir.shapes import format_shape
 
+Reach: TypeAlias = float | Sequence[float]
+"""How far at most, or numbers to choose from."""
 _TINY = 1e-6
 
 
@@ -56,18 +60,18 @@ class ImageDataGenerator:
         zca_whitening: bool = False,
         zca_epsilon: float = 1e-06,
         rotation_range: float = 0,
-        width_shift_range: Any = 0.0,
-        height_shift_range: Any = 0.0,
-        brightness_range: Any = None,
+        width_shift_range: Reach = 0.0,
+        height_shift_range: Reach = 0.0,
+        brightness_range: Sequence[float] | None = None,
         shear_range: float = 0.0,
-        zoom_range: Any = 0.0,
+        zoom_range: Reach = 0.0,
         channel_shift_range: float = 0.0,
         fill_mode: str = "nearest",
         cval: float = 0.0,
         horizontal_flip: bool = False,
         vertical_flip: bool = False,
         rescale: float | None = None,
-        preprocessing_function: Callable[[Any], Any] | None = None,
+        preprocessing_function: Callable[[Array], Array] | None = None,
         data_format: config.DataFormat | None = None,
         validation_split: float = 0.0,
         interpolation_order: int = 1,
@@ -122,11 +126,11 @@ class ImageDataGenerator:
 
     def flow(
         self,
-        x: Any,
-        y: Any = None,
+        x: object,
+        y: object = None,
         batch_size: int = 32,
         shuffle: bool = True,
-        sample_weight: Any = None,
+        sample_weight: object = None,
         seed: int | None = None,
         save_to_dir: str | os.PathLike[str] | None = None,
         save_prefix: str = "",
@@ -153,7 +157,7 @@ class ImageDataGenerator:
         directory: str | os.PathLike[str],
         target_size: tuple[int, int] = (256, 256),
         color_mode: str = "rgb",
-        classes: Any = None,
+        classes: Sequence[str] | None = None,
         class_mode: str | None = "categorical",
         batch_size: int = 32,
         shuffle: bool = True,
@@ -186,14 +190,14 @@ class ImageDataGenerator:
 
     def flow_from_dataframe(
         self,
-        dataframe: Any,
+        dataframe: Table,
         directory: str | os.PathLike[str] | None = None,
         x_col: str = "filename",
-        y_col: Any = "class",
+        y_col: str | list[str] = "class",
         weight_col: str | None = None,
         target_size: tuple[int, int] = (256, 256),
         color_mode: str = "rgb",
-        classes: Any = None,
+        classes: Sequence[str] | None = None,
         class_mode: str | None = "categorical",
         batch_size: int = 32,
         shuffle: bool = True,
@@ -230,7 +234,7 @@ class ImageDataGenerator:
 
     # What is done to them.
 
-    def standardize(self, x: Any) -> Any:
+    def standardize(self, x: Array) -> Array:
         """The picture scaled, centered and whitened."""
         if self.preprocessing_function is not None:
             x = self.preprocessing_function(x)
@@ -263,11 +267,11 @@ class ImageDataGenerator:
 
     def get_random_transform(
         self, img_shape: tuple[int, ...], seed: int | None = None
-    ) -> dict[str, Any]:
+    ) -> Change:
         """A change, drawn at random: what `apply_transform` takes."""
         return self.drawn(img_shape, np.random if seed is None else random_of(seed))
 
-    def drawn(self, img_shape: tuple[int, ...], draw: Random) -> dict[str, Any]:
+    def drawn(self, img_shape: tuple[int, ...], draw: Random) -> Change:
         """A change of a picture, with random numbers of `draw`."""
         reach = self.rotation_range
         theta = draw.uniform(-reach, reach) if reach else 0
@@ -296,7 +300,7 @@ class ImageDataGenerator:
             "brightness": None if between is None else draw.uniform(*between),
         }
 
-    def apply_transform(self, x: Array, transform_parameters: Mapping[str, Any]) -> Any:
+    def apply_transform(self, x: Array, transform_parameters: Change) -> Array:
         """The picture changed in this way."""
         given = transform_parameters
         x = apply_affine_transform(
@@ -322,12 +326,12 @@ class ImageDataGenerator:
             )
         return x
 
-    def random_transform(self, x: Array, seed: int | None = None) -> Any:
+    def random_transform(self, x: Array, seed: int | None = None) -> Array:
         """The picture, changed at random."""
         return self.apply_transform(x, self.get_random_transform(x.shape, seed))
 
     def fit(
-        self, x: Any, augment: bool = False, rounds: int = 1, seed: int | None = None
+        self, x: object, augment: bool = False, rounds: int = 1, seed: int | None = None
     ) -> None:
         """Learn what centers, scales and whitens pictures.
 
@@ -371,7 +375,7 @@ def random_of(seed: int) -> np.random.RandomState:
     return np.random.RandomState(integer("seed", seed, least=0) % 2**32)
 
 
-def _shift(reach: Any, size: int, draw: Random) -> float:
+def _shift(reach: Reach, size: int, draw: Random) -> float:
     """Pixels: some that are listed, whole ones below a number, or a share of all."""
     if not np.any(reach):
         return 0

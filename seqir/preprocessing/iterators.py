@@ -8,11 +8,11 @@ import warnings
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, Final, Self
+from typing import Any, Final, Protocol, Self, TypeAlias
 
 import numpy as np
 
-from seqir import dtypes, nest
+from seqir import config, dtypes, nest
 from seqir.arguments import integer, integers, one_of
 from seqir.console import say
 from seqir.data import PyDataset
@@ -21,17 +21,41 @@ from seqir.errors import ArgumentError, ShapeError
 from seqir.images import img_to_array, load_img, save_img
 from seqir.images.load import check_color_mode
 from seqir.ir import Array
-from seqir.narrow import is_sequence
+from seqir.narrow import is_list, is_sequence
+from seqir.preprocessing.transforms import Change, Random
 from seqir.shapes import format_shape
-
-if TYPE_CHECKING:
-    from seqir.preprocessing.transforms import Random
 
 _PICTURES: Final = Kind(
     "pictures", (".bmp", ".jpeg", ".jpg", ".png", ".ppm", ".tif", ".tiff")
 )
 _CLASSED: Final = ("binary", "categorical", "sparse")
 _SUBSETS: Final = ("training", "validation")
+
+
+Batched: TypeAlias = Any
+"""x, (x, y) or (x, y, sample_weight)."""
+Labels: TypeAlias = Any
+"""Numbers of classes, or what the columns of a table have."""
+Table: TypeAlias = Any
+"""What has columns by name: a data frame, a dict of lists."""
+Names: TypeAlias = str | Sequence[str]
+"""The class of a picture, or several."""
+Options: TypeAlias = Any
+"""Arguments that are handed on."""
+
+
+class Changing(Protocol):
+    """What changes pictures, as an `ImageDataGenerator` does."""
+
+    data_format: config.DataFormat
+    dtype: str
+    validation_split: float
+
+    def drawn(self, img_shape: tuple[int, ...], draw: Random) -> Change: ...
+
+    def apply_transform(self, x: Array, transform_parameters: Change) -> Array: ...
+
+    def standardize(self, x: Array) -> Array: ...
 
 
 @dataclass(frozen=True)
@@ -66,7 +90,7 @@ class Iterator(PyDataset):
         batch_size: int,
         shuffle: bool,
         seed: int | None,
-        generator: Any,
+        generator: Changing,
         saving: Saving | None,
     ) -> None:
         super().__init__()
@@ -75,7 +99,7 @@ class Iterator(PyDataset):
         self.shuffle = bool(shuffle)
         self.seed = seed
         self.image_data_generator = generator
-        self.data_format = generator.data_format
+        self.data_format: config.DataFormat = generator.data_format
         self.dtype = generator.dtype
         self.total_batches_seen = 0
         self.index_array: Array | None = None
@@ -85,7 +109,7 @@ class Iterator(PyDataset):
     def __len__(self) -> int:
         return -(-self.n // self.batch_size)
 
-    def __getitem__(self, idx: int) -> Any:
+    def __getitem__(self, idx: int) -> Batched:
         if not 0 <= idx < len(self):
             raise IndexError(f"batch {idx} of {len(self)}")
         return self._batch(self.turn, idx)
@@ -93,7 +117,7 @@ class Iterator(PyDataset):
     def __iter__(self) -> Self:
         return self
 
-    def __next__(self) -> Any:
+    def __next__(self) -> Batched:
         turn, idx = divmod(self.total_batches_seen, len(self))
         self.total_batches_seen += 1
         return self._batch(turn, idx)
@@ -107,8 +131,8 @@ class Iterator(PyDataset):
         """Begin a pass anew."""
         self.total_batches_seen = 0
 
-    def _batch(self, turn: int, idx: int) -> Any:
-        draw: Any = np.random
+    def _batch(self, turn: int, idx: int) -> Batched:
+        draw: Random = np.random
         if self.seed is not None:
             draw = self._seeded(turn, idx)
         order = self.index_array
@@ -123,7 +147,7 @@ class Iterator(PyDataset):
         seed = integer("seed", self.seed, least=0) + turn * len(self) + idx
         return np.random.RandomState(seed % 2**32)
 
-    def made(self, places: Array, draw: Random) -> Any:
+    def made(self, places: Array, draw: Random) -> Batched:
         """The pictures of these places, with what belongs to them."""
         raise NotImplementedError(f"{type(self).__name__} makes no batches")
 
@@ -151,22 +175,22 @@ class NumpyArrayIterator(Iterator):
 
     def __init__(
         self,
-        x: Any,
-        y: Any,
-        generator: Any,
+        x: object,
+        y: object,
+        generator: Changing,
         *,
         batch_size: int,
         shuffle: bool,
-        sample_weight: Any,
+        sample_weight: object,
         seed: int | None,
         saving: Saving | None,
         ignore_class_split: bool,
         subset: str | None,
     ) -> None:
-        others: list[Any] = []
+        others: list[object] = []
         if is_sequence(x) and len(x) == 2:  # pictures, and what else a model takes
             x, more = x
-            others = list(more) if isinstance(more, list) else [more]
+            others = [*more] if is_list(more) else [more]
         arrays = {"x": x, "y": y, "sample_weight": sample_weight}
         named = {name: np.asarray(a) for name, a in arrays.items() if a is not None}
         named |= {f"x[1][{i}]": np.asarray(a) for i, a in enumerate(others)}
@@ -189,9 +213,9 @@ class NumpyArrayIterator(Iterator):
         self.x_misc = list(named.values())
         super().__init__(len(self.x), batch_size, shuffle, seed, generator, saving)
 
-    def made(self, places: Array, draw: Random) -> Any:
+    def made(self, places: Array, draw: Random) -> Batched:
         pictures = [self._changed(self.x[i], draw) for i in places]
-        x: Any = self._together(pictures, places, draw)
+        x: Batched = self._together(pictures, places, draw)
         if self.x_misc:
             x = [x, *(other[places] for other in self.x_misc)]
         if self.y is None:
@@ -202,7 +226,7 @@ class NumpyArrayIterator(Iterator):
 
 
 def _part(
-    arrays: dict[str, Array], generator: Any, subset: str, ignore_class_split: bool
+    arrays: dict[str, Array], generator: Changing, subset: str, ignore_class_split: bool
 ) -> dict[str, Array]:
     """The first share of all for validation, or the others."""
     one_of("subset", subset, _SUBSETS)
@@ -225,7 +249,7 @@ class _FileIterator(Iterator):
     def __init__(
         self,
         paths: Sequence[str],
-        generator: Any,
+        generator: Changing,
         *,
         target_size: tuple[int, int],
         color_mode: str,
@@ -248,7 +272,7 @@ class _FileIterator(Iterator):
         self.samples = len(self.filepaths)
         self.sample_weight: Array | None = None
         self.class_indices: dict[str, int] = {}
-        self.classes: Any = []
+        self.classes: Labels = []
         super().__init__(self.samples, batch_size, shuffle, seed, generator, saving)
         channels = {"grayscale": 1, "rgb": 3, "rgba": 4}[color_mode]
         first = self.data_format == "channels_first"
@@ -256,11 +280,11 @@ class _FileIterator(Iterator):
         self.image_shape = sizes
 
     @property
-    def labels(self) -> Any:
+    def labels(self) -> Labels:
         """The numbers of the classes."""
         return self.classes
 
-    def made(self, places: Array, draw: Random) -> Any:
+    def made(self, places: Array, draw: Random) -> Batched:
         pictures = [self._changed(self._read(self.filepaths[i]), draw) for i in places]
         x = self._together(pictures, places, draw)
         y = self._targets(x, places)
@@ -280,7 +304,7 @@ class _FileIterator(Iterator):
         )
         return img_to_array(picture, self.data_format)
 
-    def _targets(self, x: Array, places: Array) -> Any:
+    def _targets(self, x: Array, places: Array) -> Labels | None:
         if self.class_mode is None:
             return None
         if self.class_mode == "input":
@@ -296,7 +320,7 @@ class _FileIterator(Iterator):
         return y
 
 
-def _share(count: int, generator: Any, subset: str | None) -> slice:
+def _share(count: int, generator: Changing, subset: str | None) -> slice:
     """The part of so many files that a subset has."""
     if subset is None:
         return slice(None)
@@ -317,13 +341,13 @@ class DirectoryIterator(_FileIterator):
     def __init__(
         self,
         directory: str | os.PathLike[str],
-        generator: Any,
+        generator: Changing,
         *,
-        classes: Any,
+        classes: Sequence[str] | None,
         class_mode: str | None,
         follow_links: bool,
         subset: str | None,
-        **options: Any,
+        **options: Options,
     ) -> None:
         one_of("class_mode", class_mode, (*_CLASSED, "input", None))
         root = checked(directory)
@@ -356,18 +380,18 @@ class DataFrameIterator(_FileIterator):
 
     def __init__(
         self,
-        dataframe: Any,
+        dataframe: Table,
         directory: str | os.PathLike[str] | None,
-        generator: Any,
+        generator: Changing,
         *,
         x_col: str,
-        y_col: Any,
+        y_col: str | list[str],
         weight_col: str | None,
-        classes: Any,
+        classes: Sequence[str] | None,
         class_mode: str | None,
         subset: str | None,
         validate_filenames: bool,
-        **options: Any,
+        **options: Options,
     ) -> None:
         class_mode = "raw" if class_mode == "other" else class_mode
         modes = (*_CLASSED, "input", "multi_output", "raw", None)
@@ -380,11 +404,12 @@ class DataFrameIterator(_FileIterator):
         rows = list(range(len(names)))
         if validate_filenames:
             rows = _readable(paths, x_col)
-        labels: list[Any] = []
+        labels: list[Names] = []
+        known: list[str] = []
         if class_mode in _CLASSED:
             labels = list(dataframe[y_col])
-            classes = _classes(labels, classes, class_mode, y_col)
-            rows = [row for row in rows if _kept(labels[row], classes)]
+            known = _classes(labels, classes, class_mode, y_col)
+            rows = [row for row in rows if _kept(labels[row], known)]
         rows = rows[_share(len(rows), generator, subset)]
         if not rows:
             raise ArgumentError(
@@ -397,11 +422,11 @@ class DataFrameIterator(_FileIterator):
         said = "validated" if validate_filenames else "non-validated"
         text = f"Found {self.samples} {said} image filenames"
         if class_mode in _CLASSED:
-            self.class_indices = {name: i for i, name in enumerate(classes)}
+            self.class_indices = {name: i for i, name in enumerate(known)}
             self.classes = [self._numbers(labels[row]) for row in rows]
-            text += f" belonging to {len(classes)} classes"
+            text += f" belonging to {len(known)} classes"
         say(f"{text}.")
-        self._raw: Any = None
+        self._raw: Labels | None = None
         if class_mode == "multi_output":
             self._raw = [np.array(list(dataframe[c]))[rows] for c in y_col]
         elif class_mode == "raw":
@@ -410,11 +435,11 @@ class DataFrameIterator(_FileIterator):
             self.sample_weight = np.asarray(dataframe[weight_col])[rows]
 
     @property
-    def labels(self) -> Any:
+    def labels(self) -> Labels:
         """The numbers of the classes, or what the columns have."""
         return self.classes if self._raw is None else self._raw
 
-    def _numbers(self, label: Any) -> Any:
+    def _numbers(self, label: Names) -> int | list[int]:
         """The number of a label; of several, those that are classes."""
         if isinstance(label, str):
             return self.class_indices[label]
@@ -437,7 +462,7 @@ def _readable(paths: Sequence[str], x_col: str) -> list[int]:
 
 
 def _classes(
-    labels: Sequence[Any], given: Any, class_mode: str, y_col: object
+    labels: Sequence[Names], given: Sequence[str] | None, class_mode: str, y_col: object
 ) -> list[str]:
     """The classes: those given, or all that labels name, sorted."""
     several = (str, list, tuple) if class_mode == "categorical" else (str,)
@@ -453,5 +478,5 @@ def _classes(
     return found
 
 
-def _kept(label: Any, classes: Sequence[str]) -> bool:
+def _kept(label: Names, classes: Sequence[str]) -> bool:
     return any(x in classes for x in ([label] if isinstance(label, str) else label))

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, Final, TypeAlias
 
 import numpy as np
@@ -15,6 +15,8 @@ from seqir.ir import Array
 
 Random: TypeAlias = Any
 """NumPy's module of random numbers, or a `RandomState` of it."""
+Change: TypeAlias = Mapping[str, Any]
+"""What is done to a picture: `theta`, `tx`, ..., `brightness`."""
 FILL_MODES: Final = ("constant", "nearest", "reflect", "wrap")
 
 
@@ -106,7 +108,7 @@ def _sampled(
     total = np.zeros((len(planes), *places.shape[1:]))
     for down in range(order + 1):
         for right in range(order + 1):
-            weight: Any = 1.0
+            weight: float | Array = 1.0
             where: list[Array] = []
             for at, first, more, size in zip(
                 inside, steps, (down, right), sizes, strict=True
@@ -249,7 +251,7 @@ def zooms(zoom_range: Sequence[float], draw: Random) -> tuple[float, float]:
     return (1.0, 1.0) if low == high == 1 else tuple(draw.uniform(low, high, 2))
 
 
-def pair(name: str, given: Any) -> tuple[float, float]:
+def pair(name: str, given: object) -> tuple[float, float]:
     """Two numbers. Raises: ArgumentError for anything else."""
     if not isinstance(given, list | tuple | np.ndarray) or len(given) != 2:
         raise ArgumentError(f"{name} must be two numbers, got {given!r}")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
 import numpy as np
 
@@ -22,14 +22,17 @@ from seqir.train.byhand import HandTrace, admitted, entered_batch
 from seqir.train.compiled import KEEP
 from seqir.weak import Owner
 
+if TYPE_CHECKING:
+    from seqir.runtime import HostedSession, Session, StatefulSession
+
 
 class _Made(NamedTuple):
     """A step that was traced: what runs it, its inputs, weights and structure."""
 
-    session: Any
+    session: Session | StatefulSession | HostedSession
     inputs: tuple[str, ...]
     fed: dict[str, Variable]
-    structure: Any
+    structure: object
 
 
 class Predictor:
@@ -41,7 +44,7 @@ class Predictor:
         self.model = model
         self._made: dict[object, _Made] = {}
 
-    def run(self, batch: Batch, device: str | None) -> tuple[list[Array], Any]:
+    def run(self, batch: Batch, device: str | None) -> tuple[list[Array], object]:
         """The outputs for a batch as a list, and their structure."""
         x, y, weights = nest.map_structure(admitted, tuple(batch)[:3])
         batch = Batch(x, y, weights, batch.size)
@@ -110,7 +113,7 @@ def predict(
     model.stop_predicting = False
     batches = data.adapt(x, batch_size=batch_size, steps=steps, what="predict")
     parts: list[list[Array]] = []
-    structure: Any = None
+    structure: object = None
 
     def run(batch: Batch) -> list[Array]:
         nonlocal structure
