@@ -138,6 +138,14 @@ def batch_normalization(keras: Any) -> Any:
 
 
 @case
+def batch_renormalization(keras: Any) -> Any:
+    layer = keras.layers.BatchNormalization(
+        momentum=0.5, renorm=True, renorm_clipping={"rmax": 1.5, "dmax": 0.5}
+    )
+    return stack(keras, layer, dense(keras))
+
+
+@case
 def batch_normalization_that_always_trains(keras: Any) -> Any:
     class Always(keras.layers.Layer):
         def __init__(self) -> None:

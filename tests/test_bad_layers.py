@@ -140,8 +140,15 @@ ARGUMENTS: list[Case] = [
      "data_format must be"),
     ("two axes to normalize", lambda: k.BatchNormalization(axis=[1, 2]), ArgumentError,
      r"axis must be an integer, got \[1, 2\]"),
-    ("renorm", lambda: k.BatchNormalization(renorm=True), UnsupportedError,
-     r"BatchNormalization\(renorm=True\) is not supported"),
+    ("limits that are none", lambda: k.BatchNormalization(
+        renorm=True, renorm_clipping={"rmax": 3, "smax": 1}), ArgumentError,
+     "with some of the keys rmax, rmin, dmax, got {'rmax': 3, 'smax': 1}"),
+    ("limits that cross", lambda: k.BatchNormalization(
+        renorm=True, renorm_clipping={"rmax": 1, "rmin": 2}), ArgumentError,
+     "rmax of renorm_clipping must not be below rmin, got rmax=1 and rmin=2"),
+    ("limit below zero", lambda: k.BatchNormalization(
+        renorm=True, renorm_clipping={"dmax": -1}), ArgumentError,
+     "dmax of renorm_clipping must be a number >= 0, got -1"),
     ("momentum", lambda: k.BatchNormalization(momentum="a"), ArgumentError,
      "momentum must be a number"),
     ("epsilon", lambda: k.BatchNormalization(epsilon=-1.0), ArgumentError,

@@ -13,6 +13,7 @@ from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
 
 SIX = (6, 5, 3)
+RENORM = {"renorm": True, "renorm_clipping": {"rmax": 1.1, "rmin": 0.9, "dmax": 0.25}}
 
 
 def noise(seed: int, *shape: int) -> Any:
@@ -49,6 +50,8 @@ def both(x: Any, **kwargs: Any) -> tuple[Any, Any]:
         {"center": False},
         {"scale": False},
         {"center": False, "scale": False},
+        RENORM,
+        {"renorm": True, "axis": 1, "scale": False, "renorm_momentum": 0.5},
     ],
     ids=str,
 )
@@ -66,10 +69,11 @@ def test_a_step_of_batch_normalization(shape: Any, kwargs: Any) -> None:
     same(mine, theirs)
 
 
-def test_a_masked_step() -> None:
+@pytest.mark.parametrize("kwargs", [{}, RENORM], ids=["plain", "renorm"])
+def test_a_masked_step(kwargs: Any) -> None:
     x = noise(2, *SIX)
     mask = np.random.default_rng(0).random((6, 5)) < 0.6
-    mine, theirs = both(x)
+    mine, theirs = both(x, **kwargs)
     y = mine(x, training=True, mask=mask)
     wanted = np.asarray(theirs(x, training=True, mask=mask))
     np.testing.assert_allclose(y, wanted, rtol=2e-5, atol=2e-5)
@@ -103,6 +107,29 @@ def test_other_types(dtype: str) -> None:
     close = {"rtol": 2e-3, "atol": 4e-3} if "16" in dtype else {"rtol": 2e-5}
     np.testing.assert_allclose(y, wanted, **close)
     same(mine, theirs, **close)
+
+
+@pytest.mark.parametrize("dtype", ["float32", "mixed_float16"])
+def test_renormalization_begins_at_the_first_moving_variance(dtype: str) -> None:
+    layer = layers.BatchNormalization(
+        renorm=True,
+        moving_mean_initializer="ones",
+        moving_variance_initializer=seqir.initializers.Constant(4.0),
+        dtype=dtype,
+    )
+    layer.build((None, 3))
+    found = {w.name: float(w.numpy()[0]) for w in layer.non_trainable_weights}
+    moving = {"moving_mean": 1.0, "moving_variance": 4.0, "moving_stddev": 2.0}
+    assert found == moving | {"renorm_mean": 1.0, "renorm_stddev": 2.0}
+    assert {w.dtype for w in layer.weights} == {"float32"}
+
+
+def test_one_process_is_synchronized_as_it_is() -> None:
+    x = noise(5, 6, 3)
+    alone = layers.BatchNormalization()
+    several = layers.BatchNormalization(synchronized=True)
+    np.testing.assert_array_equal(alone(x, training=True), several(x, training=True))
+    assert several.get_config()["synchronized"] is True
 
 
 def test_a_frozen_layer_runs_as_it_is_used() -> None:

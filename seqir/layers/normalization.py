@@ -2,15 +2,26 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Mapping
 from typing import Any
 
-from seqir import config, ops, shapes
+import numpy as np
+
+from seqir import config, initializers, ops, shapes
 from seqir.arguments import integer, integer_or, integers, number
-from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array, Op
-from seqir.layer.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
+from seqir.layer.aliases import (
+    ConstraintLike,
+    Function,
+    InitializerLike,
+    RegularizerLike,
+    Shape,
+)
 from seqir.layer.base import Layer
 from seqir.layer.casting import as_float, as_wide
+from seqir.narrow import is_mapping
 from seqir.operators.norm import BatchNorm, LayerNorm, TrainingBatchNorm
 from seqir.ops.apply import apply
 from seqir.ops.tensor import Result
@@ -26,10 +37,21 @@ class BatchNormalization(Layer):
 
         moving = moving * momentum + batch * (1 - momentum)
 
+    With `renorm` training computes with statistics of several batches as well: what
+    was normalized becomes ``normalized * r + d``, where ::
+
+        r = √(variance + epsilon) / renorm_stddev
+        d = (mean - renorm_mean) / renorm_stddev
+
+    are constants to the gradient, r within `rmin` and `rmax` of `renorm_clipping`, d
+    within -`dmax` and `dmax`. All devices are one here, so `synchronized` changes
+    nothing.
+
     Shapes: x[..., C, ...] -> y as x; the channels lie on `axis`.
-    Weights: gamma, beta, moving_mean, moving_variance[C]; the last two untrained.
-    Units: momentum: fraction of the moving statistics kept per step.
-    Source: Keras 3 ``layers.BatchNormalization``; arXiv:1502.03167.
+    Weights: gamma, beta, moving_mean, moving_variance[C], with `renorm` moving_stddev,
+        renorm_mean, renorm_stddev[C]; only the first two are trained.
+    Units: momentum, renorm_momentum: fraction of the statistics kept per step.
+    Source: Keras 3 ``layers.BatchNormalization``; arXiv:1502.03167, arXiv:1702.03275.
     """
 
     axis: int = -1
@@ -46,7 +68,7 @@ class BatchNormalization(Layer):
     beta_constraint: ConstraintLike = None
     gamma_constraint: ConstraintLike = None
     renorm: bool = False
-    renorm_clipping: object = None
+    renorm_clipping: Mapping[str, float | None] | None = None
     renorm_momentum: float = 0.99
     synchronized: bool = False
 
@@ -57,8 +79,9 @@ class BatchNormalization(Layer):
         integer("axis", self.axis)
         number("momentum", self.momentum)
         number("epsilon", self.epsilon, least=0)
+        number("renorm_momentum", self.renorm_momentum)
         if self.renorm:
-            raise UnsupportedError("BatchNormalization(renorm=True) is not supported")
+            self.renorm_clipping = _clipping(self.renorm_clipping)
 
     def build(self, input_shape: Shape) -> None:
         axis = shapes.normalize_axis(self.axis, len(input_shape))
@@ -72,19 +95,18 @@ class BatchNormalization(Layer):
             )
         self._size = size
         self.gamma, self.beta = _affine(self, (size,), self.scale, self.center)
-        self.moving_mean = self.add_weight(
-            (size,),
-            self.moving_mean_initializer,
-            trainable=False,
-            autocast=False,
-            name="moving_mean",
-        )
-        self.moving_variance = self.add_weight(
-            (size,),
-            self.moving_variance_initializer,
-            trainable=False,
-            autocast=False,
-            name="moving_variance",
+        first = self.moving_mean_initializer, self.moving_variance_initializer
+        self.moving_mean = self._add_statistic("moving_mean", first[0])
+        self.moving_variance = self._add_statistic("moving_variance", first[1])
+        if self.renorm:
+            root = _root_of(first[1])
+            self.moving_stddev = self._add_statistic("moving_stddev", root)
+            self.renorm_mean = self._add_statistic("renorm_mean", first[0])
+            self.renorm_stddev = self._add_statistic("renorm_stddev", root)
+
+    def _add_statistic(self, name: str, initializer: InitializerLike) -> Variable:
+        return self.add_weight(
+            (self._size,), initializer, trainable=False, autocast=False, name=name
         )
 
     def call(
@@ -113,10 +135,9 @@ class BatchNormalization(Layer):
         return ops.cast(gamma, x.dtype), ops.cast(beta, x.dtype)
 
     def _normalize_batch(self, x: Result, axis: int) -> Result:
-        self._move(*ops.moments(x, tuple(i for i in range(x.ndim) if i != axis)))
-        return _per_channel(
-            TrainingBatchNorm(self.epsilon), x, axis, *self._scale_and_shift(x)
-        )
+        found = ops.moments(x, tuple(i for i in range(x.ndim) if i != axis))
+        gamma, beta = self._moved(x, *found)
+        return _per_channel(TrainingBatchNorm(self.epsilon), x, axis, gamma, beta)
 
     def _normalize_masked(self, x: Result, axis: int, mask: Result) -> Result:
         """The same, where only what the mask keeps counts in the statistics."""
@@ -131,19 +152,87 @@ class BatchNormalization(Layer):
         centred = x - ops.reshape(mean, column)
         squares = ops.where(kept, centred * centred, none)
         variance = ops.sum(squares, others) / total
-        self._move(mean, variance)
-        gamma, beta = self._scale_and_shift(x)
+        gamma, beta = self._moved(x, mean, variance)
         factor = ops.rsqrt(variance + self.epsilon) * gamma
         return centred * ops.reshape(factor, column) + ops.reshape(beta, column)
 
-    def _move(self, mean: Result, variance: Result) -> None:
-        """Move the moving statistics towards those of a batch."""
-        m = self.momentum
-        for moving, new in (
-            (self.moving_mean, mean),
-            (self.moving_variance, variance),
-        ):
-            moving.assign(ops.cast(moving, new.dtype) * m + new * (1.0 - m))
+    def _moved(
+        self, x: Result, mean: Result, variance: Result
+    ) -> tuple[Result, Result]:
+        """Scale and shift for a batch of these statistics, which move the others."""
+        gamma, beta = self._scale_and_shift(x)
+        if not self.renorm:
+            _move(self.moving_mean, mean, self.momentum)
+            _move(self.moving_variance, variance, self.momentum)
+            return gamma, beta
+        stddev = ops.sqrt(variance + self.epsilon)
+        r, d = self._correction(mean, stddev)
+        _move(self.renorm_mean, mean, self.renorm_momentum)
+        _move(self.renorm_stddev, stddev, self.renorm_momentum)
+        _move(self.moving_mean, mean, self.momentum)
+        root = _move(self.moving_stddev, stddev, self.momentum)
+        # Rounding may take it below 0.
+        self.moving_variance.assign(ops.relu(root * root - self.epsilon))
+        return r * gamma, d * gamma + beta
+
+    def _correction(self, mean: Result, stddev: Result) -> tuple[Result, Result]:
+        """r and d, from the statistics of a batch to those of several."""
+        limits = self.renorm_clipping or {}
+        known = ops.cast(self.renorm_stddev, mean.dtype)
+        known = ops.maximum(known, math.sqrt(self.epsilon))
+        r = stddev / known
+        d = (mean - ops.cast(self.renorm_mean, mean.dtype)) / known
+        if (least := limits.get("rmin")) is not None:
+            r = ops.maximum(r, least)
+        if (most := limits.get("rmax")) is not None:
+            r = ops.minimum(r, most)
+        if (most := limits.get("dmax")) is not None:
+            d = ops.clip(d, -most, most)
+        return ops.stop_gradient(r), ops.stop_gradient(d)
+
+
+def _move(moving: Variable, new: Result, momentum: float) -> Result:
+    """Move a statistic towards that of a batch."""
+    value = ops.cast(moving, new.dtype) * momentum + new * (1.0 - momentum)
+    moving.assign(value)
+    return value
+
+
+def _clipping(given: object) -> dict[str, float | None]:
+    """The limits of a renormalization.
+
+    Raises: ArgumentError unless they are a dictionary of known names and good numbers.
+    """
+    known = ("rmax", "rmin", "dmax")
+    limits = {} if given is None else given
+    if not is_mapping(limits) or set(limits) - {*known}:
+        raise ArgumentError(
+            "renorm_clipping of BatchNormalization must be a dictionary with some of "
+            f"the keys {', '.join(known)}, got {given!r}"
+        )
+    found: dict[str, float | None] = {
+        name: None if value is None else number(f"{name} of renorm_clipping", value)
+        for name, value in limits.items()
+    }
+    low, high, shift = (found.get(name) for name in ("rmin", "rmax", "dmax"))
+    if low is not None and high is not None and high < low:
+        raise ArgumentError(
+            f"rmax of renorm_clipping must not be below rmin, got rmax={high} and "
+            f"rmin={low}"
+        )
+    if shift is not None:
+        number("dmax of renorm_clipping", shift, least=0)
+    return found
+
+
+def _root_of(initializer: InitializerLike) -> Function:
+    """An initializer of the roots of what this one gives."""
+    of: Any = initializers.get("ones" if initializer is None else initializer)
+
+    def roots(shape: Any, dtype: Any = None) -> Any:
+        return np.sqrt(of(shape, dtype))
+
+    return roots
 
 
 def _per_channel(op: Op, x: Result, axis: int, *vectors: object) -> Result:
@@ -376,8 +465,6 @@ def _affine(
 
 
 def _constant(value: float, sizes: Any, dtype: str) -> Array:
-    import numpy as np
-
     return np.full(tuple(sizes), value, dtype)
 
 

@@ -23,6 +23,9 @@ def normalization() -> Iterator[LayerSample]:
     yield s("BatchNormalization", x=(2, 3, 2, 4, 5))
     yield s("BatchNormalization", x=(3, 4), dtype="float64", dtype_in="float64")
     yield s("BatchNormalization", x=(3, 4), dtype="mixed_float16")
+    yield s("BatchNormalization", 1, x=(3, 4, 5), renorm=True, scale=False)
+    limits = {"rmax": 1.5, "rmin": 0.5, "dmax": 0.25}
+    yield s("BatchNormalization", x=(3, 4), renorm=True, renorm_clipping=limits)
     yield s("GroupNormalization", 2, x=(3, 4))
     yield s("GroupNormalization", 3, x=(2, 4, 5, 6), epsilon=0.1)
     yield s("GroupNormalization", 3, 1, x=(2, 6, 5, 4), center=False)
