@@ -11,6 +11,7 @@ from function_cases import Case, case, flag, i, x
 
 F = "float32"
 NAN = np.array([np.nan, np.inf, -np.inf, 1, 0, -2], F)
+EDGES = np.array([0.0, -0.0, 2, -3, np.inf, -np.inf, np.nan, 1e-30, 3e38], F)
 HOLES = np.where(x(5, 4) > 1, np.nan, x(5, 4))
 
 CASES: dict[str, list[Case]] = {
@@ -26,6 +27,7 @@ CASES: dict[str, list[Case]] = {
     "arctan2": [
         case(x(5, 3), x(5, 3, low=-1)),
         case(np.array([0, 0, 1, -1, 0], F), np.array([1, -1, 0, 0, 0], F)),
+        case(EDGES[:, None], EDGES),
         case(i(5), i(5, low=1)),
     ],
     "hypot": [case(x(5, 3), x(3)), case(i(5), i(5, low=1))],

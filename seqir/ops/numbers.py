@@ -22,7 +22,6 @@ from seqir.ops.apply import (
 from seqir.ops.arith import (
     add,
     divide,
-    divide_no_nan,
     equal,
     floor_divide,
     greater,
@@ -47,11 +46,13 @@ from seqir.ops.unary import (
     absolute,
     arctan,
     isfinite,
+    isinf,
     isnan,
     isneginf,
     isposinf,
     log,
     negative,
+    sign,
     sin,
     sqrt,
 )
@@ -257,14 +258,19 @@ def hypot(x1: TensorLike, x2: TensorLike) -> Result:
 
 @operation
 def arctan2(x1: TensorLike, x2: TensorLike) -> Result:
-    """Angle of the point (x2, x1). Source: ``keras.ops.arctan2``."""
+    """Angle of the point (x2, x1), from -π to π. Source: ``keras.ops.arctan2``."""
     dtype = common_dtype(x1, x2, floating=True)
     x1, x2 = coerce(x1, dtype), coerce(x2, dtype)
-    angle = arctan(divide_no_nan(x1, x2))
-    half = coerce(where(less(x1, 0), -math.pi, math.pi), dtype)
-    straight = where(equal(x1, 0), 0.0, multiply(half, 0.5))
-    turned = where(less(x2, 0), add(angle, half), angle)
-    return where(equal(x2, 0), straight, turned)
+    endless = logical_and(isinf(x1), isinf(x2))
+    x1, x2 = (where(endless, sign(x), x) for x in (x1, x2))
+    # The smaller is divided by the larger, which is 0 for the origin alone.
+    steep = greater(absolute(x1), absolute(x2))
+    larger = where(steep, x1, x2)
+    larger = where(equal(larger, 0), coerce(1.0, dtype), larger)
+    angle = arctan(divide(where(steep, x2, x1), larger))
+    half = coerce(where(signbit(x1), -math.pi, math.pi), dtype)
+    flat = where(signbit(x2), add(angle, half), angle)
+    return where(steep, subtract(multiply(half, 0.5), angle), flat)
 
 
 @operation
