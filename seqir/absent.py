@@ -19,7 +19,7 @@ _QUANTIZED = (
     "models are not quantized here; quantize the exported file with "
     "onnxruntime.quantization"
 )
-_BOXES = "boxes are not drawn or converted here; do it with NumPy around the model"
+_BOXES = "pictures are not drawn here; matplotlib draws images and boxes on them"
 _LEGACY = (
     "optimizers of Keras 2 became those of keras.optimizers: use the same name there"
 )
@@ -75,7 +75,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "KerasFileEditor": "load_model(path), change the model, and model.save(path)",
     },
     "utils": {
-        "bounding_boxes": _BOXES,
         "legacy": "what was of Keras 2 is read from files alone",
     },
 }

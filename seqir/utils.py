@@ -17,6 +17,7 @@ from seqir.data import Dataset
 from seqir.data.packing import pack_x_y_sample_weight, unpack_x_y_sample_weight
 from seqir.errors import ArgumentError, did_you_mean
 from seqir.ir import Array
+from seqir.ops import bounding_boxes as bounding_boxes
 from seqir.ops.tensor import TensorLike
 from seqir.plain import python
 

@@ -18,7 +18,10 @@ AFFINE: Any = k.RandomZoom.__base__
 
 def boxed() -> Any:
     images = np.ones((2, 3, 3, 3), np.float32)
-    return {"images": images, "bounding_boxes": {"boxes": np.ones((2, 1, 4))}}
+    return {
+        "images": images,
+        "bounding_boxes": {"boxes": np.ones((2, 1, 4)), "labels": np.ones((2, 1))},
+    }
 
 
 CASES: list[Case] = [
@@ -52,11 +55,14 @@ CASES: list[Case] = [
      r"takes images, of rank 4, or one, of rank 3; got \(2, 3\)"),
     ("boxes of no format", lambda: k.RandomFlip()(boxed()), ArgumentError,
      "got bounding boxes and does not know their format: make it with"),
-    ("boxes of a zoom", lambda: k.RandomZoom(1, bounding_box_format="xyxy")(boxed()),
-     UnsupportedError, r"\(RandomZoom\) changes no bounding boxes: train without"),
-    ("boxes of a part",
-     lambda: k.RandomCrop(1, 1, bounding_box_format="xyxy")(boxed()),
-     UnsupportedError, r"\(RandomCrop\) changes no bounding boxes: train without"),
+    ("boxes alone",
+     lambda: k.RandomFlip(bounding_box_format="xyxy")(
+         {"images": np.ones((1, 3, 3, 3)), "bounding_boxes": np.ones((1, 1, 4))}
+     ),
+     ArgumentError, "takes bounding boxes as a dictionary of 'boxes' and 'labels'"),
+    ("boxes of a strange format",
+     lambda: k.RandomFlip(bounding_box_format="corners"), ArgumentError,
+     "bounding_box_format must be 'xyxy', 'yxyx', 'xywh'"),
     ("even sizes", lambda: k.RandomGaussianBlur(1, 4), ArgumentError,
      r"kernel_size must be odd, so that a pixel is in the middle, got \(4, 4\)"),
     ("boxes of a mix", lambda: k.CutMix(bounding_box_format="xyxy")(boxed()),
@@ -68,6 +74,8 @@ CASES: list[Case] = [
      NotImplementedError, "RandomCrop changes no images"),
     ("a move", lambda: MOVING.moved(k.RandomFlip(), 1, {}, ""),
      NotImplementedError, "RandomFlip moves nothing"),
+    ("moved boxes", lambda: MOVING.moved_boxes(k.RandomFlip(), 1, {}, 1, 1),
+     NotImplementedError, "RandomFlip moves no boxes"),
     ("a matrix", lambda: AFFINE.matrix(k.RandomZoom(1), {}, 1, 1),
      NotImplementedError, "RandomZoom has no matrix"),
 ]  # fmt: skip

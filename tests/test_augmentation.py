@@ -53,6 +53,7 @@ def close(found: Any, wanted: Any) -> None:
 @each_case
 @pytest.mark.parametrize("channels", ["channels_last", FIRST])
 def test_equal_draws_give_the_images_of_keras(case: Case, channels: str) -> None:
+    keras.utils.set_random_seed(1)
     mine, theirs = (m(case, data_format=channels) for m in (made, made_by_keras))
     x = pictures(4, 9, 8, 3)
     x = first(x) if channels == FIRST else x
@@ -60,6 +61,8 @@ def test_equal_draws_give_the_images_of_keras(case: Case, channels: str) -> None
     wanted = theirs.transform_images(keras.ops.convert_to_tensor(x.copy()), drawn)
     close(mine.transform_images(x, drawn), wanted)
     own = mine.get_random_transformation(x)
+    if case[0] == "RandomCrop":
+        own = own[:2]  # and the size of images, which boxes need
     if "batch_masks" not in own:  # Keras repeats these for each channel
         assert nest.map_structure(np.shape, own) == nest.map_structure(np.shape, drawn)
     if case[0] in MIXING:  # of which Keras mixes the masks of all images

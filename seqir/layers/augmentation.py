@@ -7,6 +7,7 @@ neighbours for labels, bounding boxes and segmentation masks).
 
 from __future__ import annotations
 
+from collections.abc import Callable, Sequence
 from typing import TYPE_CHECKING, Any, ClassVar, TypeAlias
 
 from seqir import nest, ops, random
@@ -15,6 +16,9 @@ from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layer.aliases import Tensors
 from seqir.layer.base import Layer
+from seqir.narrow import is_dict
+from seqir.ops import boxes
+from seqir.ops.boxes import check_format
 from seqir.ops.size import SizeLike
 from seqir.ops.tensor import Result
 from seqir.plain import listed
@@ -54,9 +58,13 @@ class Augmentation(Layer):
         bounding_box_format: str | None = None,
         **kwargs: Any,
     ) -> None:
+        if bounding_box_format is not None:
+            check_format("bounding_box_format", bounding_box_format)
+        # Known to `setup`, which makes the layers inside.
+        vars(self)["bounding_box_format"] = bounding_box_format
         super().__init__(**kwargs)
-        vars(self).setdefault("data_format", data_format)  # if it is no field
         self.bounding_box_format = bounding_box_format
+        vars(self).setdefault("data_format", data_format)  # if it is no field
 
     def setup(self) -> None:
         self.data_format = check_data_format(self.data_format)
@@ -101,14 +109,32 @@ class Augmentation(Layer):
     ) -> Tensors:
         """The bounding boxes in changed images.
 
-        Raises: UnsupportedError if they are somewhere else there.
+        Raises: UnsupportedError if nobody knows where they are.
         """
-        if not training or self.boxes_stay:
+        if not training or self.boxes_stay or transformation is None:
             return bounding_boxes
         raise UnsupportedError(
             f"layer {self.name!r} ({type(self).__name__}) changes no bounding boxes: "
             "train without them, or change images and boxes before training"
         )
+
+    def in_corners(
+        self,
+        bounding_boxes: Tensors,
+        old: Sequence[SizeLike],
+        new: Sequence[SizeLike],
+        change: Callable[[Any], Any],
+    ) -> Tensors:
+        """Boxes changed as corners in pixels, and clipped to the new height and width.
+
+        The label of a box that is not seen any more is -1.
+        """
+        own: Any = self.bounding_box_format
+        (height, width), (high, wide) = old, new
+        found = boxes.convert_format(bounding_boxes, own, "xyxy", height, width)
+        found = {**found, "boxes": change(found["boxes"])}
+        found = boxes.clip_to_image_size(found, high, wide)
+        return boxes.convert_format(found, "xyxy", own, high, wide)
 
     def transform_segmentation_masks(
         self, segmentation_masks: Result, transformation: Drawn, training: bool = True
@@ -135,6 +161,8 @@ class Augmentation(Layer):
                 f"layer {self.name!r} got bounding boxes and does not know their "
                 "format: make it with bounding_box_format, for instance 'xyxy'"
             )
+        if "bounding_boxes" in parts:
+            parts = {**parts, "bounding_boxes": self._boxes(parts["bounding_boxes"])}
         alone = images.ndim == 3
         if alone:
             parts = nest.map_structure(lambda x: ops.expand_dims(x, 0), parts)
@@ -156,6 +184,16 @@ class Augmentation(Layer):
         if alone:
             done = nest.map_structure(lambda x: ops.squeeze(x, 0), done)
         return done if isinstance(data, dict) else done["images"]
+
+    def _boxes(self, given: Any) -> dict[str, Any]:
+        """Boxes as fractions, and their labels."""
+        if not is_dict(given) or not {"boxes", "labels"} <= given.keys():
+            found = f"one of {sorted(given)}" if is_dict(given) else "no dictionary"
+            raise ArgumentError(
+                f"layer {self.name!r} takes bounding boxes as a dictionary of 'boxes' "
+                f"and 'labels', got {found}"
+            )
+        return {**given, "boxes": ops.cast(given["boxes"], "float32")}
 
     # Drawing.
 

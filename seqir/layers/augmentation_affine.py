@@ -19,6 +19,7 @@ from seqir.layers.augmentation import (
     span,
 )
 from seqir.layers.augmentation_geometry import Moving
+from seqir.ops import boxes
 from seqir.ops.size import SizeLike
 from seqir.ops.tensor import Result
 from seqir.plain import listed
@@ -104,6 +105,23 @@ class RandomRotation(_Affine):
     ) -> Result:
         return transformation["rotation_matrix"]
 
+    def transform_bounding_boxes(
+        self, bounding_boxes: Tensors, transformation: Drawn, training: bool = True
+    ) -> Tensors:
+        if not training:
+            return bounding_boxes
+        sizes = [transformation[f"image_{name}"] for name in ("height", "width")]
+        angle = transformation["angle"]
+        none = ops.zeros_like(angle)
+        return self.in_corners(
+            bounding_boxes,
+            sizes,
+            sizes,
+            lambda corners: boxes.affine_transform(
+                corners, angle, none, none, none + 1.0, none, none, *sizes
+            ),
+        )
+
 
 def _rotation(degrees: Result, height: SizeLike, width: SizeLike) -> Result:
     angle = degrees * (math.pi / 180.0)
@@ -161,6 +179,14 @@ class RandomZoom(_ByAxes):
         down = (ops.cast(height, "float32") - 1.0) / 2.0 * (1.0 - y)
         return _rows(x, 0.0, right, 0.0, y, down)
 
+    def moved_boxes(
+        self, corners: Result, transformation: Drawn, height: SizeLike, width: SizeLike
+    ) -> Result:
+        matrix = self.matrix(transformation, height, width)
+        a = matrix[:, None]
+        scale, move = ops.take(a, [0, 4, 0, 4], -1), ops.take(a, [2, 5, 2, 5], -1)
+        return (corners - move) / scale
+
 
 class RandomTranslation(_ByAxes):
     """Images shifted at random.
@@ -198,6 +224,12 @@ class RandomTranslation(_ByAxes):
         shifts = transformation["translations"]
         return _rows(1.0, 0.0, -shifts[:, 0], 0.0, 1.0, -shifts[:, 1])
 
+    def moved_boxes(
+        self, corners: Result, transformation: Drawn, height: SizeLike, width: SizeLike
+    ) -> Result:
+        shifts = transformation["translations"][:, None]
+        return corners + ops.concatenate([shifts, shifts], -1)
+
 
 class RandomShear(_Affine):
     """Images whose rows and columns are pushed aside at random.
@@ -234,6 +266,25 @@ class RandomShear(_Affine):
     ) -> Result:
         factors = ops.cast(transformation["shear_factor"], "float32")
         return _rows(1.0, factors[:, 0], 0.0, factors[:, 1], 1.0, 0.0)
+
+    def moved_boxes(
+        self, corners: Result, transformation: Drawn, height: SizeLike, width: SizeLike
+    ) -> Result:
+        # Of the height and of the width, as in Keras.
+        sizes = [ops.cast(n, "float32") for n in (width, height, width, height)]
+        x1, y1, x2, y2 = (corners[..., i] / n for i, n in enumerate(sizes))
+        factors = ops.cast(transformation["shear_factor"], "float32")
+        x, y = factors[:, :1], factors[:, 1:]
+        x1, x2 = (
+            x1 - x * ops.where(x < 0, y1, y2),
+            x2 - x * ops.where(x < 0, y2, y1),
+        )
+        y1, y2 = (
+            y1 - y * ops.where(y > 0, x2, x1),
+            y2 - y * ops.where(y > 0, x1, x2),
+        )
+        both = zip((x1, y1, x2, y2), sizes, strict=True)
+        return ops.stack([share * n for share, n in both], -1)
 
 
 def _within(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Any
 
 import numpy as np
@@ -23,8 +24,6 @@ from seqir.ops.tensor import Result
 class Moving(Augmentation):
     """Pixels of images and of masks are moved in the same way."""
 
-    boxes_stay = False
-
     if TYPE_CHECKING:  # a field of the layers themselves, which order them
         interpolation: str
 
@@ -38,6 +37,26 @@ class Moving(Augmentation):
     ) -> Result:
         """Images, or masks, whose pixels are moved as was drawn."""
         raise NotImplementedError(f"{type(self).__name__} moves nothing")
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Tensors, transformation: Drawn, training: bool = True
+    ) -> Tensors:
+        if not training or transformation is None:
+            return bounding_boxes
+        sizes = transformation["input_shape"]
+        height, width = (sizes[axis] for axis in self.pixel_axes)
+        return self.in_corners(
+            bounding_boxes,
+            (height, width),
+            (height, width),
+            lambda corners: self.moved_boxes(corners, transformation, height, width),
+        )
+
+    def moved_boxes(
+        self, corners: Result, transformation: Drawn, height: SizeLike, width: SizeLike
+    ) -> Result:
+        """Boxes[N, boxes, 4], left, top, right, bottom, in changed images."""
+        raise NotImplementedError(f"{type(self).__name__} moves no boxes")
 
     def transform_segmentation_masks(
         self, segmentation_masks: Result, transformation: Drawn, training: bool = True
@@ -81,6 +100,20 @@ class RandomFlip(Moving):
             images = ops.where(transformation["flips"], turned, images)
         return images
 
+    def moved_boxes(
+        self, corners: Result, transformation: Drawn, height: SizeLike, width: SizeLike
+    ) -> Result:
+        x = ops.take(corners, [0, 2], -1), ops.take(corners, [2, 0], -1)
+        y = ops.take(corners, [1, 3], -1), ops.take(corners, [3, 1], -1)
+        flips = transformation["flips"][..., 0]
+        horizontal, vertical = (way in self.mode for way in ("horizontal", "vertical"))
+        right = ops.cast(width, "float32") - x[1] if horizontal else x[0]
+        down = ops.cast(height, "float32") - y[1] if vertical else y[0]
+        turned = ops.stack(
+            [right[..., 0], down[..., 0], right[..., 1], down[..., 1]], -1
+        )
+        return ops.where(flips, turned, corners)
+
 
 class RandomCrop(Augmentation):
     """Parts of images at a random place, the same for a whole batch.
@@ -98,8 +131,6 @@ class RandomCrop(Augmentation):
     seed: int | None = None
     data_format: str | None = None
     name: str | None = None
-
-    boxes_stay = False
 
     def setup(self) -> None:
         super().setup()
@@ -119,15 +150,22 @@ class RandomCrop(Augmentation):
             source = self.source(seed)
             shares = (random.uniform((), seed=source) for _ in new)
             rest = (n - m + 1 for n, m in zip(old, new, strict=True))
-            return tuple(
+            begin = [
                 ops.cast(share * ops.cast(n, "float32"), "int32")
                 for share, n in zip(shares, rest, strict=True)
-            )
-        kept = old[1] * new[0] // new[1], old[0] * new[1] // new[0]
-        return tuple(
-            (n - maximum_size(minimum_size(n, m), 1)) // 2
-            for n, m in zip(old, kept, strict=True)
-        )
+            ]
+        else:
+            begin = [
+                (n - m) // 2 for n, m in zip(old, self._middle(old, new), strict=True)
+            ]
+        return (*begin, *old)
+
+    def _middle(self, old: Sequence[SizeLike], new: Sequence[int]) -> list[SizeLike]:
+        """Height and width of the part in the middle that is resized."""
+        sizes = old[1] * new[0] // new[1], old[0] * new[1] // new[0]
+        return [
+            maximum_size(minimum_size(n, m), 1) for n, m in zip(old, sizes, strict=True)
+        ]
 
     def transform_images(
         self, images: Result, transformation: Drawn, training: bool = True
@@ -135,7 +173,7 @@ class RandomCrop(Augmentation):
         images = ops.cast(images, self.compute_dtype)
         if training:
             for axis, start, size in zip(
-                self.pixel_axes, transformation, self._size, strict=True
+                self.pixel_axes, transformation[:2], self._size, strict=True
             ):
                 images = _part(images, axis, start, size)
             sizes = images.shape
@@ -148,6 +186,23 @@ class RandomCrop(Augmentation):
         self, segmentation_masks: Result, transformation: Drawn, training: bool = True
     ) -> Result:
         return self.transform_images(segmentation_masks, transformation, training)
+
+    def transform_bounding_boxes(
+        self, bounding_boxes: Tensors, transformation: Drawn, training: bool = True
+    ) -> Tensors:
+        if not training:
+            return bounding_boxes
+        top, left, *old = transformation
+        new = self._size
+        part = new if all(map(_is_larger, old, new)) else self._middle(old, new)
+        scale = [ops.cast(m, "float32") / n for n, m in zip(part, new, strict=True)]
+        move = ops.cast(ops.stack([left, top, left, top]), "float32")
+        return self.in_corners(
+            bounding_boxes,
+            old,
+            new,
+            lambda corners: (corners - move) * ops.stack([*scale[::-1]] * 2),
+        )
 
 
 def _is_larger(old: SizeLike, new: int) -> bool:

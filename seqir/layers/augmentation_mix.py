@@ -5,7 +5,7 @@ from __future__ import annotations
 import functools
 from typing import Any
 
-from seqir import dtype_policies, ops, random
+from seqir import dtype_policies, nest, ops, random
 from seqir.arguments import integer, number, one_of
 from seqir.layer.aliases import Tensors
 from seqir.layers.augmentation import (
@@ -89,6 +89,16 @@ class MixUp(_Mixing):
     def changed(self, images: Result, transformation: Drawn) -> Result:
         return mixed(images, transformation)
 
+    def transform_bounding_boxes(
+        self, bounding_boxes: Tensors, transformation: Drawn, training: bool = True
+    ) -> Tensors:
+        if not training:
+            return bounding_boxes
+        order = transformation["permutation_order"]
+        return nest.map_structure(
+            lambda x: ops.concatenate([x, ops.take(x, order, 0)], 1), bounding_boxes
+        )
+
     def transform_segmentation_masks(
         self, segmentation_masks: Result, transformation: Drawn, training: bool = True
     ) -> Result:
@@ -162,6 +172,7 @@ class RandAugment(Valued):
         one_of("interpolation", self.interpolation, ("nearest", "bilinear"))
         every: dict[str, Any] = {
             "data_format": self.data_format,
+            "bounding_box_format": self.bounding_box_format,
             "dtype": dtype_policies.serialize(self.dtype_policy),
         }
         drawn: dict[str, Any] = every | {"seed": self.seed}
@@ -211,11 +222,11 @@ class RandAugment(Valued):
     def transform_bounding_boxes(
         self, bounding_boxes: Tensors, transformation: Drawn, training: bool = True
     ) -> Tensors:
-        return self._steps["random_shear"].transform_bounding_boxes(
-            bounding_boxes, transformation, training
-        )
+        if not training:
+            return bounding_boxes
+        return self._applied("transform_bounding_boxes", bounding_boxes, transformation)
 
-    def _applied(self, method: str, x: Result, transformation: Drawn) -> Result:
+    def _applied(self, method: str, x: Any, transformation: Drawn) -> Any:
         """What the layers that were drawn make of x, one after the other."""
         kinds, drawn = transformation["layer_idxes"], transformation["transforms"]
         changes = [

@@ -15,7 +15,10 @@ from seqir.layers.augmentation import (
 )
 from seqir.layers.augmentation_affine import INTERPOLATIONS
 from seqir.layers.augmentation_geometry import Moving
+from seqir.ops.boxes import around
+from seqir.ops.size import SizeLike
 from seqir.ops.tensor import Result
+from seqir.ops.warp import homography, projected
 
 
 class RandomPerspective(Moving):
@@ -68,6 +71,15 @@ class RandomPerspective(Moving):
         )
         chosen = per_image(transformation["apply_perspective"], images)
         return ops.where(chosen, bent, images)
+
+    def moved_boxes(
+        self, corners: Result, transformation: Drawn, height: SizeLike, width: SizeLike
+    ) -> Result:
+        points = (transformation[f"{name}_points"] for name in ("end", "start"))
+        h = [ops.expand_dims(n, (1, 2)) for n in homography(*points)]
+        bent = around(corners, lambda x, y: projected(h, x, y))
+        chosen = transformation["apply_perspective"][:, None, None]
+        return ops.where(chosen, bent, corners)
 
 
 __all__ = [
