@@ -45,7 +45,7 @@ def fresh(code: str, *, expect: str = "") -> list[str]:
     )
     *printed, loaded = run.stdout.splitlines()
     assert printed == expect.split("\n")[: len(printed)]
-    return [m for m in json.loads(loaded) if m.startswith("seqir.layers.")]
+    return [m for m in json.loads(loaded) if m.startswith("seqir.")]
 
 
 def test_the_table_has_what_the_files_list() -> None:
@@ -68,7 +68,11 @@ def test_a_layer_loads_its_own_file() -> None:
     code = "import seqir\nfrom seqir import layers\nlayers.Dense(2)(seqir.Input((3,)))"
     loaded = fresh(code)
     assert "seqir.layers.core" in loaded
-    assert len(loaded) < 4
+    assert sum(m.startswith("seqir.layers.") for m in loaded) < 4
+    assert "seqir.ops.image" not in loaded
+    assert "seqir.ops.image" in fresh(
+        f"{code}\nfrom seqir import ops\nops.image.resize"
+    )
 
 
 def test_a_name_is_one_object_however_it_is_reached() -> None:

@@ -11,7 +11,6 @@ stand here.
 from __future__ import annotations
 
 import hashlib
-import html
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
@@ -127,6 +126,8 @@ class Graph:
         return digest.hexdigest()
 
     def _repr_html_(self) -> str:
+        import html  # it is slow to load, and only notebooks need it
+
         return f"<pre>{html.escape(str(self))}</pre>"
 
 

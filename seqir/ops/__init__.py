@@ -5,7 +5,8 @@ and on arrays. Each file lists its own at its end, in `__all__`; a file imports 
 files below it. A function of Keras that is not here says why when it is asked for.
 """
 
-from typing import NoReturn
+import importlib
+from typing import TYPE_CHECKING, Any
 
 from seqir.operators import ALL
 from seqir.ops import (
@@ -45,10 +46,6 @@ from seqir.ops import (
     statistics,
     unary,
 )
-from seqir.ops import image as image
-from seqir.ops import linalg as linalg
-from seqir.ops import nn as nn
-from seqir.ops import numpy as numpy
 from seqir.ops.activation import *
 from seqir.ops.adaptive import *
 from seqir.ops.arith import *
@@ -135,8 +132,17 @@ __all__ += statistics.__all__
 __all__ += unary.__all__
 
 
-def __getattr__(name: str) -> NoReturn:
-    refuse(name)
+if TYPE_CHECKING:
+    from seqir.ops import image as image
+    from seqir.ops import linalg as linalg
+    from seqir.ops import nn as nn
+    from seqir.ops import numpy as numpy
+else:
+
+    def __getattr__(name: str) -> Any:
+        if name in ("image", "linalg", "nn", "numpy"):
+            return importlib.import_module(f"{__name__}.{name}")
+        refuse(name)
 
 
 install({name: globals()[name] for name in __all__})
