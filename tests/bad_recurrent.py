@@ -19,6 +19,18 @@ def stateful() -> Any:
     return layer
 
 
+def stateful_model() -> Any:
+    model = seqir.Sequential([seqir.Input(batch_shape=(4, 5, 3)), stateful()])
+    model.compile("sgd", "mse")
+    return model
+
+
+OTHER_BATCH = (
+    r"do not fit layer 'gru\w*': it holds values of shape \(4, 3\), and these inputs "
+    r"need \(2, 3\); give batches of the size that it was built for"
+)
+
+
 def both(layer: Any, **kwargs: Any) -> Any:
     return k.Bidirectional(layer, **kwargs)
 
@@ -57,6 +69,18 @@ CASES: list[Case] = [
         lambda: stateful()(X[:2]),
         ShapeError,
         "Expected batch size: 4. Received batch size: 2",
+    ),
+    (
+        "stateful predictions of another batch",
+        lambda: stateful_model().predict(X, batch_size=2, verbose=0),
+        ShapeError,
+        OTHER_BATCH,
+    ),
+    (
+        "stateful training on another batch",
+        lambda: stateful_model().train_on_batch(X[:2], X[:2, 0]),
+        ShapeError,
+        OTHER_BATCH,
     ),
     (
         "too few states",

@@ -82,11 +82,31 @@ def _check(node: Node, sizes: Mapping[str, int]) -> None:
         if all(shapes.symbols(d) <= sizes.keys() for d in pair):
             a, b = (shapes.evaluate(d, sizes) for d in pair)
             if a != b:
+                _refuse_held(node, label, sizes, (a, b))
                 raise ShapeError(
                     f"inputs of these sizes do not fit {label}: {node.op} of "
                     f"{node.operands[0].type} makes {b} elements of {a}; give sizes "
                     "that make the numbers equal"
                 )
+
+
+def _refuse_held(
+    node: Node, label: str, sizes: Mapping[str, int], numbers: tuple[int, int]
+) -> None:
+    """ShapeError if what has too many numbers has them whatever the inputs are."""
+    held, wanted = node.operands[0].type.shape, node.result.type.shape
+    if any(isinstance(d, str) for d in held):
+        return
+    if all(shapes.symbols(d) <= sizes.keys() for d in wanted):
+        found = tuple(shapes.evaluate(d, sizes) for d in wanted)
+        if (shapes.volume(held), shapes.volume(found)) != numbers:
+            return
+        raise ShapeError(
+            f"inputs of these sizes do not fit {label}: it holds values of shape "
+            f"{shapes.format_shape(held)}, and these inputs need "
+            f"{shapes.format_shape(found)}; give batches of the size that it was built "
+            "for, as stateful layers need, or build it for these"
+        )
 
 
 def _check_room(node: Node, label: str, sizes: Mapping[str, int]) -> None:
