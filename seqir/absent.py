@@ -13,7 +13,10 @@ _AUGMENT = (
     "this change of pictures is not there yet; make it before `fit`, for instance in "
     "the `map` of a dataset, or write a layer that draws with seqir.random"
 )
-_WRAPS = "it wraps a model of another framework; export that one to ONNX on its own"
+_COPIED = (
+    "build the same layers here and copy the weights with set_weights, or write a "
+    "Layer that computes it with seqir.ops"
+)
 _NOT_YET = "this layer is not there yet; write a Layer that computes it with seqir.ops"
 _QUANTIZED = (
     "models are not quantized here; quantize the exported file with "
@@ -24,16 +27,21 @@ _LEGACY = (
     "optimizers of Keras 2 became those of keras.optimizers: use the same name there"
 )
 _ONE_BACKEND = "everything runs on ONNX Runtime, there is no other backend to choose"
-_GRAPHS = (
-    "graphs are recorded while layers are called, there are no other scopes; call "
-    "layers on keras.Input tensors"
-)
-
 _ABSENT: Final[dict[str, dict[str, str]]] = {
     "": {
         "Quantizer distillation distribution quantizers": _QUANTIZED,
         "Function": "keras.Model(inputs, outputs) does the same",
-        "Operation StatelessScope SymbolicScope": _GRAPHS,
+        "Operation": (
+            "derive from keras.layers.Layer: without weights it is an operation, and "
+            "its call takes arrays and tensors of a model"
+        ),
+        "StatelessScope": (
+            "read variables with numpy(), write them with assign, and compute steps of "
+            "your own with seqir.gradient in a train_step, which is one compiled graph"
+        ),
+        "SymbolicScope": (
+            "call layers on keras.Input tensors to learn shapes without numbers"
+        ),
         "visualization": _BOXES,
         "legacy": "what was of Keras 2 is read from files alone",
     },
@@ -66,7 +74,12 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {
         "AugMix RandomElasticTransform": _AUGMENT,
-        "FlaxLayer JaxLayer TFSMLayer TorchModuleWrapper": _WRAPS,
+        "FlaxLayer JaxLayer": f"it runs a function of JAX; {_COPIED}",
+        "TFSMLayer": (
+            "it runs a SavedModel of TensorFlow; save that model as .keras or .h5 and "
+            "read it with load_model, or convert it to ONNX and run it beside this one"
+        ),
+        "TorchModuleWrapper": f"it runs a module of PyTorch; {_COPIED}",
         "SpectralNormalization": _NOT_YET,
         "MelSpectrogram STFTSpectrogram": _NOT_YET,
     },
