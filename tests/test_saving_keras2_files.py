@@ -73,6 +73,43 @@ def test_models_compute_the_same(
     check_outputs(partial(again, training=False), arrays)
 
 
+def double(x: Any) -> Any:
+    return x * 2.0
+
+
+def only_last(x: Any) -> Any:
+    return x[:, -1]
+
+
+OWN = {"twice": double, "last": only_last}
+SEQUENCES = sorted(
+    name
+    for name in zipfile.ZipFile(KERAS_2).namelist()
+    if "/" in name and name.endswith(KINDS) and ".weights" not in name
+)
+"""Models of recurrent layers, attention and lookups, by the release that wrote them."""
+
+
+@pytest.mark.parametrize("name", SEQUENCES)
+def test_models_of_sequences_compute_the_same(
+    name: str, folder: Path, tmp_path: Path
+) -> None:
+    path = folder / name
+    arrays = np.load(path.with_suffix(".npz"))
+    model = load_model(path, custom_objects=OWN)
+    check_outputs(model, arrays)
+    if (weights := path.with_suffix(".weights.h5")).exists():
+        kept = model.get_weights()
+        model.set_weights([np.zeros_like(w) for w in kept])
+        model.load_weights(weights)
+        same_weights(model, kept)
+    if path.parent.name == "2.21.0" and path.suffix == ".h5":
+        report = model.export(tmp_path / "m.onnx")
+        assert max(error.relative for error in report.errors) < 1e-4
+    model.save(tmp_path / "m.keras")
+    check_outputs(load_model(tmp_path / "m.keras", custom_objects=OWN), arrays)
+
+
 def test_names_have_no_slashes(folder: Path) -> None:
     model = load_model(folder / "connected.h5")
     assert model.get_layer("left_side").units == 4

@@ -12,8 +12,9 @@ from seqir.formats.reasons import NONSENSE
 from seqir.narrow import is_list, is_mapping
 
 _GONE: Final = (
-    "implementation", "noise_shape", "ragged", "renorm", "sparse", "stateful",
-    "time_major", "unroll", "virtual_batch_size",
+    "causal", "implementation", "noise_shape", "ragged", "renorm",
+    "softmax_robust_masking", "sparse", "stateful", "time_major", "unroll",
+    "virtual_batch_size",
 )  # fmt: skip
 """Arguments that mean nothing, or nothing unless they are set."""
 _KERNEL: Final = ("kernel_initializer", "kernel_regularizer", "kernel_constraint")

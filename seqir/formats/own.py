@@ -13,6 +13,7 @@ from typing import Final
 import numpy as np
 
 from seqir.errors import UnsupportedError
+from seqir.formats import paths
 from seqir.formats.archive import Archive, Content
 from seqir.formats.tree import Place, places
 from seqir.ir import Array
@@ -85,10 +86,13 @@ def assets_of(model: Layer) -> Generator[dict[str, Content]]:
 
 def load_assets(found: Archive, model: Layer) -> None:
     """Give layers of the caller's the files that they have kept, in a folder each."""
+    stored = {name: name for name in found.names if name.startswith(f"{_ASSETS}/")}
+    if any(paths.OLDER in name for name in stored):
+        stored = paths.present(stored)
     for place in places(model):
         load = getattr(place.thing, "load_assets", None)
         prefix = f"{_ASSETS}/{place.path}".rstrip("/")
-        names = [name for name in found.names if name.startswith(f"{prefix}/")]
+        names = [name for name in stored if name.startswith(f"{prefix}/")]
         if load is None or not names:
             continue
         with tempfile.TemporaryDirectory() as folder:
@@ -96,5 +100,5 @@ def load_assets(found: Archive, model: Layer) -> None:
                 path = Path(folder, name.removeprefix(f"{prefix}/"))
                 path.parent.mkdir(parents=True, exist_ok=True)
                 with path.open("wb") as file:
-                    shutil.copyfileobj(found.stream(name), file)
+                    shutil.copyfileobj(found.stream(stored[name]), file)
             load(folder)

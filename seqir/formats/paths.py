@@ -12,6 +12,8 @@ OLDER: Final = "_layer_checkpoint_dependencies"
 
 _NUMBER: Final = re.compile(r"_(\d+)$")
 """What names that are counted end with, except for the first."""
+_PROJECTION: Final = re.compile(r"/(?=(query|key|value|output)_dense/)")
+"""What stands before these names, which began with an underscore."""
 
 
 def without_number(name: str) -> str:
@@ -26,6 +28,11 @@ def numbered(names: Iterable[str]) -> dict[str, list[str]]:
         number = _NUMBER.search(name)
         found[without_number(name)].append((int(number[1]) if number else 0, name))
     return {base: [name for _, name in sorted(own)] for base, own in found.items()}
+
+
+def underscored(path: str) -> str:
+    """The path that Keras 2.12 to 2.15 have for a part of a MultiHeadAttention."""
+    return _PROJECTION.sub("/_", path)
 
 
 def is_older(names: Iterable[str]) -> bool:

@@ -123,7 +123,11 @@ class Shards:
         raise CorruptFileError(f"there is no {path!r}, though there are others beside")
 
     def _path(self, group: str) -> str:
-        return self._stored.get(group, group)
+        for path in (group, paths.underscored(group)):
+            found = self._stored.get(path, path)
+            if any(found in reader for reader in self._of(path)):
+                return found
+        return group
 
     def _of(self, group: str) -> list[H5Reader]:
         if self._where is None:
@@ -172,6 +176,7 @@ def fit(
                 lambda i, v, group=place.group: shards.read(group, i, v),
             )
     known = {place.group for place in wanted}
+    known |= {paths.underscored(group) for group in known}
     for group in shards.groups():
         if group in known or group.startswith(_TRAINING) or not shards.count(group):
             continue

@@ -76,8 +76,9 @@ class Calling(Weighted):
 
     @property
     def inputs_cast_to(self) -> str | None:
-        """What floating-point inputs are cast to."""
-        return self.compute_dtype if self.autocast else None
+        """What floating-point inputs are cast to: floating-point numbers stay such."""
+        wanted = self.compute_dtype
+        return wanted if self.autocast and dtypes.is_float(wanted) else None
 
     def connect_masks(
         self, args: tuple[object, ...], kwargs: dict[str, object], outputs: object

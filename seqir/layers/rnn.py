@@ -274,6 +274,10 @@ def again(layer: Any, **changes: object) -> Any:
     for name in ("use_cudnn", "implementation"):
         if hasattr(layer, name):
             config.setdefault(name, getattr(layer, name))
+    for name in ("activation", "recurrent_activation"):
+        function = getattr(layer, name, None)
+        if hasattr(type(function), "connections"):  # models are not made of names
+            config[name] = function
     if "cell" in config:
         config["cell"] = again(layer.cell)
     if "cells" in config:
