@@ -73,7 +73,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {
-        "AugMix RandomElasticTransform": _AUGMENT,
+        "RandomElasticTransform": _AUGMENT,
         "FlaxLayer JaxLayer": f"it runs a function of JAX; {_COPIED}",
         "TFSMLayer": (
             "it runs a SavedModel of TensorFlow; save that model as .keras or .h5 and "

@@ -103,6 +103,29 @@ def test_random_kinds_of_changes_are_applied_in_order() -> None:
     np.testing.assert_array_equal(layer(x, training=False), x)
 
 
+def test_chains_are_mixed_as_was_drawn() -> None:
+    layer = layers.AugMix(num_chains=2, chain_depth=2, seed=1)
+    x = pictures(2, 9, 8, 3)
+    for _ in range(3):
+        drawn = layer.get_random_transformation(x)
+        names = [*drawn["chain_transforms"][0][0]]
+        shares, weight = drawn["chain_mixing_weights"], drawn["weight_sample"]
+        np.testing.assert_allclose(shares.sum(), 1, rtol=1e-6)
+        total = 0.0
+        for share, chain, kinds in zip(
+            shares, drawn["chain_transforms"], drawn["layer_idxes"], strict=True
+        ):
+            y = x
+            for step, kind in zip(chain, np.asarray(kinds), strict=True):
+                if kind < len(names):  # the last is no change
+                    name = names[kind]
+                    y = getattr(layer, name).transform_images(y, step[name])
+            total = total + share * y
+        wanted = np.clip(weight * x + (1 - weight) * total, 0, 255)
+        close(layer.transform_images(x, drawn), wanted)
+    np.testing.assert_array_equal(layer(x, training=False), x)
+
+
 def test_labels_are_mixed_as_images_are() -> None:
     x, labels = np.eye(30, dtype="float32"), np.eye(30, dtype="float32")
     images = np.broadcast_to(x[:, None, None], (30, 20, 20, 30)).copy()

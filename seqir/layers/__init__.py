@@ -19,6 +19,7 @@ FILES: Final = {
     "activation": "ELU LeakyReLU PReLU ReLU Softmax",
     "attention": "AdditiveAttention Attention",
     "augmentation_affine": "RandomRotation RandomShear RandomTranslation RandomZoom",
+    "augmentation_chains": "AugMix",
     "augmentation_color": """
         RandomBrightness RandomColorDegeneration RandomColorJitter
         RandomContrast RandomGrayscale RandomHue RandomInvert RandomSaturation""",
@@ -95,6 +96,7 @@ if TYPE_CHECKING:
         activation,
         attention,
         augmentation_affine,
+        augmentation_chains,
         augmentation_color,
         augmentation_detail,
         augmentation_geometry,
@@ -131,6 +133,7 @@ if TYPE_CHECKING:
     from seqir.layers.activation import *
     from seqir.layers.attention import *
     from seqir.layers.augmentation_affine import *
+    from seqir.layers.augmentation_chains import *
     from seqir.layers.augmentation_color import *
     from seqir.layers.augmentation_detail import *
     from seqir.layers.augmentation_geometry import *
@@ -167,6 +170,7 @@ if TYPE_CHECKING:
     __all__ += activation.__all__
     __all__ += attention.__all__
     __all__ += augmentation_affine.__all__
+    __all__ += augmentation_chains.__all__
     __all__ += augmentation_color.__all__
     __all__ += augmentation_detail.__all__
     __all__ += augmentation_geometry.__all__

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import functools
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from seqir import dtype_policies, nest, ops, random
@@ -170,32 +171,7 @@ class RandAugment(Valued):
         self.num_ops = integer("num_ops", self.num_ops, least=1)
         self.factor = span("factor", self.factor, 0, 1)
         one_of("interpolation", self.interpolation, ("nearest", "bilinear"))
-        every: dict[str, Any] = {
-            "data_format": self.data_format,
-            "bounding_box_format": self.bounding_box_format,
-            "dtype": dtype_policies.serialize(self.dtype_policy),
-        }
-        drawn: dict[str, Any] = every | {"seed": self.seed}
-        moves: dict[str, Any] = drawn | {"interpolation": self.interpolation}
-        values: dict[str, Any] = {"value_range": self.value_range}
-        tones: dict[str, Any] = drawn | values
-        undrawn: dict[str, Any] = every | values
-        factor = self.factor
-        bits: Factor = max(1, int(8 * factor[1]))
-        steps: dict[str, Augmentation] = {
-            "random_shear": RandomShear(factor, factor, **moves),
-            "random_translation": RandomTranslation(factor, factor, **moves),
-            "random_rotation": RandomRotation(factor, **moves),
-            "random_brightness": RandomBrightness(factor, **tones),
-            "random_color_degeneration": RandomColorDegeneration(factor, **tones),
-            "random_contrast": RandomContrast(factor, **tones),
-            "random_sharpness": RandomSharpness(factor, **tones),
-            "random_posterization": RandomPosterization(bits, **tones),
-            "solarization": Solarization(factor, factor, **tones),
-            "auto_contrast": AutoContrast(**undrawn),
-            "equalization": Equalization(**undrawn),
-        }
-        self._steps = steps
+        self._steps = steps = random_steps(self, self.factor, self.interpolation)
         for name, step in steps.items():
             setattr(self, name, step)
 
@@ -229,13 +205,54 @@ class RandAugment(Valued):
     def _applied(self, method: str, x: Any, transformation: Drawn) -> Any:
         """What the layers that were drawn make of x, one after the other."""
         kinds, drawn = transformation["layer_idxes"], transformation["transforms"]
-        changes = [
-            functools.partial(getattr(step, method), transformation=drawn[name])
-            for name, step in self._steps.items()
-        ]
         for i in range(self.num_ops):
-            x = ops.switch(kinds[i], changes, x)
+            x = one_of_steps(self._steps, method, x, kinds[i], drawn)
         return x
+
+
+def random_steps(
+    layer: Valued, factor: Factor, interpolation: str
+) -> dict[str, Augmentation]:
+    """The layers that `RandAugment` and `AugMix` choose from, by their names."""
+    every: dict[str, Any] = {
+        "data_format": layer.data_format,
+        "bounding_box_format": layer.bounding_box_format,
+        "dtype": dtype_policies.serialize(layer.dtype_policy),
+    }
+    drawn: dict[str, Any] = every | {"seed": layer.seed}
+    moves: dict[str, Any] = drawn | {"interpolation": interpolation}
+    values: dict[str, Any] = {"value_range": layer.value_range}
+    tones: dict[str, Any] = drawn | values
+    undrawn: dict[str, Any] = every | values
+    bits: Factor = max(1, int(8 * factor[1]))
+    return {
+        "random_shear": RandomShear(factor, factor, **moves),
+        "random_translation": RandomTranslation(factor, factor, **moves),
+        "random_rotation": RandomRotation(factor, **moves),
+        "random_brightness": RandomBrightness(factor, **tones),
+        "random_color_degeneration": RandomColorDegeneration(factor, **tones),
+        "random_contrast": RandomContrast(factor, **tones),
+        "random_sharpness": RandomSharpness(factor, **tones),
+        "random_posterization": RandomPosterization(bits, **tones),
+        "solarization": Solarization(factor, factor, **tones),
+        "auto_contrast": AutoContrast(**undrawn),
+        "equalization": Equalization(**undrawn),
+    }
+
+
+def one_of_steps(
+    steps: Mapping[str, Augmentation], method: str, x: Any, kind: Result, drawn: Drawn
+) -> Any:
+    """What the layer of that number makes of x; x itself behind the last number."""
+    changes: list[Callable[[Any], Any]] = [
+        functools.partial(getattr(step, method), transformation=drawn[name])
+        for name, step in steps.items()
+    ]
+    return ops.switch(kind, [*changes, _unchanged], x)
+
+
+def _unchanged(x: Any) -> Any:
+    return x
 
 
 __all__ = [

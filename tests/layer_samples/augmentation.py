@@ -75,6 +75,7 @@ def others() -> Iterator[LayerSample]:
     yield in_use("CutMix", (0.1, 0.5), **first)
     yield in_use("RandAugment")
     yield in_use("RandAugment", (0, 1), 1, 0.2, "nearest", **first)
+    yield in_use("AugMix", (0, 1), 2, 1, 0.2, 0.5, False, "nearest", **first)
     yield s("AutoContrast", x=X, call=USE)
     yield s("AutoContrast", (0, 1), x=X, call=USE)
     yield s("Equalization", x=X, call=USE)
