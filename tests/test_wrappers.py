@@ -129,6 +129,20 @@ def test_masks_reach_the_layer_step_by_step(shape: tuple[int, ...]) -> None:
     np.testing.assert_array_equal(model([x, mask]), found)
 
 
+@pytest.mark.parametrize("around", [False, True])
+def test_penalties_are_means_over_what_each_layer_is_called_on(around: bool) -> None:
+    squares = {"activity_regularizer": seqir.regularizers.L2(1.0)}
+    inside, outside = ({}, squares) if around else (squares, {})
+    layer = TimeDistributed(Dense(3, **inside), **outside)
+    model = seqir.Sequential([Input((5, 4)), layer])
+    model.compile("sgd", "mse")
+    x = np.random.default_rng(0).normal(size=(2, 5, 4)).astype(np.float32)
+    y = model.predict(x, verbose=0)
+    found = model.evaluate(x, y, verbose=0)  # nothing but the penalty
+    samples = 2 if around else 2 * 5
+    np.testing.assert_allclose(found, np.sum(y * y) / samples, rtol=1e-5)
+
+
 def test_masks_go_on_behind_it() -> None:
     words = Input((4,), dtype="int32")
     vectors = layers.Embedding(9, 3, mask_zero=True)(words)
