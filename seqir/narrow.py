@@ -6,7 +6,7 @@ knows. What comes out of a file or from a user has text for keys, and any values
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
 if TYPE_CHECKING:
@@ -21,6 +21,11 @@ def is_a(x: object, kind: type[T]) -> TypeIs[T]:
     `isinstance` says the same, and type checkers call it needless.
     """
     return isinstance(x, kind)
+
+
+def is_iterable(x: object) -> TypeIs[Iterable[Any]]:
+    """Whether x has items, one after the other."""
+    return isinstance(x, Iterable)
 
 
 def is_slice(x: object) -> TypeIs[slice[Any, Any, Any]]:
@@ -41,6 +46,11 @@ def is_dict(x: object) -> TypeIs[dict[str, Any]]:
 def is_list(x: object) -> TypeIs[list[Any]]:
     """Whether x is a list."""
     return isinstance(x, list)
+
+
+def is_tuple(x: object) -> TypeIs[tuple[Any, ...]]:
+    """Whether x is a tuple."""
+    return isinstance(x, tuple)
 
 
 def is_sequence(x: object) -> TypeIs[list[Any] | tuple[Any, ...]]:

@@ -5,6 +5,8 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+from seqir.narrow import is_dict, is_sequence
+
 
 def flatten(structure: object) -> list[Any]:
     """Leaves of a structure, in order."""
@@ -15,10 +17,10 @@ def flatten(structure: object) -> list[Any]:
 
 def map_structure(fn: Callable[[Any], Any], structure: Any) -> Any:
     """The same structure with `fn` applied to every leaf, in the order of `flatten`."""
-    if isinstance(structure, dict):
+    if is_dict(structure):
         mapped = {k: map_structure(fn, structure[k]) for k in sorted(structure)}
         return {k: mapped[k] for k in structure}
-    if isinstance(structure, list | tuple):
+    if is_sequence(structure):
         return _like(structure, [map_structure(fn, s) for s in structure])
     return fn(structure)
 
@@ -26,10 +28,10 @@ def map_structure(fn: Callable[[Any], Any], structure: Any) -> Any:
 def pack(structure: Any, leaves: Iterator[Any] | list[Any]) -> Any:
     """The structure refilled with new leaves (the inverse of `flatten`)."""
     it = iter(leaves)
-    if isinstance(structure, dict):
+    if is_dict(structure):
         filled = {k: pack(structure[k], it) for k in sorted(structure)}
         return {k: filled[k] for k in structure}
-    if isinstance(structure, list | tuple):
+    if is_sequence(structure):
         return _like(structure, [pack(s, it) for s in structure])
     return next(it)
 
@@ -40,25 +42,25 @@ def same(a: object, b: object) -> bool:
 
 
 def _form(structure: Any) -> Any:
-    if isinstance(structure, dict):
+    if is_dict(structure):
         return {key: _form(value) for key, value in structure.items()}
-    if isinstance(structure, list | tuple):
+    if is_sequence(structure):
         return tuple(_form(item) for item in structure)
     return None
 
 
 def _like(structure: Any, items: list[Any]) -> Any:
     """The items as a list, tuple or named tuple."""
-    kind = type(structure)
+    kind = structure.__class__
     return kind(*items) if hasattr(structure, "_fields") else kind(items)
 
 
 def _collect(items: Iterable[Any], leaves: list[Any]) -> None:
     """Append the leaves of the items, in order."""
     for item in items:
-        if isinstance(item, dict):
+        if is_dict(item):
             _collect([item[key] for key in sorted(item)], leaves)
-        elif isinstance(item, list | tuple):
+        elif is_sequence(item):
             _collect(item, leaves)
         else:
             leaves.append(item)

@@ -38,9 +38,14 @@ def is_array(x: object) -> TypeIs[NDArray[Any]]:
     return isinstance(x, np.ndarray)
 
 
+def is_scalar(x: object) -> TypeIs[np.generic[Any]]:
+    """Whether x is a number of NumPy."""
+    return isinstance(x, np.generic)
+
+
 def python(value: Any) -> Any:
     """The setting without NumPy's types; floating-point arrays stay arrays."""
-    if isinstance(value, np.generic):
+    if is_scalar(value):
         return value.item()
     if is_array(value):
         if not value.ndim:

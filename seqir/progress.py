@@ -213,7 +213,7 @@ class Notebook(Display):
 
     def draw(self, line: Line) -> None:
         """Redraw the bar."""
-        from IPython.display import (  # pyright: ignore[reportMissingImports]
+        from IPython.display import (  # pyright: ignore[reportMissingModuleSource]
             HTML,
             display,
         )

@@ -134,7 +134,7 @@ class Registry(Generic[T]):
         return stored.function(name)
 
     def _stored(self, thing: Any) -> dict[str, Any]:
-        cls, config = type(thing), thing.get_config()
+        cls, config = thing.__class__, thing.get_config()
         if "fn" in config:
             config["fn"] = self._wraps.serialize(config["fn"])
         own = self.classes.get(cls.__name__) is cls

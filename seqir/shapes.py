@@ -51,8 +51,9 @@ def check_symbol(name: str) -> str:
 
 def add(*dims: Dim) -> Dim:
     """Sum of sizes."""
-    if all(isinstance(d, int) for d in dims):
-        return sum(dims)  # pyright: ignore[reportArgumentType, reportCallIssue]
+    known = [d for d in dims if isinstance(d, int)]
+    if len(known) == len(dims):
+        return sum(known)
     total: _Poly = {}
     for dim in dims:
         for monomial, factor in _parse(dim).items():

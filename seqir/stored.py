@@ -19,7 +19,7 @@ _T = TypeVar("_T")
 
 def store(thing: Any, config: Any, package: str, *, own: bool) -> dict[str, Any]:
     """The dictionary that stands for an object; `own` if its class is seqir's."""
-    cls = type(thing)
+    cls = thing.__class__
     return {
         "module": f"keras.{package}" if own else cls.__module__,
         "class_name": cls.__name__,

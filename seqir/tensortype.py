@@ -76,6 +76,6 @@ def as_text(array: np.ndarray[Any, Any]) -> np.ndarray[Any, Any] | None:
             f"bytes are taken for text in UTF-8, which {error.object!r} is not: decode "
             "them yourself"
         ) from None
-    decoded = np.empty(found.size, object)
+    decoded: np.ndarray[Any, Any] = np.empty(len(texts), object)
     decoded[:] = texts
     return decoded.reshape(found.shape)

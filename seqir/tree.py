@@ -7,7 +7,7 @@ from typing import Any
 
 from seqir import nest
 from seqir.errors import ArgumentError
-from seqir.narrow import is_dict, is_list
+from seqir.narrow import is_dict, is_list, is_tuple
 from seqir.nest import flatten
 
 __all__ = [
@@ -141,7 +141,7 @@ def flatten_with_path(structure: Any) -> list[tuple[tuple[Any, ...], Any]]:
     if is_dict(structure):
         items: Iterable[tuple[Any, Any]] = sorted(structure.items())
     elif is_nested(structure):
-        items = enumerate(structure)
+        items = enumerate[Any](structure)
     else:
         return [((), structure)]
     return [
@@ -157,7 +157,7 @@ def lists_to_tuples(structure: Any) -> Any:
         return {key: lists_to_tuples(value) for key, value in structure.items()}
     if is_list(structure):
         return tuple(lists_to_tuples(value) for value in structure)
-    if isinstance(structure, tuple):
+    if is_tuple(structure):
         return _rebuilt(structure, map(lists_to_tuples, structure))
     return structure
 

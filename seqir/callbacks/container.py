@@ -227,13 +227,13 @@ class CallbackList:
 
 
 def _checked(callback: Any) -> Callback:
+    kind: type[object] = callback.__class__
     if isinstance(callback, Callback):
         return callback
     if isinstance(callback, type) and issubclass(callback, Callback):
         raise ArgumentError(
             f"{callback.__name__} is a class: pass an object, {callback.__name__}(...)"
         )
-    kind = type(callback)
     raise ArgumentError(
         "callbacks must be seqir.callbacks.Callback objects, got "
         f"{kind.__module__}.{kind.__qualname__}; LambdaCallback makes one of functions"

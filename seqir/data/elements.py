@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqir import dtypes
+from seqir import dtypes, plain
 from seqir.data.convert import Array, foreign, is_array
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
-from seqir.narrow import is_dict
+from seqir.narrow import is_dict, is_tuple
 from seqir.ops.eager import eager
 
 _TEXT: Final = "string"
@@ -44,7 +44,7 @@ def over(fn: Callable[..., Any], *structures: Any) -> Any:
     first = structures[0]
     if is_dict(first):
         return {key: over(fn, *(each[key] for each in structures)) for key in first}
-    if isinstance(first, tuple):
+    if is_tuple(first):
         items = [over(fn, *each) for each in zip(*structures, strict=True)]
         return type(first)(*items) if hasattr(first, "_fields") else tuple(items)
     return fn(*structures)
@@ -94,7 +94,7 @@ def as_leaf(value: Any) -> Any:
 
     Raises: DTypeError for what is no array of numbers or strings.
     """
-    if value is None or isinstance(value, np.ndarray | np.generic):
+    if value is None or plain.is_array(value) or plain.is_scalar(value):
         return value
     if hasattr(value, "elements"):  # a window is a dataset
         return value
@@ -175,7 +175,7 @@ def _each(given: Any, element: Any) -> list[Any]:
     """What is given for each leaf of an element; shapes are tuples themselves."""
     if is_dict(element):
         return [one for key in element for one in _each(given[key], element[key])]
-    if isinstance(element, tuple):
+    if is_tuple(element):
         pairs = zip(given, element, strict=True)
         return [one for part, inner in pairs for one in _each(part, inner)]
     return [given]

@@ -65,7 +65,7 @@ class Listing:
 
     def _take(self, order: Array) -> Listing:
         labels = None if self.labels is None else self.labels[order]
-        paths = [self.paths[i] for i in order]
+        paths = [self.paths[i] for i in map(int, order)]
         return replace(self, paths=paths, labels=labels)
 
 

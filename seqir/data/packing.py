@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqir.errors import ArgumentError
+from seqir.narrow import is_sequence
 
 
 def pack_x_y_sample_weight(
@@ -23,7 +24,7 @@ def unpack_x_y_sample_weight(data: Any) -> tuple[Any, Any, Any]:
 
     Raises: ArgumentError for a tuple of more than three.
     """
-    parts = tuple(data) if isinstance(data, tuple | list) else (data,)
+    parts = tuple(data) if is_sequence(data) else (data,)
     if not 1 <= len(parts) <= 3:
         raise ArgumentError(
             f"a batch is x, (x, y) or (x, y, sample_weight), got {len(parts)} parts"

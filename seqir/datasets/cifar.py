@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from pathlib import Path
-from typing import Any
 
 import numpy as np
 
@@ -13,6 +12,7 @@ from seqir.datasets.readers import read_tar
 from seqir.datasets.split import Pair
 from seqir.errors import CorruptFileError
 from seqir.ir import Array
+from seqir.narrow import is_dict
 
 
 def read_batches(path: Path, names: list[str], labels: str) -> list[Pair]:
@@ -26,13 +26,16 @@ def read_batches(path: Path, names: list[str], labels: str) -> list[Pair]:
     return [_read_batch(contents[name], f"{path}: {name}", labels) for name in names]
 
 
+def _has(batch: object, *keys: bytes) -> bool:
+    return is_dict(batch) and set(keys) <= set[object](batch)
+
+
 def _read_batch(content: bytes, what: str, labels: str) -> Pair:
     read = read_pickled(content, what)
-    batch: dict[bytes, Any] = read if isinstance(read, dict) else {}
-    if not {b"data", labels.encode()} <= batch.keys():
+    if not _has(read, b"data", labels.encode()):
         raise CorruptFileError(f"{what} has no data and {labels}")
-    images: Array = np.asarray(batch[b"data"])
-    classes: Array = np.asarray(batch[labels.encode()])
+    images: Array = np.asarray(read[b"data"])
+    classes: Array = np.asarray(read[labels.encode()])
     if images.shape != (len(classes), 3 * 32 * 32) or classes.dtype.kind not in "iu":
         raise CorruptFileError(f"{what} has other {labels} than images of 32 x 32 x 3")
     images = images.reshape(-1, 3, 32, 32)

@@ -215,7 +215,7 @@ class _Machine:
 
     def rows(self, shape: Any, content: Any) -> list[list[int]]:
         """Lists of integers, never more numbers than the file has bytes."""
-        lists = type(content) is list and all(type(row) is list for row in content)
+        lists = is_list(content) and all(is_list(row) for row in content)
         if not lists or shape != (len(content),):
             raise UnsafeFileError("it has an array of objects that are not lists")
         if sum(map(len, content)) > len(self.data):

@@ -73,7 +73,7 @@ def fit(
         return
     else:
         pairs = list(zip(layers, stored, strict=True))
-    kernels = _flipped_kernels(model) if _is_flipped(reader, root) else frozenset()
+    kernels = _flipped_kernels(model) if _is_flipped(reader, root) else frozenset[int]()
 
     def read(path: str, variable: Variable) -> Any:
         array = _read(reader, path, variable)

@@ -11,8 +11,6 @@ import inspect
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import numpy as np
-
 from seqir import (
     activations,
     constraints,
@@ -36,6 +34,7 @@ from seqir.layer.families import LAYERS
 from seqir.layers import Layer
 from seqir.narrow import is_mapping, is_sequence
 from seqir.ops.call import FunctionCall
+from seqir.plain import is_array, is_scalar
 
 _FOREIGN: Final = {
     "TFSMLayer": "a TensorFlow SavedModel beside the file",
@@ -291,7 +290,7 @@ def function(value: object) -> dict[str, object]:
 
 def json_value(value: object) -> Any:
     """For `json.dumps(default=...)`: arrays, functions and sizes of other types."""
-    if isinstance(value, np.ndarray | np.generic):
+    if is_array(value) or is_scalar(value):
         return value.tolist()
     if callable(value):
         return function(value)

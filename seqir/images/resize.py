@@ -72,9 +72,9 @@ def _along(picture: Array, axis: int, new: int, interpolation: str) -> Array:
 def _taps(old: int, new: int, interpolation: str) -> tuple[Array, Array]:
     """For each new pixel, the places of the old ones that count, and their weights."""
     matrix = INTERPOLATIONS[interpolation](old, new)
-    begins = (matrix != 0).argmax(1)
-    ends = old - (matrix[:, ::-1] != 0).argmax(1)
-    places = begins[:, None] + np.arange((ends - begins).max())
+    begins: Array = (matrix != 0).argmax(1)
+    ends: Array = old - (matrix[:, ::-1] != 0).argmax(1)
+    places: Array = begins[:, None] + np.arange(int((ends - begins).max()))
     within: Array = places < old
     places = np.minimum(places, old - 1)
     near: Array = np.take_along_axis(matrix, places, 1)

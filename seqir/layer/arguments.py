@@ -109,10 +109,10 @@ def stand_ins(shape: object, dtype: str) -> Any:
 
     Raises: ArgumentError if it is not a shape.
     """
-    if not isinstance(shape, list | tuple | dict):
-        raise ArgumentError(f"input_shape must be a tuple of sizes, got {shape!r}")
     if is_dict(shape):
         return {k: stand_ins(v, dtype) for k, v in shape.items()}
+    if not is_sequence(shape):
+        raise ArgumentError(f"input_shape must be a tuple of sizes, got {shape!r}")
     if shape and all(is_sequence(s) for s in shape):
         return [stand_ins(s, dtype) for s in shape]
     return KerasTensor(shape, dtype, name="input")

@@ -65,7 +65,7 @@ def plain(name: str, value: Any) -> Any:
         value = package.get(value)
         return package.serialize(value) if isinstance(value, _BASES) else value
     if isinstance(value, np.generic | np.ndarray):
-        return value.tolist()
+        return np.asarray(value).tolist()
     if hasattr(value, "compute_output_shape"):
         return entry(value)
     if callable(value):

@@ -20,6 +20,7 @@ from seqir.ops.eager import eager
 from seqir.ops.masks import with_masks
 from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
+from seqir.plain import is_array
 from seqir.tensortype import type_of
 
 _KEEP = 16
@@ -41,7 +42,7 @@ def run(layer: Calling, args: Any, kwargs: Any) -> Any:
         for k, v in kwargs.items()
     }
     every = (args, kwargs, given)
-    leaves = [x for x in nest.flatten(every) if isinstance(x, np.ndarray)]
+    leaves = [x for x in nest.flatten(every) if is_array(x)]
     types = nest.map_structure(
         lambda x: str(type_of(x)) if isinstance(x, np.ndarray) else x, every
     )

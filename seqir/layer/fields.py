@@ -64,7 +64,7 @@ def _initializer(cls: type, fields: Fields) -> Callable[..., None]:
     """The ``__init__`` of a class that takes these fields."""
 
     def initialize(self: Any, *args: Any, **kwargs: Any) -> None:
-        kind: Any = type(self)
+        kind = self.__class__
         later = [*initializers_after(kind, cls)]
         kwargs = present(kind, kwargs)
         given, rest = _sort(kind.__name__, fields, places, later, args, kwargs)

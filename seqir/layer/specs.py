@@ -9,6 +9,7 @@ from typing import Any
 from seqir import dtypes
 from seqir.dtypes import DTypeLike
 from seqir.errors import ShapeError
+from seqir.narrow import is_sequence
 from seqir.ops.tensor import Tensor
 from seqir.shapes import format_shape
 
@@ -57,7 +58,7 @@ class InputSpec:
 
 def check_spec(layer_name: str, specs: Any, inputs: Sequence[object]) -> None:
     """ShapeError unless the inputs are as the specs (one, or one for each) say."""
-    every = specs if isinstance(specs, list | tuple) else [specs] * len(inputs)
+    every = specs if is_sequence(specs) else [specs] * len(inputs)
     for place, (spec, x) in enumerate(zip(every, inputs, strict=False)):
         wanted = spec.unmet(x) if spec is not None and isinstance(x, Tensor) else None
         if wanted is not None:

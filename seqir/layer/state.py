@@ -16,7 +16,7 @@ from seqir.dtype_policies import DTypePolicyMap
 from seqir.errors import ArgumentError
 from seqir.ir import Array
 from seqir.layer.offered import offered
-from seqir.narrow import is_dict
+from seqir.narrow import is_dict, is_sequence
 from seqir.ops import changes
 from seqir.ops.tensor import Call
 from seqir.ops.variable import Variable
@@ -223,7 +223,7 @@ class Stateful:
                 own.append(value)
         elif isinstance(value, Stateful):
             self._hold(value)
-        elif isinstance(value, list | tuple | dict):
+        elif is_dict(value) or is_sequence(value):
             for item in value.values() if is_dict(value) else value:
                 if isinstance(item, Variable | Stateful | list | tuple):
                     self._track(item)

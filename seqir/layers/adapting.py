@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Iterator
 from itertools import islice
 
 import numpy as np
@@ -12,7 +12,7 @@ from seqir.data.batch import unpack
 from seqir.data.convert import is_array, to_array
 from seqir.errors import ArgumentError
 from seqir.ir import Array
-from seqir.narrow import is_sequence
+from seqir.narrow import is_iterable, is_sequence
 
 Convert = Callable[[object, str], Array]
 """What makes an array of something, and what that is called in errors."""
@@ -32,7 +32,7 @@ def batches(
         yield convert(np.asarray(data), "data")
     elif is_array(data):
         yield convert(data, "data")
-    elif isinstance(data, Iterable) and not isinstance(data, str | bytes | dict):
+    elif is_iterable(data) and not isinstance(data, str | bytes | dict):
         for item in islice(data, steps):
             x = item if _is_list(item) else unpack(item)[0]
             yield convert(np.asarray(x) if _is_list(x) else x, "a batch of data")

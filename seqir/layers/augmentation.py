@@ -16,7 +16,7 @@ from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.layer.aliases import Tensors
 from seqir.layer.base import Layer
-from seqir.narrow import is_dict
+from seqir.narrow import is_dict, is_sequence
 from seqir.ops import boxes
 from seqir.ops.boxes import check_format
 from seqir.ops.size import SizeLike
@@ -289,7 +289,7 @@ def span(name: str, value: object, least: float, most: float) -> Span:
     Raises: ArgumentError unless they are numbers that reach into these bounds.
     """
     value = listed(value)
-    if isinstance(value, list | tuple) and len(value) == 2:
+    if is_sequence(value) and len(value) == 2:
         low, high = sorted(number(name, v) for v in value)
         number(name, low, most=most)
         number(name, high, least=least)
@@ -304,7 +304,7 @@ def value_span(value: object) -> Span:
     Raises: ArgumentError unless they are two numbers.
     """
     value = listed(value)
-    if not isinstance(value, list | tuple) or len(value) != 2:
+    if not is_sequence(value) or len(value) != 2:
         raise ArgumentError(
             f"value_range must be two numbers, the smallest and the largest of a "
             f"pixel, got {value!r}"

@@ -21,6 +21,7 @@ from seqir.layers.augmentation import (
     per_image,
     span,
 )
+from seqir.narrow import is_sequence
 from seqir.ops.size import SizeLike
 from seqir.ops.tensor import Result
 from seqir.plain import listed
@@ -121,7 +122,7 @@ class RandomErasing(Valued):
         self.factor = span("factor", self.factor, 0, 1)
         self.scale = span("scale", self.scale, 0, 1)
         fill = listed(self.fill_value)
-        if isinstance(fill, list | tuple):
+        if is_sequence(fill):
             self.fill_value = [number("fill_value", v) for v in fill]
         elif fill is not None:
             self.fill_value = number("fill_value", fill)

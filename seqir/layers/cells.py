@@ -17,6 +17,7 @@ from seqir.layer.base import Layer
 from seqir.layer.state import walk
 from seqir.layers.gates import Gates, GruGates, LstmGates
 from seqir.layers.whole import known_activation
+from seqir.narrow import is_sequence
 from seqir.operators.recurrent import Gru, Lstm, Recurrent, Rnn
 from seqir.ops.size import SizeLike
 from seqir.ops.tensor import Result
@@ -221,13 +222,13 @@ class SimpleRNNCell(Cell):
     def call(
         self, inputs: Result, states: Any, training: bool = False
     ) -> tuple[Result, Any]:
-        (h,) = states if isinstance(states, list | tuple) else (states,)
+        (h,) = states if is_sequence(states) else (states,)
         dropped = self._dropped(inputs, training)
         z = _product(inputs, self.kernel, dropped.inputs)
         if self.bias is not None:
             z = z + self.bias
         y = self.activation(z + _product(h, self.recurrent_kernel, dropped.state))
-        return y, [y] if isinstance(states, list | tuple) else y
+        return y, [y] if is_sequence(states) else y
 
 
 class LSTMCell(LstmGates, Cell):
@@ -321,7 +322,7 @@ class GRUCell(GruGates, Cell):
     def call(
         self, inputs: Result, states: Any, training: bool = False
     ) -> tuple[Result, Any]:
-        (h,) = states if isinstance(states, list | tuple) else (states,)
+        (h,) = states if is_sequence(states) else (states,)
         dropped, units = self._dropped(inputs, training), self.units
         before, after = self._biases()
         x = _product(inputs, self.kernel, dropped.inputs)
@@ -342,7 +343,7 @@ class GRUCell(GruGates, Cell):
         else:
             last = r * last
         h = z * h + (1 - z) * self.activation(x_last + last)
-        return h, [h] if isinstance(states, list | tuple) else h
+        return h, [h] if is_sequence(states) else h
 
 
 __all__ = ["GRUCell", "LSTMCell", "SimpleRNNCell"]

@@ -133,6 +133,11 @@ def _summary(values: Array, epsilon: float) -> Array:
     return np.stack((kept, np.full_like(kept, step)))
 
 
+def _between(at: Array, places: Array, values: Array) -> Array:
+    wide = np.float64
+    return np.interp(at.astype(wide), places.astype(wide), values.astype(wide))
+
+
 def _compressed(summary: Array, epsilon: float) -> Array:
     """A summary of about 1 / epsilon values, interpolated between those that it has."""
     if summary.shape[1] * epsilon < 1:
@@ -140,8 +145,8 @@ def _compressed(summary: Array, epsilon: float) -> Array:
     shares = epsilon + np.arange(0.0, 1.0, epsilon)
     up_to = summary[1].cumsum()
     share_up_to = up_to / up_to[-1]
-    values = np.interp(shares, share_up_to, summary[0])
-    counts = np.diff(np.interp(shares, share_up_to, up_to), prepend=0)
+    values = _between(shares, share_up_to, summary[0])
+    counts = np.diff(_between(shares, share_up_to, up_to), prepend=0)
     return np.stack((values, counts)).astype(np.float32)
 
 

@@ -17,6 +17,7 @@ from seqir.layer.aliases import (
 )
 from seqir.layer.arguments import activation as activation_of
 from seqir.layer.base import Layer
+from seqir.narrow import is_sequence
 from seqir.ops.tensor import Result
 
 _FORMS: Final = (
@@ -62,7 +63,7 @@ class EinsumDense(Layer):
         _parsed(self.equation)
         self.activation = activation_of(self.activation)
         given = self.output_shape
-        if not isinstance(given, list | tuple):
+        if not is_sequence(given):
             given = (given,)
         self.output_shape = tuple(
             None if n is None else integer("output_shape", n, least=1) for n in given

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import importlib
 import os
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any, ClassVar, Final, TypeAlias
 
 from seqir import dtypes, naming, nest
@@ -247,7 +247,7 @@ class FeatureSpace(Layer):
                     "adapt of a FeatureSpace takes a dict of arrays or a dataset of "
                     f"dicts, got a {type(dataset).__name__}"
                 )
-            if isinstance(dataset, Iterator):  # which each layer reads anew
+            if hasattr(dataset, "__next__"):  # which each layer reads anew
                 dataset = list(dataset)
         for name in self._learners():
             learner: Any = self.preprocessors[name]

@@ -17,7 +17,7 @@ from seqir.layer.base import Layer
 from seqir.layer.recorded import noted
 from seqir.layers.wrappers import deserialized
 from seqir.narrow import is_mapping, is_sequence
-from seqir.plain import is_array
+from seqir.plain import is_array, is_scalar
 
 _PLACED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -64,7 +64,9 @@ class Lambda(Layer):
             self.mask = np.asarray(mask, bool)
         self.supports_masking = mask is not None
         # As they were given: whole numbers in an array are no sizes here.
-        given: Any = self._layer_state.handed_on.get("arguments", arguments)
+        given: Mapping[str, Any] | None = self._layer_state.handed_on.get(
+            "arguments", arguments
+        )
         self.arguments: dict[str, object] = {
             name: configuration.array(value) if configuration.is_array(value) else value
             for name, value in (given or {}).items()
@@ -143,7 +145,7 @@ def _plain(value: Any) -> Any:
     if is_array(value):
         config = {"value": value.tolist(), "dtype": value.dtype.name}
         return {"class_name": "__numpy__", "config": config}
-    return value.item() if isinstance(value, np.generic) else value
+    return value.item() if is_scalar(value) else value
 
 
 def _kept(function: Callable[..., Any], name: str) -> Any:

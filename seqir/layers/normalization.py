@@ -204,7 +204,7 @@ def _clipping(given: object) -> dict[str, float | None]:
     Raises: ArgumentError unless they are a dictionary of known names and good numbers.
     """
     known = ("rmax", "rmin", "dmax")
-    limits = {} if given is None else given
+    limits = dict[str, Any]() if given is None else given
     if not is_mapping(limits) or set(limits) - {*known}:
         raise ArgumentError(
             "renorm_clipping of BatchNormalization must be a dictionary with some of "

@@ -12,6 +12,7 @@ from seqir.layer.aliases import Masks, Shape
 from seqir.layer.base import Layer
 from seqir.layers.cells import dropped_once
 from seqir.layers.wrappers import deserialized
+from seqir.narrow import is_sequence
 from seqir.ops.size import SizeLike
 from seqir.ops.tensor import Result
 from seqir.plain import python
@@ -262,7 +263,7 @@ def separated(
     So Keras 2 calls recurrent layers, and its files do.
     """
     first = args[0] if args else None
-    if not isinstance(first, list | tuple) or len(args) > 1 or len(first) < 2:
+    if not is_sequence(first) or len(args) > 1 or len(first) < 2:
         return args
     kwargs.setdefault("initial_state", [*first[1:]])
     return (first[0],)
@@ -313,7 +314,7 @@ def initial_state(cell: Any, batch: SizeLike | None, dtype: str) -> Any:
 
 def _zeros(batch: SizeLike | None, size: Any, dtype: str) -> Any:
     """Zeros for each sample; for a list of sizes a list of them."""
-    if isinstance(size, list | tuple):
+    if is_sequence(size):
         return [_zeros(batch, each, dtype) for each in size]
     sizes: Any = (batch, size)
     return ops.zeros(sizes, dtype)
@@ -367,7 +368,7 @@ class StackedRNNCells(Layer):
     ) -> tuple[Result, list[Any]]:
         kept: list[Any] = []
         for cell, own in zip(self.cells, states, strict=True):
-            given = list(own) if isinstance(own, list | tuple) else [own]
+            given = list(own) if is_sequence(own) else [own]
             inputs, new = cell(inputs, given)
             kept.append(nest.pack(own, nest.flatten(new)))
         return inputs, kept
@@ -395,7 +396,7 @@ def output_size(cell: Any) -> int:
     """The size of the output of a cell: that of its first state if it does not say."""
     size = getattr(cell, "output_size", None)
     size = cell.state_size if size is None else size
-    return python(size[0] if isinstance(size, list | tuple) else size)
+    return python(size[0] if is_sequence(size) else size)
 
 
 __all__ = ["RNN", "StackedRNNCells"]

@@ -76,7 +76,8 @@ def _skips(states: TensorLike, dtype: str) -> Result:
     """Log-weight of the step by two states, to each state. [batch, states]."""
     before = ops.pad(states, ((0, 0), (2, 0)))[:, :-2]
     same = ops.cast(ops.equal(states, before), dtype)
-    blank = np.arange(ops.shape(states)[1]) % 2 == 0
+    count: int = ops.shape(states)[1]
+    blank = np.arange(count) % 2 == 0
     return same * np.where(blank, NEVER, UNLIKELY).astype(dtype)
 
 

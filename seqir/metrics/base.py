@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping
+from collections.abc import Collection, Iterable, Iterator, Mapping
 from typing import TYPE_CHECKING, Any, ClassVar, Literal, Self, TypeAlias
 
 from seqir import absent, config, dtype_policies, dtypes, initializers, naming
@@ -17,6 +17,9 @@ from seqir.ops.tensor import Result, Traced
 from seqir.ops.variable import Variable, assign_all
 from seqir.plain import PlainArguments
 from seqir.stored import from_arguments
+
+if TYPE_CHECKING:
+    from typing_extensions import TypeIs
 
 Direction: TypeAlias = Literal["up", "down"]
 
@@ -185,6 +188,10 @@ def held(owner: object) -> Iterator[Variable | Metric]:
     return _found([value for name, value in vars(owner).items() if name != "_initial"])
 
 
+def _is_container(x: object) -> TypeIs[Mapping[str, Any] | Collection[Any]]:
+    return isinstance(x, Mapping | list | tuple | set)
+
+
 def _found(values: list[Any]) -> Iterator[Variable | Metric]:
     seen: set[int] = set()
     todo = values[::-1]
@@ -192,7 +199,7 @@ def _found(values: list[Any]) -> Iterator[Variable | Metric]:
         value = todo.pop()
         if isinstance(value, Variable | Metric):
             yield value
-        elif isinstance(value, Mapping | list | tuple | set) and id(value) not in seen:
+        elif _is_container(value) and id(value) not in seen:
             seen.add(id(value))
             inside = value.values() if is_mapping(value) else value
             todo.extend(reversed(list(inside)))

@@ -156,7 +156,7 @@ class Pad(Op):
         if self.mode == "constant":
             fill = np.asarray(self.value, x.dtype)
             return (np.pad(x, width, constant_values=fill),)
-        return (np.pad(x, width, mode=self.mode),)  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return (np.pad(x, width, mode=self.mode),)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType]
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         pads = emit.ints(*self.before, *self.after)

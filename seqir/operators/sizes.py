@@ -59,7 +59,7 @@ class Sizes(Op):
                     f"{', '.join(map(str, xs))} do not have"
                 )
         known = {name for name, _, _ in self.places}
-        unknown = set().union(*map(shapes.symbols, self.dims)) - known
+        unknown = set[str]().union(*map(shapes.symbols, self.dims)) - known
         if unknown:
             raise ShapeError(f"no axis has the size {', '.join(sorted(unknown))}")
         return (TensorType("int64", (len(self.dims),)),)

@@ -47,7 +47,7 @@ def _check_text(name: str, x: TensorType) -> None:
 
 def each(function: Callable[[str], Any], x: Array, dtype: Any = object) -> Array:
     """A function of every text."""
-    found = np.empty(x.size, dtype)
+    found: Array = np.empty(x.size, dtype)
     found[:] = [function(text) for text in x.flat]
     return found.reshape(x.shape)
 
@@ -85,7 +85,7 @@ class Lookup(_EachText):
         table, default = self.table, self.default
         given = x.ravel().tolist()
         found = [table.get(key, default) for key in given]
-        out = np.empty(x.size, self.values.array.dtype)
+        out: Array = np.empty(x.size, self.values.array.dtype)
         out[:] = found
         return (out.reshape(x.shape),)
 

@@ -19,7 +19,7 @@ from seqir.ir import (
     computed,
     current_builder,
 )
-from seqir.narrow import is_sequence
+from seqir.narrow import is_sequence, is_tuple
 from seqir.operators.constant import Constant
 from seqir.operators.convert import Cast
 from seqir.operators.movement import ExpandDims, Squeeze
@@ -67,7 +67,7 @@ def apply(op: Op, *operands: Any) -> Any:
 
 def as_tuple(y: Any) -> tuple[Any, ...]:
     """What `apply` gives, of an operator with any number of results."""
-    return y if isinstance(y, tuple) else (y,)
+    return y if is_tuple(y) else (y,)
 
 
 def builder_of(operands: tuple[Any, ...]) -> Builder | None:

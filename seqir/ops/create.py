@@ -148,7 +148,7 @@ def arange(
     begin, end = (0, start) if stop is None else (start, stop)
     by = 1 if step is None else step
     if not _any_unknown(begin, end, by):
-        return np.arange(begin, end, by, kind)  # pyright: ignore[reportCallIssue]
+        return np.arange(begin, end, by, kind)  # pyright: ignore[reportCallIssue, reportUnknownVariableType]
     if isinstance(by, Tensor) and not isinstance(by, Size):
         raise ArgumentError(
             f"arange needs a step that is known, got {by!r}: multiply its result by it"
@@ -197,7 +197,7 @@ def spaced(
         raise ArgumentError(f"num must not be negative, got {num}")
     if not _any_unknown(start, stop, num):
         with np.errstate(all="ignore"):
-            return np.linspace(start, stop, num, endpoint, True, kind, axis)  # pyright: ignore[reportArgumentType, reportCallIssue]
+            return np.linspace(start, stop, num, endpoint, True, kind, axis)  # pyright: ignore[reportArgumentType, reportCallIssue, reportUnknownVariableType]
     wide = common_dtype(start, stop, floating=True)
     begin, end = coerce(start, wide), coerce(stop, wide)
     gaps = maximum_size(num - 1 if endpoint else num, 1)

@@ -9,6 +9,7 @@ from typing import Any
 from seqir import nest
 from seqir.errors import ArgumentError
 from seqir.ir import Region, Value
+from seqir.narrow import is_tuple
 from seqir.operators.custom import CustomGradient
 from seqir.ops.apply import builder_of, numeric, value_of
 from seqir.ops.call import operation
@@ -28,7 +29,7 @@ def custom_gradient(f: Callable[..., Any]) -> Callable[..., Any]:
     @functools.wraps(f)
     def function(*args: Any, **kwargs: Any) -> Result:
         found = f(*args, **kwargs)
-        if not isinstance(found, tuple) or len(found) != 2 or not callable(found[1]):
+        if not is_tuple(found) or len(found) != 2 or not callable(found[1]):
             raise ArgumentError(
                 f"ops.custom_gradient: {f.__name__} gives its result and the function "
                 f"that is its gradient, got {found!r}"

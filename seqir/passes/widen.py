@@ -46,7 +46,7 @@ def retyped(op: Op, names: Mapping[str, str]) -> Op:
     """The operator with other element types where its attributes name these."""
     given: dict[str, Any] = {f.name: getattr(op, f.name) for f in fields(op)}  # pyright: ignore[reportArgumentType]
     types = {k: names.get(v, v) for k, v in given.items() if k in ("dtype", "to")}
-    return replace(op, **types) if types else op  # pyright: ignore[reportArgumentType]
+    return replace(op, **types) if types else op  # pyright: ignore[reportArgumentType, reportUnknownVariableType]
 
 
 class Widening:

@@ -21,6 +21,7 @@ from seqir.ops.call import FunctionCall
 from seqir.ops.size import tensors_in
 from seqir.ops.tensor import Call, KerasTensor
 from seqir.ops.variable import Variable
+from seqir.plain import is_scalar
 
 Config = dict[str, Any]
 Place = tuple[str, int]
@@ -156,7 +157,7 @@ class _Encoder:
             array = np.asarray(value)
             kept = {"value": array.tolist(), "dtype": array.dtype.name}
             return {"class_name": "__tensor__", "config": kept}
-        return value.item() if isinstance(value, np.generic) else value
+        return value.item() if is_scalar(value) else value
 
     def _tensor(self, tensor: KerasTensor) -> Config:
         return {

@@ -5,8 +5,6 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 from typing import Any, Final
 
-import numpy as np
-
 from seqir import (
     activations,
     constraints,
@@ -24,7 +22,7 @@ from seqir.layer.families import LAYERS
 from seqir.layers import Layer
 from seqir.narrow import is_mapping, is_sequence
 from seqir.persistence.configuration import decoder_for, entry
-from seqir.plain import is_array
+from seqir.plain import is_array, is_scalar
 
 _SERIALIZE: Final[dict[type, Callable[[Any], object]]] = {
     constraints.Constraint: constraints.serialize,
@@ -59,7 +57,7 @@ def serialize_keras_object(obj: object) -> Any:
         return {str(key): serialize_keras_object(value) for key, value in obj.items()}
     if is_sequence(obj):
         return [serialize_keras_object(value) for value in obj]
-    if isinstance(obj, np.generic):
+    if is_scalar(obj):
         return obj.item()
     if is_array(obj):
         config = {"value": obj.tolist(), "dtype": obj.dtype.name}

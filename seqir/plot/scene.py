@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass, field
 
+from seqir.narrow import is_tuple
 from seqir.plot.content import ENTRY, EXIT, Content, Item, Port
 from seqir.plot.layering import Key
 from seqir.plot.layout import LOOP, Arrangement, Edge, Run, arrange
@@ -222,7 +223,7 @@ def _is_port(key: object) -> bool:
 
 
 def _is(key: object, side: str) -> bool:
-    return isinstance(key, tuple) and key[0] == side
+    return is_tuple(key) and key[0] == side
 
 
 def _path(runs: Iterable[Run], at: Place) -> tuple[Point, list[Piece]]:

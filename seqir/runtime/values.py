@@ -27,7 +27,7 @@ def to_array(value: Any) -> np.ndarray:
     """A copy of an OrtValue in host memory."""
     if value.element_type() != _BFLOAT16:
         return np.array(value.numpy())
-    dtype, shape = to_numpy("bfloat16"), value.shape()
+    dtype, shape = to_numpy("bfloat16"), tuple[int, ...](value.shape())
     size = math.prod(shape) * dtype.itemsize
     if not size:
         return np.empty(shape, dtype)

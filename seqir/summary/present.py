@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from seqir.console import put, rich_console
 from seqir.errors import ArgumentError
-from seqir.narrow import is_dict, is_list, is_sequence
+from seqir.narrow import is_dict, is_list, is_sequence, is_tuple
 from seqir.summary.table import (
     BOLD,
     CLASS,
@@ -200,9 +200,7 @@ def _shape(structure: Any) -> Cell:
     if is_dict(structure):
         items = [[(f"{key}: ", ""), *_shape(s)] for key, s in structure.items()]
         return _joined("{", items, "}")
-    if isinstance(structure, tuple) and all(
-        d is None or isinstance(d, int) for d in structure
-    ):
+    if is_tuple(structure) and all(d is None or isinstance(d, int) for d in structure):
         sizes = [[(str(d), UNKNOWN if d is None else NUMBER)] for d in structure]
         return _joined("(", sizes, ")")
     left, right = "[]" if is_list(structure) else "()"

@@ -77,7 +77,7 @@ def boxed(
     inner = _roomy(columns, rows, given, line_length - 3 * len(columns) - 1, "words")
     widths = [w + 2 for w in inner]
     wrap = _wrapper(console, shortening=inner != given)
-    heads = [
+    heads: list[list[Cell]] = [
         wrap([(c.header, BOLD)], w, c.justify)
         for c, w in zip(columns, inner, strict=True)
     ]

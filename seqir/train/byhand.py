@@ -19,6 +19,7 @@ from seqir.data.batch import Batch, Signature, signature_of
 from seqir.data.packing import pack_x_y_sample_weight
 from seqir.errors import ArgumentError, SeqirError, ShapeError
 from seqir.ir import Array, Trace, Value
+from seqir.narrow import is_a, is_mapping
 from seqir.operators.barrier import StopGradient
 from seqir.ops import changes
 from seqir.ops.apply import value_of
@@ -151,7 +152,7 @@ def _logs(b: Trace, logs: object, where: str) -> dict[str, Value]:
     Raises: ArgumentError if it is no dictionary, ShapeError for a value that is one
         for each sample.
     """
-    if not isinstance(logs, Mapping):
+    if not is_mapping(logs):
         got = "nothing" if logs is None else f"a {type(logs).__name__}"
         raise ArgumentError(
             f"{where}: a step returns a dictionary of names and numbers, such as "
@@ -159,7 +160,7 @@ def _logs(b: Trace, logs: object, where: str) -> dict[str, Value]:
         )
     found: dict[str, Value] = {}
     for name, result in logs.items():
-        if not isinstance(name, str):
+        if not is_a(name, str):
             raise ArgumentError(f"{where}: names in the logs are text, got {name!r}")
         if isinstance(result, Mapping):
             found |= _logs(b, result, where)

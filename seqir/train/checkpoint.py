@@ -118,7 +118,9 @@ def read_checkpoint(
             f"{', '.join(missing)}"
         )
     _check_kinds(path, note, _NOTED)
-    wanted = {name: type(value) for name, value in asdict(Position()).items()}
+    wanted: dict[str, type[object]] = {
+        name: value.__class__ for name, value in asdict(Position()).items()
+    }
     _check_kinds(path, {**dict.fromkeys(wanted), **note["position"]}, wanted)
     for state in note["callbacks"]:
         if [type(part) for part in state] != [str, dict]:

@@ -122,7 +122,7 @@ def _arranged(
 ) -> tuple[list[Any], list[Traced], list[Any]]:
     """Targets, predictions and sample weights of each output, once losses are made."""
     predicted: list[Traced] = nest.flatten(y_pred)
-    names = model.output_names if model.connected else []
+    names: list[str] = model.output_names if model.connected else []
     if len(names) != len(predicted):
         names = [f"output_{i}" for i in range(len(predicted))]
     outputs = Outputs.of(y_pred, names)

@@ -9,8 +9,6 @@ from collections.abc import Iterator, Mapping, Sequence
 from os import PathLike
 from typing import Any, Final
 
-import numpy as np
-
 from seqir.data import Batches
 from seqir.data.arrays import ArrayBatches
 from seqir.data.batch import named
@@ -20,6 +18,7 @@ from seqir.layer.state import walk
 from seqir.losses import LossFunctionWrapper
 from seqir.narrow import is_dict, is_list
 from seqir.ops.variable import Variable
+from seqir.plain import is_array, is_scalar
 from seqir.train.compilation import Compilation
 from seqir.train.position import Settings
 
@@ -169,7 +168,7 @@ def _loss(loss: object) -> object:
 
 def _word(value: object) -> object:
     """A value that JSON has not, without what differs from run to run."""
-    if isinstance(value, np.ndarray | np.generic):
+    if is_array(value) or is_scalar(value):
         return value.tolist()
     return getattr(value, "__qualname__", type(value).__qualname__)
 

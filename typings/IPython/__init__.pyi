@@ -1,0 +1,1 @@
+"""IPython, as far as it is used: what a notebook shows."""

@@ -1,0 +1,6 @@
+from typing import Any
+
+class HTML:
+    def __init__(self, data: str) -> None: ...
+
+def display(picture: HTML, *, display_id: bool) -> Any: ...
