@@ -27,7 +27,7 @@ from collections.abc import Iterable, Iterator, Mapping, Sequence
 from fractions import Fraction
 from functools import lru_cache
 from operator import index
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from seqir.errors import ArgumentError, ShapeError
 
@@ -35,6 +35,9 @@ Dim: TypeAlias = int | str
 Shape: TypeAlias = tuple[Dim, ...]
 Axes: TypeAlias = int | Sequence[int]
 """One axis or several."""
+
+NOWHERE: Final = 2**31
+"""The index that a graph looks up to fail where the sizes of a run have no result."""
 
 _Monomial: TypeAlias = tuple[str, ...]
 _Poly: TypeAlias = dict[_Monomial, int]

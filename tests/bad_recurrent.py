@@ -40,6 +40,19 @@ CASES: list[Case] = [
     ("cudnn", lambda: k.GRU(3, use_cudnn="no"), ArgumentError, "use_cudnn must be"),
     ("cell", lambda: k.RNN(5), ArgumentError, "should have a `call` method"),
     ("state_size", lambda: k.RNN(k.Dense(3)), ArgumentError, "have a `state_size`"),
+    ("no cells", lambda: k.StackedRNNCells([]), ArgumentError, "at least one cell"),
+    (
+        "steps of steps",
+        lambda: k.TimeDistributed(k.LSTM(3))(X),
+        ShapeError,
+        r"layer 'lstm.*' takes sequences \[N, T, ...\], got the shape \(4, 3\)",
+    ),
+    (
+        "large kernel",
+        lambda: k.ConvLSTM1D(3, 9)(np.ones((2, 3, 8, 1), np.float32)),
+        ShapeError,
+        r"kernels of size \(9,\) do not fit into the images \(2, 8, 1\)",
+    ),
     (
         "stacked",
         lambda: k.RNN([k.Dense(3)]),

@@ -322,6 +322,12 @@ def test_report_without_the_package(no_package):
             "a.cc:1 model_path must not be empty.",
             "an initializer is external data and has no array",
         ),
+        (
+            "[ONNXRuntimeError] : 2 : INVALID_ARGUMENT : Non-zero status code returned "
+            "while running Gather node. Name:'table' Status Message: indices element "
+            "out of data bounds, idx=-9 must be within the inclusive range [-3,2]",
+            "'table' was given the index -9, there are 0 to 2",
+        ),
         ("\n\n", "RuntimeError"),
     ],
 )

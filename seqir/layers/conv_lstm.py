@@ -75,7 +75,13 @@ class ConvLSTMCell(ConvGates, LSTMCell):
                 f"got {format_shape(input_shape)}"
             )
         self._image = self._arranged(tuple(known), n)
-        self._state = self._arranged(tuple(map(self._size, known, range(self.rank))))
+        state = tuple(map(self._size, known, range(self.rank)))
+        if min(state) < 1:
+            raise ShapeError(
+                f"kernels of size {self.kernel_size} do not fit into the images "
+                f"{format_shape(input_shape)}; take smaller ones, or padding='same'"
+            )
+        self._state = self._arranged(state)
         size = self.kernel_size
         self._add_weights((*size, n), (*size, self.filters), self.filters)
 

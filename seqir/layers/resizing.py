@@ -15,7 +15,7 @@ from seqir.operators.reduce import Count
 from seqir.ops.apply import apply
 from seqir.ops.framing import kernel_of
 from seqir.ops.tensor import Result
-from seqir.shapes import format_shape
+from seqir.shapes import NOWHERE, format_shape
 
 
 class _Images(Layer):
@@ -132,7 +132,7 @@ class CenterCrop(_Images):
                 rest = x[(*[slice(None)] * axis, slice(new - 1, None))]
                 places = apply(Count((axis,), "int64"), rest)
                 # A lookup that starts nowhere fails; one below 0 would not.
-                begin = ops.where(places < 1, np.int64(2**31), (places - 1) // 2)
+                begin = ops.where(places < 1, np.int64(NOWHERE), (places - 1) // 2)
                 x = ops.take(x, begin + np.arange(new), axis)
             else:
                 x = _part(x, axis, (old - new) // 2, new)

@@ -72,6 +72,11 @@ class RNN(Layer):
     # Weights and states.
 
     def build(self, sequences_shape: Shape, initial_state_shape: object = None) -> None:
+        if len(sequences_shape) < 3:
+            raise ShapeError(
+                f"layer {self.name!r} takes sequences [N, T, ...], got the shape "
+                f"{format_shape(sequences_shape)}"
+            )
         if isinstance(self.cell, Layer) and not self.cell.built:
             self.cell.build((sequences_shape[0], *sequences_shape[2:]))
         if self.stateful:
@@ -333,6 +338,8 @@ class StackedRNNCells(Layer):
 
     def setup(self) -> None:
         self.cells = list(self.cells)
+        if not self.cells:
+            raise ArgumentError("StackedRNNCells needs at least one cell, got []")
         for cell in self.cells:
             for name in ("call", "state_size"):
                 if getattr(cell, name, None) is None:

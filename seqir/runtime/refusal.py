@@ -7,6 +7,7 @@ from collections.abc import Mapping, Sequence
 from typing import Any, Final
 
 from seqir.errors import did_you_mean
+from seqir.shapes import NOWHERE
 
 _CODE: Final = re.compile(r"\[ONNXRuntimeError\] : \d+ : \w+ : ")
 _PLACE: Final = re.compile(
@@ -25,6 +26,13 @@ _MISSING: Final = re.compile(
 )
 """An operator that is not there for an element type."""
 
+_OUTSIDE: Final = re.compile(
+    r"running \w+ node\. Name:'(.*?)' .*?data bounds, idx=(-?\d+) "
+    r"must be within the inclusive range \[-?\d+,\s*(-?\d+)\]",
+    re.DOTALL,
+)
+"""An index that a table, or an axis, does not have."""
+
 
 def clean(error: BaseException) -> str:
     """The first line of onnxruntime's message without codes and C++ locations."""
@@ -41,6 +49,12 @@ def clean(error: BaseException) -> str:
             f"it has no {missing[1]} for the element types of node {missing[2]!r}; "
             "compute in float32 there"
         )
+    outside = _OUTSIDE.search(text)
+    if outside:
+        node, index, last = outside.groups()
+        if int(index) == NOWHERE:
+            return f"{node!r} cannot be computed of arrays of these sizes"
+        return f"{node!r} was given the index {index}, there are 0 to {last}"
     lines = [line.strip() for line in _PLACE.sub("", text).splitlines()]
     first = next(filter(None, lines), type(error).__name__)
     return " ".join(first.split()).rstrip(".")

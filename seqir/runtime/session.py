@@ -309,7 +309,7 @@ def _options(
 ) -> Any:
     """The options of a session."""
     options = ort.SessionOptions()
-    options.log_severity_level = 3
+    options.log_severity_level = 4  # what goes wrong is raised, not printed as well
     if threads is not None:
         options.intra_op_num_threads = threads
     if not optimize:
