@@ -17,7 +17,6 @@ _COPIED = (
     "build the same layers here and copy the weights with set_weights, or write a "
     "Layer that computes it with seqir.ops"
 )
-_NOT_YET = "this layer is not there yet; write a Layer that computes it with seqir.ops"
 _QUANTIZED = (
     "models are not quantized here; quantize the exported file with "
     "onnxruntime.quantization"
@@ -80,8 +79,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
             "read it with load_model, or convert it to ONNX and run it beside this one"
         ),
         "TorchModuleWrapper": f"it runs a module of PyTorch; {_COPIED}",
-        "SpectralNormalization": _NOT_YET,
-        "MelSpectrogram STFTSpectrogram": _NOT_YET,
     },
     "optimizers.legacy": {"Adagrad Adam Ftrl Optimizer RMSprop SGD": _LEGACY},
     "saving": {

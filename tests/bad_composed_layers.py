@@ -36,7 +36,38 @@ WRAPPERS: list[Case] = [
      r"shape \(2, 4\) that is incompatible .* prefix: \(2, 3\)"),
 ]  # fmt: skip
 
+SPECTRAL: list[Case] = [
+    ("nothing to divide", lambda: k.SpectralNormalization(k.ReLU())(ones(2, 3)),
+     ArgumentError, "ReLU object has no attribute 'kernel' nor 'embeddings'"),
+    ("no iterations", lambda: k.SpectralNormalization(k.Dense(2), 0), ArgumentError,
+     "power_iterations must be an integer >= 1, got 0"),
+    ("far parts", lambda: k.STFTSpectrogram(frame_length=8, frame_step=9),
+     ArgumentError, "not greater than `frame_length`. Received frame_step=9"),
+    ("few points", lambda: k.STFTSpectrogram(frame_length=8, fft_length=4),
+     ArgumentError, "`fft_length` should be not less than `frame_length`"),
+    ("mode", lambda: k.STFTSpectrogram("power"), ArgumentError, "mode must be 'log',"),
+    ("window", lambda: k.STFTSpectrogram(window="hat"), ArgumentError,
+     "window must be .* got 'hat'"),
+    ("few points of parts", lambda: k.MelSpectrogram(8, sequence_length=9),
+     ArgumentError, "`fft_length` must be greater than or equal to `sequence_length`"),
+    ("channels", lambda: k.MelSpectrogram(8, 4)(ones(2, 20, 1)), ShapeError,
+     r"takes signals \[samples\] or \[N, samples\], got the shape \(2, 20, 1\)"),
+]  # fmt: skip
+
 ATTENTION: list[Case] = [
+    ("queries without time", lambda: k.MultiHeadAttention(2, 3)(ones(2, 4), ones(2, 4)),
+     ShapeError, r"takes query, value and key \[N, T, n\].* got \(2, 4\)"),
+    ("values without time",
+     lambda: k.MultiHeadAttention(2, 3)(ones(2, 3, 4), ones(2, 4)),
+     ShapeError, r"of one rank, got \(2, 3, 4\) and \(2, 4\)"),
+    ("images for groups",
+     lambda: k.GroupQueryAttention(2, 2, 1)(ones(2, 3, 3, 4), ones(2, 3, 3, 4)),
+     ShapeError, r"key \[N, T, n\] of one rank, got \(2, 3, 3, 4\)"),
+    ("attention along features",
+     lambda: k.MultiHeadAttention(2, 3, attention_axes=2)(ones(2, 3, 4), ones(2, 3, 4)),
+     ShapeError, r"attention_axes=.* must lie between the batch and the last axis"),
+    ("keys of other sizes", lambda: k.Attention()([ones(2, 3, 4), ones(2, 3, 5)]),
+     ShapeError, r"must have one size, got \(2, 3, 4\) and \(2, 3, 5\)"),
     ("one tensor", lambda: k.Attention()(ones(2, 3, 4)), ArgumentError,
      r"must be called on a list of inputs, namely \[query, value\]"),
     ("four tensors", lambda: k.AdditiveAttention()([ones(2, 3, 4)] * 4), ArgumentError,
@@ -101,4 +132,4 @@ LAMBDA: list[Case] = [
      r"output_shape of layer 'own' \(Lambda\) must be sizes without the batch"),
 ]  # fmt: skip
 
-CASES = [*WRAPPERS, *ATTENTION, *EINSUM, *LAMBDA]
+CASES = [*WRAPPERS, *SPECTRAL, *ATTENTION, *EINSUM, *LAMBDA]

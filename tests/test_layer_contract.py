@@ -109,10 +109,8 @@ def test_a_loss_falls_in_20_steps(sample: LayerSample) -> None:
     model.compile(seqir.optimizers.Adam(rate), "mse")
     arrays = sample.arrays()
     y = 3 + np.random.default_rng(8).normal(size=(len(arrays[0]), 1))
-    before = model.evaluate(arrays, y, verbose=0)
-    for _ in range(20):
-        model.train_on_batch(arrays, y)
-    assert model.evaluate(arrays, y, verbose=0) < 0.95 * before
+    losses = [model.train_on_batch(arrays, y) for _ in range(21)]
+    assert losses[-1] < 0.95 * losses[0]
 
 
 @each

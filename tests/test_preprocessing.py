@@ -165,3 +165,10 @@ def test_what_overshoots_is_cut_off_at_the_ends_of_the_type(mode: str) -> None:
     assert fractions.max() > 255
     assert found[:1].max() > 180
     np.testing.assert_array_equal(found[:1], layers.Resizing(20, 20, mode)(x[:1]))
+
+
+def test_a_signal_alone_has_a_spectrogram() -> None:
+    x = RNG.normal(size=60).astype(np.float32)
+    mel = layers.MelSpectrogram(16, 4, num_mel_bins=3, sampling_rate=100)
+    assert mel.compute_output_shape((60,)) == (3, 16)
+    np.testing.assert_allclose(mel(x), mel(x[None])[0], rtol=1e-5)

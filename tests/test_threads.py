@@ -128,7 +128,7 @@ def at_once(work: Callable[[int], None], threads: int = THREADS) -> None:
         raise errors[0]
 
 
-@pytest.mark.parametrize("seconds", [1.5, pytest.param(5, marks=pytest.mark.slow)])
+@pytest.mark.parametrize("seconds", [1.5, pytest.param(10, marks=pytest.mark.slow)])
 def test_threads_that_build_load_call_and_train(tmp_path: Path, seconds: float) -> None:
     path = tmp_path / "model.keras"
     stack("saved").save(path)

@@ -143,6 +143,36 @@ def test_penalties_are_means_over_what_each_layer_is_called_on(around: bool) -> 
     np.testing.assert_allclose(found, np.sum(y * y) / samples, rtol=1e-5)
 
 
+@pytest.mark.parametrize(
+    ("inside", "shape"),
+    [
+        (lambda kt: kt.layers.Dense(3), (4, 5)),
+        (lambda kt: kt.layers.Conv2D(2, 2), (2, 4, 4, 3)),
+        (lambda kt: kt.layers.Embedding(7, 3), (2, 5)),
+    ],
+)
+def test_calls_in_training_divide_by_the_spectral_norm(inside: Any, shape: Any) -> None:
+    mine, theirs = (
+        kt.layers.SpectralNormalization(inside(kt), 3) for kt in (seqir, keras)
+    )
+    x = RNG.integers(0, 7, shape).astype(np.float32)
+    theirs.build(shape)
+    theirs.set_weights(randomized(theirs.weights))
+    mine.build(shape)
+    mine.set_weights(theirs.get_weights())
+    kernel = np.asarray(theirs.weights[0])
+    for _ in range(8):
+        mine(x, training=True)
+        theirs(x, training=True)
+    for a, b in zip(mine.get_weights(), theirs.get_weights(), strict=True):
+        np.testing.assert_allclose(a, b, rtol=1e-4, atol=1e-5)
+    size = np.linalg.norm(kernel.reshape(-1, kernel.shape[-1]), 2)
+    np.testing.assert_allclose(mine.weights[0], kernel / size, rtol=1e-3, atol=1e-4)
+    mine.set_weights([w * 0 for w in mine.get_weights()])
+    mine(x, training=True)
+    assert not np.any(mine.get_weights()[0])
+
+
 def test_masks_go_on_behind_it() -> None:
     words = Input((4,), dtype="int32")
     vectors = layers.Embedding(9, 3, mask_zero=True)(words)

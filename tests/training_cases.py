@@ -157,6 +157,17 @@ def rows(rng: Any) -> Any:
     return rng.normal(size=(BATCH, 12)).astype(np.float32)
 
 
+def spectral(keras: Any) -> Any:
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((12,)),
+            layers.SpectralNormalization(layers.Dense(8, activation="relu"), 2),
+            layers.Dense(5, activation="softmax"),
+        ]
+    )
+
+
 def words(rng: Any) -> Any:
     return rng.integers(0, 30, (BATCH, 7)).astype(np.int32)
 
@@ -171,6 +182,7 @@ MODELS: dict[str, tuple[Callable[[Any], Any], Callable[[Any], Any]]] = {
     "embedding": (embedding, words),
     "distributed": (distributed, series),
     "transformer": (transformer, sentences),
+    "spectral": (spectral, rows),
     "lstm": (lstm, series),
     "gru_of_words": (gru_of_words, sentences),
     "bidirectional": (bidirectional, sentences),

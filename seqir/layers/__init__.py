@@ -76,8 +76,9 @@ FILES: Final = {
         ZeroPadding3D""",
     "resizing": "CenterCrop Resizing",
     "rnn": "RNN StackedRNNCells",
+    "spectrograms": "MelSpectrogram STFTSpectrogram",
     "vectorization": "TextVectorization",
-    "wrappers": "TimeDistributed Wrapper",
+    "wrappers": "SpectralNormalization TimeDistributed Wrapper",
 }
 """The layers of each file, as its `__all__` has them."""
 ELSEWHERE: Final = {
@@ -127,6 +128,7 @@ if TYPE_CHECKING:
         reshaping,
         resizing,
         rnn,
+        spectrograms,
         vectorization,
         wrappers,
     )
@@ -164,6 +166,7 @@ if TYPE_CHECKING:
     from seqir.layers.reshaping import *
     from seqir.layers.resizing import *
     from seqir.layers.rnn import *
+    from seqir.layers.spectrograms import *
     from seqir.layers.vectorization import *
     from seqir.layers.wrappers import *
 
@@ -201,6 +204,7 @@ if TYPE_CHECKING:
     __all__ += reshaping.__all__
     __all__ += resizing.__all__
     __all__ += rnn.__all__
+    __all__ += spectrograms.__all__
     __all__ += vectorization.__all__
     __all__ += wrappers.__all__
 

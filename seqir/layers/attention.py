@@ -7,12 +7,13 @@ from typing import Any
 
 from seqir import ops, random
 from seqir.arguments import one_of
-from seqir.errors import ArgumentError
+from seqir.errors import ArgumentError, ShapeError
 from seqir.fields import fixed
 from seqir.layer.aliases import InitializerLike, Masks, Shape
 from seqir.layer.base import Layer
 from seqir.ops.create import at_or_below
 from seqir.ops.tensor import Result, Tensor
+from seqir.shapes import format_shape
 
 
 class Attention(Layer):
@@ -79,12 +80,23 @@ class Attention(Layer):
     def _calculate_scores(self, query: Result, key: Result) -> Result:
         """How well each key fits each query."""
         if self.score_mode == "dot":
+            self._check_sizes(query, key)
             scores = ops.matmul(query, ops.swapaxes(key, -2, -1))
             return scores if self.scale is None else scores * self.scale
         both = ops.expand_dims(query, -2) + ops.expand_dims(key, -3)
         if self.scale is not None:
             both = both * self.scale
         return ops.sum(ops.tanh(both), axis=-1) * self.concat_score_weight
+
+    def _check_sizes(self, query: Result, key: Result) -> None:
+        """ShapeError unless query and key have the same number of features."""
+        sizes = {x.shape[-1] for x in (query, key)} - {None}
+        if len(sizes) > 1:
+            raise ShapeError(
+                f"layer {self.name!r} compares query and key along their last axis, "
+                f"which must have one size, got {format_shape(query.shape)} and "
+                f"{format_shape(key.shape)}"
+            )
 
     def _apply_scores(
         self,

@@ -124,6 +124,16 @@ class _Heads(Layer):
         """What the outputs of the projections are penalized by."""
         return self.activity_regularizer
 
+    def _check_ranks(self, *shapes: Shape, most: float = math.inf) -> None:
+        """ShapeError unless all have one rank, and an axis of time."""
+        if len({len(shape) for shape in shapes}) > 1 or not 3 <= len(shapes[0]) <= most:
+            wanted = "[N, T, n]" if most == 3 else "[N, T, n], or more axes between,"
+            shown = " and ".join(map(format_shape, dict.fromkeys(shapes)))
+            raise ShapeError(
+                f"layer {self.name!r} takes query, value and key {wanted} of one rank, "
+                f"got {shown}"
+            )
+
     def _build_attention(self, rank: int, axes: Sequence[int], size: int) -> None:
         """What is between the projections: of tensors of that rank along those axes."""
         self._axes = tuple(axes)
@@ -306,6 +316,7 @@ class MultiHeadAttention(_Heads):
         self, query_shape: Shape, value_shape: Shape, key_shape: Shape | None = None
     ) -> None:
         key_shape = value_shape if key_shape is None else key_shape
+        self._check_ranks(query_shape, value_shape, key_shape)
         if tuple(value_shape[1:-1]) != tuple(key_shape[1:-1]):
             raise ShapeError(
                 "All dimensions of `value` and `key`, except the last one, must be "
@@ -324,6 +335,11 @@ class MultiHeadAttention(_Heads):
         rank = len(value_shape) + 1
         axes = self.attention_axes or range(1, rank - 2)
         axes = [axis if axis >= 0 else rank - 1 + axis for axis in axes]
+        if not all(0 < axis < rank - 2 for axis in axes):
+            raise ShapeError(
+                f"attention_axes={self.attention_axes} of layer {self.name!r} must lie "
+                f"between the batch and the last axis of {format_shape(query_shape)}"
+            )
         self._build_attention(rank, axes, self.key_dim)
         self.output_dense = self._back(query_shape, values, self.output_shape)
 
@@ -383,6 +399,7 @@ class GroupedQueryAttention(_Heads):
         queries = (self.num_query_heads, self.head_dim)
         keys = (self.num_key_value_heads, self.head_dim)
         key_shape = value_shape if key_shape is None else key_shape
+        self._check_ranks(query_shape, value_shape, key_shape, most=3)
         self._query_dense = self._projection("query", query_shape, queries)
         self._key_dense = self._projection("key", key_shape, keys)
         if self.use_gate:

@@ -6,7 +6,8 @@ import importlib
 from collections.abc import Mapping
 from typing import Any
 
-from seqir import nest, ops
+from seqir import initializers, nest, ops
+from seqir.arguments import integer
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Trace, current_trace
 from seqir.layer.aliases import Masks, Stored, Tensors
@@ -147,6 +148,68 @@ class TimeDistributed(Wrapper):
             )
 
 
+class SpectralNormalization(Wrapper):
+    """The layer inside, whose kernel is divided by its largest singular value σ.
+
+    Power iteration finds it, `power_iterations` times in each call in training:
+    ``v = norm(u·Wᵀ), u = norm(v·W), σ = v·W·uᵀ``, with W[size, units]. A call in
+    training assigns the kernel; a step of `fit` computes with ``W / σ`` and changes W,
+    as that of Keras on JAX does. A kernel of zeros stays as it is.
+
+    Shapes: those of the layer.
+    Weights: those of the layer, vector_u[1, units] that is not trained.
+    Raises: ArgumentError if the layer has neither a `kernel` nor `embeddings`.
+    Source: Keras 3 ``layers.SpectralNormalization``; arXiv:1802.05957.
+    """
+
+    power_iterations: int = 1
+
+    def setup(self) -> None:
+        super().setup()
+        integer("power_iterations", self.power_iterations, least=1)
+
+    def build(self, input_shape: Any = None) -> None:
+        super().build(input_shape)
+        found = (getattr(self.layer, n, None) for n in ("kernel", "embeddings"))
+        self.kernel: Any = next((w for w in found if w is not None), None)
+        if self.kernel is None:
+            kind = type(self.layer).__name__
+            raise ArgumentError(
+                f"{kind} object has no attribute 'kernel' nor 'embeddings', which "
+                f"layer {self.name!r} (SpectralNormalization) could divide"
+            )
+        self.vector_u = self.add_weight(
+            (1, self.kernel.shape[-1]),
+            initializers.TruncatedNormal(stddev=0.02),
+            trainable=False,
+            name="vector_u",
+        )
+
+    def call(self, inputs: Tensors, training: bool = False) -> Any:
+        if training:
+            self._normalize()
+        return self.layer(inputs)
+
+    def _normalize(self) -> None:
+        kernel = ops.convert_to_tensor(self.kernel)
+        w = ops.reshape(kernel, (-1, ops.shape(kernel)[-1]))
+        u = v = ops.convert_to_tensor(self.vector_u)
+        for _ in range(self.power_iterations):
+            v = _unit(ops.matmul(u, ops.transpose(w)))
+            u = _unit(ops.matmul(v, w))
+        u, v = ops.stop_gradient(u), ops.stop_gradient(v)
+        sigma = ops.reshape(ops.matmul(ops.matmul(v, w), ops.transpose(u)), ())
+        empty = ops.all(ops.equal(kernel, 0))
+        self.vector_u.assign(ops.where(empty, self.vector_u, u))
+        self.kernel.assign(kernel / ops.where(empty, ops.ones_like(sigma), sigma))
+
+
+def _unit(x: Result) -> Result:
+    """x of length 1; zeros stay zeros."""
+    length = ops.sqrt(ops.sum(ops.square(x)))
+    return x / ops.where(ops.equal(length, 0), ops.ones_like(length), length)
+
+
 def _without_time(shape: Any) -> Any:
     """The shape (or structure of shapes) of one step.
 
@@ -177,4 +240,4 @@ def _swapped(x: Result | None) -> Result | None:
     return None if x is None else ops.swapaxes(x, 0, 1)
 
 
-__all__ = ["TimeDistributed", "Wrapper"]
+__all__ = ["SpectralNormalization", "TimeDistributed", "Wrapper"]

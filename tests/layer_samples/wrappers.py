@@ -23,4 +23,10 @@ def wrappers() -> Iterator[LayerSample]:
     yield s(name, inner(name, dense, name="outer"), x=(2, 3, 5, 4))
 
 
-SAMPLES = (*wrappers(),)
+def spectral() -> Iterator[LayerSample]:
+    name = "SpectralNormalization"
+    yield s(name, inner("Dense", 3, name="inner"), x=(2, 4))
+    yield s(name, inner("Conv2D", 3, 2, name="inner"), 2, x=(2, 5, 4, 2))
+
+
+SAMPLES = (*wrappers(), *spectral())
