@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import math
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -42,7 +43,7 @@ class STFTSpectrogram(Layer):
     frame_length: int = 256
     frame_step: int | None = None
     fft_length: int | None = None
-    window: Any = "hann"
+    window: str | Sequence[float] | Array | None = "hann"
     periodic: bool = False
     scaling: str | None = "density"
     padding: str = "valid"
@@ -152,7 +153,7 @@ class MelSpectrogram(Layer):
     fft_length: int = 2048
     sequence_stride: int = 512
     sequence_length: int | None = None
-    window: Any = "hann"
+    window: str | Sequence[float] | Array | None = "hann"
     sampling_rate: float = 16000
     num_mel_bins: int = 128
     min_freq: float = 20.0

@@ -23,43 +23,44 @@ from seqir.ops.movement import expand_dims
 from seqir.ops.parts import concatenate, split, stack
 from seqir.ops.reduce import max as max_
 from seqir.ops.reduce import min as min_
+from seqir.ops.tensor import Result
 from seqir.ops.unary import cos, sin, tan
 
 Boxes = Any
 """Numbers[..., 4], or a dictionary that has them as "boxes"."""
-Four = tuple[Any, Any, Any, Any]
+Four = tuple[Result, Result, Result, Result]
 """Left, top, right and bottom, each [..., 1]."""
 
 
-def _plain(a: Any, b: Any, c: Any, d: Any) -> Four:
+def _plain(a: Result, b: Result, c: Result, d: Result) -> Four:
     return a, b, c, d
 
 
-def _turned(a: Any, b: Any, c: Any, d: Any) -> Four:
+def _turned(a: Result, b: Result, c: Result, d: Result) -> Four:
     return b, a, d, c
 
 
-def _from_sizes(left: Any, top: Any, wide: Any, high: Any) -> Four:
+def _from_sizes(left: Result, top: Result, wide: Result, high: Result) -> Four:
     return left, top, left + wide, top + high
 
 
-def _to_sizes(left: Any, top: Any, right: Any, bottom: Any) -> Four:
+def _to_sizes(left: Result, top: Result, right: Result, bottom: Result) -> Four:
     return left, top, right - left, bottom - top
 
 
-def _from_middle(x: Any, y: Any, wide: Any, high: Any) -> Four:
+def _from_middle(x: Result, y: Result, wide: Result, high: Result) -> Four:
     return x - wide / 2, y - high / 2, x + wide / 2, y + high / 2
 
 
-def _to_middle(left: Any, top: Any, right: Any, bottom: Any) -> Four:
+def _to_middle(left: Result, top: Result, right: Result, bottom: Result) -> Four:
     return (left + right) / 2, (top + bottom) / 2, right - left, bottom - top
 
 
-def _from_turned_middle(y: Any, x: Any, high: Any, wide: Any) -> Four:
+def _from_turned_middle(y: Result, x: Result, high: Result, wide: Result) -> Four:
     return _from_middle(x, y, wide, high)
 
 
-def _to_turned_middle(left: Any, top: Any, right: Any, bottom: Any) -> Four:
+def _to_turned_middle(left: Result, top: Result, right: Result, bottom: Result) -> Four:
     return _turned(*_to_middle(left, top, right, bottom))
 
 
@@ -88,13 +89,13 @@ def is_relative(name: str) -> bool:
     return name.startswith("rel_")
 
 
-def corners(boxes: Any) -> Four:
+def corners(boxes: Result) -> Four:
     """The four numbers, each [..., 1]."""
     left, top, right, bottom = split(boxes, 4, axis=-1)
     return left, top, right, bottom
 
 
-def _checked(boxes: Any) -> Any:
+def _checked(boxes: Result) -> Result:
     """ShapeError unless these are rows of four numbers."""
     t = type_of_operand(boxes)
     if not t.rank or t.shape[-1] != 4:
@@ -158,11 +159,11 @@ def _corners_only(name: str, value: str, known: tuple[str, ...] = ("xyxy",)) -> 
 
 @operation
 def clip_to_image_size(
-    bounding_boxes: Any,
+    bounding_boxes: Boxes,
     height: Any = None,
     width: Any = None,
     bounding_box_format: str = "xyxy",
-) -> Any:
+) -> Boxes:
     """Boxes without what is outside of the image; the label of an empty one is -1.
 
     Shapes: a dictionary of boxes[..., 4] and labels[...], or without labels.
@@ -191,7 +192,7 @@ def clip_to_image_size(
     return found
 
 
-def _inside(boxes: Any, height: Any, width: Any) -> Any:
+def _inside(boxes: Result, height: Result, width: Result) -> Result:
     """Corners that are at most at the edges of an image."""
     dtype = type_of_operand(boxes).dtype
     ends = [cast(n, dtype) for n in (width, height, width, height)]
@@ -207,7 +208,7 @@ def crop(
     height: Any,
     width: Any,
     bounding_box_format: str = "xyxy",
-) -> Any:
+) -> Result:
     """Boxes in a part of the image, clipped to it.
 
     Source: ``keras.utils.bounding_boxes.crop``.
@@ -224,7 +225,7 @@ def pad(
     height: Any = None,
     width: Any = None,
     bounding_box_format: str = "xyxy",
-) -> Any:
+) -> Result:
     """Boxes in an image with so many pixels more at its edges.
 
     Source: ``keras.utils.bounding_boxes.pad``.
@@ -233,13 +234,15 @@ def pad(
     return _moved(boxes, top, left)
 
 
-def _moved(boxes: Any, down: Any, right: Any) -> Any:
+def _moved(boxes: Result, down: Result, right: Result) -> Result:
     numbers = corners(_checked(boxes))
     moves = (right, down, right, down)
     return concatenate([n + m for n, m in zip(numbers, moves, strict=True)], -1)
 
 
-def around(boxes: Any, move: Callable[[Any, Any], tuple[Any, Any]]) -> Any:
+def around(
+    boxes: Result, move: Callable[[Result, Result], tuple[Result, Result]]
+) -> Result:
     """The smallest boxes around the four moved corners of boxes."""
     left, top, right, bottom = corners(boxes)
     x = concatenate([left, right, left, right], -1)
@@ -263,7 +266,7 @@ def affine_transform(
     center_x: Any = None,
     center_y: Any = None,
     bounding_box_format: str = "xyxy",
-) -> Any:
+) -> Result:
     """The boxes around turned, scaled, sheared and shifted ones.
 
     Shapes: boxes[N, boxes, 4], and for each of N images a number of each kind.

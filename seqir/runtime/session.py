@@ -304,12 +304,21 @@ def _checked(threads: int | None) -> int | None:
     return count
 
 
+_SPIN = "50"
+"""Microseconds that a thread waits in a loop for its next part of the work.
+
+ONNX Runtime's threads wait so for much longer, and take the core from whatever else
+could run: docs/performance.md has the times.
+"""
+
+
 def _options(
     ort: ModuleType, target: Device, threads: int | None, optimize: bool
 ) -> Any:
     """The options of a session."""
     options = ort.SessionOptions()
     options.log_severity_level = 4  # what goes wrong is raised, not printed as well
+    options.add_session_config_entry("session.intra_op.spin_duration_us", _SPIN)
     if threads is not None:
         options.intra_op_num_threads = threads
     if not optimize:

@@ -96,6 +96,14 @@ def measure_torch(workload: str) -> dict[str, float]:
         def forward(self, x: Any) -> Any:
             return x.mean(1)
 
+    class Last(nn.Module):
+        def forward(self, x: Any) -> Any:
+            return x[0][:, -1]
+
+    class Scores(nn.Module):
+        def forward(self, x: Any) -> Any:  # of two classes, so that one loss does
+            return torch.cat([torch.zeros_like(x), x], 1)
+
     coder = [
         nn.TransformerEncoderLayer(256, 8, 1024, 0.0, batch_first=True)
         for _ in range(4)
@@ -110,6 +118,8 @@ def measure_torch(workload: str) -> dict[str, float]:
                 nn.Linear(1600, 10)],
         "batch-normalized CNN": [*body, nn.Linear(128, 10)],
         "frozen CNN, new head": [*body, nn.Linear(128, 10)],
+        "LSTM": [nn.Embedding(20_000, 128), nn.LSTM(128, 64, batch_first=True), Last(),
+                 nn.Linear(64, 1), Scores()],
         "encoder": [*coder, Mean(), nn.Linear(256, 10)],
     }  # fmt: skip
     if workload not in models:
@@ -153,7 +163,7 @@ def measure_onnxsim(workload: str) -> dict[str, float]:
 
     work = WORKLOADS[workload]
     batch = work.batch
-    if work.words or workload == "encoder":
+    if work.words or workload in ("encoder", "ConvLSTM2D"):
         raise NotImplementedError(f"{workload} is not written down for it")
     stack = [layer for layer in work.make(seqir).layers if "dropout" not in layer.name]
     image = seqir.Input(work.shape, batch_size=batch, name="x")

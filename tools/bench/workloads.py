@@ -93,6 +93,19 @@ def encoder(keras: Any) -> Any:
     return keras.Model(x, layers.Dense(10, activation="softmax")(y))
 
 
+def films(keras: Any) -> Any:
+    """8 images of 24x24: ConvLSTM2D of 16 filters, the mean; batch 8, Adam."""
+    layers = keras.layers
+    return keras.Sequential(
+        [
+            keras.Input((8, 24, 24, 1)),
+            layers.ConvLSTM2D(16, 3, padding="same"),
+            layers.GlobalAveragePooling2D(),
+            layers.Dense(10, activation="softmax"),
+        ]
+    )
+
+
 @dataclass(frozen=True)
 class Workload:
     """A model, and what it is trained on and with."""
@@ -132,4 +145,5 @@ WORKLOADS: dict[str, Workload] = {
     "frozen CNN, new head": Workload(frozen, (32, 32, 3), 64, "adam"),
     "LSTM": Workload(lstm, (80,), 32, "adam", words=20_000, classes=2, step_target=0.7),
     "encoder": Workload(encoder, (128, 256), 16, "adam"),
+    "ConvLSTM2D": Workload(films, (8, 24, 24, 1), 8, "adam"),
 }
