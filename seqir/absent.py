@@ -9,10 +9,6 @@ from typing import Any, Final, NoReturn
 
 from seqir.errors import AbsentError
 
-_AUGMENT = (
-    "this change of pictures is not there yet; make it before `fit`, for instance in "
-    "the `map` of a dataset, or write a layer that draws with seqir.random"
-)
 _COPIED = (
     "build the same layers here and copy the weights with set_weights, or write a "
     "Layer that computes it with seqir.ops"
@@ -72,7 +68,6 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
     },
     "export": {"ExportArchive": "use model.export('name.onnx')"},
     "layers": {
-        "RandomElasticTransform": _AUGMENT,
         "FlaxLayer JaxLayer": f"it runs a function of JAX; {_COPIED}",
         "TFSMLayer": (
             "it runs a SavedModel of TensorFlow; save that model as .keras or .h5 and "

@@ -16,7 +16,8 @@ from augmentation_cases import (
 )
 
 import seqir
-from seqir import layers, nest
+from seqir import layers, nest, ops
+from seqir.errors import UnsupportedError
 
 keras = pytest.importorskip("keras")
 pytest.importorskip("onnxruntime")
@@ -342,3 +343,42 @@ def test_data_sets_change_images() -> None:
     which = (joined == x).all((1, 2, 3))
     assert (which | (joined == turned).all((1, 2, 3))).all()
     assert 0 < which.sum() < 12
+
+
+@pytest.mark.parametrize("order", ["bilinear", "nearest"])
+def test_pixels_move_as_blurred_noise(
+    monkeypatch: pytest.MonkeyPatch, order: str
+) -> None:
+    rng = np.random.default_rng(0)
+    x = rng.uniform(0, 255, (2, 18, 25, 3)).astype(np.float32)
+    noise = rng.normal(size=(2, 2, 18, 25)).astype(np.float32)
+    monkeypatch.setattr(seqir.random, "normal", lambda *_, **__: noise)
+    layer = layers.RandomElasticTransform(
+        (1, 1), (0.8, 0.8), order, "constant", 7.0, seed=4
+    )
+    drawn = layer.get_random_transformation(x)
+    assert np.all(drawn["apply_transform"])
+    sigma, alpha = 0.8 * 0.05 * 18, 0.8 * 0.1 * 25
+    size = int(6 * sigma) | 1
+    blurred = ops.image.gaussian_blur(
+        noise * sigma, (size, size), (sigma, sigma), "channels_first"
+    )
+    np.testing.assert_allclose(drawn["moves"], alpha * blurred, atol=1e-5)
+    places = np.mgrid[:18, :25] + np.asarray(drawn["moves"], np.float32)
+    wanted = [
+        [
+            ops.image.map_coordinates(
+                x[i, ..., c], places[i].astype(np.float32), int(order == "bilinear"),
+                "constant", 7.0,
+            )
+            for c in range(3)
+        ]
+        for i in range(2)
+    ]  # fmt: skip
+    found = layer.transform_images(x, drawn)
+    np.testing.assert_allclose(found, np.moveaxis(wanted, 1, -1), rtol=1e-4, atol=1e-2)
+    assert layers.RandomElasticTransform(0).get_random_transformation(x) is None
+    boxed = layers.RandomElasticTransform(bounding_box_format="xyxy")
+    boxes = {"boxes": np.zeros((2, 1, 4)), "labels": np.zeros((2, 1))}
+    with pytest.raises(UnsupportedError, match="changes no bounding boxes"):
+        boxed({"images": x, "bounding_boxes": boxes})

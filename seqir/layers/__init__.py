@@ -28,7 +28,7 @@ FILES: Final = {
     "augmentation_mix": "CutMix MixUp RandAugment",
     "augmentation_tiles": "ContrastLimitedAdaptiveHistogramEqualization",
     "augmentation_tone": "AutoContrast Equalization RandomPosterization Solarization",
-    "augmentation_warp": "RandomPerspective",
+    "augmentation_warp": "RandomElasticTransform RandomPerspective",
     "bidirectional": "Bidirectional",
     "boxes": "MaxNumBoundingBoxes",
     "cells": "GRUCell LSTMCell SimpleRNNCell",

@@ -47,9 +47,8 @@ class AugMix(Valued):
         self.factor = span("factor", self.factor, 0, 1)
         self.alpha = number("alpha", self.alpha, above=0)
         one_of("interpolation", self.interpolation, INTERPOLATIONS)
-        steps = random_steps(self, self.factor, self.interpolation)
         left_out = () if self.all_ops else _COLORS
-        self._steps = {n: step for n, step in steps.items() if n not in left_out}
+        self._steps = random_steps(self, self.factor, self.interpolation, left_out)
         for name, step in self._steps.items():
             setattr(self, name, step)
 

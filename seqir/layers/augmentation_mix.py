@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import functools
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from seqir import dtype_policies, nest, ops, random
@@ -211,7 +211,7 @@ class RandAugment(Valued):
 
 
 def random_steps(
-    layer: Valued, factor: Factor, interpolation: str
+    layer: Valued, factor: Factor, interpolation: str, left_out: Sequence[str] = ()
 ) -> dict[str, Augmentation]:
     """The layers that `RandAugment` and `AugMix` choose from, by their names."""
     every: dict[str, Any] = {
@@ -225,19 +225,20 @@ def random_steps(
     tones: dict[str, Any] = drawn | values
     undrawn: dict[str, Any] = every | values
     bits: Factor = max(1, int(8 * factor[1]))
-    return {
-        "random_shear": RandomShear(factor, factor, **moves),
-        "random_translation": RandomTranslation(factor, factor, **moves),
-        "random_rotation": RandomRotation(factor, **moves),
-        "random_brightness": RandomBrightness(factor, **tones),
-        "random_color_degeneration": RandomColorDegeneration(factor, **tones),
-        "random_contrast": RandomContrast(factor, **tones),
-        "random_sharpness": RandomSharpness(factor, **tones),
-        "random_posterization": RandomPosterization(bits, **tones),
-        "solarization": Solarization(factor, factor, **tones),
-        "auto_contrast": AutoContrast(**undrawn),
-        "equalization": Equalization(**undrawn),
+    steps: dict[str, Callable[[], Augmentation]] = {
+        "random_shear": lambda: RandomShear(factor, factor, **moves),
+        "random_translation": lambda: RandomTranslation(factor, factor, **moves),
+        "random_rotation": lambda: RandomRotation(factor, **moves),
+        "random_brightness": lambda: RandomBrightness(factor, **tones),
+        "random_color_degeneration": lambda: RandomColorDegeneration(factor, **tones),
+        "random_contrast": lambda: RandomContrast(factor, **tones),
+        "random_sharpness": lambda: RandomSharpness(factor, **tones),
+        "random_posterization": lambda: RandomPosterization(bits, **tones),
+        "solarization": lambda: Solarization(factor, factor, **tones),
+        "auto_contrast": lambda: AutoContrast(**undrawn),
+        "equalization": lambda: Equalization(**undrawn),
     }
+    return {name: make() for name, make in steps.items() if name not in left_out}
 
 
 def one_of_steps(

@@ -229,6 +229,32 @@ def _warped(
     return on_batch(warped, x)
 
 
+def displaced(
+    images: TensorLike,
+    down: Result,
+    right: Result,
+    interpolation: str,
+    fill_mode: str,
+    fill_value: float,
+    data_format: str | None,
+) -> Result:
+    """Each pixel read so far below and to the right of it: moves are [N, H, W]."""
+
+    def places(height: SizeLike, width: SizeLike) -> tuple[Result, Result]:
+        y, x = _grid(height, width)
+        return add(y, down), add(x, right)
+
+    return _warped(
+        "elastic_transform",
+        images,
+        places,
+        interpolation,
+        fill_mode,
+        fill_value,
+        data_format,
+    )
+
+
 @operation
 def affine_transform(
     images: TensorLike,
