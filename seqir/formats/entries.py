@@ -289,7 +289,8 @@ def older(found: Any) -> Any:
     entry: Entry = {k: v for k, v in found.items() if k in kept}
     if entry["class_name"] == "GroupQueryAttention":
         entry["class_name"] = "GroupedQueryAttention"
-    if "layers" in config:
+    # Layers that are an argument, as of Pipeline, keep their modules.
+    if "layers" in config and found.get("module") != "keras.layers":
         config = {**config, "layers": [older(layer) for layer in config["layers"]]}
     return {**entry, "config": config}
 
