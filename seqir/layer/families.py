@@ -8,10 +8,23 @@ from __future__ import annotations
 
 import importlib
 import inspect
+import os
+import threading
 from collections.abc import Iterator, Mapping
 from typing import Any, Final
 
 from seqir.layer.state import Stateful
+
+_LOADING = threading.RLock()
+"""Held while a file is loaded, and taken for a fork: a child that is born while another
+thread loads a file would wait for it forever, since that thread is not in the child."""
+
+if hasattr(os, "register_at_fork"):
+    os.register_at_fork(
+        before=_LOADING.acquire,
+        after_in_parent=_LOADING.release,
+        after_in_child=_LOADING.release,
+    )
 
 
 class Families(Mapping[str, Any]):
@@ -27,7 +40,8 @@ class Families(Mapping[str, Any]):
 
     def load(self, name: str) -> Any:
         """The class or the function of a name; KeyError if no file has it."""
-        return getattr(importlib.import_module(self._files[name]), name)
+        with _LOADING:
+            return getattr(importlib.import_module(self._files[name]), name)
 
     def __getitem__(self, name: str) -> Any:
         found = self.load(name)
