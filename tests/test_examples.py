@@ -12,6 +12,7 @@ import pytest
 
 FOLDER = Path(__file__).parents[1] / "examples"
 FILES = {
+    "compress": ("encoder.onnx", "decoder.onnx"),
     "custom_layer": ("custom_layer.onnx", "custom_layer.svg"),
     "denoise": ("denoise.onnx",),
     "digits": (
@@ -37,6 +38,7 @@ FILES = {
     "transfer": ("pretrained.safetensors", "transfer.onnx"),
 }
 SAYS = {
+    "compress": r"error 0.1[0-3]\d, that of ten principal components 0.142",
     "custom_layer": "as NumPy computes it",
     "denoise": r"noise 0.299 before, 0.1[0-7]\d after",
     "digits": r"s: (9[89]\.\d\d|100\.00)% of the held-back digits right",
@@ -53,6 +55,7 @@ SAYS = {
     "transfer": "the frozen weights are the same to the last bit",
 }
 NEEDS = {
+    "compress": ("sklearn",),
     "denoise": ("sklearn",),
     "digits": ("sklearn", "matplotlib"),
     "gan": ("sklearn",),
