@@ -45,7 +45,7 @@ _ABSENT: Final[dict[str, dict[str, str]]] = {
         "rnn": "layers.RNN runs a cell over time, ops.scan any function",
         "conv2d_transpose": "ops.conv_transpose takes an output_padding instead",
         "ctc_batch_cost ctc_label_dense_to_sparse": (
-            "ops.ctc_loss takes logits, labels and their lengths"
+            "use losses.ctc, which takes labels filled up with 0 and logits"
         ),
         "ctc_decode": "take the largest class of each step and merge repetitions",
         "binary_focal_crossentropy categorical_focal_crossentropy": (

@@ -93,7 +93,8 @@ def test_one_computed_number_repeats() -> None:
 @pytest.mark.parametrize(
     ("function", "match"),
     [
-        (lambda x: ops.zeros(x[0]), "a size must be an integer, got <Traced f32"),
+        (lambda x: ops.zeros(x[0]), "must be integers, and .* got <Traced f32"),
+        (lambda x: ops.zeros(ops.cast(x[:, 0], "int32")), "got <Traced i32.batch"),
         (
             lambda x: ops.repeat(x, ops.stack([1, 2, 3, ops.shape(x)[0]]), 1),
             "repeat needs numbers of times that are known before the run",

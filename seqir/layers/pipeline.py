@@ -9,7 +9,7 @@ from seqir.errors import ArgumentError
 from seqir.layer import configuration
 from seqir.layer.aliases import Tensors
 from seqir.layer.base import Layer
-from seqir.layers.wrappers import deserialized, inner_layer
+from seqir.layers.wrappers import all_deserialized, inner_layer
 from seqir.narrow import is_sequence
 
 
@@ -47,11 +47,7 @@ class Pipeline(Layer):
         custom_objects: Mapping[str, object] | None = None,
     ) -> Any:
         """The layers that a configuration describes, in their order."""
-        stored: Any = config["layers"]
-        layers = [
-            deserialized(layer, custom_objects) if isinstance(layer, Mapping) else layer
-            for layer in stored
-        ]
+        layers = all_deserialized(config["layers"], custom_objects)
         return super().from_config({**config, "layers": layers})
 
 

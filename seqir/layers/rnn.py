@@ -11,7 +11,7 @@ from seqir.layer import configuration, weights
 from seqir.layer.aliases import Masks, Shape
 from seqir.layer.base import Layer
 from seqir.layers.cells import dropped_once
-from seqir.layers.wrappers import deserialized
+from seqir.layers.wrappers import all_deserialized, deserialized
 from seqir.narrow import is_sequence
 from seqir.ops.size import SizeLike
 from seqir.ops.tensor import Result
@@ -391,11 +391,7 @@ class StackedRNNCells(Layer):
         custom_objects: Mapping[str, object] | None = None,
     ) -> Any:
         """The cells that a configuration describes."""
-        stored: Any = config["cells"]
-        cells = [
-            deserialized(cell, custom_objects) if isinstance(cell, Mapping) else cell
-            for cell in stored
-        ]
+        cells = all_deserialized(config["cells"], custom_objects)
         return super().from_config({**config, "cells": cells})
 
 

@@ -76,8 +76,8 @@ class STFTSpectrogram(Layer):
         self._bins = (points or 2 ** math.ceil(math.log2(length))) // 2 + 1
         self.padding = padding_name(self.padding, ("valid", "same"))
         self.data_format = check_data_format(self.data_format)
-        for part in ("real", "imag"):  # says what is wrong with window and scaling
-            initializers.STFT(part, self.window, self.scaling, self.periodic)
+        # Says now, and not at the first call, what is wrong with window and scaling.
+        initializers.STFT("real", self.window, self.scaling, self.periodic)
 
     def build(self, input_shape: Shape) -> None:
         self.real_kernel = self._waves("real", but_for="imag")

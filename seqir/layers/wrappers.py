@@ -44,6 +44,15 @@ def deserialized(stored: Stored, custom_objects: Mapping[str, object] | None) ->
     return saving.deserialize_keras_object(stored, custom_objects)
 
 
+def all_deserialized(
+    stored: Any, custom_objects: Mapping[str, object] | None
+) -> list[Any]:
+    """The layers of a list; those that are dictionaries are made."""
+    return [
+        deserialized(one, custom_objects) if is_mapping(one) else one for one in stored
+    ]
+
+
 class Wrapper(Layer):
     """A layer that has another one inside; make classes of your own from it.
 

@@ -41,8 +41,8 @@ REFUSED: Final[dict[str, str]] = {
         "differs in; use numpy.nextafter on arrays"
     ),
     "ctc_loss": (
-        "its sum over all alignments takes a loop whose length the data say; "
-        "train such a model with Keras and load its .keras file"
+        "use losses.ctc, which takes labels filled up with 0 and a time of known size; "
+        "a length for each row is not taken"
     ),
     "ctc_decode": (
         "its search takes a loop whose length the data say; use numpy on what the "

@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes
-from seqir.errors import SeqirError
+from seqir.errors import SeqirError, ShapeError
 from seqir.ir import Array, Builder, Node, Value
 from seqir.narrow import is_a, is_sequence
 from seqir.operators.convert import Cast
@@ -48,11 +48,14 @@ def _taken_apart(vector: Traced) -> tuple[Any, ...]:
     """The sizes in a vector of a graph."""
     b, (count,) = vector.builder, vector.type.shape
     if not isinstance(count, int) or not dtypes.is_integer(vector.dtype):
-        dim_of(vector)
+        raise ShapeError(
+            f"sizes in a vector must be integers, and how many is known before the "
+            f"run, got {vector!r}"
+        )
     sizes = _followed(b, vector.value, {})
     if sizes is not None:
         return tuple(sizes)
-    return tuple(Traced(b, _element(b, vector.value, i)) for i in range(int(count)))
+    return tuple(Traced(b, _element(b, vector.value, i)) for i in range(count))
 
 
 def _element(b: Builder, vector: Value, i: int) -> Value:
