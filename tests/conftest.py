@@ -23,9 +23,13 @@ def pytest_collection_finish() -> None:
 
 @pytest.fixture(autouse=True)
 def fresh_names() -> None:
-    """Automatic names and random numbers start anew in every test."""
-    from seqir import initializers, naming
+    """Names, random numbers and the type of new layers start anew in every test.
 
+    A test that sets a policy back to "float32" has still chosen one.
+    """
+    from seqir import dtype_policies, initializers, naming
+
+    dtype_policies.reset()
     naming.reset()
     initializers.set_random_seed(0)
 
