@@ -145,19 +145,34 @@ def test_files_stay_small(path: Path) -> None:
     assert len(path.read_text().splitlines()) <= 600
 
 
-def test_importing_seqir_loads_nothing_heavy() -> None:
-    code = (
-        "import sys, json, seqir\n"
-        "from seqir import layers\n"
-        "seqir.Sequential([seqir.Input((4,)), layers.Dense(2)])\n"
-        "print(json.dumps(sorted(sys.modules)))"
-    )
+MODEL = """
+import json, sys, numpy, seqir
+from seqir import layers
+m = seqir.Sequential([seqir.Input((4,)), layers.Dense(2)])
+"""
+
+
+def loaded(code: str) -> set[str]:
+    """The modules that some code loads in a new interpreter."""
+    code = f"{MODEL}{code}\nprint(json.dumps(sorted(sys.modules)))"
     run = subprocess.run(
         [sys.executable, "-c", code], capture_output=True, text=True, check=True
     )
-    loaded = set(json.loads(run.stdout))
+    return set(json.loads(run.stdout))
+
+
+def test_importing_seqir_loads_nothing_heavy() -> None:
     heavy = {"onnx", "onnxruntime", "networkx", "rich", "click", "h5py", "matplotlib"}
-    assert not loaded & heavy
+    assert not loaded("") & heavy
+
+
+def test_a_single_batch_loads_no_callbacks() -> None:
+    found = loaded(
+        "m.compile('adam', 'mse')\n"
+        "m.train_on_batch(numpy.zeros((8, 4)), numpy.zeros((8, 2)))"
+    )
+    assert "onnxruntime" in found
+    assert not {"seqir.callbacks", "onnx"} & found
 
 
 def test_public_names_are_sorted_and_exist() -> None:

@@ -15,6 +15,7 @@ from seqir.network.base import Network
 from seqir.train.byhand import is_by_hand
 from seqir.train.compiled import Compiled
 from seqir.train.objective import Objective, held_metrics
+from seqir.train.single import run_batch, shaped
 from seqir.train.state import TrainingState
 
 if TYPE_CHECKING:
@@ -348,7 +349,7 @@ class TrainedNetwork(Network):
 
         Raises: as `fit`.
         """
-        from seqir.train.evaluation import evaluate, shaped
+        from seqir.train.evaluation import evaluate
 
         logs = evaluate(
             self.compilation,
@@ -377,8 +378,6 @@ class TrainedNetwork(Network):
 
         Raises: as `fit`.
         """
-        from seqir.train.evaluation import run_batch, shaped
-
         feeder = training_of(self).feeder(self.compilation, training=True)
         logs = run_batch(feeder, x, y, sample_weight, class_weight)
         return shaped(logs, return_dict)
@@ -394,8 +393,6 @@ class TrainedNetwork(Network):
 
         Raises: as `fit`.
         """
-        from seqir.train.evaluation import run_batch, shaped
-
         feeder = training_of(self).feeder(self.compilation, training=False)
         logs = run_batch(feeder, x, y, sample_weight)
         return shaped(logs, return_dict)

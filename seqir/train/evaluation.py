@@ -1,4 +1,4 @@
-"""Losses and metrics of data and of single batches, with the weights as they are."""
+"""Losses and metrics of data, with the weights as they are."""
 
 from __future__ import annotations
 
@@ -76,32 +76,3 @@ def evaluate(
             steps=batches.count,
         )
     return run_batches(batches, listed, feeder_of(compiled, training=False))
-
-
-def run_batch(
-    feeder: Feeder,
-    x: object,
-    y: object,
-    sample_weight: object,
-    class_weight: object = None,
-) -> dict[str, float]:
-    """One step on its own."""
-    compiled = feeder.compiled
-    compiled.use(None)
-    weights = compiled.objective.class_weights(class_weight)
-    batch = data.whole(x, y, sample_weight, weights, "a batch")
-    step, feeds = feeder.step_of(batch)
-    with compiled.gathering():
-        compiled.reset_metrics()
-        _, values = step.run(feeds)
-    if feeder.training:
-        compiled.steps += 1
-    return step.logs(values)
-
-
-def shaped(logs: dict[str, float], as_dict: bool) -> Any:
-    """Logs as Keras returns them: a dict, a list, or the only value."""
-    if as_dict:
-        return logs
-    values = list(logs.values())
-    return values[0] if len(values) == 1 else values
