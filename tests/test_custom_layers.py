@@ -1,12 +1,13 @@
 """Layers that users write: weights, layers inside, arguments, outputs, names."""
 
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
 import pytest
 
 import seqir
-from seqir import layers, ops
+from seqir import layers, nest, ops
 from seqir.errors import ArgumentError, GraphError, NotBuiltError, ShapeError
 from seqir.layers import Dense, Input, Layer
 
@@ -153,6 +154,30 @@ def test_layers_inside_are_found() -> None:
     block.trainable = False
     assert block.trainable_weights == []
     assert not block.stack[0].trainable
+
+
+@pytest.mark.parametrize(
+    "nested",
+    [
+        lambda layer: [{"a": layer}],
+        lambda layer: {"a": {"b": layer}},
+        lambda layer: ({"a": [layer]}, "text", 3, None),
+    ],
+    ids=["dict in list", "dict in dict", "list in dict"],
+)
+def test_layers_in_nested_data_are_found(nested: Callable[[Layer], object]) -> None:
+    class Holding(Layer):
+        def __init__(self, **kwargs: Any) -> None:
+            super().__init__(**kwargs)
+            self.inner = nested(Dense(3, name="inner"))
+
+        def call(self, x: Any) -> Any:
+            return nest.flatten(self.inner)[0](x)
+
+    layer = Holding(name="holding")
+    layer(random(2, 4))
+    paths = [w.path for w in layer.weights]
+    assert paths == ["holding/inner/kernel", "holding/inner/bias"]
 
 
 def test_parameters_of_the_graph_have_the_path_of_their_layer() -> None:

@@ -225,8 +225,7 @@ class Stateful:
             self._hold(value)
         elif is_dict(value) or is_sequence(value):
             for item in value.values() if is_dict(value) else value:
-                if isinstance(item, Variable | Stateful | list | tuple):
-                    self._track(item)
+                self._track(item)
 
     def _hold(self, layer: Stateful) -> None:
         """Take a layer of an attribute for one inside."""
