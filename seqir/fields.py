@@ -216,7 +216,7 @@ def _default(cls: type, parameter: inspect.Parameter) -> object:
         init = above.__dict__.get("__init__")
         if init is not None and not hasattr(init, "fields"):
             break
-        value = above.__dict__.get(parameter.name, parameter)
+        value: object = above.__dict__.get(parameter.name, parameter)
         if value is not parameter and not hasattr(type(value), "__get__"):
             return value
     return parameter.default
@@ -285,7 +285,8 @@ def _initializer(cls: Any, fields: Fields) -> Init:
         bound.apply_defaults()
         values = dict(bound.arguments)
         passed = values.pop("kwargs", {})
-        later = [*initializers_after(type(self), cls)]
+        kind = self.__class__
+        later = [*initializers_after(kind, cls)]
         above = _parameters(later[0])
         del values["self"]
         for name, value in values.items():
@@ -293,7 +294,7 @@ def _initializer(cls: Any, fields: Fields) -> Init:
                 setattr(self, name, value)
             else:
                 passed[name] = value
-        for name in _given_by(type(self), [*above.values()][1:]):
+        for name in _given_by(kind, [*above.values()][1:]):
             passed.setdefault(name, getattr(self, name))
         later[0](self, **passed)
         if not any(hasattr(init, "fields") for init in later):

@@ -1,4 +1,4 @@
-"""What nested data is, for type checkers: they know no more of a part than its class.
+"""What data is, for type checkers: ``isinstance`` tells them no more than a class.
 
 ``isinstance(x, Mapping)`` makes of an object a mapping whose keys and values nobody
 knows. What comes out of a file or from a user has text for keys, and any values.
@@ -6,10 +6,14 @@ knows. What comes out of a file or from a user has text for keys, and any values
 
 from __future__ import annotations
 
+import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
+import numpy as np
+
 if TYPE_CHECKING:
+    from numpy.typing import NDArray
     from typing_extensions import TypeIs
 
 T = TypeVar("T")
@@ -56,3 +60,23 @@ def is_tuple(x: object) -> TypeIs[tuple[Any, ...]]:
 def is_sequence(x: object) -> TypeIs[list[Any] | tuple[Any, ...]]:
     """Whether x is a list or a tuple."""
     return isinstance(x, list | tuple)
+
+
+def is_structure(x: object) -> TypeIs[list[Any] | tuple[Any, ...] | dict[str, Any]]:
+    """Whether x is nested data, of which `seqir.nest` finds the leaves."""
+    return isinstance(x, list | tuple | dict)
+
+
+def is_path(x: object) -> TypeIs[str | os.PathLike[str]]:
+    """Whether x names a file or a folder."""
+    return isinstance(x, str | os.PathLike)
+
+
+def is_array(x: object) -> TypeIs[NDArray[Any]]:
+    """Whether x is an array of NumPy."""
+    return isinstance(x, np.ndarray)
+
+
+def is_numpy_scalar(x: object) -> TypeIs[np.generic[Any]]:
+    """Whether x is a number of NumPy."""
+    return isinstance(x, np.generic)

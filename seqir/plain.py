@@ -11,15 +11,9 @@ import functools
 import inspect
 import re
 from collections.abc import Callable
-from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
+from typing import Any, Final, ParamSpec, TypeVar
 
-import numpy as np
-
-from seqir.narrow import is_dict, is_list, is_sequence
-
-if TYPE_CHECKING:
-    from numpy.typing import NDArray
-    from typing_extensions import TypeIs
+from seqir.narrow import is_array, is_dict, is_list, is_numpy_scalar, is_sequence
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -33,19 +27,9 @@ _NUMBERS: Final = {"int", "float", "bool"}
 _AROUND: Final = {"None", "Sequence", "tuple", "SeedGenerator"}
 
 
-def is_array(x: object) -> TypeIs[NDArray[Any]]:
-    """Whether x is an array of NumPy."""
-    return isinstance(x, np.ndarray)
-
-
-def is_scalar(x: object) -> TypeIs[np.generic[Any]]:
-    """Whether x is a number of NumPy."""
-    return isinstance(x, np.generic)
-
-
 def python(value: Any) -> Any:
     """The setting without NumPy's types; floating-point arrays stay arrays."""
-    if is_scalar(value):
+    if is_numpy_scalar(value):
         return value.item()
     if is_array(value):
         if not value.ndim:

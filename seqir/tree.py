@@ -7,7 +7,7 @@ from typing import Any
 
 from seqir import nest
 from seqir.errors import ArgumentError
-from seqir.narrow import is_dict, is_list, is_tuple
+from seqir.narrow import is_dict, is_list, is_structure, is_tuple
 from seqir.nest import flatten
 
 __all__ = [
@@ -32,7 +32,7 @@ class MAP_TO_NONE:  # noqa: N801 - Keras's name
 
 def is_nested(structure: object) -> bool:
     """Whether this is a list, tuple or dictionary."""
-    return isinstance(structure, list | tuple | dict)
+    return is_structure(structure)
 
 
 def map_structure(fn: Callable[..., object], *structures: object) -> Any:

@@ -40,6 +40,7 @@ from seqir.arguments import one_of
 from seqir.errors import ArgumentError, LoadError, did_you_mean
 from seqir.layers.core import InputLayer
 from seqir.model import Functional
+from seqir.narrow import is_path
 from seqir.ops.tensor import KerasTensor
 from seqir.shapes import format_shape
 
@@ -291,7 +292,7 @@ def check_weights(weights: object) -> None:
     """ArgumentError or LoadError unless these are words or a file that is there."""
     if weights is None or weights == IMAGENET:
         return
-    if not isinstance(weights, str | os.PathLike):
+    if not is_path(weights):
         raise ArgumentError(
             f"weights must be None, 'imagenet' or the path of a file, got {weights!r}"
         )

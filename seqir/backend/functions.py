@@ -90,7 +90,7 @@ def batch_flatten(x: TensorLike) -> Result:
 
 def cast_to_floatx(x: Any) -> Any:
     """x in the default element type; NumPy's arrays stay such."""
-    return np.asarray(x, floatx()) if is_array(x) else ops.cast(x, floatx())
+    return np.asarray(x, floatx()) if makes_array(x) else ops.cast(x, floatx())
 
 
 @operation
@@ -263,7 +263,7 @@ def is_sparse(tensor: Any) -> bool:
     return hasattr(tensor, "tocsr")
 
 
-def is_array(x: Any) -> bool:
+def makes_array(x: Any) -> bool:
     """Whether NumPy makes an array of it."""
     return isinstance(x, np.ndarray | np.generic | list | tuple | int | float)
 

@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqir import ops
-from seqir.backend.functions import is_array
+from seqir.backend.functions import makes_array
 from seqir.backend.networks import random_normal, random_uniform
 from seqir.config import floatx
 from seqir.dtypes import DTypeLike
@@ -41,7 +41,7 @@ def eval(x: Any) -> Any:
 
 def get_value(x: Any) -> Any:
     """The values of a variable or array; what is neither comes back."""
-    return ops.convert_to_numpy(x) if isinstance(x, Variable) or is_array(x) else x
+    return ops.convert_to_numpy(x) if isinstance(x, Variable) or makes_array(x) else x
 
 
 def set_value(x: Variable, value: Any) -> None:

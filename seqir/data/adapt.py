@@ -13,11 +13,12 @@ from seqir.arguments import integer, number
 from seqir.data.arrays import ArrayBatches
 from seqir.data.batch import Batch, make_batch, noting, part
 from seqir.data.batches import Batches
-from seqir.data.convert import is_array, is_sparse
+from seqir.data.convert import is_sparse, offers_array
 from seqir.data.dataset import DatasetBatches, is_dataset
 from seqir.data.labels import ClassWeights
 from seqir.data.stream import StreamBatches
 from seqir.errors import ArgumentError
+from seqir.narrow import is_structure
 
 
 def adapt(
@@ -124,7 +125,7 @@ def makes_batches(x: object) -> bool:
     """Whether x is a source of batches, not of arrays."""
     if is_dataset(x):
         return True
-    whole = isinstance(x, list | tuple | dict | str | bytes) or is_array(x)
+    whole = is_structure(x) or isinstance(x, str | bytes) or offers_array(x)
     return hasattr(x, "__iter__") and not whole
 
 

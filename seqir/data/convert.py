@@ -24,7 +24,7 @@ _NOT_NUMBERS: Final = {
 }
 
 
-def is_array(value: object) -> bool:
+def offers_array(value: object) -> bool:
     """Whether `value` is one array or table, by what it offers."""
     offers = ("__array__", "__dlpack__", "numpy")
     found = any(hasattr(value, name) for name in offers)
@@ -109,7 +109,7 @@ def numbers(value: Any, name: str) -> Array:
             f"{name} takes an array, got {value!r}; wrap a list of numbers in "
             "numpy.asarray"
         )
-    if not is_array(value):
+    if not offers_array(value):
         hint = ""
         if callable(value):
             hint = "; call it and pass what it returns"

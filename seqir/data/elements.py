@@ -8,11 +8,11 @@ from typing import Any, Final
 
 import numpy as np
 
-from seqir import dtypes, plain
-from seqir.data.convert import Array, foreign, is_array
+from seqir import dtypes
+from seqir.data.convert import Array, foreign, offers_array
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
-from seqir.narrow import is_dict, is_tuple
+from seqir.narrow import is_array, is_dict, is_numpy_scalar, is_tuple
 from seqir.ops.eager import eager
 
 _TEXT: Final = "string"
@@ -94,11 +94,11 @@ def as_leaf(value: Any) -> Any:
 
     Raises: DTypeError for what is no array of numbers or strings.
     """
-    if value is None or plain.is_array(value) or plain.is_scalar(value):
+    if value is None or is_array(value) or is_numpy_scalar(value):
         return value
     if hasattr(value, "elements"):  # a window is a dataset
         return value
-    if is_array(value):
+    if offers_array(value):
         array = foreign(value, "an element of a dataset")
     else:
         try:

@@ -68,11 +68,11 @@ class FileDataset(ShuffledDataset):
             raise IndexError(f"batch {index} of {len(self)}")
         size = self._batch_size
         if size is None:
-            places = self._places()[index]
+            places = int(self._places()[index])
             samples = self.read(self.file_paths[places])
         else:
             places = self._places()[index * size : (index + 1) * size]
-            samples = self.joined([self.read(self.file_paths[i]) for i in places])
+            samples = self.joined([self.read(self.file_paths[int(i)]) for i in places])
         return samples if self._labels is None else (samples, self._labels[places])
 
     def _places(self) -> Array:

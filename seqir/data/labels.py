@@ -8,8 +8,7 @@ import numpy as np
 
 from seqir.data.convert import Array, to_array
 from seqir.errors import ArgumentError, DTypeError
-from seqir.narrow import is_mapping
-from seqir.plain import is_array
+from seqir.narrow import is_array, is_mapping, is_numpy_scalar
 
 SMOOTHED: Final = 1e-2
 """By how much a row of probabilities may miss 1."""
@@ -90,10 +89,11 @@ class ClassWeights:
         return np.asarray(weights, np.float32)[positions.reshape(labels.shape)]
 
 
-def _is_whole(key: Any) -> bool:
-    if isinstance(key, float | np.floating):
-        return float(key).is_integer()
-    return isinstance(key, int | np.integer)
+def _is_whole(key: object) -> bool:
+    number = key.item() if is_numpy_scalar(key) else key
+    if isinstance(number, float):
+        return number.is_integer()
+    return isinstance(number, int)
 
 
 def _of_rows(y: Array) -> Array:

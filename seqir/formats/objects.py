@@ -32,9 +32,8 @@ from seqir.formats.reasons import Reasons
 from seqir.layer import configuration
 from seqir.layer.families import LAYERS
 from seqir.layers import Layer
-from seqir.narrow import is_mapping, is_sequence
+from seqir.narrow import is_array, is_mapping, is_numpy_scalar, is_sequence
 from seqir.ops.call import FunctionCall
-from seqir.plain import is_array, is_scalar
 
 _FOREIGN: Final = {
     "TFSMLayer": "a TensorFlow SavedModel beside the file",
@@ -192,13 +191,13 @@ class Decoder:
         custom = self._custom(value)
         if kind == "function":
             return custom if custom is not None else _known_function(value)
-        config = value.get("config")
+        config: dict[str, object] = value.get("config") or {}
         if kind in ("__numpy__", "__tensor__"):
             return configuration.array(value)
         if kind == "slice":
-            return slice(*(config or {}).values())
+            return slice(*config.values())
         if custom is not None:
-            return self._made_by(custom, kind, config or {})
+            return self._made_by(custom, kind, config)
         _check_module(value)
         return {**value, "config": self.values(config)} if config else dict(value)
 
@@ -254,7 +253,7 @@ def encode_layer(layer: Any, describe: Callable[[Any], dict[str, Any]]) -> Any:
     if hasattr(layer, "connections"):
         return describe(layer)
     found = configuration.entry(layer)
-    _check_complete(type(layer), found["config"], layer.name)
+    _check_complete(layer.__class__, found["config"], layer.name)
     return found
 
 
@@ -290,7 +289,7 @@ def function(value: object) -> dict[str, object]:
 
 def json_value(value: object) -> Any:
     """For `json.dumps(default=...)`: arrays, functions and sizes of other types."""
-    if is_array(value) or is_scalar(value):
+    if is_array(value) or is_numpy_scalar(value):
         return value.tolist()
     if callable(value):
         return function(value)

@@ -15,7 +15,7 @@ from typing import Any, Final
 from seqir.layer.state import state_of, walk
 from seqir.layers import Layer
 from seqir.naming import to_snake_case
-from seqir.narrow import is_dict
+from seqir.narrow import is_dict, is_structure
 from seqir.ops.call import FunctionCall
 from seqir.ops.variable import Variable
 from seqir.optimizers import Optimizer
@@ -85,7 +85,7 @@ def _contained(
     used: Counter[str] = Counter()
     for item in items:
         single = isinstance(item, Layer | Optimizer)
-        if not single and not isinstance(item, list | tuple | dict):
+        if not single and not is_structure(item):
             continue
         if id(item) in seen and not recount:
             continue
@@ -106,9 +106,9 @@ def _children(thing: Any) -> Iterator[tuple[str, object]]:
     besides is not. The list of a model's layers is one: of a model that is made of
     them the first, of one with a `call` in its place by name.
     """
-    kind = getattr(type(thing), "model_kind", None)
+    kind = getattr(thing.__class__, "model_kind", None)
     inside: list[object] = thing.layers if kind is not None else []
-    attributes: dict[str, object] = dict(vars(thing))
+    attributes: dict[str, object] = {**vars(thing)}
     names = [*state_of(thing).holding] if isinstance(thing, Layer) else [*attributes]
     if kind is not None:
         layers = [x for x in inside if not isinstance(x, FunctionCall)]

@@ -15,6 +15,7 @@ from seqir.errors import ArgumentError, ShapeError
 from seqir.files import staged
 from seqir.images.load import pillow
 from seqir.ir import Array
+from seqir.narrow import is_path
 
 
 def img_to_array(
@@ -92,8 +93,8 @@ def save_img(
         file cannot be written; what `array_to_img` raises.
     Source: ``keras.utils.save_img``.
     """
-    is_path = isinstance(path, str | os.PathLike)
-    name = file_format or (Path(path).suffix[1:] if is_path else "")
+    to_file = is_path(path)
+    name = file_format or (Path(path).suffix[1:] if to_file else "")
     kind = "jpeg" if name.lower() == "jpg" else name.lower()
     known = pillow().registered_extensions().values()
     if kind.upper() not in known:
@@ -104,7 +105,7 @@ def save_img(
     if kind == "jpeg" and picture.mode == "RGBA":
         warnings.warn("JPEG has no transparency: it is left out", stacklevel=2)
         picture = picture.convert("RGB")
-    if not is_path:
+    if not to_file:
         picture.save(path, format=kind, **kwargs)
         return
     with staged(path) as file:

@@ -16,6 +16,7 @@ from seqir.errors import (
     MissingPackageError,
     UnsafeFileError,
 )
+from seqir.narrow import is_path
 
 _KEPT: Final = {
     "grayscale": ("L", "I;16", "I"),
@@ -105,7 +106,7 @@ def pillow() -> Any:
 
 
 def _content(path: object) -> bytes:
-    if not isinstance(path, str | bytes | os.PathLike):
+    if not (is_path(path) or isinstance(path, bytes)):
         raise ArgumentError(
             f"a picture is a path or an io.BytesIO, got {type(path).__name__}"
         )

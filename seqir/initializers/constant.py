@@ -17,7 +17,7 @@ from seqir.initializers.base import (
     check_shape,
     dtype_name,
 )
-from seqir.narrow import is_mapping
+from seqir.narrow import is_array, is_mapping, is_numpy_scalar
 
 
 class Given:
@@ -83,9 +83,9 @@ class Constant(Initializer):
 
     def get_config(self) -> dict[str, Any]:
         """`value`; an array in the form that Keras stores."""
-        if isinstance(self.value, np.generic):
+        if is_numpy_scalar(self.value):
             return {"value": self._array.item()}
-        if not isinstance(self.value, np.ndarray):
+        if not is_array(self.value):
             return {"value": self.value}
         stored = {"value": self._array.tolist(), "dtype": self._array.dtype.name}
         return {"value": {"class_name": "__tensor__", "config": stored}}

@@ -5,14 +5,12 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
-import numpy as np
-
 from seqir import activations
 from seqir.errors import ArgumentError
 from seqir.layer import checks
 from seqir.layer.families import LAYERS
 from seqir.layer.state import Stateful
-from seqir.narrow import is_dict, is_mapping, is_sequence
+from seqir.narrow import is_dict, is_mapping, is_numpy_scalar, is_sequence
 from seqir.ops.tensor import KerasTensor, Tensor
 from seqir.plain import python
 from seqir.stored import unstore
@@ -87,7 +85,8 @@ def with_training(
     names = checks.call_arguments(layer)
     place = names.index("training") if "training" in names else len(args)
     given = args[place] if place < len(args) else kwargs.get("training")
-    if not isinstance(given, bool | int | np.bool_ | None):
+    given = given.item() if is_numpy_scalar(given) else given
+    if not isinstance(given, bool | int | None):
         shown = "a tensor" if isinstance(given, Tensor) else repr(given)
         raise ArgumentError(
             f"training of layer {layer.name!r} must be True or False, got {shown}; "

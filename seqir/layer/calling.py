@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from functools import partial
 from typing import Any
 
-import numpy as np
-
 from seqir import dtypes, naming, nest
 from seqir.errors import NotBuiltError, SeqirError, ShapeError
 from seqir.ir import Array, Trace, current_trace
 from seqir.layer import arguments, checks, masks, penalties, scope
 from seqir.layer.scope import Snapshot, name_scope, once
 from seqir.layer.weights import Weighted
+from seqir.narrow import is_array
 from seqir.ops.apply import traced, value_of
 from seqir.ops.call import record
 from seqir.ops.convert import cast
@@ -191,4 +190,4 @@ class Calling(Weighted):
 
 def _constant(b: Trace, x: object) -> object:
     """An array as a constant of the graph: a layer computes with tensors alone."""
-    return traced(b, x) if isinstance(x, np.ndarray) else x
+    return traced(b, x) if is_array(x) else x

@@ -13,6 +13,7 @@ from seqir import constraints, initializers, nest, regularizers
 from seqir.errors import ArgumentError, GraphError, SeqirError, ShapeError
 from seqir.layer.specs import check_spec, incompatible
 from seqir.layer.state import Stateful
+from seqir.narrow import is_structure
 from seqir.ops.tensor import Tensor
 
 _GETTERS: dict[str, Callable[[object], object]] = {
@@ -42,7 +43,7 @@ def check_arrays(
     """ArgumentError unless a layer that is called outside of models got arrays."""
     who = f"{'model' if hasattr(layer, 'predict') else 'layer'} {layer.name!r}"
     inputs = nest.flatten(args[:1])
-    lists = bool(args) and isinstance(args[0], list | tuple | dict)
+    lists = bool(args) and is_structure(args[0])
     if lists and any(isinstance(x, int | float) for x in inputs):
         raise ArgumentError(
             f"{who} takes arrays, got numbers in a Python "
@@ -161,7 +162,7 @@ def check_inputs(layer: Stateful, args: tuple[object, ...]) -> None:
     """ShapeError unless the input is one tensor, of a rank that the layer takes."""
     if not args:
         return
-    if layer.single_input and isinstance(args[0], list | tuple | dict):
+    if layer.single_input and is_structure(args[0]):
         count = len(nest.flatten(args[0]))
         raise ShapeError(
             f'Layer "{layer.name}" expects 1 input(s), but it received {count} '

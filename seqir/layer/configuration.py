@@ -18,7 +18,7 @@ from seqir import (
 )
 from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.layer import fields
-from seqir.narrow import is_mapping
+from seqir.narrow import is_array, is_mapping, is_numpy_scalar
 
 
 class Configured(Protocol):
@@ -64,7 +64,7 @@ def plain(name: str, value: Any) -> Any:
     if package is not None:
         value = package.get(value)
         return package.serialize(value) if isinstance(value, _BASES) else value
-    if isinstance(value, np.generic | np.ndarray):
+    if is_array(value) or is_numpy_scalar(value):
         return np.asarray(value).tolist()
     if hasattr(value, "compute_output_shape"):
         return entry(value)
@@ -83,7 +83,7 @@ def arguments(cls: type, config: Mapping[str, Any]) -> dict[str, object]:
     kept: dict[str, Any] = {}
     for name, value in config.items():
         if name in known or name not in _UNUSED:
-            kept[name] = array(value) if is_array(value) else value
+            kept[name] = array(value) if is_stored_array(value) else value
         elif not any(value is v or value == v for v in _UNUSED[name]):
             raise UnsupportedError(
                 f"{cls.__name__} of seqir has no {name!r}, which is {value!r} here"
@@ -109,7 +109,7 @@ def made(cls: type[Any], config: Mapping[str, Any]) -> Any:
     return layer
 
 
-def is_array(value: object) -> bool:
+def is_stored_array(value: object) -> bool:
     """Whether a value is an array as Keras stores it."""
     kinds = ("__numpy__", "__tensor__")
     return is_mapping(value) and value.get("class_name") in kinds

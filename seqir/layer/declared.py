@@ -9,7 +9,7 @@ from seqir import nest
 from seqir.layer.aliases import Shape
 from seqir.layer.calling import Calling
 from seqir.layer.checks import build_shapes, shapes_of
-from seqir.narrow import is_dict
+from seqir.narrow import is_dict, is_structure
 from seqir.shapes import format_shape
 
 
@@ -51,7 +51,7 @@ def _listed(said: Any) -> list[Shape]:
     """The shapes in a structure of shapes, in the order of `nest.flatten`."""
     if is_dict(said):
         return [s for key in sorted(said) for s in _listed(said[key])]
-    if any(isinstance(s, list | tuple | dict) for s in said):
+    if any(is_structure(s) for s in said):
         return [s for each in said for s in _listed(each)]
     return [tuple(said)]
 

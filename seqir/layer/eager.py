@@ -14,13 +14,13 @@ from seqir.layer import masks
 from seqir.layer.calling import Calling
 from seqir.layer.checks import check_arrays
 from seqir.layer.state import Stateful, state_of, walk
+from seqir.narrow import is_array
 from seqir.ops import changes
 from seqir.ops.apply import as_array
 from seqir.ops.eager import eager
 from seqir.ops.masks import with_masks
 from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
-from seqir.plain import is_array
 from seqir.tensortype import type_of
 
 _KEEP = 16
@@ -37,15 +37,10 @@ def run(layer: Calling, args: Any, kwargs: Any) -> Any:
     given = nest.flatten(masks.of((args, kwargs)))
     given = [None if mask is None else as_array(mask) for mask in given]
     args = nest.map_structure(lambda x: _array(x, layer), args)
-    kwargs = {
-        k: _array(v, layer) if isinstance(v, np.ndarray) else v
-        for k, v in kwargs.items()
-    }
+    kwargs = {k: _array(v, layer) if is_array(v) else v for k, v in kwargs.items()}
     every = (args, kwargs, given)
     leaves = [x for x in nest.flatten(every) if is_array(x)]
-    types = nest.map_structure(
-        lambda x: str(type_of(x)) if isinstance(x, np.ndarray) else x, every
-    )
+    types = nest.map_structure(lambda x: str(type_of(x)) if is_array(x) else x, every)
     sessions = state_of(layer).sessions
     key = str((types, revisions(walk(layer))))
     if key not in sessions or not sessions[key][0].usable:
@@ -94,7 +89,7 @@ def _prepare(layer: Calling, args: Any, kwargs: Any, given: list[Any]) -> Any:
 
     def traced(x: object) -> Any:
         nonlocal count
-        if not isinstance(x, np.ndarray):
+        if not is_array(x):
             return x
         count += 1
         return Traced(b, b.input(f"input_{count - 1}", type_of(x)))

@@ -11,6 +11,7 @@ from seqir import nest
 from seqir.errors import ArgumentError
 from seqir.layer import checks
 from seqir.layer.state import Stateful
+from seqir.narrow import is_structure
 from seqir.ops.masks import get_keras_mask, masked, set_keras_mask
 from seqir.ops.tensor import Result, Tensor
 
@@ -120,7 +121,7 @@ def _warn(layer: Stateful) -> None:
 
 def _is_tensors(x: object) -> bool:
     """Whether an argument is a tensor, or a structure of tensors (and None)."""
-    if not isinstance(x, list | tuple | dict):
+    if not is_structure(x):
         return isinstance(x, Tensor | np.ndarray | np.generic)
     leaves = nest.flatten(x)
     return bool(leaves) and all(y is None or _is_tensors(y) for y in leaves)

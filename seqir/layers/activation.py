@@ -10,6 +10,7 @@ from seqir.errors import ShapeError
 from seqir.layer.aliases import ConstraintLike, InitializerLike, RegularizerLike, Shape
 from seqir.layer.base import Layer
 from seqir.layer.casting import as_float
+from seqir.narrow import is_sequence
 from seqir.operators.activation import PRelu
 from seqir.ops.apply import apply
 from seqir.ops.tensor import Result
@@ -131,7 +132,7 @@ class Softmax(Layer):
             mask = mask if mask.dtype == "bool" else mask > 0.5
             low = {"float16": -3e4}.get(x.dtype, -1e9)
             x = ops.where(mask, x, ops.full_like(x, low))
-        axis = tuple(self.axis) if isinstance(self.axis, list | tuple) else self.axis
+        axis = tuple(self.axis) if is_sequence(self.axis) else self.axis
         if isinstance(axis, tuple) and len(axis) == 1:
             (axis,) = axis
         y = ops.softmax(x, axis)

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqir import nest
 from seqir.data.batch import unpack
-from seqir.data.convert import is_array, to_array
+from seqir.data.convert import offers_array, to_array
 from seqir.errors import ArgumentError
 from seqir.ir import Array
 from seqir.narrow import is_iterable, is_sequence
@@ -30,7 +30,7 @@ def batches(
     """
     if _is_list(data):
         yield convert(np.asarray(data), "data")
-    elif is_array(data):
+    elif offers_array(data):
         yield convert(data, "data")
     elif is_iterable(data) and not isinstance(data, str | bytes | dict):
         for item in islice(data, steps):

@@ -11,6 +11,7 @@ from seqir.errors import ArgumentError, ShapeError
 from seqir.fields import fixed
 from seqir.layer.aliases import InitializerLike, Masks, Shape
 from seqir.layer.base import Layer
+from seqir.narrow import is_list
 from seqir.ops.create import at_or_below
 from seqir.ops.tensor import Result, Tensor
 from seqir.shapes import format_shape
@@ -126,7 +127,7 @@ class Attention(Layer):
         """ArgumentError unless these are the inputs of a call, and their masks."""
         kind = type(self).__name__
         named = "namely [query, value] or [query, value, key]"
-        if not isinstance(inputs, list):
+        if not is_list(inputs):
             raise ArgumentError(
                 f"{kind} layer must be called on a list of inputs, {named}. Received: "
                 f"inputs={_shown(inputs)}."
@@ -138,7 +139,7 @@ class Attention(Layer):
             )
         if mask is None:
             return
-        if not isinstance(mask, list):
+        if not is_list(mask):
             raise ArgumentError(
                 f"{kind} layer mask must be a list, namely [query_mask, value_mask]. "
                 f"Received: mask={_shown(mask)}."

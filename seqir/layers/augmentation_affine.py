@@ -19,6 +19,7 @@ from seqir.layers.augmentation import (
     span,
 )
 from seqir.layers.augmentation_geometry import Moving
+from seqir.narrow import is_sequence
 from seqir.ops import boxes
 from seqir.ops.size import SizeLike
 from seqir.ops.tensor import Result
@@ -303,7 +304,7 @@ def _within(
         return number(name, v, least=least, above=above, most=1)
 
     value = listed(value)
-    if isinstance(value, list | tuple) and len(value) == 2:
+    if is_sequence(value) and len(value) == 2:
         low, high = sorted(map(checked, value))
         return low, high
     size = abs(checked(value))

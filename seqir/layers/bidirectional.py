@@ -18,6 +18,7 @@ from seqir.layers import whole
 from seqir.layers.recurrent import Gated
 from seqir.layers.rnn import again, separated, step_mask
 from seqir.layers.wrappers import deserialized
+from seqir.narrow import is_mapping
 from seqir.ops.tensor import Result, TensorLike
 
 _ALIKE = ("stateful", "return_sequences", "return_state")
@@ -223,7 +224,7 @@ class Bidirectional(Layer):
         kept = dict(config)
         for name in ("layer", "backward_layer"):
             stored = kept.get(name)
-            if isinstance(stored, Mapping):
+            if is_mapping(stored):
                 kept[name] = deserialized(stored, custom_objects)
         return super().from_config(kept)
 

@@ -16,8 +16,7 @@ from seqir.layer.aliases import Masks, Tensors
 from seqir.layer.base import Layer
 from seqir.layer.recorded import noted
 from seqir.layers.wrappers import deserialized
-from seqir.narrow import is_mapping, is_sequence
-from seqir.plain import is_array, is_scalar
+from seqir.narrow import is_array, is_mapping, is_numpy_scalar, is_sequence
 
 _PLACED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 
@@ -68,7 +67,9 @@ class Lambda(Layer):
             "arguments", arguments
         )
         self.arguments: dict[str, object] = {
-            name: configuration.array(value) if configuration.is_array(value) else value
+            name: configuration.array(value)
+            if configuration.is_stored_array(value)
+            else value
             for name, value in (given or {}).items()
         }
         self._output_shape = output_shape
@@ -145,7 +146,7 @@ def _plain(value: Any) -> Any:
     if is_array(value):
         config = {"value": value.tolist(), "dtype": value.dtype.name}
         return {"class_name": "__numpy__", "config": config}
-    return value.item() if is_scalar(value) else value
+    return value.item() if is_numpy_scalar(value) else value
 
 
 def _kept(function: Callable[..., Any], name: str) -> Any:

@@ -10,6 +10,7 @@ from seqir.arguments import integers, number
 from seqir.errors import ArgumentError
 from seqir.layer.aliases import Shape
 from seqir.layer.base import Layer
+from seqir.narrow import is_sequence
 from seqir.ops.tensor import Result
 
 
@@ -81,7 +82,7 @@ class CustomScaleLayer(Layer):
         number("scale", self.scale)
 
     def call(self, inputs: Sequence[Result]) -> Result:
-        if not isinstance(inputs, list | tuple) or len(inputs) != 2:
+        if not is_sequence(inputs) or len(inputs) != 2:
             raise ArgumentError(
                 f"layer {self.name!r} takes a list of two inputs, a tensor and its "
                 "branch"

@@ -12,7 +12,7 @@ from seqir.layer.aliases import Masks, Shape
 from seqir.layer.base import Layer
 from seqir.layers.cells import dropped_once
 from seqir.layers.wrappers import all_deserialized, deserialized
-from seqir.narrow import is_sequence
+from seqir.narrow import is_mapping, is_sequence
 from seqir.ops.size import SizeLike
 from seqir.ops.tensor import Result
 from seqir.plain import python
@@ -45,7 +45,7 @@ class RNN(Layer):
 
     def setup(self) -> None:
         cell = self.cell
-        if isinstance(cell, list | tuple):
+        if is_sequence(cell):
             cell = StackedRNNCells(cell)
         if not callable(getattr(cell, "call", None)) or not callable(cell):
             raise ArgumentError(
@@ -108,7 +108,7 @@ class RNN(Layer):
     def get_initial_state(self, batch_size: SizeLike | None) -> list[Any]:
         """The states to begin with, as the cell says, or 0."""
         found = initial_state(self.cell, batch_size, self._cell_dtype)
-        return list(found) if isinstance(found, list | tuple) else [found]
+        return list(found) if is_sequence(found) else [found]
 
     # Calling.
 
@@ -206,7 +206,7 @@ class RNN(Layer):
 
     def _output_in(self, states: list[Any]) -> Result:
         """The first state, of several cells that of the last: the output before."""
-        several = isinstance(states[0], list | tuple)
+        several = is_sequence(states[0])
         several = several or isinstance(self.cell, StackedRNNCells)
         return nest.flatten(states[-1] if several else states)[0]
 
@@ -255,7 +255,7 @@ class RNN(Layer):
     ) -> Any:
         """The layer that a configuration describes, with the cell inside."""
         cell = config.get("cell")
-        if isinstance(cell, Mapping):
+        if is_mapping(cell):
             config = {**config, "cell": deserialized(cell, custom_objects)}
         return super().from_config(config)
 
@@ -281,7 +281,7 @@ def again(layer: Any, **changes: object) -> Any:
         if hasattr(layer, name):
             config.setdefault(name, getattr(layer, name))
     for name in ("activation", "recurrent_activation"):
-        function = getattr(layer, name, None)
+        function: object = getattr(layer, name, None)
         if hasattr(type(function), "connections"):  # models are not made of names
             config[name] = function
     if "cell" in config:

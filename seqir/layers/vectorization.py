@@ -20,6 +20,7 @@ from seqir.layers.adapting import batches
 from seqir.layers.encoding import INT, MODES, mode_of, refuse_sparse
 from seqir.layers.lookup import StringLookup, WithVocabulary
 from seqir.layers.vocabulary import TF_IDF, Token, Tokens, Vocabulary, checked_size
+from seqir.narrow import is_sequence
 from seqir.operators.text import Lower, OnHost, Replace, Words, each, filled
 from seqir.ops.apply import apply
 from seqir.ops.tensor import Result
@@ -162,7 +163,7 @@ class TextVectorization(WithVocabulary):
         if self.ngrams is None:
             return None
         found = integers("ngrams", self.ngrams, least=1)
-        several = isinstance(listed(self.ngrams), list | tuple)
+        several = is_sequence(listed(self.ngrams))
         return found if several else tuple(range(1, found[0] + 1))
 
     @property

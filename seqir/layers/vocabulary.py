@@ -17,6 +17,7 @@ from seqir.arguments import integer
 from seqir.errors import ArgumentError, DTypeError
 from seqir.ir import Array
 from seqir.layers.encoding import INT
+from seqir.narrow import is_path
 from seqir.tensortype import as_text
 
 TF_IDF = "tf_idf"
@@ -126,7 +127,7 @@ class Vocabulary:
         self.words = words
 
     def _read(self, given: Tokens) -> list[Token]:
-        if isinstance(given, str | os.PathLike):
+        if is_path(given):
             path = Path(given)
             if self.mode == TF_IDF:
                 raise ArgumentError(

@@ -13,7 +13,7 @@ from seqir.ir import Trace, current_trace
 from seqir.layer.aliases import Masks, Stored, Tensors
 from seqir.layer.base import Layer
 from seqir.layer.state import state_of, walk
-from seqir.narrow import is_dict, is_mapping
+from seqir.narrow import is_dict, is_mapping, is_structure
 from seqir.ops.apply import value_of
 from seqir.ops.tensor import Result, Traced
 from seqir.shapes import format_shape
@@ -226,7 +226,7 @@ def _without_time(shape: Any) -> Any:
     """
     if is_dict(shape):
         return {key: _without_time(value) for key, value in shape.items()}
-    if any(isinstance(size, list | tuple | dict) for size in shape):
+    if any(is_structure(size) for size in shape):
         return [_without_time(each) for each in shape]
     if len(shape) < 3:
         raise ShapeError(

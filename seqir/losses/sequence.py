@@ -84,7 +84,7 @@ def _skips(states: TensorLike, dtype: str) -> Result:
 def _forward(logs: TensorLike, skips: TensorLike, times: int) -> Result:
     """Log-probability of all paths that end in each state. [batch, states]."""
     dtype = ops.dtype(logs)
-    size = ops.shape(skips)[1]
+    size: int = ops.shape(skips)[1]
     before = np.where(np.arange(size) == 0, 0.0, UNLIKELY).astype(dtype)
     alpha: Any = ops.expand_like(before[None], skips)
     for now in ops.unstack(logs, times, axis=1):

@@ -22,7 +22,7 @@ from seqir.layer.scope import Snapshot, name_scope
 from seqir.layer.state import Stateful, has_changed, state_of
 from seqir.layers.core import InputLayer
 from seqir.model.base import Model
-from seqir.narrow import is_dict
+from seqir.narrow import is_dict, is_structure, is_tuple
 from seqir.network.base import Network, input_tensors
 from seqir.ops.call import repeat
 from seqir.ops.tensor import Call, KerasTensor
@@ -139,7 +139,7 @@ class Sequential(Model):
             if self._layer_state.tensors
             else self._layer_state.start
         )
-        if isinstance(previous, list | tuple | dict) and layer.single_input:
+        if is_structure(previous) and layer.single_input:
             count = len(nest.flatten(previous))
             found = (
                 f"the layer before it in Sequential model {self.name!r} has {count} "
@@ -309,13 +309,13 @@ def _batch_shape(shape: Any) -> Any:
         )
     if is_dict(shape):
         return {key: _batch_shape(each) for key, each in shape.items()}
-    if any(isinstance(each, list | tuple | dict) for each in shape):
+    if any(is_structure(each) for each in shape):
         return [_batch_shape(each) for each in shape]
     return tuple(shape)
 
 
 def _shown(shape: object) -> str:
-    return format_shape(shape) if isinstance(shape, tuple) else repr(shape)
+    return format_shape(shape) if is_tuple(shape) else repr(shape)
 
 
 def _known_input_shape(layer: Layer) -> object:

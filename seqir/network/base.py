@@ -25,7 +25,7 @@ from seqir.layer.checks import bind_call, check_arrays, required_inputs
 from seqir.layer.offered import offered
 from seqir.layer.state import walk
 from seqir.layers.core import InputLayer
-from seqir.narrow import is_dict
+from seqir.narrow import is_dict, is_structure
 from seqir.network.inputs import Sizes, misfit, other_sizes, standardize
 from seqir.network.names import distinct, mask_of
 from seqir.network.state import ModelState
@@ -419,7 +419,7 @@ class Network(Layer):
     def build_from_arrays(self, x: object) -> None:
         """Build for the shapes of these arrays, for any batch size."""
         check_arrays(self, (x,), {})
-        if required_inputs(self) > 1 and isinstance(x, dict | list | tuple):
+        if required_inputs(self) > 1 and is_structure(x):
             super().run(**x) if is_dict(x) else super().run(*x)
             return
         arrays = nest.map_structure(np.asarray, x)
@@ -451,7 +451,8 @@ def connect(inputs: object, outputs: object, name: str | None = None) -> Network
 
 def started_at(layer: InputLayer) -> list[Network]:
     """The models that start at an input, oldest first."""
-    return list(_started.get(layer, {}).values())
+    found = _started.get(layer)
+    return [] if found is None else list(found.values())
 
 
 def _input_name(tensor: KerasTensor) -> str:
@@ -482,7 +483,7 @@ def input_tensors(shape: Any, dtype: str, *, learned: bool = True) -> Any:
     """
     if is_dict(shape):
         return {k: input_tensors(v, dtype, learned=learned) for k, v in shape.items()}
-    if shape and all(isinstance(s, list | tuple | dict) for s in shape):
+    if shape and all(is_structure(s) for s in shape):
         return [input_tensors(s, dtype, learned=learned) for s in shape]
     layer = InputLayer(batch_shape=shape, dtype=dtype)
     layer.learned = learned

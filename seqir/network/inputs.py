@@ -10,7 +10,7 @@ from seqir import data, dtypes, nest
 from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.ir import Array
 from seqir.layers.core import InputLayer
-from seqir.narrow import is_dict, is_sequence
+from seqir.narrow import is_dict, is_sequence, is_structure
 from seqir.ops.tensor import KerasTensor
 from seqir.shapes import format_shape
 
@@ -100,7 +100,7 @@ def _paired(named: object, x: object, model: str) -> list[object] | None:
             return None
         pairs = list(zip(named, x, strict=True))
     else:
-        single = not isinstance(x, dict | list | tuple) or not _holds_arrays(x)
+        single = not is_structure(x) or not _holds_arrays(x)
         return [_checked(x, model)] if single else None
     found: list[object] = []
     for inner, value in pairs:
@@ -130,7 +130,7 @@ def _in_order(named: object, x: object, model: str) -> list[object]:
     names = nest.flatten(named)
     listed = ", ".join(names)
     given = nest.flatten(x)
-    if not isinstance(x, list | tuple | dict) and len(names) > 1:
+    if not is_structure(x) and len(names) > 1:
         raise ArgumentError(
             f"model {model!r} has {len(names)} inputs ({listed}), got one array; pass "
             "a list or a dict"

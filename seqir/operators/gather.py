@@ -81,7 +81,7 @@ class GatherElements(Op):
         return (x.with_shape(indices.shape),)
 
     def evaluate(self, x: Array, indices: Array) -> tuple[Array]:
-        grid: list[Array] = list(np.indices(indices.shape))
+        grid: list[Array] = [*np.indices(indices.shape)]
         grid[self.axis] = indices.astype(np.int64)
         return (x[tuple(grid)],)
 
@@ -122,7 +122,7 @@ class ScatterElements(Op):
 
     def evaluate(self, x: Array, indices: Array, updates: Array) -> tuple[Array]:
         y = x.copy()
-        grid: list[Array] = list(np.indices(indices.shape))
+        grid: list[Array] = [*np.indices(indices.shape)]
         grid[self.axis] = indices.astype(np.int64)
         np.add.at(y, tuple(grid), updates)
         return (y,)

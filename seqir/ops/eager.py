@@ -7,6 +7,7 @@ from typing import Any
 import numpy as np
 
 from seqir import nest
+from seqir.narrow import is_array, is_numpy_scalar, is_structure
 
 
 class EagerTensor(np.ndarray[Any, Any]):
@@ -44,10 +45,10 @@ def eager(result: Any) -> Any:
     """The arrays of a structure as tensors; what else is in it stays."""
     if isinstance(result, EagerTensor):
         return result
-    if isinstance(result, np.ndarray):
+    if is_array(result):
         return result.view(EagerTensor)
-    if isinstance(result, np.generic):
+    if is_numpy_scalar(result):
         return np.asarray(result).view(EagerTensor)
-    if isinstance(result, list | tuple | dict):
+    if is_structure(result):
         return nest.map_structure(eager, result)
     return result

@@ -5,9 +5,8 @@ from __future__ import annotations
 import weakref
 from typing import Any, Final
 
-import numpy as np
-
 from seqir.ir import Array
+from seqir.narrow import is_array
 from seqir.ops.apply import traced
 from seqir.ops.eager import eager
 from seqir.ops.tensor import Result, TensorLike, Traced
@@ -24,7 +23,7 @@ def get_keras_mask(x: object) -> Any:
     if isinstance(x, Traced):
         return x.mask
     mask = getattr(x, "_keras_mask", None)
-    if mask is None and _of_arrays and isinstance(x, np.ndarray):
+    if mask is None and _of_arrays and is_array(x):
         owner, found = _of_arrays.get(id(x), (None, None))
         return found if owner is not None and owner() is x else None
     return mask

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import itertools
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Literal, TypeAlias
 
 import numpy as np
 
@@ -28,6 +28,9 @@ from seqir.ops.movement import broadcast_to, expand_dims, reshape, shape, squeez
 from seqir.ops.several import is_several, sizes_of
 from seqir.ops.size import Size, is_int
 from seqir.ops.tensor import Result, TensorLike
+
+_Mirror: TypeAlias = Literal["reflect", "symmetric", "wrap"]
+"""How an edge continues by what stands beside it."""
 
 
 @operation
@@ -90,7 +93,8 @@ def repeat(x: TensorLike, repeats: Any, axis: int | None = None) -> Result:
                 f"repeat needs numbers of times that are known before the run, got "
                 f"{repeats!r}; one number for all may be computed"
             )
-        return take(x, np.repeat(np.arange(sizes[axis]), counts), axis)
+        size: int = sizes[axis]
+        return take(x, np.repeat(np.arange(size), counts), axis)
     (times,) = counts
     if is_int(times) and not times:  # runtimes do not expand to 0
         return sliced(x, axis, 0, 0)
@@ -157,7 +161,7 @@ def _pad_width(pad_width: Any, rank: int) -> list[tuple[int, int]]:
 
 
 def _padded_axis(
-    x: TensorLike, axis: int, before: int, after: int, mode: str
+    x: TensorLike, axis: int, before: int, after: int, mode: _Mirror
 ) -> tuple[Any, bool]:
     """x padded along one axis with what it has there, if `Pad` cannot do it."""
     size = type_of_operand(x).shape[axis]
@@ -167,7 +171,7 @@ def _padded_axis(
         if not size and before + after:
             raise ShapeError(f"axis {axis} of size 0 has nothing to pad it with")
         width = (before, after)
-        return take(x, np.pad(np.arange(size), width, mode), axis), True  # pyright: ignore[reportArgumentType, reportCallIssue]
+        return take(x, np.pad(np.arange(size), width, mode), axis), True
 
     def cut(begin: int, end: int) -> Result:
         return apply(Slice((axis,), (begin,), (end,), (1,)), operand(x))

@@ -10,7 +10,7 @@ import numpy as np
 from seqir import dtypes, shapes
 from seqir.errors import ShapeError
 from seqir.ir import Array, current_builder
-from seqir.narrow import is_slice
+from seqir.narrow import is_numpy_scalar, is_slice
 from seqir.ops.tensor import KerasTensor, Tensor, Traced
 from seqir.tensortype import TensorType
 
@@ -207,8 +207,9 @@ def dim_of(size: Any) -> shapes.Dim:
     """
     if isinstance(size, Size):
         return size.dim
-    if isinstance(size, int | np.integer) and not isinstance(size, bool):
-        return int(size)
+    number = size.item() if is_numpy_scalar(size) else size
+    if isinstance(number, int) and not isinstance(number, bool):
+        return int(number)
     if is_computed(size):
         return size.builder.unknown("size")
     if size is None:

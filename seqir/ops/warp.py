@@ -14,6 +14,7 @@ from seqir import dtypes
 from seqir.arguments import one_of
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
+from seqir.narrow import is_array
 from seqir.ops.apply import coerce, floating, numeric, type_of_operand
 from seqir.ops.arith import (
     add,
@@ -341,7 +342,7 @@ def _points(start: TensorLike, end: TensorLike) -> tuple[Any, Any]:
         for p in (start, end)
     ]
     first, last = (reshape(p, (-1, 4, 2)) for p in both)
-    if isinstance(last, np.ndarray) and not _areas(last).all():
+    if is_array(last) and not _areas(last).all():
         raise ArgumentError(
             "end_points must be the corners of a quadrilateral, three of them lie on "
             "one line"

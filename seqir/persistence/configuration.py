@@ -14,14 +14,20 @@ from seqir.formats import functions
 from seqir.formats.objects import Decoder, class_and_config, encode_layer
 from seqir.layer import configuration
 from seqir.layers import InputLayer
-from seqir.narrow import is_dict, is_mapping, is_sequence, is_slice
+from seqir.narrow import (
+    is_array,
+    is_dict,
+    is_mapping,
+    is_numpy_scalar,
+    is_sequence,
+    is_slice,
+)
 from seqir.network.base import MODELS, Network
 from seqir.network.walk import inputs_of
 from seqir.ops.call import FunctionCall
 from seqir.ops.size import tensors_in
 from seqir.ops.tensor import Call, KerasTensor
 from seqir.ops.variable import Variable
-from seqir.plain import is_scalar
 
 Config = dict[str, Any]
 Place = tuple[str, int]
@@ -136,7 +142,8 @@ class _Encoder:
                     "layer of your own"
                 )
         if isinstance(call.target, FunctionCall):
-            args, kwargs = functions.operands(call.target), {}
+            args: list[object] = functions.operands(call.target)
+            kwargs: dict[str, object] = {}
         else:
             args, kwargs = list(call.args), call.kwargs
         return {"args": self._argument(args), "kwargs": self._argument(kwargs)}
@@ -153,11 +160,11 @@ class _Encoder:
             return {"class_name": "__slice__", "config": ends}
         if value is Ellipsis:
             return {"class_name": "__ellipsis__", "config": {}}
-        if isinstance(value, np.ndarray | Variable):
+        if is_array(value) or isinstance(value, Variable):
             array = np.asarray(value)
             kept = {"value": array.tolist(), "dtype": array.dtype.name}
             return {"class_name": "__tensor__", "config": kept}
-        return value.item() if is_scalar(value) else value
+        return value.item() if is_numpy_scalar(value) else value
 
     def _tensor(self, tensor: KerasTensor) -> Config:
         return {

@@ -20,9 +20,8 @@ from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.formats import objects
 from seqir.layer.families import LAYERS
 from seqir.layers import Layer
-from seqir.narrow import is_mapping, is_sequence
+from seqir.narrow import is_array, is_mapping, is_numpy_scalar, is_sequence
 from seqir.persistence.configuration import decoder_for, entry
-from seqir.plain import is_array, is_scalar
 
 _SERIALIZE: Final[dict[type, Callable[[Any], object]]] = {
     constraints.Constraint: constraints.serialize,
@@ -57,7 +56,7 @@ def serialize_keras_object(obj: object) -> Any:
         return {str(key): serialize_keras_object(value) for key, value in obj.items()}
     if is_sequence(obj):
         return [serialize_keras_object(value) for value in obj]
-    if is_scalar(obj):
+    if is_numpy_scalar(obj):
         return obj.item()
     if is_array(obj):
         config = {"value": obj.tolist(), "dtype": obj.dtype.name}

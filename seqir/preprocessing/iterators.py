@@ -285,7 +285,8 @@ class _FileIterator(Iterator):
         return self.classes
 
     def made(self, places: Array, draw: Random) -> Batched:
-        pictures = [self._changed(self._read(self.filepaths[i]), draw) for i in places]
+        paths = [self.filepaths[int(i)] for i in places]
+        pictures = [self._changed(self._read(path), draw) for path in paths]
         x = self._together(pictures, places, draw)
         y = self._targets(x, places)
         if y is None:

@@ -12,6 +12,7 @@ from seqir.arguments import number, one_of
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.images import array_to_img, img_to_array
 from seqir.ir import Array
+from seqir.narrow import is_array, is_sequence
 
 Random: TypeAlias = Any
 """NumPy's module of random numbers, or a `RandomState` of it."""
@@ -253,6 +254,6 @@ def zooms(zoom_range: Sequence[float], draw: Random) -> tuple[float, float]:
 
 def pair(name: str, given: object) -> tuple[float, float]:
     """Two numbers. Raises: ArgumentError for anything else."""
-    if not isinstance(given, list | tuple | np.ndarray) or len(given) != 2:
+    if not (is_sequence(given) or is_array(given)) or len(given) != 2:
         raise ArgumentError(f"{name} must be two numbers, got {given!r}")
     return number(name, given[0]), number(name, given[1])

@@ -13,8 +13,7 @@ import numpy as np
 from seqir import lower
 from seqir.errors import ArgumentError, DeviceError, RunError, UnsupportedError
 from seqir.ir import Graph
-from seqir.narrow import is_mapping
-from seqir.plain import is_array
+from seqir.narrow import is_array, is_dict, is_mapping
 from seqir.runtime import engine
 from seqir.runtime.device import Device, resolve
 from seqir.runtime.process import Native, make_room
@@ -172,7 +171,7 @@ class Session(Native):
                     raise TypeError("array in foreign byte order")
             if held is not None:
                 return self._call(self._names, {**feeds, **held})
-            return self._call(self._names, feeds if type(feeds) is dict else {**feeds})
+            return self._call(self._names, feeds if is_dict(feeds) else {**feeds})
         except Exception as error:
             fed = None if held is None else list(feeds)
             raise RunError(self.why(error, feeds, fed)) from error
@@ -267,8 +266,7 @@ class Session(Native):
                 raise TypeError(f"{name} is not bfloat16")
         ort = engine.load()
         values = {
-            name: to_ort(ort, x) if isinstance(x, np.ndarray) else x
-            for name, x in feeds.items()
+            name: to_ort(ort, x) if is_array(x) else x for name, x in feeds.items()
         }
         return [to_array(v) for v in self._session.run_with_ort_values(names, values)]
 

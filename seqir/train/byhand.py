@@ -8,7 +8,7 @@ the assignment, as where assignments happen at once.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, NamedTuple
 
@@ -162,7 +162,7 @@ def _logs(b: Trace, logs: object, where: str) -> dict[str, Value]:
     for name, result in logs.items():
         if not is_a(name, str):
             raise ArgumentError(f"{where}: names in the logs are text, got {name!r}")
-        if isinstance(result, Mapping):
+        if is_mapping(result):
             found |= _logs(b, result, where)
             continue
         value = value_of(b, result)

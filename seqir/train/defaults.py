@@ -7,7 +7,6 @@ them is trained by `seqir.train.steps`, which computes the same.
 from __future__ import annotations
 
 import inspect
-from collections.abc import Mapping
 from typing import Any
 
 from seqir import nest
@@ -17,6 +16,7 @@ from seqir.gradients import gradient
 from seqir.ir import Trace, current_trace
 from seqir.layer.penalties import penalties
 from seqir.metrics.base import Metric
+from seqir.narrow import is_mapping
 from seqir.ops.tensor import Result, Traced
 from seqir.train.compiled import Compiled
 from seqir.train.objective import held_metrics, plain, traced_results
@@ -132,7 +132,7 @@ def _arranged(
     weights = none
     if sample_weight is not None:
         flat = nest.flatten(sample_weight)
-        alone = len(flat) == 1 and not isinstance(sample_weight, Mapping)
+        alone = len(flat) == 1 and not is_mapping(sample_weight)
         weights = (
             flat * len(predicted)
             if alone

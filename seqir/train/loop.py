@@ -14,7 +14,7 @@ from seqir.console import say
 from seqir.data import Batch, Batches, noting
 from seqir.data.arrays import ArrayBatches
 from seqir.errors import ArgumentError, NonFiniteLossError, UnsupportedError
-from seqir.narrow import is_sequence
+from seqir.narrow import is_array, is_sequence
 from seqir.train import failure
 from seqir.train.byhand import HandFeeder, feeder, is_by_hand
 from seqir.train.checkpoint import Checkpoints
@@ -55,7 +55,7 @@ def _is_used(optimizer: Any) -> bool:
 
 def _as_list(value: object) -> object:
     """A reported number as it is, an array as JSON can hold it."""
-    return value.tolist() if isinstance(value, np.ndarray) else value
+    return value.tolist() if is_array(value) else value
 
 
 def _shuffle_seed(compiled: Compiled) -> int:

@@ -15,7 +15,7 @@ from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Trace
 from seqir.layer.state import walk
 from seqir.metrics.base import Metric
-from seqir.narrow import is_mapping, is_sequence
+from seqir.narrow import is_mapping, is_sequence, is_structure
 from seqir.ops.apply import value_of
 from seqir.ops.reduce import count
 from seqir.ops.tensor import Result, TensorLike, Traced
@@ -48,7 +48,7 @@ class Objective:
             ("metrics", metrics),
             ("weighted_metrics", weighted_metrics),
         ):
-            if given is not None and not isinstance(given, list | tuple | dict):
+            if given is not None and not is_structure(given):
                 raise ArgumentError(
                     f"{name} must be a list, a tuple or a dict, got {given!r}: write "
                     f"{name}=[{given!r}]"

@@ -10,6 +10,7 @@ from typing import Any, TypeGuard
 from seqir import config
 from seqir.arguments import integer, integer_or, integers, one_of, verbosity
 from seqir.errors import ArgumentError
+from seqir.narrow import is_path, is_sequence
 
 
 @dataclass(frozen=True)
@@ -47,13 +48,13 @@ class FitOptions:
         one_of("on_nan", self.on_nan, ("raise", "stop", "ignore"))
         integer_or("checkpoint_freq", self.checkpoint_freq, ("epoch",), least=1)
         when = self.validation_freq
-        several = isinstance(when, set | range)
-        integers("validation_freq", [*when] if several else when, least=1)
+        listed = [*when] if _is_several(when) and not is_sequence(when) else when
+        integers("validation_freq", listed, least=1)
         for name, folder, or_else in (
             ("resume", self.resume, ""),
             ("cache_frozen", self.cache_frozen, " or be 'memory'"),
         ):
-            named = isinstance(folder, str | PathLike) and bool(fspath(folder))
+            named = is_path(folder) and bool(fspath(folder))
             if folder is not None and not named:
                 raise ArgumentError(
                     f"{name} must name a folder{or_else}, got {folder!r}"

@@ -16,9 +16,8 @@ from seqir.data.convert import content
 from seqir.errors import LoadError
 from seqir.layer.state import walk
 from seqir.losses import LossFunctionWrapper
-from seqir.narrow import is_dict, is_list
+from seqir.narrow import is_array, is_dict, is_list, is_numpy_scalar
 from seqir.ops.variable import Variable
-from seqir.plain import is_array, is_scalar
 from seqir.train.compilation import Compilation
 from seqir.train.position import Settings
 
@@ -168,7 +167,7 @@ def _loss(loss: object) -> object:
 
 def _word(value: object) -> object:
     """A value that JSON has not, without what differs from run to run."""
-    if is_array(value) or is_scalar(value):
+    if is_array(value) or is_numpy_scalar(value):
         return value.tolist()
     return getattr(value, "__qualname__", type(value).__qualname__)
 

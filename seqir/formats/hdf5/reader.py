@@ -37,6 +37,7 @@ from seqir.formats.hdf5.block import Bytes
 from seqir.formats.hdf5.datatype import Datatype
 from seqir.formats.hdf5.group import LinkKind
 from seqir.formats.hdf5.header import Message
+from seqir.narrow import is_path
 from seqir.shapes import format_shape
 
 Array = np.ndarray[Any, Any]
@@ -317,7 +318,7 @@ def open_hdf5(
         damaged, UnsafeFileError if it has links out of itself or a structure that no
         model has, UnsupportedError for what h5py does not write unless it is asked.
     """
-    if isinstance(source, str | os.PathLike):
+    if is_path(source):
         with open_file(source) as opened:
             yield H5Reader(opened, Path(source).name)
         return
