@@ -90,8 +90,7 @@ class Variable(Tensor):
         )
         array = made(self.name, initializer, shape, dtype)
         wanted = dtypes.to_numpy(dtypes.canonical(dtype or array.dtype))
-        own = np.array(array, wanted)
-        own.flags.writeable = False
+        own = _owned(array, wanted)
         self._array: Array | None = own
         """The values, unless a slot holds them."""
         self._slot: Slot | None = None
@@ -255,11 +254,7 @@ class Variable(Tensor):
                 self._slot.write(array)
                 fresh = array.astype(dtypes.to_numpy(stored.dtype))
             else:
-                # What owns its values and is read-only is shared: nobody changes it.
-                kept = array.base is None and not array.flags.writeable
-                wanted = dtypes.to_numpy(stored.dtype)
-                fresh = np.array(array, wanted, copy=None if kept else True)
-                fresh.flags.writeable = False
+                fresh = _owned(array, dtypes.to_numpy(stored.dtype))
                 same = changes.same_bits(self.array, fresh)
                 self._array = fresh
                 if same:
@@ -338,6 +333,17 @@ class Variable(Tensor):
 
 _AGGREGATIONS = ("none", "mean", "sum", "only_first_replica")
 _SYNCHRONIZATIONS = ("none", "on_read", "on_write", "auto")
+
+
+def _owned(array: Array, dtype: np.dtype[Any]) -> Array:
+    """The values, read-only, in memory of which nobody else changes anything.
+
+    What owns its values and is read-only is shared: nobody changes it.
+    """
+    kept = array.base is None and not array.flags.writeable
+    own = np.array(array, dtype, copy=None if kept else True)
+    own.flags.writeable = False
+    return own
 
 
 def _word(argument: str, word: str | None, known: tuple[str, ...]) -> str:

@@ -78,12 +78,14 @@ class Stateful:
         """A new variable of the state, of the default type if none is given."""
         dtype = dtypes.canonical(dtype or config.floatx())
         make = initializers.get(initializer) or initializers.Zeros()
+        values = make(tuple(shape), dtype)
+        if type(make) is initializers.Zeros:  # nobody else has them: they are shared
+            values.flags.writeable = False
         variable = Variable(
-            make(tuple(shape), dtype),
-            name=name or "variable",
-            trainable=False,
-            dtype=dtype,
+            values, name=name or "variable", trainable=False, dtype=dtype
         )
+        if isinstance(make, initializers.Initializer):  # which takes less memory
+            variable.initial = make
         variable.path = f"{self.name}/{variable.name}"
         variable.autocast = False
         self._variables.append(variable)
