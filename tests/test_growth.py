@@ -3,6 +3,7 @@
 import inspect
 import sys
 from collections.abc import Callable
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -11,9 +12,9 @@ import pytest
 
 import seqir
 from seqir import layers, ops, passes, runtime
-from seqir.ir import Builder, Graph, Node, replay, verify
+from seqir.ir import Builder, Graph, Node, Op, replay, verify
 from seqir.lower.emit import Emitter
-from seqir.operators.movement import Expand
+from seqir.operators.movement import Expand, Transpose
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
 
@@ -135,6 +136,51 @@ def test_what_follows_on_a_change_is_written_again_only_as_far_as_it_reads_it() 
     assert after.nodes[0].results == graph.nodes[1].results
     assert after.nodes[1:] == graph.nodes[2:]
     verify(after)
+
+
+def test_a_pass_about_a_fact_asks_operators_that_have_it() -> None:
+    b = Builder("g")
+    x = Traced(b, b.input("x", TensorType("float32", ("n", 4))))
+    graph = b.finish({"y": ops.transpose(ops.exp(ops.relu(x))).value})
+    seen: list[Node] = []
+
+    def note(b: Builder, node: Node, operands: Any) -> None:
+        seen.append(node)
+
+    assert replay(graph, note, about="simplified") is graph
+    assert [type(node.op) for node in seen] == [Transpose]
+    assert replay(graph, note, about="bodies") is graph
+    assert len(seen) == 1
+    assert not graph.says("bodies")
+
+
+def test_attributes_of_an_operator_are_facts_of_its_own() -> None:
+    @dataclass(frozen=True)
+    class Maybe(Transpose):
+        folds: bool = True  # pyright: ignore[reportIncompatibleVariableOverride]
+
+    assert Maybe.says("folds")
+    assert Maybe.says("simplified")
+    assert not Transpose.says("folds")
+    with pytest.raises(AttributeError):
+        Transpose.says("simplifid")
+
+
+def test_a_node_that_reads_equal_types_is_not_typed_again(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    b = Builder("g")
+    x = Traced(b, b.input("x", TensorType("float32", ("n",))))
+    graph = b.finish({"y": ops.exp(ops.relu(ops.relu(x))).value})
+
+    def refuse(*args: Any) -> None:
+        raise AssertionError("typed again")
+
+    monkeypatch.setattr(Op, "typed", refuse)
+    after = replay(
+        graph, lambda b, node, operands: operands if node is graph.nodes[0] else None
+    )
+    assert len(after.nodes) == 2
 
 
 def test_results_of_another_type_are_new() -> None:

@@ -107,9 +107,11 @@ class Builder:
         They are those that it had, as long as they have the same types: what reads
         them can stay as it is.
         """
-        types, results = _infer(node.op, operands), node.results
-        if types != tuple([v.type for v in results]):
-            results = tuple(map(Value, types))
+        results = node.results
+        if [v.type for v in operands] != [v.type for v in node.operands]:
+            types = _infer(node.op, operands)
+            if types != tuple([v.type for v in results]):
+                results = tuple(map(Value, types))
         self.keep(Node(node.op, operands, results, self.path))
         return results
 

@@ -14,6 +14,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
+from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from seqir.dtypes import STRING
@@ -91,9 +92,43 @@ class Graph:
         for node in self.nodes:
             yield from node.results
 
-    def producers(self) -> dict[Value, Node]:
+    @cached_property
+    def kinds(self) -> frozenset[type[Op]]:
+        """The classes of its operators, those of bodies not included."""
+        return frozenset([type(node.op) for node in self.nodes])
+
+    def says(self, fact: str) -> bool:
+        """Whether some operator may have more to say than `Op` does; see `Op.says`."""
+        return any(kind.says(fact) for kind in self.kinds)
+
+    def producers(self) -> Mapping[Value, Node]:
         """The node that computes each value."""
+        return self._producers
+
+    @cached_property
+    def _producers(self) -> dict[Value, Node]:
         return {v: node for node in self.nodes for v in node.results}
+
+    @cached_property
+    def constants(self) -> Mapping[Value, FrozenArray]:
+        """The values that are constants, with what they hold."""
+        kinds = {kind for kind in self.kinds if kind.says("constant")}
+        return {
+            node.result: frozen
+            for node in self.nodes
+            if type(node.op) in kinds and (frozen := node.op.constant) is not None
+        }
+
+    @cached_property
+    def readers(self) -> Mapping[Value, int]:
+        """How many nodes, outputs and updates read each value."""
+        counts = dict.fromkeys(self.values(), 0)
+        for node in self.nodes:
+            for value in dict.fromkeys(node.operands):
+                counts[value] += 1
+        for value in self.roots:
+            counts[value] += 1
+        return counts
 
     def users(self) -> dict[Value, list[Node]]:
         """The nodes that read each value."""
@@ -248,6 +283,16 @@ class Op(ABC):
     needs_room: ClassVar[bool] = False
     """`infer` refuses a first operand whose spatial axes are too small, which no
     runtime may be trusted to do: it is asked again about the sizes of each run."""
+
+    @classmethod
+    def says(cls, fact: str) -> bool:
+        """Whether operators of this class answer a question in a way of their own.
+
+        `fact` is the name of a method or fact below. Where no class in a graph has its
+        own, as most have not, a pass need not ask any node.
+        """
+        own = fact in getattr(cls, "__dataclass_fields__", ())
+        return own or getattr(cls, fact) is not getattr(Op, fact)
 
     def typed(self, *operands: TensorType) -> tuple[TensorType, ...]:
         """What `infer` gives, for operands of an element type that is taken.

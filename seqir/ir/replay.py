@@ -25,13 +25,14 @@ def in_bodies(change: Callable[[Graph], Graph], graph: Graph) -> Graph:
             return None
         return b.emit(node.op.with_bodies(changed), *operands)
 
-    if not any(node.op.bodies for node in graph.nodes):
-        return graph
-    return replay(graph, visit)
+    return replay(graph, visit, about="bodies")
 
 
-def replay(graph: Graph, visit: Visit) -> Graph:
+def replay(graph: Graph, visit: Visit, *, about: str | None = None) -> Graph:
     """Build the graph again, asking `visit` about every node.
+
+    With `about` it is asked about nodes alone whose operators say something of that
+    (`Op.says`); in a graph without any there is nothing to do.
 
     `visit` gets the new builder, the old node and its operands in the new graph. It
     returns the values that stand for the node's results, or None to keep the node. A
@@ -40,18 +41,26 @@ def replay(graph: Graph, visit: Visit) -> Graph:
     A graph in which every node was kept is returned as it was, so ``is not`` tells
     whether anything changed.
 
-    Cost: one visit per node, whatever changed.
+    Cost: one visit per node that it is about, whatever changed.
     """
+    kinds = graph.kinds
+    if about is not None:
+        kinds = {kind for kind in kinds if kind.says(about)}
+    if not kinds:
+        return graph
     b = Builder.like(graph)
+    b.producer.update(graph.producers())  # so that a kept node need not be entered
     new: dict[Value, Value] = {}
     changed = False
     for node in graph.nodes:
-        operands = tuple([new.get(v, v) for v in node.operands])
+        operands = node.operands
+        if new:  # there are changes that it may read
+            operands = tuple([new.get(v, v) for v in operands])
         b.path = node.source
-        results = visit(b, node, operands)
+        results = visit(b, node, operands) if type(node.op) in kinds else None
         if results is None:
             if operands == node.operands:
-                b.keep(node)
+                b.nodes.append(node)
                 continue
             results = b.repeat(node, operands)
         changed = True

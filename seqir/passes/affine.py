@@ -20,13 +20,14 @@ import numpy as np
 
 from seqir.ir import Array, Builder, FrozenArray, Graph, Node, Value, replay
 from seqir.operators.constant import Constant
-from seqir.passes.facts import constants, reader_counts
 
 
 def fold_affine(graph: Graph) -> Graph:
     """Fold per-channel scales and shifts into preceding weights and biases."""
-    known = constants(graph)
-    readers = reader_counts(graph)
+    if not graph.says("scaled"):
+        return graph
+    known = dict(graph.constants)
+    readers = graph.readers
 
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
@@ -66,7 +67,7 @@ def fold_affine(graph: Graph) -> Graph:
         b.path = path
         return [result]
 
-    return replay(graph, visit)
+    return replay(graph, visit, about="channelwise")
 
 
 class _Match(NamedTuple):

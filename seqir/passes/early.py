@@ -12,12 +12,12 @@ activation to the convolution before it.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import NamedTuple
 
 from seqir.ir import Builder, Graph, Node, Value, replay
 from seqir.operators.movement import Transpose, compose, inverse
-from seqir.passes.facts import dependent, reader_counts
+from seqir.passes.facts import dependent
 from seqir.passes.pipeline import Pass
 
 
@@ -45,7 +45,9 @@ def pool_early(trained: Iterable[str]) -> Pass:
 
 
 def _pool_early(graph: Graph, changing: set[Value]) -> Graph:
-    readers = reader_counts(graph)
+    if not graph.says("takes_maxima"):
+        return graph
+    readers = graph.readers
     seen: dict[Value, _Step] = {}
 
     def visit(
@@ -75,7 +77,7 @@ def _pool_early(graph: Graph, changing: set[Value]) -> Graph:
 
 
 def _chain(
-    pool: Node, seen: dict[Value, _Step], readers: dict[Value, int]
+    pool: Node, seen: dict[Value, _Step], readers: Mapping[Value, int]
 ) -> list[_Step]:
     """What stands right before the pool and may go behind it, the nearest first."""
     value = pool.operands[0]

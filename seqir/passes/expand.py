@@ -75,6 +75,6 @@ def expand(target: str) -> Pass:
                 return found
             return widening.computed(b, node, operands, half.pop(), decomposed)
 
-        return replay(graph, visit)
+        return replay(graph, visit, about="expanded")
 
     return expand_operators

@@ -7,7 +7,7 @@ from dataclasses import replace
 
 from seqir.ir import Array, Builder, FrozenArray, Graph, Node, Value, computed, replay
 from seqir.operators.constant import Constant
-from seqir.passes.facts import constants, is_pure
+from seqir.passes.facts import is_pure
 from seqir.tensortype import type_of
 
 _SLACK = 4096
@@ -20,12 +20,14 @@ def fold_constants(graph: Graph) -> Graph:
     A result that is larger than its operands stays computed, so that a broadcast
     number never becomes a stored tensor.
     """
-    known = constants(graph)
+    known = dict(graph.constants)
 
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
     ) -> Sequence[Value] | None:
-        if not operands or not node.op.folds or not is_pure(node.op):
+        if not operands or operands[0] not in known:
+            return None
+        if not node.op.folds or not is_pure(node.op):
             return None
         frozen = [known.get(v) for v in operands]
         if any(f is None for f in frozen):

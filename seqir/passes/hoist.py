@@ -34,9 +34,7 @@ def hoist(graph: Graph) -> Graph:
             return _Hoisting(b, node, operands).repeat(node.op)
         return None
 
-    if not any(node.op.bodies for node in graph.nodes):
-        return graph
-    return replay(graph, visit)
+    return replay(graph, visit, about="bodies")
 
 
 class _Hoisting:

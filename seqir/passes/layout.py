@@ -10,6 +10,7 @@ debt be paid in front of it. Nothing here knows an operator by name but Transpos
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from seqir.ir import Builder, Graph, Node, Perm, Value
@@ -37,7 +38,7 @@ class _Walk:
         self.constant: set[Value] = set(graph.params.values())
 
     def run(self) -> Graph:
-        if not any(isinstance(node.op, Transpose) for node in self.graph.nodes):
+        if Transpose not in self.graph.kinds:
             return self.graph
         for node in self.graph.nodes:
             self.b.path = node.source
@@ -51,6 +52,10 @@ class _Walk:
         return self.env.get(value, _Owed(value, None))
 
     def visit(self, node: Node) -> None:
+        if self.env.keys().isdisjoint(node.operands) and type(node.op) is not Transpose:
+            self.b.keep(node)  # what it reads is as it was
+            self.note(node, node.operands)
+            return
         operands = [self.owed(v) for v in node.operands]
         if isinstance(node.op, Transpose):
             ((x, perm),) = operands
@@ -58,18 +63,15 @@ class _Walk:
             self.env[node.result] = _owe(x, total)
             return
         if not self.commute(node, operands):
-            values = [self.pay(o) for o in operands]
-            if values == list(node.operands):
-                self.b.keep(node)
-                results = node.results
-            else:
-                results = self.b.repeat(node, tuple(values))
+            results = self.b.repeat(node, tuple(self.pay(o) for o in operands))
             for old, new in zip(node.results, results, strict=True):
                 self.env[old] = _Owed(new, None)
-        if node.op.constant is not None or (
-            operands and all(o.value in self.constant for o in operands)
-        ):
-            self.constant.update(self.env[v].value for v in node.results)
+        self.note(node, [o.value for o in operands])
+
+    def note(self, node: Node, read: Sequence[Value]) -> None:
+        """Note what is constant, as what reads nothing else is."""
+        if self.constant.issuperset(read) if read else node.op.constant is not None:
+            self.constant.update(self.owed(v).value for v in node.results)
 
     def commute(self, node: Node, operands: list[_Owed]) -> bool:
         """Apply the operator below the transposes of its operands, if that works."""

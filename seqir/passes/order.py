@@ -17,13 +17,14 @@ import numpy as np
 from seqir.ir import Builder, FrozenArray, Graph, Node, Value, replay
 from seqir.operators.constant import Constant
 from seqir.operators.movement import Reshape, Transpose
-from seqir.passes.facts import constants, reader_counts
 
 
 def absorb_order(graph: Graph) -> Graph:
     """Remove transposes in front of a flattening that a constant weight reads."""
-    known = constants(graph)
-    readers = reader_counts(graph)
+    if Transpose not in graph.kinds:
+        return graph
+    known = graph.constants
+    readers = graph.readers
 
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]
@@ -48,7 +49,7 @@ def absorb_order(graph: Graph) -> Graph:
         w = b(Constant(FrozenArray(rows, weight.label)))
         return b.emit(node.op, y, w, *operands[2:])
 
-    return replay(graph, visit)
+    return replay(graph, visit, about="contracted_axis")
 
 
 def _order(flat: Node, moved: Node) -> list[int] | None:

@@ -41,7 +41,7 @@ def lengthen_rows(graph: Graph) -> Graph:
             repeated.append(x)
         return None if tuple(repeated) == operands else b.emit(node.op, *repeated)
 
-    return replay(graph, visit)
+    return replay(graph, visit, about="elementwise")
 
 
 def _row(shape: shapes.Shape) -> tuple[int, ...] | None:

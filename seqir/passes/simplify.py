@@ -25,7 +25,7 @@ def simplify(graph: Graph) -> Graph:
         assert not isinstance(same, tuple)
         return [same if same is not None else b(op, x)]
 
-    return replay(graph, visit)
+    return replay(graph, visit, about="simplified")
 
 
 def _merged(

@@ -6,14 +6,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 
 from seqir.ir import Builder, Graph, Node, Value, replay
-from seqir.passes.facts import constants
 
 
 def sink_constants(graph: Graph) -> Graph:
     """Give bodies the constants that they capture."""
-    if not any(node.op.bodies for node in graph.nodes):
+    if not graph.says("bodies"):
         return graph
-    known = constants(graph)
+    known = graph.constants
     producers = graph.producers()
 
     def visit(
@@ -32,7 +31,7 @@ def sink_constants(graph: Graph) -> Graph:
         rest = (v for i, v in enumerate(operands) if i not in places)
         return b.emit(node.op.with_bodies(bodies), *rest)
 
-    return replay(graph, visit)
+    return replay(graph, visit, about="bodies")
 
 
 def _with(body: Graph, found: dict[int, Node]) -> Graph:

@@ -10,7 +10,7 @@ is changed: a step whose loss is not finite simply does not go on.
 from __future__ import annotations
 
 import itertools
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
@@ -99,7 +99,7 @@ def _late(graph: Graph, optimizer: Collection[str]) -> set[Value]:
     return late.difference(graph.params.values())
 
 
-def _is_constant(value: Value, producers: dict[Value, Node]) -> bool:
+def _is_constant(value: Value, producers: Mapping[Value, Node]) -> bool:
     node = producers.get(value)
     return node is not None and node.op.constant is not None
 
@@ -163,7 +163,7 @@ def _in_place(graph: Graph) -> frozenset[str]:
     return frozenset(found)
 
 
-def _ancestors(node: Node, producers: dict[Value, Node]) -> set[Node]:
+def _ancestors(node: Node, producers: Mapping[Value, Node]) -> set[Node]:
     found: set[Node] = set()
     todo = [node]
     while todo:
