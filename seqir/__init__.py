@@ -49,7 +49,7 @@ if TYPE_CHECKING:
     from seqir.layers import Input, Layer
     from seqir.losses import Loss
     from seqir.metrics import Metric
-    from seqir.model import Functional, Model, Sequential
+    from seqir.model import Functional, Model, OnnxModel, Sequential, load_onnx
     from seqir.ops.tensor import KerasTensor
     from seqir.ops.variable import Variable
     from seqir.optimizers import Optimizer
@@ -103,6 +103,8 @@ _NAMES = {
     "Variable": "seqir.ops.variable",
     "gradient": "seqir.gradients",
     "device": "seqir.contexts",
+    "OnnxModel": "seqir.model",
+    "load_onnx": "seqir.model",
     "name_scope": "seqir.contexts",
     "remat": "seqir.contexts",
 }
@@ -119,6 +121,7 @@ __all__ = [
     "Loss",
     "Metric",
     "Model",
+    "OnnxModel",
     "Optimizer",
     "Regularizer",
     "RematScope",
@@ -140,6 +143,7 @@ __all__ = [
     "gradient",
     "initializers",
     "layers",
+    "load_onnx",
     "losses",
     "metrics",
     "mixed_precision",

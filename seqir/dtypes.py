@@ -26,6 +26,8 @@ UNSIGNED: Final = ("uint8", "uint16", "uint32", "uint64")
 ALL: Final = ("bool", *UNSIGNED, *SIGNED, *FLOATS)
 STRING: Final = "string"
 """Text: it is looked up, split and joined, and nothing is computed with it."""
+OPAQUE: Final = "opaque"
+"""What only a runtime knows: see `seqir.tensortype.OpaqueType`."""
 _TEXT: Final = {"O", "U", "S", "T"}
 """Kinds of NumPy's types of text; objects are Python's strings."""
 
@@ -33,6 +35,7 @@ SHORT: Final = {
     "bool": "b1",
     "bfloat16": "bf16",
     "string": "str",
+    "opaque": "?",
     **{name: name.replace("float", "f") for name in FLOATS if name[0] == "f"},
     **{name: name.replace("int", "i") for name in SIGNED},
     **{name: name.replace("uint", "u") for name in UNSIGNED},

@@ -47,6 +47,31 @@ class TensorType:
         return f"{dtypes.SHORT[self.dtype]}[{', '.join(map(str, self.shape))}]"
 
 
+@dataclass(frozen=True, slots=True)
+class OpaqueType(TensorType):
+    """What only a runtime knows: a sequence, an optional, a tensor of unknown rank.
+
+    It prints as ``?[seq(tensor(float))]``.
+    """
+
+    onnx: bytes = b""
+    """The type as an ONNX file has it; empty where nothing is known."""
+    text: str = ""
+
+    @property
+    def nbytes(self) -> None:
+        """Not known."""
+        return None
+
+    def __str__(self) -> str:
+        return f"?[{self.text}]"
+
+
+def opaque(onnx: bytes = b"", text: str = "") -> OpaqueType:
+    """The type of what only a runtime knows."""
+    return OpaqueType(dtypes.OPAQUE, (), onnx, text)
+
+
 def type_of(array: np.ndarray[Any, Any]) -> TensorType:
     """The type of an array."""
     return TensorType(dtypes.canonical(array.dtype), array.shape)

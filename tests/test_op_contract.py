@@ -37,6 +37,7 @@ from seqir.operators.control import Scan
 from seqir.operators.conv import Conv, ConvTranspose
 from seqir.operators.conv_grad import ConvInputGrad, ConvKernelGrad
 from seqir.operators.convert import Cast
+from seqir.operators.foreign import Foreign
 from seqir.operators.gather import GatherElements
 from seqir.operators.kinds import ONNX_CODE
 from seqir.operators.linalg import Einsum, Gemm, MatMul
@@ -427,6 +428,7 @@ def operators() -> list[type[Op]]:
         for m in modules
         for c in vars(m).values()
         if inspect.isclass(c) and issubclass(c, Op) and "name" in vars(c)
+        if not issubclass(c, Foreign)  # files bring those
     }
     return sorted(found, key=lambda c: c.__name__)
 

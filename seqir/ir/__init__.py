@@ -5,6 +5,7 @@ from seqir.ir.evaluate import computed, evaluate
 from seqir.ir.frozen import FrozenArray
 from seqir.ir.graph import (
     Emit,
+    ForeignNode,
     Graph,
     Node,
     Op,
@@ -12,6 +13,7 @@ from seqir.ir.graph import (
     Permuted,
     Pruned,
     Receptive,
+    Take,
     Update,
     Value,
 )
@@ -28,6 +30,7 @@ __all__ = [
     "Builder",
     "Cotangents",
     "Emit",
+    "ForeignNode",
     "FrozenArray",
     "Functions",
     "Graph",
@@ -41,6 +44,7 @@ __all__ = [
     "Region",
     "Results",
     "SizeCheck",
+    "Take",
     "Trace",
     "Update",
     "Value",

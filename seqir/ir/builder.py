@@ -111,7 +111,15 @@ class Builder:
         if [v.type for v in operands] != [v.type for v in node.operands]:
             types = _infer(node.op, operands)
             if types != tuple([v.type for v in results]):
-                results = tuple(map(Value, types))
+                pairs = zip(types, results, strict=True)
+                results = tuple([Value(t, v.name) for t, v in pairs])
+        self.keep(Node(node.op, operands, results, self.path))
+        return results
+
+    def again(self, node: Node, operands: tuple[Value, ...]) -> tuple[Value, ...]:
+        """Append a node of another graph, with other operands; its results are new."""
+        pairs = zip(_infer(node.op, operands), node.results, strict=True)
+        results = tuple([Value(t, v.name) for t, v in pairs])
         self.keep(Node(node.op, operands, results, self.path))
         return results
 
@@ -127,6 +135,25 @@ class Builder:
         for value in wider.results:
             self.producer[value] = wider
         return more
+
+    def call(self, value: Value, name: str) -> Value:
+        """A result of the last nodes, which nothing has read yet, under a name."""
+        node, called = self.producer.pop(value), Value(value.type, name)
+        results = tuple([called if v is value else v for v in node.results])
+        place = len(self.nodes) - 1
+        while self.nodes[place] is not node:
+            place -= 1
+        self.nodes[place] = named = Node(node.op, node.operands, results, node.source)
+        for result in results:
+            self.producer[result] = named
+        return called
+
+    def forget(self, count: int) -> None:
+        """Take back all nodes but so many, which nothing outside has read."""
+        for node in self.nodes[count:]:
+            for value in node.results:
+                del self.producer[value]
+        del self.nodes[count:]
 
     def keep(self, node: Node) -> None:
         """Append a node that has been typed before."""

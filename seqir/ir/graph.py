@@ -17,7 +17,7 @@ from dataclasses import dataclass, field, fields
 from functools import cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol
 
-from seqir.dtypes import STRING
+from seqir.dtypes import OPAQUE, STRING
 from seqir.errors import DTypeError, GraphError, UnsupportedError, did_you_mean
 from seqir.ir.frozen import FrozenArray
 from seqir.ir.printer import format_graph
@@ -33,6 +33,8 @@ class Value:
     """One result of one node, or an input; it is itself and equals nothing else."""
 
     type: TensorType
+    name: str = ""
+    """What the ONNX file that it was read from calls it."""
 
     def __repr__(self) -> str:
         return f"<Value {self.type}>"
@@ -181,6 +183,10 @@ class Emit(Protocol):
         """The result of such a node; it is added if there is none yet."""
         ...
 
+    def foreign(self, node: ForeignNode, *inputs: str) -> tuple[str, ...]:
+        """Add a node as a file had it; the names of its results."""
+        ...
+
     def many(
         self,
         onnx_op: str,
@@ -219,6 +225,66 @@ class Emit(Protocol):
 
     def inline(self, graph: Graph, inputs: Sequence[str]) -> tuple[str, ...]:
         """Add the nodes of a graph; the names of its outputs."""
+        ...
+
+
+class ForeignNode(Protocol):
+    """A node of an ONNX file, as `Emit` writes it again."""
+
+    @property
+    def kind(self) -> str: ...
+    @property
+    def domain(self) -> str: ...
+    @property
+    def version(self) -> int: ...
+    @property
+    def attributes(self) -> tuple[tuple[str, bytes], ...]: ...
+    @property
+    def captured(self) -> tuple[str, ...]: ...
+    @property
+    def given(self) -> tuple[bool, ...]: ...
+    @property
+    def wanted(self) -> tuple[bool, ...]: ...
+
+
+class Take(Protocol):
+    """An ONNX node that is being read; `Op.read` sees the file only through this.
+
+    Old forms of an operator come as the newest one.
+    """
+
+    kind: str
+    """Its ONNX operator."""
+
+    def attribute(self, name: str, default: Any) -> Any:
+        """An attribute, or what ONNX says it is where it is not given."""
+        ...
+
+    def __len__(self) -> int:
+        """How many operands there are, those left out in between counted."""
+        ...
+
+    def __getitem__(self, place: int) -> Operand | None:
+        """An operand; None where it is left out."""
+        ...
+
+    def constant(self, place: int) -> Array | None:
+        """The values of an operand that is known; None if it is not, or left out."""
+        ...
+
+    def ints(self, place: int) -> tuple[int, ...] | None:
+        """The integers of an operand that is known; None if it is not, or left out."""
+        ...
+
+    def given(self, place: int) -> bool:
+        """Whether an operand is there."""
+        ...
+
+    def option(self, name: str, place: int, default: Any = None) -> Any:
+        """Integers that are an attribute in some opsets and an operand in others.
+
+        The reader ends where that is an operand which only the run knows.
+        """
         ...
 
 
@@ -280,6 +346,8 @@ class Op(ABC):
     wide: ClassVar[bool] = False
     """Adds up many numbers: half-precision operands are computed with in float32, and
     the results rounded (`computed`). Rules of the operator need not see to it."""
+    statistics: ClassVar[tuple[int, ...]] = ()
+    """Operands that hold statistics of the data: no gradient changes them."""
     needs_room: ClassVar[bool] = False
     """`infer` refuses a first operand whose spatial axes are too small, which no
     runtime may be trusted to do: it is asked again about the sizes of each run."""
@@ -308,7 +376,9 @@ class Op(ABC):
         return results
 
     def _refuses(self, types: Sequence[TensorType]) -> bool:
-        return not self.takes_text and any(t.dtype == STRING for t in types)
+        if self.takes_text:
+            return False
+        return any(t.dtype == STRING or t.dtype == OPAQUE for t in types)
 
     @abstractmethod
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:
@@ -321,6 +391,18 @@ class Op(ABC):
     @abstractmethod
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:
         """ONNX names of the results, emitting ONNX nodes through `emit`."""
+
+    reads: ClassVar[tuple[str, ...]] = ()
+    """The ONNX operators that `read` makes this one of."""
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        """The operator that an ONNX node of `reads` is, and which operands it has.
+
+        None where the node is of a form that this operator has not. What `lower`
+        writes as one node is read as the same operator.
+        """
+        return None
 
     pure: ClassVar[bool] = True
     """Equal operands give equal results, and nothing else happens: nodes that apply it

@@ -76,6 +76,8 @@ class InputLayer(Layer):
             batch_shape = (batch_size, *sizes("shape", shape))
         given = sizes("batch_shape", batch_shape)
         self.batch_shape = tuple(_check_size(d) for d in given)
+        self.keeps_names = False
+        """Sizes are called as in the file that the model was read from."""
         self.incidental_batch = False
         """The batch size is only that of the first array the model was called on."""
         self.learned = False
@@ -101,7 +103,9 @@ class InputLayer(Layer):
         if config.image_data_format() == "channels_first" and rank > 3:
             names = ("channels", *names)
         for i, d in enumerate(self.batch_shape):
-            if i == 0:
+            if i == 0 and self.keeps_names and not isinstance(batch, int):
+                dims.append(first if first is not None else "batch")
+            elif i == 0:
                 dims.append(batch if batch is not None else first or "batch")
             elif d is not None:
                 dims.append(d)

@@ -9,7 +9,8 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array, FrozenArray, Graph
+from seqir.ir import Array, ForeignNode, FrozenArray, Graph
+from seqir.lower import opsets
 from seqir.tensortype import TensorType
 
 
@@ -24,6 +25,8 @@ class OnnxNode:
     source: str
     domain: str = ""
     """Which part of ONNX has the operator; the main one has no name."""
+    name: str = ""
+    """Its name; that of its first output where it has none."""
 
 
 @dataclass
@@ -38,6 +41,15 @@ class OnnxBody:
     """Types of the tensors between inputs and outputs, as far as they are known."""
 
 
+@dataclass
+class RawAttribute:
+    """An attribute as a file had it, an ``AttributeProto``."""
+
+    data: bytes
+    names: dict[str, str]
+    """What graphs in it read from around, and what that is called now."""
+
+
 def rename(nodes: list[OnnxNode], names: Mapping[str, str]) -> None:
     """Give tensors other names, also where bodies read them."""
     for node in nodes:
@@ -46,6 +58,8 @@ def rename(nodes: list[OnnxNode], names: Mapping[str, str]) -> None:
         for value in node.attributes.values():
             if isinstance(value, OnnxBody):
                 rename(value.nodes, names)
+            elif isinstance(value, RawAttribute):
+                value.names = {k: names.get(n, n) for k, n in value.names.items()}
 
 
 @dataclass
@@ -56,6 +70,8 @@ class Emitter:
     nodes: list[OnnxNode] = field(default_factory=list[OnnxNode])
     initializers: dict[str, Array] = field(default_factory=dict[str, Array])
     source: str = ""
+    domains: dict[str, int] = field(default_factory=dict[str, int])
+    """Other parts of ONNX that nodes are from, and in which versions."""
     _taken: set[str] = field(default_factory=set[str])
     _counts: dict[str, int] = field(default_factory=dict[str, int])
     """The last number that each name was given with."""
@@ -82,12 +98,29 @@ class Emitter:
         domain: str = "",
         **attributes: object,
     ) -> tuple[str, ...]:
+        if domain:
+            self.domains.setdefault(domain, opsets.DOMAINS.get(domain, 1))
         base = f"{self.source}/{onnx_op}" if self.source else onnx_op
         names = ["" if i in unread else self.fresh(base) for i in range(outputs)]
         self.nodes.append(
             OnnxNode(onnx_op, list(inputs), names, attributes, self.source, domain)
         )
         return tuple(names)
+
+    def foreign(self, node: ForeignNode, *inputs: str) -> tuple[str, ...]:
+        if node.domain:
+            self.domains[node.domain] = node.version
+        own = iter(inputs[: sum(node.given)])
+        captured = dict(zip(node.captured, inputs[sum(node.given) :], strict=True))
+        found = self.many(
+            node.kind,
+            *[next(own) if there else "" for there in node.given],
+            outputs=len(node.wanted),
+            unread=[i for i, wanted in enumerate(node.wanted) if not wanted],
+            domain=node.domain,
+            **{n: RawAttribute(data, captured) for n, data in node.attributes},
+        )
+        return tuple(name for name in found if name)
 
     def constant(self, array: Array | FrozenArray) -> str:
         frozen = array if isinstance(array, FrozenArray) else FrozenArray(array)

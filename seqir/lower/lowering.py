@@ -30,6 +30,8 @@ class OnnxModel:
     """Types of the tensors between inputs and outputs, as far as the graph has them."""
     sources: dict[str, str]
     metadata: dict[str, str] = field(default_factory=dict[str, str])
+    domains: dict[str, int] = field(default_factory=dict[str, int])
+    """Other parts of ONNX that it uses, with their versions."""
 
     @property
     def nbytes(self) -> int:
@@ -65,6 +67,7 @@ def lower(
         emit.fresh(name)
     types: dict[str, TensorType] = {}
     last: dict[str, str] = {}
+    given: dict[str, str] = {}
     for node in graph.nodes:
         emit.source = node.source
         results = node.op.lower(emit, node, *(names[v] for v in node.operands))
@@ -72,10 +75,17 @@ def lower(
             names[value] = name
             if name not in inputs:  # a no-op passes its operand's name through
                 types[name] = value.type
+                if value.name:
+                    given[name] = value.name
         if node.operands and results[-1] in types:
-            last[node.source] = results[-1]
+            if node.results[-1].name:
+                emit.nodes[-1].name = node.source
+            else:
+                last[node.source] = results[-1]
     renamed = _output_names(emit, outputs, names, types)
+    _own_names(emit, given, renamed)
     _layer_names(emit, last, renamed)
+    rename(emit.nodes, renamed)
     return OnnxModel(
         graph.name,
         emit.opset,
@@ -86,6 +96,7 @@ def lower(
         {renamed.get(n, n): t for n, t in types.items() if n not in emit.initializers},
         dict(graph.sources),
         _metadata(graph, metadata),
+        emit.domains,
     )
 
 
@@ -111,14 +122,22 @@ def _output_names(
     return renamed
 
 
+def _own_names(
+    emit: Emitter, given: Mapping[str, str], renamed: dict[str, str]
+) -> None:
+    """Give tensors the names that they had in the file they come from."""
+    for old, name in given.items():
+        if old not in renamed and old not in emit.initializers:
+            renamed[old] = emit.fresh(name)
+
+
 def _layer_names(
     emit: Emitter, last: Mapping[str, str], renamed: dict[str, str]
 ) -> None:
-    """Call the tensor that leaves a layer by the layer's name, then rename all."""
+    """Call the tensor that leaves a layer by the layer's name."""
     for source, old in last.items():
         if source and old not in renamed and old not in emit.initializers:
             renamed[old] = emit.fresh(source)
-    rename(emit.nodes, renamed)
 
 
 def _metadata(graph: Graph, extra: Mapping[str, str] | None) -> dict[str, str]:

@@ -17,11 +17,11 @@ import numpy as np
 from seqir import dtypes, wire
 from seqir.ir import Array
 from seqir.lower import opsets
-from seqir.lower.emit import OnnxBody, OnnxNode
+from seqir.lower.emit import OnnxBody, OnnxNode, RawAttribute
 from seqir.lower.lowering import OnnxModel
 from seqir.narrow import is_sequence
 from seqir.operators.kinds import ONNX_CODE
-from seqir.tensortype import TensorType, type_of
+from seqir.tensortype import OpaqueType, TensorType, type_of
 
 if TYPE_CHECKING:
     import onnx
@@ -152,8 +152,7 @@ def _about(model: OnnxModel) -> bytes:
 
 def _domains(model: OnnxModel) -> dict[str, int]:
     """The parts of ONNX that the model uses, with their versions."""
-    used = {node.domain for node in model.nodes} - {""}
-    return {"": model.opset, **{name: opsets.DOMAINS[name] for name in sorted(used)}}
+    return {"": model.opset, **dict(sorted(model.domains.items()))}
 
 
 def _graph(model: OnnxModel) -> bytes:
@@ -229,7 +228,7 @@ def _node(node: OnnxNode, sources: Mapping[str, str]) -> bytes:
         [
             *(wire.text(1, name) for name in node.inputs),
             *(wire.text(2, name) for name in node.outputs),
-            wire.text(3, node.outputs[0]),
+            wire.text(3, node.name or node.outputs[0]),
             wire.text(4, node.op_type),
             *(
                 wire.message(5, _attribute(name, value, sources))
@@ -246,6 +245,8 @@ def _attribute(name: str, value: Any, sources: Mapping[str, str]) -> bytes:
     if isinstance(value, OnnxBody):
         body = wire.message(6, _body(value, sources))
         return wire.text(1, name) + body + wire.integer(20, 5)
+    if isinstance(value, RawAttribute):
+        return _renamed(value) if value.names else value.data
     several = is_sequence(value)
     values: Sequence[Any] = value if several else (value,)
     if all(isinstance(v, int) for v in values):
@@ -258,6 +259,24 @@ def _attribute(name: str, value: Any, sources: Mapping[str, str]) -> bytes:
         write, fields, kinds = _array, (5, 10), (4, 9)
     body = b"".join(write(fields[several], v) for v in values)
     return wire.text(1, name) + body + wire.integer(20, kinds[several])
+
+
+def _renamed(attribute: RawAttribute) -> bytes:
+    """An attribute whose graphs read what is around them by its present names."""
+    import onnx
+
+    proto = onnx.AttributeProto.FromString(attribute.data)
+    graphs = [*proto.graphs, proto.g]
+    while graphs:
+        graph = graphs.pop()
+        for node in graph.node:
+            found = [attribute.names.get(name, name) for name in node.input]
+            node.input[:] = found
+            for inner in node.attribute:
+                graphs += [*inner.graphs, inner.g]
+        for output in graph.output:
+            output.name = attribute.names.get(output.name, output.name)
+    return proto.SerializeToString(deterministic=True)
 
 
 def _array(number: int, array: Array) -> bytes:
@@ -284,6 +303,8 @@ def _tensor(
 
 def _value(name: str, type: TensorType) -> bytes:
     """A ValueInfoProto."""
+    if isinstance(type, OpaqueType):
+        return wire.text(1, name) + (wire.message(2, type.onnx) if type.onnx else b"")
     shape = b"".join(
         wire.message(1, wire.integer(1, d) if isinstance(d, int) else wire.text(2, d))
         for d in type.shape

@@ -11,7 +11,7 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Take
 from seqir.operators.elementwise import Unary
 from seqir.operators.unary import erf_array
 from seqir.tensortype import TensorType
@@ -60,6 +60,10 @@ class LeakyRelu(Unary):
     onnx: ClassVar[str] = "LeakyRelu"
     alpha: float = 0.01
 
+    @classmethod
+    def taken(cls, take: Take) -> LeakyRelu:
+        return cls(take.attribute("alpha", 0.01))
+
     def attributes(self) -> dict[str, Any]:
         return {"alpha": self.alpha}
 
@@ -80,6 +84,10 @@ class Elu(Unary):
     name: ClassVar[str] = "elu"
     onnx: ClassVar[str] = "Elu"
     alpha: float = 1.0
+
+    @classmethod
+    def taken(cls, take: Take) -> Elu:
+        return cls(take.attribute("alpha", 1.0))
 
     def attributes(self) -> dict[str, Any]:
         return {"alpha": self.alpha}
@@ -102,6 +110,12 @@ class Selu(Unary):
     onnx: ClassVar[str] = "Selu"
     alpha: float = SELU_ALPHA
     gamma: float = SELU_SCALE
+
+    @classmethod
+    def taken(cls, take: Take) -> Selu:
+        return cls(
+            take.attribute("alpha", SELU_ALPHA), take.attribute("gamma", SELU_SCALE)
+        )
 
     def attributes(self) -> dict[str, Any]:
         return {"alpha": self.alpha, "gamma": self.gamma}
@@ -126,6 +140,10 @@ class HardSigmoid(Unary):
     onnx: ClassVar[str] = "HardSigmoid"
     alpha: float = 1 / 6
     beta: float = 0.5
+
+    @classmethod
+    def taken(cls, take: Take) -> HardSigmoid:
+        return cls(take.attribute("alpha", 0.2), take.attribute("beta", 0.5))
 
     def attributes(self) -> dict[str, Any]:
         return {"alpha": self.alpha, "beta": self.beta}
@@ -184,7 +202,12 @@ class Gelu(Unary):
     """
 
     name: ClassVar[str] = "gelu"
+    reads: ClassVar[tuple[str, ...]] = ("Gelu",)
     approximate: bool = False
+
+    @classmethod
+    def taken(cls, take: Take) -> Gelu:
+        return cls(take.attribute("approximate", "none") == "tanh")
 
     def compute(self, x: Array) -> Array:
         if self.approximate:
@@ -231,6 +254,7 @@ class Mish(Unary):
     """y = x * tanh(log(1 + eˣ)). Source: ONNX ``Mish`` (opset 18)."""
 
     name: ClassVar[str] = "mish"
+    reads: ClassVar[tuple[str, ...]] = ("Mish",)
 
     def compute(self, x: Array) -> Array:
         return x * np.tanh(np.logaddexp(x, np.zeros((), x.dtype)))
@@ -277,8 +301,20 @@ class Clip(Unary):
     name: ClassVar[str] = "clip"
     monotone: ClassVar[bool] = True
     kinds: ClassVar[str] = "number"
+    reads: ClassVar[tuple[str, ...]] = ("Clip",)
     low: float = -math.inf
     high: float = math.inf
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        bounds: list[float] = [-math.inf, math.inf]
+        for place in (1, 2):
+            found = take.constant(place)
+            if found is not None and found.size == 1:
+                bounds[place - 1] = found.item()
+            elif take.given(place):
+                return None
+        return cls(*bounds), (0,)
 
     def bounds(self, dtype: str) -> tuple[float, float]:
         """Both bounds as numbers that the element type has."""

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Operand
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Take
 from seqir.operators.elementwise import Elementwise
 from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
@@ -19,6 +19,10 @@ class Binary(Elementwise):
     """``y[i] = f(a[i], b[i])`` by a NumPy function of two arrays."""
 
     compute: ClassVar[np.ufunc]
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return (cls(), (0, 1)) if len(take) == 2 else None
 
     def evaluate(self, a: Array, b: Array) -> tuple[Array]:
         with np.errstate(all="ignore"):
@@ -129,17 +133,26 @@ class Mod(Binary):
     kinds: ClassVar[str] = "integer"
     compute: ClassVar[np.ufunc] = np.mod
 
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return None if take.attribute("fmod", 0) else (cls(), (0, 1))
+
 
 @dataclass(frozen=True)
 class Fmod(Binary):
     """y = a mod b with the sign of a, for floats. Source: ONNX ``Mod`` (13), fmod 1."""
 
     name: ClassVar[str] = "fmod"
+    reads: ClassVar[tuple[str, ...]] = ("Mod",)
     kinds: ClassVar[str] = "float"
     compute: ClassVar[np.ufunc] = np.fmod
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
         return (emit("Mod", *operands, fmod=1),)
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return (cls(), (0, 1)) if take.attribute("fmod", 0) else None
 
     def vjp(
         self, ops: Functions, g: Operand, y: Operand, a: Operand, b: Operand

@@ -10,7 +10,17 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Receptive
+from seqir.ir import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Node,
+    Op,
+    Operand,
+    Receptive,
+    Take,
+)
 from seqir.operators.kinds import check_kind
 from seqir.operators.linalg import products, rescaled
 from seqir.operators.taps import (
@@ -19,8 +29,10 @@ from seqir.operators.taps import (
     Taps,
     channels_first,
     channels_last,
+    read_window,
     tap_parts,
 )
+from seqir.shapes import known_shape
 from seqir.tensortype import TensorType, type_of
 
 
@@ -45,6 +57,17 @@ class Conv(Op):
     groups: int = 1
     same: bool = False
     """Pad to ``out = ceil(size / s)``, whatever the size turns out to be; no `pads`."""
+    reads: ClassVar[tuple[str, ...]] = ("Conv",)
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        w = take[1]
+        window = None if w is None else read_window(take, known_shape(w.type.shape[2:]))
+        if window is None:
+            return None
+        strides, pads, dilations, same = window
+        op = cls(strides, pads, dilations, take.attribute("group", 1), same)
+        return op, (0, 1, 2) if take.given(2) else (0, 1)
 
     def taps(self, kernel: Ints) -> Taps:
         """Where a kernel of that size lies."""
@@ -187,6 +210,19 @@ class ConvTranspose(Op):
     dilations: Ints
     output_padding: Ints
     groups: int = 1
+
+    reads: ClassVar[tuple[str, ...]] = ("ConvTranspose",)
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        w = take[1]
+        window = None if w is None else read_window(take, known_shape(w.type.shape[2:]))
+        if window is None or window.same or take.attribute("output_shape", None):
+            return None
+        left = tuple(take.attribute("output_padding", (0,) * len(window.strides)))
+        group = take.attribute("group", 1)
+        op = cls(window.strides, window.pads, window.dilations, left, group)
+        return op, (0, 1, 2) if take.given(2) else (0, 1)
 
     def taps(self, kernel: Ints) -> Taps:
         """Where a kernel of that size lies in the result."""

@@ -8,7 +8,7 @@ from typing import ClassVar
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Operand, Value
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Take, Value
 from seqir.operators.elementwise import Elementwise
 from seqir.operators.kinds import ONNX_CODE
 from seqir.shapes import known_shape
@@ -25,7 +25,16 @@ class Cast(Elementwise):
     name: ClassVar[str] = "cast"
     moves: ClassVar[bool] = True
     kinds: ClassVar[str] = "any"
+    reads: ClassVar[tuple[str, ...]] = ("Cast",)
     to: str
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        codes = {code: dtype for dtype, code in ONNX_CODE.items()}
+        to, x = codes.get(take.attribute("to", 0)), take[0]
+        if to is None or x is None or dtypes.STRING in (to, x.dtype):
+            return None
+        return cls(to), (0,)
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         return (x.with_dtype(self.to),)

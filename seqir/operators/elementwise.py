@@ -7,7 +7,17 @@ from typing import Any, ClassVar
 
 from seqir import shapes
 from seqir.errors import DTypeError
-from seqir.ir import Array, Emit, Functions, Node, Op, Operand, Perm, Permuted
+from seqir.ir import (
+    Array,
+    Emit,
+    Functions,
+    Node,
+    Op,
+    Operand,
+    Perm,
+    Permuted,
+    Take,
+)
 from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
 
@@ -20,6 +30,20 @@ class Elementwise(Op):
     kinds: ClassVar[str] = "number"
     """Accepted element types; see `check_kind`."""
     result_dtype: ClassVar[str | None] = None
+
+    def __init_subclass__(cls) -> None:
+        onnx = cls.__dict__.get("onnx")
+        if isinstance(onnx, str):
+            cls.reads = (onnx,)
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return cls.taken(take), tuple(range(len(take)))
+
+    @classmethod
+    def taken(cls, take: Take) -> Op:
+        """The operator with the attributes of an ONNX node."""
+        return cls()
 
     def infer(self, *operands: TensorType) -> tuple[TensorType]:
         found = {x.dtype for x in operands}

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqir import dtypes, shapes
 from seqir.errors import DTypeError, ShapeError, UnsupportedError
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Value
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Take, Value
 from seqir.operators.kinds import ONNX_CODE
 from seqir.tensortype import TensorType
 
@@ -24,7 +24,12 @@ class Gather(Op):
     """
 
     name: ClassVar[str] = "gather"
+    reads: ClassVar[tuple[str, ...]] = ("Gather",)
     axis: int = 0
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return cls(take.attribute("axis", 0)), (0, 1)
 
     def infer(self, x: TensorType, indices: TensorType) -> tuple[TensorType]:
         check_indices(self.name, indices)
@@ -71,7 +76,12 @@ class GatherElements(Op):
     """
 
     name: ClassVar[str] = "gather_elements"
+    reads: ClassVar[tuple[str, ...]] = ("GatherElements",)
     axis: int
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return cls(take.attribute("axis", 0)), (0, 1)
 
     def infer(self, x: TensorType, indices: TensorType) -> tuple[TensorType]:
         check_indices(self.name, indices)

@@ -10,7 +10,7 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import DTypeError, ShapeError
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Take
 from seqir.operators.kinds import check_kind
 from seqir.operators.reduce import CumSum
 from seqir.tensortype import TensorType
@@ -26,6 +26,11 @@ class MatMul(Op):
 
     name: ClassVar[str] = "matmul"
     wide: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("MatMul",)
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return cls(), (0, 1)
 
     def infer(self, a: TensorType, b: TensorType) -> tuple[TensorType]:
         _one_dtype(self.name, a, b)
@@ -111,8 +116,17 @@ class Gemm(Op):
 
     name: ClassVar[str] = "gemm"
     wide: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("Gemm",)
     trans_a: bool = False
     trans_b: bool = False
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        factors = (take.attribute("alpha", 1.0), take.attribute("beta", 1.0))
+        flags = (bool(take.attribute(name, 0)) for name in ("transA", "transB"))
+        if factors != (1.0, 1.0):
+            return None
+        return cls(*flags), (0, 1, 2) if take.given(2) else (0, 1)
 
     def infer(
         self, a: TensorType, b: TensorType, c: TensorType | None = None

@@ -21,6 +21,7 @@ from seqir.ir import (
     Operand,
     Perm,
     Permuted,
+    Take,
     Value,
 )
 from seqir.tensortype import TensorType
@@ -43,7 +44,14 @@ class Transpose(Op):
     name: ClassVar[str] = "transpose"
     takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("Transpose",)
     perm: Perm
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        x = take[0]
+        assert x is not None
+        return cls(tuple(take.attribute("perm", range(x.ndim)[::-1]))), (0,)
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         if sorted(self.perm) != list(range(x.rank)):
@@ -81,7 +89,18 @@ class Reshape(Op):
     name: ClassVar[str] = "reshape"
     takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("Reshape", "Flatten")
     shape: tuple[int, ...]
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        if take.kind == "Flatten":
+            found = (0, -1) if take.attribute("axis", 1) == 1 else None
+        else:
+            found = take.ints(1)
+        if found is None or (0 in found and take.attribute("allowzero", 0)):
+            return None
+        return cls(found), (0,)
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         if self.shape.count(-1) > 1:
@@ -141,7 +160,13 @@ class ExpandDims(Op):
     name: ClassVar[str] = "expand_dims"
     takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("Unsqueeze",)
     axes: tuple[int, ...]
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        axes = take.ints(1)
+        return None if axes is None else (cls(axes), (0,))
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         rank = x.rank + len(self.axes)
@@ -177,7 +202,15 @@ class Squeeze(Op):
     name: ClassVar[str] = "squeeze"
     takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("Squeeze",)
     axes: tuple[int, ...]
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        axes, x = take.ints(1), take[0]
+        if not take.given(1) and x is not None and None not in x.shape:
+            axes = tuple(i for i, d in enumerate(x.shape) if d == 1)
+        return None if axes is None else (cls(axes), (0,))
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         axes = {shapes.normalize_axis(a, x.rank) for a in self.axes}
@@ -221,7 +254,13 @@ class Expand(Op):
     name: ClassVar[str] = "expand"
     takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("Expand",)
     shape: tuple[int, ...]
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        shape = take.ints(1)
+        return None if shape is None else (cls(shape), (0,))
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         return (x.with_shape(shapes.broadcast(x.shape, self.shape)),)

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Take
 from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
 
@@ -24,7 +24,15 @@ class BatchNorm(Op):
 
     name: ClassVar[str] = "batch_norm"
     wide: ClassVar[bool] = True
+    statistics: ClassVar[tuple[int, ...]] = (3, 4)
+    reads: ClassVar[tuple[str, ...]] = ("BatchNormalization",)
     epsilon: float
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        if take.attribute("training_mode", 0):
+            return None
+        return cls(take.attribute("epsilon", 1e-5)), (0, 1, 2, 3, 4)
 
     def infer(self, x: TensorType, *vectors: TensorType) -> tuple[TensorType]:
         check_kind(self.name, x.dtype, "float")

@@ -20,6 +20,7 @@ from seqir.ir import (
     Operand,
     Perm,
     Permuted,
+    Take,
     Value,
 )
 from seqir.operators.movement import Reshape, inverse
@@ -43,6 +44,24 @@ class Slice(Op):
     steps: tuple[int, ...]
     inside: bool = False
     """The ends are known to lie inside of the axes, whatever their sizes are."""
+
+    reads: ClassVar[tuple[str, ...]] = ("Slice",)
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        begins, ends = take.ints(1), take.ints(2)
+        if begins is None or ends is None:
+            return None
+        axes = take.option("axes", 3, tuple(range(len(begins))))
+        steps = take.option("steps", 4, (1,) * len(begins))
+        x = take[0]
+        assert x is not None
+        axes = tuple(shapes.normalize_axis(a, x.ndim) for a in axes)
+        ends = tuple(min(max(end, -cls.END), cls.END) for end in ends)
+        begins = tuple(
+            _begin(b, s, d) for b, s, d in zip(begins, steps, x.shape, strict=False)
+        )
+        return cls(axes, begins, ends, steps), (0,)
 
     END: ClassVar[int] = 2**31 - 1
     """Stands for "to the end"; -END for "to the front", going backwards."""
@@ -100,6 +119,13 @@ class Slice(Op):
         return f"slice({', '.join(shown)})"
 
 
+def _begin(begin: int, step: int, size: int | None) -> int:
+    """Where a slice of ONNX begins: far behind the end, going backwards, is the end."""
+    if step < 0 and (begin >= Slice.END or (size is not None and begin >= size)):
+        return -1
+    return min(max(begin, -Slice.END), Slice.END)
+
+
 def _sliced(
     size: shapes.Dim, begin: int, end: int, step: int, *, inside: bool
 ) -> shapes.Dim:
@@ -130,10 +156,24 @@ class Pad(Op):
     """
 
     name: ClassVar[str] = "pad"
+    reads: ClassVar[tuple[str, ...]] = ("Pad",)
     before: tuple[int, ...]
     after: tuple[int, ...]
     mode: str = "constant"
     value: float = 0.0
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        pads, x, value = take.ints(1), take[0], take.constant(2)
+        if pads is None or x is None or (take.given(2) and value is None):
+            return None
+        axes = take.option("axes", 3, tuple(range(x.ndim)))
+        before, after = [0] * x.ndim, [0] * x.ndim
+        for i, axis in enumerate(axes):
+            before[axis], after[axis] = pads[i], pads[i + len(axes)]
+        number = 0.0 if value is None else value.item()
+        mode = take.attribute("mode", "constant")
+        return cls(tuple(before), tuple(after), mode, number), (0,)
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         if not len(self.before) == len(self.after) == x.rank:
@@ -186,7 +226,12 @@ class Concat(Op):
 
     name: ClassVar[str] = "concat"
     takes_text: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("Concat",)
     axis: int
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return cls(take.attribute("axis", 1)), tuple(range(len(take)))
 
     def infer(self, *xs: TensorType) -> tuple[TensorType]:
         axis = shapes.normalize_axis(self.axis, xs[0].rank)
@@ -234,7 +279,13 @@ class Tile(Op):
     name: ClassVar[str] = "tile"
     takes_text: ClassVar[bool] = True
     moves: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("Tile",)
     repeats: tuple[int, ...]
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        repeats = take.ints(1)
+        return None if repeats is None else (cls(repeats), (0,))
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         if len(self.repeats) != x.rank or min(self.repeats, default=0) < 0:

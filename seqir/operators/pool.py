@@ -12,9 +12,26 @@ import numpy as np
 
 from seqir import dtypes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Receptive
+from seqir.ir import (
+    Array,
+    Cotangents,
+    Emit,
+    Functions,
+    Node,
+    Op,
+    Operand,
+    Receptive,
+    Take,
+)
 from seqir.operators.kinds import check_kind
-from seqir.operators.taps import Ints, Pairs, Taps, channels_first, channels_last
+from seqir.operators.taps import (
+    Ints,
+    Pairs,
+    Taps,
+    channels_first,
+    channels_last,
+    read_window,
+)
 from seqir.shapes import known_shape
 from seqir.tensortype import TensorType
 
@@ -39,6 +56,21 @@ class Pool(Op):
     pads: Pairs
     same: bool = False
     """Pad to ``out = ceil(size / s)``, whatever the size turns out to be; no `pads`."""
+
+    def __init_subclass__(cls) -> None:
+        cls.reads = (cls.onnx,)
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        kernel = tuple(take.attribute("kernel_shape", ()))
+        window = read_window(take, kernel)
+        if window is None or window.dilations != (1,) * len(kernel):
+            return None
+        padded = window.same or any(map(any, window.pads))
+        counts = take.attribute("count_include_pad", 0)
+        if take.attribute("ceil_mode", 0) or (padded and counts):
+            return None
+        return cls(kernel, window.strides, window.pads, window.same), (0,)
 
     @property
     def taps(self) -> Taps:

@@ -21,6 +21,7 @@ from seqir.ir import (
     Operand,
     Perm,
     Permuted,
+    Take,
     Value,
 )
 from seqir.operators.kinds import ONNX_CODE, check_kind
@@ -136,6 +137,18 @@ class Reduce(Op):
     keepdims: bool = False
 
     TABLE: ClassVar[dict[str, Reduction]] = REDUCTIONS
+    reads: ClassVar[tuple[str, ...]] = tuple(r.onnx for r in REDUCTIONS.values())
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        x = take[0]
+        axes = take.option("axes", 1, ())
+        if x is None:
+            return None
+        if not axes and not take.attribute("noop_with_empty_axes", 0):
+            axes = tuple(range(x.ndim))
+        kind = next(k for k, row in cls.TABLE.items() if row.onnx == take.kind)
+        return cls(kind, tuple(axes), bool(take.attribute("keepdims", 1))), (0,)
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         check_kind(f"reduce_{self.kind}", x.dtype, self.TABLE[self.kind].kinds)
@@ -254,9 +267,17 @@ class ArgReduce(Op):
     """
 
     name: ClassVar[str] = "arg"
+    reads: ClassVar[tuple[str, ...]] = ("ArgMax", "ArgMin")
     kind: str
     axis: int
     keepdims: bool = False
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        if take.attribute("select_last_index", 0):
+            return None
+        axis, keep = take.attribute("axis", 0), bool(take.attribute("keepdims", 1))
+        return cls(take.kind[3:].lower(), axis, keep), (0,)
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         check_kind(f"arg{self.kind}", x.dtype, "wide")
@@ -287,9 +308,16 @@ class CumSum(Op):
 
     name: ClassVar[str] = "cumsum"
     wide: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("CumSum",)
     axis: int = 0
     exclusive: bool = False
     reverse: bool = False
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        axis = take.ints(1)
+        flags = (bool(take.attribute(name, 0)) for name in ("exclusive", "reverse"))
+        return None if axis is None else (cls(axis[0], *flags), (0,))
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         check_kind(self.name, x.dtype, "wide")

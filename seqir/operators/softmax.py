@@ -20,6 +20,7 @@ from seqir.ir import (
     Operand,
     Perm,
     Permuted,
+    Take,
 )
 from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
@@ -31,6 +32,13 @@ class AlongAxis(Op):
 
     onnx: ClassVar[str]
     axis: int
+
+    def __init_subclass__(cls) -> None:
+        cls.reads = (cls.onnx,)
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return cls(take.attribute("axis", -1)), (0,)
 
     def infer(self, x: TensorType) -> tuple[TensorType]:
         check_kind(self.name, x.dtype, "float")

@@ -10,13 +10,13 @@ from __future__ import annotations
 import math
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
-from typing import Any
+from typing import Any, NamedTuple
 
 import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from seqir import shapes
-from seqir.ir import Array, Emit, Functions, Operand, Receptive
+from seqir.ir import Array, Emit, Functions, Operand, Receptive, Take
 from seqir.operators.gather import Gather
 from seqir.operators.linalg import products
 from seqir.operators.pieces import Concat, Pad, Slice
@@ -35,6 +35,32 @@ _BLOCK = 2**21
 
 _PIXEL = 64
 """Bytes from which the channels of one place are copied one place at a time."""
+
+
+class Window(NamedTuple):
+    """The attributes that convolutions and pools of ONNX have in common."""
+
+    strides: Ints
+    pads: Pairs
+    dilations: Ints
+    same: bool
+
+
+def read_window(take: Take, kernel: Ints | None) -> Window | None:
+    """The window of an ONNX node; None if the IR has no such padding."""
+    if kernel is None:
+        return None
+    ones = (1,) * len(kernel)
+    pads = take.attribute("pads", (0,) * 2 * len(kernel))
+    pairs = tuple(zip(pads[: len(kernel)], pads[len(kernel) :], strict=True))
+    auto = take.attribute("auto_pad", "NOTSET")
+    if auto == "SAME_LOWER":
+        return None
+    if auto != "NOTSET":
+        pairs = ((0, 0),) * len(kernel)
+    strides = tuple(take.attribute("strides", ones))
+    dilations = tuple(take.attribute("dilations", ones))
+    return Window(strides, pairs, dilations, auto == "SAME_UPPER")
 
 
 @dataclass(frozen=True)

@@ -10,7 +10,7 @@ from typing import Any, ClassVar, Final
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Operand
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Operand, Take
 from seqir.operators.elementwise import Unary
 from seqir.operators.kinds import ONNX_CODE
 
@@ -199,6 +199,11 @@ class Function(Unary):
     f: str
 
     TABLE: ClassVar[dict[str, ElementFunction]] = FUNCTIONS
+    reads: ClassVar[tuple[str, ...]] = tuple(f.onnx for f in FUNCTIONS.values())
+
+    @classmethod
+    def taken(cls, take: Take) -> Function:
+        return cls(next(f for f, row in cls.TABLE.items() if row.onnx == take.kind))
 
     @property
     def onnx(self) -> str:  # pyright: ignore[reportIncompatibleVariableOverride]
@@ -248,6 +253,11 @@ class IsInf(Unary):
 
     def evaluate(self, x: Array) -> tuple[Array]:
         return (np.isinf(x) & ((x < 0) & self.negative | (x > 0) & self.positive),)
+
+    @classmethod
+    def taken(cls, take: Take) -> IsInf:
+        signs = ("detect_negative", "detect_positive")
+        return cls(*(bool(take.attribute(name, 1)) for name in signs))
 
     def attributes(self) -> dict[str, Any]:
         signs = {"detect_negative": self.negative, "detect_positive": self.positive}

@@ -44,6 +44,11 @@ def sizes_of(value: Any) -> tuple[Any, ...]:
     )
 
 
+def followed(x: Traced) -> Array | None:
+    """The integers and sizes that a tensor holds; None for what the run alone knows."""
+    return _followed(x.builder, x.value, {})
+
+
 def _taken_apart(vector: Traced) -> tuple[Any, ...]:
     """The sizes in a vector of a graph."""
     b, (count,) = vector.builder, vector.type.shape

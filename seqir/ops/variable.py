@@ -107,6 +107,16 @@ class Variable(Tensor):
         self.autocast = autocast
         """Layers of mixed precision read it in the type that they compute in."""
 
+    @classmethod
+    def holding(cls, array: Array, path: str, *, trainable: bool) -> Variable:
+        """A variable of that path whose values are an array, which is not copied."""
+        name = path.rpartition("/")[2].replace("\0", "") or "variable"
+        found = cls(np.zeros((), array.dtype), trainable=trainable, name=name)
+        kept = array.view()
+        kept.flags.writeable = False
+        found._array, found._path = kept, path
+        return found
+
     @property
     def type(self) -> TensorType:
         """The type of the array, whatever it is read as."""

@@ -1,0 +1,73 @@
+"""The layer that a graph of an ONNX file is."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Mapping
+from typing import Any
+
+from seqir import nest
+from seqir.errors import UnsupportedError
+from seqir.ir import Array, Graph, Value, current_trace
+from seqir.layer.base import Layer
+from seqir.ops.tensor import Traced
+from seqir.ops.variable import Variable
+
+
+class OnnxGraph(Layer):
+    """Computes what a graph of an ONNX file computes; its initializers are weights.
+
+    Normalizations keep the statistics of the file, in training as well.
+
+    Shapes: those of the file's inputs -> those of its outputs.
+    Raises: UnsupportedError where it is saved as anything but ONNX.
+    Source: ``onnx.GraphProto``.
+    """
+
+    def __init__(
+        self,
+        graph: Graph,
+        weights: Mapping[str, Array],
+        frozen: Collection[str] = (),
+        name: str | None = None,
+    ) -> None:
+        super().__init__(name=name)
+        self.graph = graph
+        self.autocast = False
+        """It computes in the types of the file."""
+        self.stored: dict[str, Variable] = {}
+        """The variable behind each param of the graph."""
+        for path, array in weights.items():
+            variable = Variable.holding(array, path, trainable=path not in frozen)
+            self.stored[path] = variable
+            self._track(variable)
+            variable.path = path
+        self.built = True
+
+    def call(self, inputs: Any) -> Any:
+        """The nodes of the graph, at the end of the one that is traced."""
+        b = current_trace()
+        assert b is not None, "a layer is traced inside Trace.active()"
+        outer = b.path.rpartition("/")[0]
+        given = [tensor.value for tensor in nest.flatten(inputs)]
+        env: dict[Value, Value] = dict(
+            zip(self.graph.inputs.values(), given, strict=True)
+        )
+        for name, value in self.graph.params.items():
+            variable = self.stored[name]
+            env[value] = b.read(variable, _below(outer, name), variable.type)
+        for node in self.graph.nodes:
+            with b.at(_below(outer, node.source)):
+                results = b.again(node, tuple([env[v] for v in node.operands]))
+            env.update(zip(node.results, results, strict=True))
+        found = [Traced(b, env[v]) for v in self.graph.outputs.values()]
+        return found if len(found) > 1 else found[0]
+
+    def get_config(self) -> dict[str, Any]:
+        raise UnsupportedError(
+            f"layer {self.name!r} is a graph of an ONNX file, which Keras's files "
+            "cannot hold: write the model with model.export(path)"
+        )
+
+
+def _below(outer: str, name: str) -> str:
+    return f"{outer}/{name}" if outer else name

@@ -1,0 +1,13 @@
+"""Reading ONNX files: lowering backwards.
+
+`parse` opens a file, `graph` walks over its nodes, and each node becomes operators of
+the IR: one that says that it is that (`Op.read`), or what a function in a file here
+builds of several. All others stay what they are (`seqir.operators.foreign`).
+"""
+
+from seqir.reading import sizes as sizes
+from seqir.reading import whole as whole
+from seqir.reading.graph import ReadGraph, read
+from seqir.reading.parse import parse
+
+__all__ = ["ReadGraph", "parse", "read"]

@@ -1,0 +1,188 @@
+"""Older forms of ONNX operators, turned into that of opset 17 before they are read.
+
+What moved from attributes to inputs is moved; an operator that means something else now
+is spelled with what it means. Behind this there is one form, to which readers and what
+is written again belong. Opsets from 17 on are read as they are.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Protocol
+
+import numpy as np
+import onnx
+
+from seqir.errors import UnsupportedError
+from seqir.reading.take import FileNode
+
+NEWEST_OF_OLD: Final = 17
+"""The opset whose forms older ones are turned into."""
+LEAST: Final = 7
+"""The oldest opset whose forms are read: since it broadcasting is NumPy's."""
+
+
+class Around(Protocol):
+    """What is known of the tensors that a node reads."""
+
+    def rank_of(self, name: str) -> int | None: ...
+
+
+Renew = Callable[[FileNode, Around], list[FileNode] | None]
+_OLD: dict[str, list[tuple[int, Renew]]] = {}
+
+
+def before(opset: int, *kinds: str) -> Callable[[Renew], Renew]:
+    """Say that a function renews nodes of these operators written before an opset."""
+
+    def add(renew: Renew) -> Renew:
+        for kind in kinds:
+            _OLD.setdefault(kind, []).append((opset, renew))
+        return renew
+
+    return add
+
+
+def renewed(node: FileNode, around: Around) -> list[FileNode]:
+    """What a node of the main domain is in the form of opset 17, if it is older."""
+    if node.domain or node.version >= NEWEST_OF_OLD:
+        return [node]
+    _check(node)
+    version, node.version = node.version, NEWEST_OF_OLD
+    nodes = [node]
+    for opset, change in _OLD.get(node.kind, ()):
+        if version < opset:
+            nodes = change(node, around) or nodes
+    return nodes
+
+
+def _check(node: FileNode) -> None:
+    """UnsupportedError for what opset 7 changed, the first with new broadcasting."""
+    if node.version >= LEAST:
+        return
+    then, since = (
+        onnx.defs.get_schema(node.kind, version, "").since_version
+        for version in (node.version, LEAST)
+    )
+    if then != since:
+        raise UnsupportedError(
+            f"the node {node.name or node.outputs[0]!r} is a {node.kind} of opset "
+            f"{node.version}, from before 2018: convert the file with "
+            f"onnx.version_converter.convert_version(model, {LEAST}) first"
+        )
+
+
+def _moved(node: FileNode, name: str, place: int, dtype: Any = np.int64) -> None:
+    """An attribute becomes an input."""
+    value = node.value(name)
+    if value is not None:
+        node.set(name, None)
+        node.add_input(place, name, value, dtype)
+
+
+@before(13, "Squeeze", "Unsqueeze", "ReduceSum")
+def _axes(node: FileNode, around: Around) -> None:
+    _moved(node, "axes", 1)
+
+
+@before(13, "Split")
+def _split(node: FileNode, around: Around) -> None:
+    _moved(node, "split", 1)
+
+
+@before(10, "Slice")
+def _slice(node: FileNode, around: Around) -> None:
+    axes = node.value("axes")
+    _moved(node, "starts", 1)
+    _moved(node, "ends", 2)
+    if axes is not None:
+        _moved(node, "axes", 3)
+
+
+@before(10, "TopK")
+def _top_k(node: FileNode, around: Around) -> None:
+    k = node.value("k")
+    node.set("k", None)
+    node.add_input(1, "k", [k], np.int64)
+
+
+@before(11, "Clip")
+def _clip(node: FileNode, around: Around) -> None:
+    _moved(node, "min", 1, np.float32)
+    _moved(node, "max", 2, np.float32)
+
+
+@before(11, "Pad")
+def _pad(node: FileNode, around: Around) -> None:
+    value = node.value("value", 0.0)
+    _moved(node, "pads", 1)
+    node.set("value", None)
+    if value:
+        node.add_input(2, "value", value, np.float32)
+
+
+@before(12, "Dropout")
+def _dropout(node: FileNode, around: Around) -> None:
+    _moved(node, "ratio", 1, np.float32)
+
+
+@before(10, "Upsample")
+def _upsample(node: FileNode, around: Around) -> None:
+    """``Upsample`` is ``Resize`` by scales, asymmetric, rounded down."""
+    scales = node.value("scales")
+    if scales is not None:
+        node.set("scales", None)
+        node.inputs = node.inputs[:1]
+        node.add_input(2, "scales", scales, np.float32)
+    else:
+        node.inputs = [node.inputs[0], "", node.inputs[1]]
+    _as_resize(node)
+
+
+@before(11, "Resize")
+def _resize(node: FileNode, around: Around) -> None:
+    node.inputs = [node.inputs[0], "", node.inputs[1]]
+    _as_resize(node)
+
+
+def _as_resize(node: FileNode) -> None:
+    node.kind = "Resize"
+    mode = node.value("mode", "nearest")
+    node.set("mode", "linear" if mode in ("linear", "bilinear") else mode)
+    node.set("coordinate_transformation_mode", "asymmetric")
+    node.set("nearest_mode", "floor")
+
+
+@before(18, "Scatter")
+def _scatter(node: FileNode, around: Around) -> None:
+    node.kind = "ScatterElements"
+
+
+@before(14, "BatchNormalization")
+def _batch_normalization(node: FileNode, around: Around) -> None:
+    node.set("spatial", None)
+    node.set("is_test", None)
+    node.set("consumed_inputs", None)
+    del node.outputs[1:]
+
+
+@before(13, "Softmax", "LogSoftmax", "Hardmax")
+def _softmax(node: FileNode, around: Around) -> list[FileNode] | None:
+    """Before opset 13 it was taken over all axes from `axis` on, made one."""
+    axis, rank = node.value("axis", 1), around.rank_of(node.inputs[0])
+    node.set("axis", -1)
+    if rank is not None and axis % max(rank, 1) == rank - 1:
+        return None
+    (x, *_), (y, *_) = node.inputs, node.outputs
+    flat, sizes, found = (f"{y}/{part}" for part in ("flat", "sizes", "softmax"))
+    node.inputs, node.outputs = [flat], [found]
+    flatten = _made("Flatten", [x], flat, node)
+    flatten.set("axis", axis)
+    shape = _made("Shape", [x], sizes, node)
+    return [flatten, node, shape, _made("Reshape", [found, sizes], y, node)]
+
+
+def _made(kind: str, inputs: list[str], output: str, like: FileNode) -> FileNode:
+    """A node beside another one."""
+    name = f"{like.name}/{kind}" if like.name else ""
+    return FileNode(kind, "", NEWEST_OF_OLD, inputs, [output], {}, name, like.scope)

@@ -1,0 +1,180 @@
+"""ONNX files as messages: opened, checked, and their weights mapped."""
+
+from __future__ import annotations
+
+import os
+from dataclasses import dataclass
+from pathlib import Path, PurePosixPath
+from typing import Any
+
+import numpy as np
+import onnx
+from google.protobuf.message import DecodeError
+from onnx import numpy_helper
+from onnx.inliner import inline_local_functions
+
+from seqir import dtypes
+from seqir.errors import CorruptFileError, LoadError, UnsafeFileError, UnsupportedError
+from seqir.files import open_file
+from seqir.ir import Array
+from seqir.operators.kinds import ONNX_CODE
+
+Source = str | os.PathLike[str] | bytes | onnx.ModelProto
+
+DTYPE = {code: dtype for dtype, code in ONNX_CODE.items()}
+"""The element type of every ``TensorProto.DataType`` that the IR has."""
+
+
+@dataclass
+class Parsed:
+    """A model file: its messages, and where it lies."""
+
+    proto: onnx.ModelProto
+    name: str
+    """What errors call it."""
+    folder: Path | None
+
+    @property
+    def versions(self) -> dict[str, int]:
+        """The opset of each domain."""
+        return {
+            _domain(entry.domain): entry.version for entry in self.proto.opset_import
+        }
+
+    def array(self, tensor: onnx.TensorProto) -> Array:
+        """The values of a tensor; those of another file are mapped."""
+        if tensor.data_location == onnx.TensorProto.EXTERNAL:
+            return _outside(self, tensor)
+        try:
+            return as_array(tensor)
+        except (ValueError, TypeError) as error:
+            raise CorruptFileError(
+                f"{self.name}: the initializer {tensor.name!r} is damaged: {error}"
+            ) from error
+
+
+def _domain(name: str) -> str:
+    return "" if name == "ai.onnx" else name
+
+
+def parse(source: Source) -> Parsed:
+    """The messages of a file, or of bytes, with functions written out.
+
+    Raises: LoadError for a file that is not there, CorruptFileError for what is no ONNX
+        model.
+    """
+    folder: Path | None = None
+    if isinstance(source, onnx.ModelProto):
+        proto, name = onnx.ModelProto(), source.graph.name or "the model"
+        proto.CopyFrom(source)
+    elif isinstance(source, bytes | bytearray | memoryview):
+        proto, name = _decoded(bytes(source), "the model"), "the model"
+    else:
+        path = Path(source)
+        folder, name = path.parent, str(path)
+        with open_file(path) as file:
+            proto = _decoded(file.read(), name)
+    if not proto.HasField("graph") or not proto.opset_import:
+        raise CorruptFileError(f"{name} is no ONNX model: it has no graph or no opset")
+    if proto.functions:
+        proto = _inlined(proto, name)
+    return Parsed(proto, name, folder)
+
+
+def _decoded(data: bytes, name: str) -> onnx.ModelProto:
+    try:
+        return onnx.ModelProto.FromString(data)
+    except DecodeError as error:
+        raise CorruptFileError(
+            f"{name} is no ONNX model: it cannot be parsed"
+        ) from error
+
+
+def _inlined(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
+    """The model with its own functions written out where they are called."""
+    try:
+        return inline_local_functions(proto)
+    except (ValueError, RuntimeError) as error:
+        raise CorruptFileError(
+            f"{name}: its functions cannot be written out: {error}"
+        ) from error
+
+
+def as_array(tensor: onnx.TensorProto) -> Array:
+    """The values of a tensor; text as Python's strings, raw bytes without a copy.
+
+    Raises: ValueError for values that are not those of the shape.
+    """
+    dtype = DTYPE.get(tensor.data_type)
+    if dtype == dtypes.STRING:
+        texts = np.empty(len(tensor.string_data), object)
+        texts[:] = [
+            text.decode(errors="surrogateescape") for text in tensor.string_data
+        ]
+        return texts.reshape(tuple(tensor.dims))
+    if dtype is not None and tensor.HasField("raw_data"):
+        flat = np.frombuffer(tensor.raw_data, dtypes.to_numpy(dtype))
+        return flat.reshape(tuple(tensor.dims))
+    return numpy_helper.to_array(tensor)
+
+
+def _outside(parsed: Parsed, tensor: onnx.TensorProto) -> Array:
+    """The values of a tensor that lie in another file, mapped into memory."""
+    entries = {entry.key: entry.value for entry in tensor.external_data}
+    what = f"{parsed.name}: the initializer {tensor.name!r}"
+    dtype = DTYPE.get(tensor.data_type)
+    if parsed.folder is None:
+        raise LoadError(
+            f"{what} lies in another file, and bytes have no folder: give the path of "
+            "the model's file"
+        )
+    if dtype is None or dtype == dtypes.STRING:
+        raise UnsupportedError(
+            f"{what} lies in another file and is of a type that cannot be mapped: save "
+            "the model with its weights inside"
+        )
+    path = beside(parsed.folder, entries.get("location", ""), what)
+    try:
+        offset, length = int(entries.get("offset", 0)), int(entries.get("length", -1))
+    except ValueError:
+        raise CorruptFileError(f"{what} has a place that is no number") from None
+    shape = tuple(tensor.dims)
+    wanted = int(np.prod(shape, dtype=object)) * dtypes.itemsize(dtype)
+    with open_file(path) as file:
+        there = os.fstat(file.fileno()).st_size
+        if offset < 0 or length not in (-1, wanted) or offset + wanted > there:
+            raise CorruptFileError(
+                f"{what} of {wanted} bytes does not lie in {path.name} ({there} bytes) "
+                "at the place that the model says"
+            )
+        if not wanted:
+            return np.zeros(shape, dtypes.to_numpy(dtype))
+        mapped: Any = np.memmap(
+            file, np.uint8, mode="r", offset=offset, shape=(wanted,)
+        )
+    return np.asarray(mapped).view(dtypes.to_numpy(dtype)).reshape(shape)
+
+
+def beside(folder: Path, location: str, what: str) -> Path:
+    """A file that a model in a folder may name: one in that folder.
+
+    A link is followed if it ends there too, or among the ``blobs`` of the same model in
+    a cache of the Hugging Face Hub, whose files are all links to such.
+
+    Raises: UnsafeFileError for any other place.
+    """
+    parts = PurePosixPath(location.replace("\\", "/"))
+    if not location or parts.is_absolute() or ".." in parts.parts or ":" in location:
+        raise UnsafeFileError(
+            f"{what} lies at {location!r}, which is not in the folder of the model: a "
+            "file may name none but its neighbours"
+        )
+    path = folder / parts
+    real, home = path.resolve(), folder.resolve()
+    blobs = [up.parent / "blobs" for up in home.parents if up.name == "snapshots"]
+    if not any(real.is_relative_to(allowed) for allowed in (home, *blobs[:1])):
+        raise UnsafeFileError(
+            f"{what} lies at {location!r}, a link out of the folder of the model: copy "
+            "the file beside it"
+        )
+    return path

@@ -1,0 +1,88 @@
+"""Reading ONNX files: lowering backwards."""
+
+from pathlib import Path
+
+import numpy as np
+import onnx
+import onnxruntime as ort
+import pytest
+
+import seqir
+from seqir import layers, lower, passes, reading
+from seqir.ir import Builder, Graph, verify
+from tests.samples import SAMPLES, Sample
+
+
+def one_node(sample: Sample) -> Graph:
+    """A graph of nothing but the sample's operator."""
+    b = Builder("sample")
+    operands = [b.input(f"x{i}", t) for i, t in enumerate(sample.types)]
+    results = b.emit(sample.op, *operands)
+    return b.finish({f"y{i}": v for i, v in enumerate(results)})
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_what_is_written_as_one_node_is_read_as_the_same_operator(
+    sample: Sample,
+) -> None:
+    graph = one_node(sample)
+    model = lower.to_proto(lower.lower(graph, opset=21))
+    if [n.op_type in sample.op.reads for n in model.graph.node] != [True]:
+        return
+    read = reading.read(reading.parse(model))
+    (node,) = (n for n in verify(read.graph).nodes if n.operands)
+    assert type(node.op) is type(sample.op)
+    again = lower.to_proto(lower.lower(passes.bind(read.graph, read.weights), opset=21))
+    assert [n.op_type for n in again.graph.node] == [model.graph.node[0].op_type]
+    assert again.graph.node[0].attribute == model.graph.node[0].attribute
+
+
+@pytest.fixture(scope="module")
+def digits(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """A file of a small convolutional network."""
+    model = seqir.Sequential(
+        [
+            seqir.Input((8, 8, 1), name="image"),
+            layers.Conv2D(4, 3, padding="same", activation="relu", name="conv"),
+            layers.BatchNormalization(name="norm"),
+            layers.Flatten(),
+            layers.Dense(10, activation="softmax", name="scores"),
+        ]
+    )
+    path = tmp_path_factory.mktemp("onnx") / "digits.onnx"
+    model.export(path)
+    return path
+
+
+def test_a_file_is_a_model_with_its_names(digits: Path, tmp_path: Path) -> None:
+    model = seqir.load_onnx(digits)
+    assert (model.input_names, model.output_names) == (["image"], ["scores"])
+    x = np.random.default_rng(0).random((3, 8, 8, 1), np.float32)
+    session = ort.InferenceSession(digits)
+    assert np.allclose(model(x), session.run(None, {"image": x})[0], atol=1e-6)
+    model.export(tmp_path / "again.onnx")
+    before, after = onnx.load(digits).graph, onnx.load(tmp_path / "again.onnx").graph
+    assert [n.name for n in before.node] == [n.name for n in after.node]
+    assert [n.output for n in before.node] == [n.output for n in after.node]
+    weights = {t.name: t.SerializeToString() for t in before.initializer}
+    again = {t.name: t.SerializeToString() for t in after.initializer}
+    paths = [v.path for v in model.variables]
+    assert paths
+    assert [again[path] for path in paths] == [weights[path] for path in paths]
+
+
+def test_statistics_stay_in_training(digits: Path) -> None:
+    model = seqir.load_onnx(digits)
+    names = {v.path for v in model.trainable_variables}
+    assert {v.path for v in model.variables} - names == {
+        "norm/moving_mean",
+        "norm/moving_variance",
+    }
+    rng = np.random.default_rng(0)
+    x, y = rng.random((64, 8, 8, 1), np.float32), rng.integers(0, 10, 64)
+    before = {v.path: v.numpy() for v in model.variables}
+    model.compile("adam", "sparse_categorical_crossentropy")
+    losses = model.fit(x, y, epochs=3, verbose=0).history["loss"]
+    assert losses[-1] < losses[0]
+    changed = {v.path for v in model.variables if (before[v.path] != v.numpy()).any()}
+    assert changed == names
