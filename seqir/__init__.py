@@ -54,6 +54,7 @@ if TYPE_CHECKING:
     from seqir.ops.variable import Variable
     from seqir.optimizers import Optimizer
     from seqir.regularizers import Regularizer
+    from seqir.verification import verify
 
 _MODULES = (
     "activations",
@@ -107,6 +108,7 @@ _NAMES = {
     "load_onnx": "seqir.model",
     "name_scope": "seqir.contexts",
     "remat": "seqir.contexts",
+    "verify": "seqir.verification",
 }
 
 __all__ = [
@@ -159,6 +161,7 @@ __all__ = [
     "saving",
     "tree",
     "utils",
+    "verify",
     "wrappers",
 ]
 

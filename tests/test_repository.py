@@ -25,12 +25,12 @@ FLOORS = (
     "ops",
     "passes activations regularizers constraints autodiff losses data",
     "lower reading optimizers metrics callbacks random images gradients",
-    "runtime",
+    "runtime runtimes",
     "layer",
     "layers",
     "formats network",
     "train summary export",
-    "persistence",
+    "persistence verification",
     "model",
     "models",
     "saving utils plot applications datasets",
@@ -38,7 +38,10 @@ FLOORS = (
     "cli",
 )
 RANK = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
-OWNER = {"onnx": ("lower", "reading"), "onnxruntime": ("runtime",)}
+OWNER = {
+    "onnx": ("lower", "reading", "runtimes", "verification"),
+    "onnxruntime": ("runtime", "runtimes"),
+}
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")
 
 

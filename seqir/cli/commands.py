@@ -14,6 +14,7 @@ from seqir.cli import app as program
 from seqir.cli import exporting
 from seqir.cli.convert import convert
 from seqir.cli.printing import as_json, print_json, print_report
+from seqir.cli.verifying import verify
 from seqir.errors import ArgumentError
 from seqir.narrow import is_list
 from seqir.text import one_line
@@ -48,6 +49,7 @@ def app(ctx: click.Context) -> None:
 
 
 app.add_command(convert)
+app.add_command(verify)
 
 target = click.argument("target")
 

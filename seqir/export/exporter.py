@@ -16,7 +16,7 @@ from seqir.errors import ArgumentError, ExportError
 from seqir.export.preprocess import entering, entry, preprocessing
 from seqir.export.verify import OutputError, verify_file
 from seqir.files import staged
-from seqir.ir import Builder, Graph, Value
+from seqir.ir import Array, Builder, Graph, Value
 from seqir.lower import opsets
 from seqir.lower.lowering import check_names
 from seqir.lower.write import drop_other_data, write
@@ -150,32 +150,18 @@ def export(
     target = Path(path)
     if target.suffix != ".onnx":
         raise ArgumentError(f"the file must end in .onnx, got {str(path)!r}")
-    batch = _batch(batch)
-    chains = preprocessing(model, preprocess)
-    enter = entering(chains, model)
-    with collector.paused():
-        naive, variables = model.trace_graph(batch=batch, enter=enter)
-        naive = predicting(model, naive, variables)
-        apart = passes.Apart.of(naive, text=False)
-        naive = apart.rest
-        opset = opsets.resolve(opset, naive)
-        raw = [name in chains for name in naive.inputs]
-        names = list(naive.inputs)
-        inputs = input_names or (
-            names if apart.host else keyed(model.input_structure, names)
-        )
-        outputs = output_names or keyed(
-            model.output_structure, list(naive.outputs), taken=inputs
-        )
-        naive = _renamed(naive, inputs, outputs)
-        pixels = {n for n, is_raw in zip(naive.inputs, raw, strict=True) if is_raw}
-        naive = _with_layout(naive, model, layout)
-        arrays = arrays_of(variables)
-        states = {u.param: arrays[u.param] for u in naive.updates}
-        naive = replace(naive, updates=()) if state == "constant" else opened(naive)
-        fed = {name: a for name, a in states.items() if name in naive.inputs}
-        naive = passes.bind(naive, {n: a for n, a in arrays.items() if n not in fed})
-        entries = {**entry(chains), **state_entry(fed), **(metadata or {})}
+    plain = unoptimized(
+        model,
+        opset=opset,
+        batch=batch,
+        input_names=input_names,
+        output_names=output_names,
+        layout=layout,
+        preprocess=preprocess,
+        state=state,
+    )
+    naive, opset = plain.graph, plain.opset
+    entries = {**plain.entries, **(metadata or {})}
     errors: list[OutputError] = []
     with staged(target) as draft:
         # What is wrong must not take the place of what is right: verify first.
@@ -183,7 +169,7 @@ def export(
         if verify:
             exact = verify == "reference"
             errors = verify_file(
-                draft, naive, reference=exact, pixels=pixels, state=fed
+                draft, naive, reference=exact, pixels=plain.pixels, state=plain.fed
             )
     files = [target.with_name(f.name) for f in written]
     drop_other_data(target, files)
@@ -193,17 +179,88 @@ def export(
         bytes=sum(f.stat().st_size for f in files),
         opset=opset,
         ir_version=opsets.ir_version(opset),
-        parameters=sum(v.size for v in variables.values()),
+        parameters=plain.parameters,
         verified=verify
         if isinstance(verify, str)
         else "unoptimized"
         if verify
         else "no",
         errors=errors,
-        states={name: str(type_of(a)) for name, a in states.items()},
-        before=_before(apart),
+        states={name: str(type_of(a)) for name, a in plain.states.items()},
+        before=plain.before,
         state=state,
         **facts,
+    )
+
+
+@dataclass(frozen=True)
+class Unoptimized:
+    """A model as its graph before any pass, under the names that its file has."""
+
+    graph: Graph
+    """Weights are constants in it."""
+    opset: int
+    pixels: set[str]
+    """Inputs that raw data enters by."""
+    states: dict[str, Array]
+    """What a run changes, as it is now."""
+    fed: dict[str, Array]
+    """Those of them that are inputs."""
+    entries: dict[str, str]
+    """Metadata."""
+    parameters: int
+    before: dict[str, str]
+    """See `ExportReport.before`."""
+
+
+@collector.paused()
+def unoptimized(
+    model: Network,
+    *,
+    opset: int | None = None,
+    batch: int | str | None = None,
+    input_names: Sequence[str] | None = None,
+    output_names: Sequence[str] | None = None,
+    layout: Literal["channels_last", "channels_first"] | None = None,
+    preprocess: object = None,
+    state: State = "inputs",
+) -> Unoptimized:
+    """The graph that `export` optimizes and writes; see there for the arguments.
+
+    Raises: ArgumentError for an argument that makes no sense, ExportError if it cannot
+        be written.
+    """
+    chains = preprocessing(model, preprocess)
+    enter = entering(chains, model)
+    naive, variables = model.trace_graph(batch=_batch(batch), enter=enter)
+    naive = predicting(model, naive, variables)
+    apart = passes.Apart.of(naive, text=False)
+    naive = apart.rest
+    opset = opsets.resolve(opset, naive)
+    raw = [name in chains for name in naive.inputs]
+    names = list(naive.inputs)
+    inputs = input_names or (
+        names if apart.host else keyed(model.input_structure, names)
+    )
+    outputs = output_names or keyed(
+        model.output_structure, list(naive.outputs), taken=inputs
+    )
+    naive = _renamed(naive, inputs, outputs)
+    pixels = {n for n, is_raw in zip(naive.inputs, raw, strict=True) if is_raw}
+    naive = _with_layout(naive, model, layout)
+    arrays = arrays_of(variables)
+    states = {u.param: arrays[u.param] for u in naive.updates}
+    naive = replace(naive, updates=()) if state == "constant" else opened(naive)
+    fed = {name: a for name, a in states.items() if name in naive.inputs}
+    return Unoptimized(
+        graph=passes.bind(naive, {n: a for n, a in arrays.items() if n not in fed}),
+        opset=opset,
+        pixels=pixels,
+        states=states,
+        fed=fed,
+        entries={**entry(chains), **state_entry(fed)},
+        parameters=sum(v.size for v in variables.values()),
+        before=_before(apart),
     )
 
 

@@ -82,8 +82,8 @@ def verify_file(
     """
     # One program after the other: the weights of both may be more than there is room.
     state = state or {}
-    model = _model(naive, reference=reference)
-    cases = list(_cases(naive, model, pixels, state))
+    model = run_of(naive, reference=reference)
+    cases = list(cases_of(naive, model, pixels, state))
     del model
     for name in naive.outputs:
         _check_finite(name, cases[0].wanted[name], naive)
@@ -118,8 +118,8 @@ def _verify_quiet(
             )
     for gain in GAINS:
         loud = _louder(naive, gain)
-        model = _model(loud, reference=reference)
-        cases = [c for c in _cases(loud, model, pixels, state) if _all_finite(c)]
+        model = run_of(loud, reference=reference)
+        cases = [c for c in cases_of(loud, model, pixels, state) if _all_finite(c)]
         if not cases or not _telling(loud, cases, state):
             continue
         optimized = passes.run(loud, passes.INFERENCE)
@@ -150,8 +150,8 @@ def _outputs(session: runtime.Session, feeds: dict[str, Array]) -> dict[str, Arr
     return dict(zip(session.output_names, session.run(feeds), strict=True))
 
 
-def _model(naive: Graph, *, reference: bool) -> Run:
-    """What the file is compared with."""
+def run_of(naive: Graph, *, reference: bool) -> Run:
+    """What a file is compared with: the graph as it is."""
     if reference:
         return lambda feeds: evaluate(naive, feeds)
     apart = passes.Apart.of(naive)
@@ -159,7 +159,7 @@ def _model(naive: Graph, *, reference: bool) -> Run:
     return lambda feeds: _outputs(session, apart.run(feeds))
 
 
-def _cases(
+def cases_of(
     graph: Graph, run: Run, pixels: Collection[str], state: Mapping[str, Array]
 ) -> Iterator[Case]:
     """Inputs that tell a right file from a wrong one.
