@@ -335,6 +335,8 @@ class Op(ABC):
     """Each result element is an element of the first operand, perhaps rounded."""
     takes_text: ClassVar[bool] = False
     """Has operands or results of the element type ``string``."""
+    takes_opaque: ClassVar[bool] = False
+    """Has operands or results that only a runtime knows."""
     on_host: ClassVar[bool] = False
     """Whether Python computes it, where it can before a session runs."""
     splits: ClassVar[bool] = False
@@ -376,9 +378,10 @@ class Op(ABC):
         return results
 
     def _refuses(self, types: Sequence[TensorType]) -> bool:
-        if self.takes_text:
+        if self.takes_opaque:
             return False
-        return any(t.dtype == STRING or t.dtype == OPAQUE for t in types)
+        no_text = not self.takes_text
+        return any(t.dtype == OPAQUE or (no_text and t.dtype == STRING) for t in types)
 
     @abstractmethod
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:

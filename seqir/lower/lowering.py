@@ -6,6 +6,7 @@ import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, field
 
+from seqir import naming
 from seqir.errors import ArgumentError, GraphError
 from seqir.ir import Array, Graph, Value
 from seqir.lower import opsets
@@ -78,14 +79,15 @@ def lower(
                 if value.name:
                     given[name] = value.name
         if node.operands and results[-1] in types:
-            if node.results[-1].name:
-                emit.nodes[-1].name = node.source
-            else:
+            if not node.results[-1].name:
                 last[node.source] = results[-1]
+            elif results[-1] in emit.nodes[-1].outputs:  # else it is no node there
+                emit.nodes[-1].name = node.source
     renamed = _output_names(emit, outputs, names, types)
     _own_names(emit, given, renamed)
     _layer_names(emit, last, renamed)
     rename(emit.nodes, renamed)
+    _node_names(emit.nodes)
     return OnnxModel(
         graph.name,
         emit.opset,
@@ -129,6 +131,17 @@ def _own_names(
     for old, name in given.items():
         if old not in renamed and old not in emit.initializers:
             renamed[old] = emit.fresh(name)
+
+
+def _node_names(nodes: Sequence[OnnxNode]) -> None:
+    """Give each node a name of its own: that from its file, or of its first output."""
+    taken: set[str] = {node.name for node in nodes}
+    seen: set[str] = set()
+    for node in nodes:
+        own = node.name or next(filter(None, node.outputs), "")
+        free = not node.name and own not in taken
+        node.name = own if free or own not in seen else naming.free(own, taken | seen)
+        seen.add(node.name)
 
 
 def _layer_names(

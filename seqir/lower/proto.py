@@ -228,7 +228,7 @@ def _node(node: OnnxNode, sources: Mapping[str, str]) -> bytes:
         [
             *(wire.text(1, name) for name in node.inputs),
             *(wire.text(2, name) for name in node.outputs),
-            wire.text(3, node.name or node.outputs[0]),
+            wire.text(3, node.name or next(filter(None, node.outputs))),
             wire.text(4, node.op_type),
             *(
                 wire.message(5, _attribute(name, value, sources))

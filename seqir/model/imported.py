@@ -10,30 +10,36 @@ from typing import TYPE_CHECKING, Any
 
 from seqir import collector
 from seqir.errors import UnsupportedError
+from seqir.ir import Graph
 from seqir.layers.core import InputLayer
 from seqir.model.functional import Functional
 from seqir.network.onnx_graph import OnnxGraph
+from seqir.ops.variable import Variable
 from seqir.tensortype import OpaqueType
 
 if TYPE_CHECKING:
-    from seqir.reading import ReadGraph
     from seqir.reading.parse import Source
 
 
 class OnnxModel(Functional):
-    """A model that was read from an ONNX file: one graph, with the names of the file.
+    """A model that is one graph, with names of its own for all that goes in and out.
 
     It is summarized, cut, trained, verified and exported like others. `load_onnx` makes
-    it.
+    it of a file. Parts of such models, and gradients of models, are also such.
 
     Source: ``onnx.ModelProto``.
     """
 
-    def __init__(self, read: ReadGraph, name: str | None = None) -> None:
-        graph = read.graph
-        self.opset = read.versions[""]
-        """That of the file, from 17 on."""
-        layer = OnnxGraph(graph, read.weights, read.frozen, name="graph")
+    def __init__(
+        self,
+        graph: Graph,
+        stored: Mapping[str, Variable],
+        opset: int | None = None,
+        name: str | None = None,
+    ) -> None:
+        self.opset = opset
+        """That of the file, from 17 on; None where there is none."""
+        layer = OnnxGraph(graph, stored, name="graph")
         inputs = [_input(name, v.type) for name, v in graph.inputs.items()]
         tensors = [each.output for each in inputs]
         super().__init__(
@@ -101,4 +107,8 @@ def load_onnx(
         file = isinstance(source, str | PathLike)
         stem = Path(source).stem if file else parsed.proto.graph.name
         name = re.sub(r"[/\0]+", "_", stem) or "model"
-    return OnnxModel(read, name)
+    stored = {
+        path: Variable.holding(array, path, trainable=path not in read.frozen)
+        for path, array in read.weights.items()
+    }
+    return OnnxModel(read.graph, stored, read.versions[""], name)

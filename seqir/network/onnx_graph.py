@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Mapping
+from collections.abc import Mapping
 from typing import Any
 
 from seqir import nest
 from seqir.errors import UnsupportedError
-from seqir.ir import Array, Graph, Value, current_trace
+from seqir.ir import Graph, Value, current_trace
 from seqir.layer.base import Layer
 from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
@@ -24,21 +24,16 @@ class OnnxGraph(Layer):
     """
 
     def __init__(
-        self,
-        graph: Graph,
-        weights: Mapping[str, Array],
-        frozen: Collection[str] = (),
-        name: str | None = None,
+        self, graph: Graph, stored: Mapping[str, Variable], name: str | None = None
     ) -> None:
         super().__init__(name=name)
         self.graph = graph
         self.autocast = False
         """It computes in the types of the file."""
-        self.stored: dict[str, Variable] = {}
-        """The variable behind each param of the graph."""
-        for path, array in weights.items():
-            variable = Variable.holding(array, path, trainable=path not in frozen)
-            self.stored[path] = variable
+        self.stored = {path: stored[path] for path in graph.params}
+        """The variable behind each param of the graph; other layers may have it too."""
+        for variable in dict.fromkeys(self.stored.values()):
+            path = variable.path
             self._track(variable)
             variable.path = path
         self.built = True

@@ -38,6 +38,7 @@ class Foreign(Op):
 
     name: ClassVar[str] = "foreign"
     takes_text: ClassVar[bool] = True
+    takes_opaque: ClassVar[bool] = True
     pure: ClassVar[bool] = False
     folds: ClassVar[bool] = False
     kind: str

@@ -60,7 +60,7 @@ class Walk:
         self.more = list(inputs)
         """Initializers that are inputs."""
         self.opset = parsed.versions.get("", older.NEWEST_OF_OLD)
-        self.tensors = {t.name: t for t in proto.initializer}
+        self.tensors = {t.name: t for t in parsed.initializers}
         self.env: dict[str, Value] = {}
         self.known = _Known(parsed)
         self.weights: dict[str, Array] = {}
@@ -338,7 +338,7 @@ class _Known:
 
     def __init__(self, parsed: Parsed) -> None:
         self._parsed = parsed
-        self._tensors = {t.name: t for t in parsed.proto.graph.initializer}
+        self._tensors = {t.name: t for t in parsed.initializers}
         self._arrays: dict[str, Array] = {}
 
     def add(self, arrays: Mapping[str, Array]) -> None:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import os
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
@@ -40,6 +41,12 @@ class Parsed:
         return {
             _domain(entry.domain): entry.version for entry in self.proto.opset_import
         }
+
+    @property
+    def initializers(self) -> list[onnx.TensorProto]:
+        """The tensors in it; sparse ones as dense ones."""
+        graph = self.proto.graph
+        return [*graph.initializer, *map(_dense, graph.sparse_initializer)]
 
     def array(self, tensor: onnx.TensorProto) -> Array:
         """The values of a tensor; those of another file are mapped."""
@@ -92,12 +99,30 @@ def _decoded(data: bytes, name: str) -> onnx.ModelProto:
 
 def _inlined(proto: onnx.ModelProto, name: str) -> onnx.ModelProto:
     """The model with its own functions written out where they are called."""
+    functions = {(f.domain, f.name, f.overload): f for f in proto.functions}
+    for nodes in (proto.graph.node, *(f.node for f in proto.functions)):
+        _with_defaults(nodes, functions)
     try:
         return inline_local_functions(proto)
     except (ValueError, RuntimeError) as error:
         raise CorruptFileError(
             f"{name}: its functions cannot be written out: {error}"
         ) from error
+
+
+def _with_defaults(
+    nodes: Iterable[onnx.NodeProto],
+    functions: Mapping[tuple[str, str, str], onnx.FunctionProto],
+) -> None:
+    """Give calls of functions the attributes that have a default, unlike ONNX."""
+    for node in nodes:
+        for attribute in node.attribute:
+            for body in (*attribute.graphs, attribute.g):
+                _with_defaults(body.node, functions)
+        function = functions.get((node.domain, node.op_type, node.overload))
+        given = {a.name for a in node.attribute}
+        missing = function.attribute_proto if function else ()
+        node.attribute.extend(a for a in missing if a.name not in given)
 
 
 def as_array(tensor: onnx.TensorProto) -> Array:
@@ -116,6 +141,16 @@ def as_array(tensor: onnx.TensorProto) -> Array:
         flat = np.frombuffer(tensor.raw_data, dtypes.to_numpy(dtype))
         return flat.reshape(tuple(tensor.dims))
     return numpy_helper.to_array(tensor)
+
+
+def _dense(sparse: onnx.SparseTensorProto) -> onnx.TensorProto:
+    """The tensor that has 0 wherever a sparse one has nothing."""
+    values, places = as_array(sparse.values), as_array(sparse.indices)
+    shape = tuple(sparse.dims)
+    found = np.zeros(shape, values.dtype)
+    index = places if places.ndim == 1 else np.ravel_multi_index(tuple(places.T), shape)
+    found.reshape(-1)[index] = values
+    return numpy_helper.from_array(found, sparse.values.name)
 
 
 def _outside(parsed: Parsed, tensor: onnx.TensorProto) -> Array:
