@@ -37,10 +37,7 @@ def gradient(
         the seed is not of y's type; ArgumentError for an x that is not a tensor.
     """
     b = y.builder
-    if not dtypes.is_float(y.dtype):
-        raise GraphError(
-            f"{y!r} has no gradient: only floating-point numbers can be differentiated"
-        )
+    check_differentiable(y)
     if seed is not None and seed.type != y.type:
         raise ShapeError(f"the seed of a gradient of {y.type} is {seed.type}")
     wanted = [_values(b, x) for x in xs]
@@ -52,33 +49,53 @@ def gradient(
 
 
 def gradient_graph(
-    graph: Graph, wrt: Iterable[str], output: str | None = None
+    graph: Graph,
+    wrt: Iterable[str],
+    outputs: Iterable[str] | None = None,
+    seeded: bool = False,
 ) -> Graph:
     """The graph with one more output, ``d/<name>``, for each input or param named.
 
-    It is the gradient of the sum of an output (the only one, if none is named).
+    It is the gradient of the sum of the outputs named, or of the only one. With
+    `seeded` each of them is multiplied by one more input, ``seed/<output>``, before.
 
-    Raises: GraphError for a name that the graph does not have, or one that the output
-        does not depend on.
+    Raises: GraphError for a name that the graph does not have, or one that the outputs
+        do not depend on.
     """
     known = {**graph.inputs, **graph.params}
-    if output is None and len(graph.outputs) != 1:
+    if outputs is None and len(graph.outputs) != 1:
         raise GraphError(
             f"graph {graph.name!r} has the outputs {', '.join(graph.outputs)}: say "
             "which one to differentiate"
         )
-    y = _named(graph, "output", output or next(iter(graph.outputs)), graph.outputs)
+    chosen = list(graph.outputs) if outputs is None else list(outputs)
+    ys = {name: _named(graph, "output", name, graph.outputs) for name in chosen}
     values = {name: _named(graph, "input or param", name, known) for name in wrt}
     b = Trace.resume(graph)
-    found = gradient(Traced(b, y), [Traced(b, v) for v in values.values()])
-    outputs = dict(graph.outputs)
-    for name, value in zip(values, found, strict=True):
+    walk = Backward(rules, b, values.values())
+    with b.active(), b.at("gradient"):
+        for name, y in ys.items():
+            check_differentiable(Traced(b, y))
+            seed = Traced(b, b.input(f"seed/{name}", y.type)) if seeded else None
+            walk.add(y, _one(Traced(b, y)) if seed is None else seed)
+        walk.run()
+        found = {name: walk.total(v) for name, v in values.items()}
+    results = dict(graph.outputs)
+    for name, value in found.items():
         if value is None:
             raise GraphError(
                 f"the output of graph {graph.name!r} does not depend on {name!r}"
             )
-        outputs[f"d/{name}"] = value.value
-    return b.finish(outputs)
+        results[f"d/{name}"] = value.value
+    return b.finish(results)
+
+
+def check_differentiable(y: Traced) -> None:
+    """GraphError unless it is made of floating-point numbers."""
+    if not dtypes.is_float(y.dtype):
+        raise GraphError(
+            f"{y!r} has no gradient: only floating-point numbers can be differentiated"
+        )
 
 
 def _named(graph: Graph, kind: str, name: str, values: Mapping[str, Value]) -> Value:

@@ -401,7 +401,7 @@ def cube_graph() -> Graph:
 
 
 def test_a_graph_gets_gradients_as_outputs() -> None:
-    graph = autodiff.gradient_graph(cube_graph(), ["x", "w"], "y")
+    graph = autodiff.gradient_graph(cube_graph(), ["x", "w"], ["y"])
     assert list(graph.outputs) == ["y", "z", "d/x", "d/w"]
     x, w = np.array([[2.0, 3.0], [5.0, -1.0]], np.float32)
     found = evaluate(graph, {"x": x, "n": np.zeros(2, np.int32)}, {"w": w})
@@ -429,7 +429,7 @@ def test_a_graph_says_what_it_cannot_differentiate(
     wrt: list[str], output: str | None, message: str
 ) -> None:
     with pytest.raises(GraphError, match=message):
-        autodiff.gradient_graph(cube_graph(), wrt, output)
+        autodiff.gradient_graph(cube_graph(), wrt, output and [output])
 
 
 # Errors.

@@ -6,8 +6,9 @@ in a module of its own.
 """
 
 from seqir.model.base import Model
+from seqir.model.differentiated import grad
 from seqir.model.functional import Functional
 from seqir.model.imported import OnnxModel, load_onnx
 from seqir.model.sequential import Sequential
 
-__all__ = ["Functional", "Model", "OnnxModel", "Sequential", "load_onnx"]
+__all__ = ["Functional", "Model", "OnnxModel", "Sequential", "grad", "load_onnx"]
