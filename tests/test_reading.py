@@ -10,6 +10,7 @@ import pytest
 import seqir
 from seqir import layers, lower, passes, reading
 from seqir.ir import Builder, Graph, verify
+from tests.recurrent_samples import RECURRENT
 from tests.samples import SAMPLES, Sample
 
 
@@ -21,7 +22,7 @@ def one_node(sample: Sample) -> Graph:
     return b.finish({f"y{i}": v for i, v in enumerate(results)})
 
 
-@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+@pytest.mark.parametrize("sample", [*SAMPLES, *RECURRENT], ids=str)
 def test_what_is_written_as_one_node_is_read_as_the_same_operator(
     sample: Sample,
 ) -> None:

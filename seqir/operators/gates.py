@@ -8,7 +8,7 @@ from typing import Any, Final
 
 from seqir import dtypes
 from seqir.errors import ArgumentError
-from seqir.ir import Array, Node, Op, Value
+from seqir.ir import Array, Node, Op, Take, Value
 from seqir.operators.activation import (
     Clip,
     Elu,
@@ -111,6 +111,26 @@ class Activation:
 
     def __repr__(self) -> str:
         return f"{self.name}({', '.join(map(str, self.numbers))})"
+
+
+def read_activations(take: Take, directions: int) -> tuple[Activation, ...] | None:
+    """Those of an ONNX node, of one direction; none where it says nothing.
+
+    None if an operator has no such functions, or others in each direction.
+    """
+    names = take.attribute("activations", ())
+    alphas = iter(take.attribute("activation_alpha", ()))
+    betas = iter(take.attribute("activation_beta", ()))
+    known = {name.lower(): name for name in NUMBERS}
+    found: list[Activation] = []
+    for text in names:
+        name = known.get(text.lower())
+        if name is None:
+            return None
+        pairs = zip((alphas, betas), NUMBERS[name], strict=False)
+        found.append(Activation(name, tuple(next(n, usual) for n, usual in pairs)))
+    first = found[: len(found) // directions]
+    return tuple(first) if found == first * directions else None
 
 
 def activation_of(x: Value, y: Value, nodes: Sequence[Node]) -> Activation | None:

@@ -25,10 +25,11 @@ from seqir.ir import (
     Operand,
     Pruned,
     Results,
+    Take,
     evaluate,
 )
 from seqir.operators.control import expect_inputs, part_of
-from seqir.operators.gates import Activation, check_activation
+from seqir.operators.gates import Activation, check_activation, read_activations
 from seqir.operators.kinds import check_kind
 from seqir.tensortype import TensorType
 
@@ -71,6 +72,23 @@ class Recurrent(Op):
 
     usual: ClassVar[tuple[str, ...]]
     """The activations where none are given."""
+
+    def __init_subclass__(cls) -> None:
+        cls.reads = (cls.onnx,)
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Recurrent, tuple[int, ...]] | None:
+        lacking = ("clip", "input_forget", "layout")
+        if take.given(7) or any(take.attribute(name, 0) for name in lacking):
+            return None
+        direction = take.attribute("direction", "forward")
+        ways = len(DIRECTIONS[direction])
+        functions = read_activations(take, ways)
+        if functions is None:
+            return None
+        there = [i for i in range(2 + len(cls.states)) if take.given(3 + i)]
+        given = tuple(OPTIONAL[i] for i in there)
+        return cls(functions, direction, given), (0, 1, 2, *(3 + i for i in there))
 
     @property
     def functions(self) -> tuple[Activation, ...]:
@@ -287,6 +305,14 @@ class Gru(Recurrent):
     gates: ClassVar[int] = 3
     usual: ClassVar[tuple[str, ...]] = ("Sigmoid", "Tanh")
     linear_before_reset: bool = False
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Recurrent, tuple[int, ...]] | None:
+        found = super().read(take)
+        if found is None:
+            return None
+        after = bool(take.attribute("linear_before_reset", 0))
+        return replace(found[0], linear_before_reset=after), found[1]
 
     def step(
         self, z: Array, r: Array, bias: Array, *states: Array

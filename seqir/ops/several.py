@@ -80,7 +80,7 @@ def _followed(b: Builder, value: Value, seen: dict[Value, Array | None]) -> Any:
     known = len(sizes) == len(shape) and math.prod(sizes) <= _MOST
     node = b.producer.get(value)
     result = None
-    if node is not None and known and dtypes.is_integer(value.type.dtype):
+    if node is not None and known and _counts(value):
         result = _computed(b, node, seen)
     if result is not None and result.shape != shape:
         result = None
@@ -105,11 +105,32 @@ def _computed(b: Builder, node: Node, seen: dict[Value, Array | None]) -> Any:
         return None
     if isinstance(op, Cast):
         return operands[0]
+    sized = [any(isinstance(n, Size) for n in x.flat) for x in operands]
+    if node.result.type.dtype == "bool" and any(sized):
+        return None
+    pairs = zip(operands[1:], sized[1:], strict=True)
+    others = [x if unknown else _numbers(x) for x, unknown in pairs]
     try:
-        (result,) = op.evaluate(*operands)
+        (result,) = op.evaluate(*operands[:1], *others)
     except (SeqirError, TypeError, ValueError):  # a size has no number yet
         return None
-    return result if is_a(result, np.ndarray) and result.dtype == object else None
+    if isinstance(result, int | Size):  # NumPy gives one object as it is
+        found = np.empty((), object)
+        found[()] = result
+        return found
+    good = is_a(result, np.ndarray) and result.dtype.kind in "Oiub"
+    return result.astype(object) if good else None
+
+
+def _numbers(objects: Array) -> Array:
+    """Integers, or truth values, as such: places among others must be."""
+    truth = all(isinstance(n, bool | np.bool_) for n in objects.flat)
+    return objects.astype(bool if truth and objects.size else np.int64)
+
+
+def _counts(value: Value) -> bool:
+    """Whether it is integers, or truth values, which choose between some."""
+    return value.type.dtype == "bool" or dtypes.is_integer(value.type.dtype)
 
 
 def _named(formula: str, places: dict[str, Place]) -> Any:

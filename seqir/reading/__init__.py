@@ -5,6 +5,11 @@ the IR: one that says that it is that (`Op.read`), or what a function in a file 
 builds of several. All others stay what they are (`seqir.operators.foreign`).
 """
 
+from seqir.reading import elements as elements
+from seqir.reading import moving as moving
+from seqir.reading import normalizing as normalizing
+from seqir.reading import pooling as pooling
+from seqir.reading import resizing as resizing
 from seqir.reading import sizes as sizes
 from seqir.reading import whole as whole
 from seqir.reading.graph import ReadGraph, read

@@ -23,8 +23,9 @@ from seqir.operators.foreign import Foreign, Whole
 from seqir.ops.apply import as_tuple, value_of
 from seqir.passes.dead import eliminate_dead
 from seqir.reading import older
+from seqir.reading.composed import composed
 from seqir.reading.parse import Parsed
-from seqir.reading.registry import function_for, operators_for
+from seqir.reading.registry import Reader, functions_for, operators_for
 from seqir.reading.take import FileNode, NotKnown, Take
 from seqir.reading.types import Names, to_proto, type_of
 from seqir.tensortype import TensorType, opaque
@@ -162,6 +163,7 @@ class Walk:
                 return
         captured = _captured(node, self)
         operands = [self.value(n) if n else None for n in node.inputs]
+        before = len(self.b.nodes)
         with self.b.at(_path(node)), self.b.active():
             results = None
             if not captured:
@@ -172,9 +174,12 @@ class Walk:
                 self.typed.update(n for n in node.inputs if n in self.weights)
                 self._note_statistics(node)
         names = [n for n in node.outputs if n]
+        new = {v for made in self.b.nodes[before:] for v in made.results if not v.name}
+        called: dict[Value, Value] = {}
         for name, value in zip(names, results, strict=True):
-            new = not value.name and value in self.b.producer
-            self.env[name] = self.b.call(value, name) if new else value
+            if value in new and value not in called:
+                called[value] = self.b.call(value, name)
+            self.env[name] = called.get(value, value)
 
     def _note_statistics(self, node: FileNode) -> None:
         """Remember the weights that the operator just made has for statistics."""
@@ -225,15 +230,20 @@ class Walk:
     def _function(
         self, node: FileNode, operands: Sequence[Value | None]
     ) -> list[Value] | None:
-        """The results, if a function knows what the node means."""
-        reader = function_for(node.domain, node.kind)
-        if reader is None:
-            return None
+        """The results, if a function, or ONNX itself, says what the node means."""
+        for reader in functions_for(node.domain, node.kind):
+            found = self._read_by(reader, node, operands)
+            if found is not None:
+                return found
+        return self._composed(node, operands)
+
+    def _read_by(
+        self, reader: Reader, node: FileNode, operands: Sequence[Value | None]
+    ) -> list[Value] | None:
+        """The results that a function makes of a node; None if it cannot."""
         before = len(self.b.nodes)
         b = Region(self.b) if reader.whole else self.b
-        given = [v for v in operands if v is not None]
-        inner: Mapping[Value, Value] = {v: Value(v.type) for v in dict.fromkeys(given)}
-        inside = [v and inner[v] if reader.whole else v for v in operands]
+        inside = [v and Value(v.type) for v in operands] if reader.whole else operands
         try:
             with b.active():
                 found = reader.read(Take(node, b, inside, self.known))
@@ -244,22 +254,49 @@ class Walk:
             self.b.forget(before)
             return None
         chosen = _wanted(node, values)
-        if chosen is None or not reader.whole:
+        if not isinstance(b, Region) or chosen is None:
             return chosen
-        assert isinstance(b, Region)
         if b.captured:
             return None
-        given = [*dict.fromkeys(given)]
         meaning = Graph(
             "meaning",
-            {f"input_{i}": inner[v] for i, v in enumerate(given)},
+            {f"input_{i}": v for i, v in enumerate(inside) if v is not None},
             {},
             tuple(b.nodes),
             {f"output_{i}": v for i, v in enumerate(chosen)},
         )
-        op = Whole(
-            **_as_it_is(node, (), [v.type for v in chosen], operands), meaning=meaning
+        return self._whole(node, operands, meaning)
+
+    def _composed(
+        self, node: FileNode, operands: Sequence[Value | None]
+    ) -> list[Value] | None:
+        """The results, if ONNX says of which nodes the node is composed."""
+        arrays = {i: self.known.get(name) for i, name in enumerate(node.inputs) if name}
+        known = {i: a for i, a in arrays.items() if a is not None and _is_small(a)}
+        types = [v and v.type for v in operands]
+        try:
+            proto = composed(node, types, known, self.parsed.versions)
+            if proto is None:
+                return None
+            graph = read(Parsed(proto, self.parsed.name, None)).graph
+        except SeqirError:
+            return None
+        if any(type(each.op) is Foreign for each in graph.nodes):
+            return None
+        there = [(f"input_{i}", v) for i, v in enumerate(operands) if v is not None]
+        inputs = {name: graph.inputs.get(name, Value(v.type)) for name, v in there}
+        if graph.params or not _symbols(graph.outputs) <= _symbols(inputs):
+            return None
+        return self._whole(
+            node, operands, replace(graph, name="meaning", inputs=inputs)
         )
+
+    def _whole(
+        self, node: FileNode, operands: Sequence[Value | None], meaning: Graph
+    ) -> list[Value]:
+        """The results of a node that stays one, and whose meaning is known."""
+        types = [v.type for v in meaning.outputs.values()]
+        op = Whole(**_as_it_is(node, (), types, operands), meaning=meaning)
         return list(self.b.emit(op, *[v for v in operands if v is not None]))
 
     def _foreign(
@@ -476,3 +513,9 @@ def _is_known(proto: onnx.TypeProto) -> bool:
     if kind is None:
         return False
     return kind != "tensor_type" or proto.tensor_type.HasField("shape")
+
+
+def _symbols(values: Mapping[str, Value]) -> set[str]:
+    """The names of sizes in the types of values."""
+    dims = [d for v in values.values() for d in v.type.shape]
+    return {name for d in dims for name in shapes.symbols(d)}

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from functools import cache
 from typing import Any, TypeAlias
@@ -24,7 +24,7 @@ class Reader:
     """The node stays one operator, `seqir.operators.foreign.Whole`."""
 
 
-_FUNCTIONS: dict[tuple[str, str], Reader] = {}
+_FUNCTIONS: dict[tuple[str, str], list[Reader]] = {}
 
 
 def reads(*kinds: str, domain: str = "", whole: bool = True) -> Callable[[Read], Read]:
@@ -36,15 +36,15 @@ def reads(*kinds: str, domain: str = "", whole: bool = True) -> Callable[[Read],
 
     def add(read: Read) -> Read:
         for kind in kinds:
-            _FUNCTIONS[domain, kind] = Reader(read, whole)
+            _FUNCTIONS.setdefault((domain, kind), []).append(Reader(read, whole))
         return read
 
     return add
 
 
-def function_for(domain: str, kind: str) -> Reader | None:
-    """The function that reads nodes of an ONNX operator."""
-    return _FUNCTIONS.get((domain, kind))
+def functions_for(domain: str, kind: str) -> Sequence[Reader]:
+    """The functions that read nodes of an ONNX operator, the first one that can."""
+    return _FUNCTIONS.get((domain, kind), ())
 
 
 @cache
@@ -56,7 +56,7 @@ def operators_for(kind: str) -> tuple[type[Op], ...]:
 def known_kinds() -> dict[str, str]:
     """Every ONNX operator that has a reader, and how: "typed" or "whole"."""
     found = {kind: "typed" for op in ALL for kind in op.reads}
-    for (domain, kind), reader in _FUNCTIONS.items():
+    for (domain, kind), (reader, *_) in _FUNCTIONS.items():
         if not domain:
             found.setdefault(kind, "whole" if reader.whole else "typed")
     return found

@@ -97,7 +97,10 @@ def _range(take: Take) -> Any:
         dtype = dtypes.to_numpy(take.x().dtype)
         return take.array(np.asarray(np.arange(*ends), dtype))
     sizes = _scalars(take, 3)
-    if sizes is None or take.x().dtype != "int64" or sizes[2] != 1:
+    dtype = take.x().dtype
+    if sizes is not None and all(isinstance(size, int) for size in sizes):
+        return take.array(np.arange(*sizes, dtype=dtypes.to_numpy(dtype)))
+    if sizes is None or dtype != "int64" or sizes[2] != 1:
         return None
     length = sizes[1] - sizes[0]
     if not isinstance(length, Size):

@@ -15,7 +15,7 @@ from seqir.ir import Array, Builder, FrozenArray, Op, Value
 from seqir.operators.constant import Constant
 from seqir.ops import rules
 from seqir.ops.several import followed, sizes_of
-from seqir.ops.tensor import Traced
+from seqir.ops.tensor import Result, Traced
 from seqir.reading.parse import as_array
 
 
@@ -153,7 +153,7 @@ class Take:
         """The sizes in a vector that is computed."""
         return sizes_of(x)
 
-    def apply(self, op: Op, *operands: Traced) -> Any:
+    def apply(self, op: Op, *operands: Result) -> Any:
         """The result of an operator."""
         return rules.apply(op, *operands)
 
