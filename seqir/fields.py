@@ -21,7 +21,15 @@ from __future__ import annotations
 import functools
 import inspect
 from collections.abc import Callable, Container, Iterable, Iterator, Mapping
-from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, dataclass_transform
+from typing import (
+    TYPE_CHECKING,
+    Any,
+    ClassVar,
+    Final,
+    Literal,
+    dataclass_transform,
+    overload,
+)
 
 from seqir.errors import SeqirError
 
@@ -55,16 +63,30 @@ class _Placed:
         self.after = after
 
 
-def placed(*, default: Any, after: str | None) -> Any:
-    """A field that comes right after that one, of those that there are; None: first."""
+@overload
+def placed(*, after: str | None) -> Any: ...
+@overload
+def placed(
+    *, default: Any, after: str | None, kw_only: Literal[True] = True
+) -> Any: ...
+def placed(
+    *, default: Any = REQUIRED, after: str | None, kw_only: Literal[True] = True
+) -> Any:
+    """A field that comes right after that one, of those that there are; None: first.
+
+    Type checkers take it for an argument by its name alone, if it has a default: they
+    put the fields of a class behind all those of the classes above.
+    """
+    del kw_only
     return _Placed(default, after)
 
 
 def keyword(*, default: Any, kw_only: Literal[True] = True) -> Any:
     """A field that type checkers take for an argument by its name alone.
 
-    One that the ``__init__`` of a class above takes must be declared so there: its
-    place would be before all others.
+    So are those whose place differs among the classes below, and those that the
+    ``__init__`` of a class above takes: type checkers put fields in the order of the
+    classes, and what they take by its place must stand in that place.
     """
     del kw_only
     return default

@@ -10,7 +10,7 @@ from numpy.random import Generator
 
 from seqir.arguments import number, one_of
 from seqir.errors import ArgumentError, ShapeError
-from seqir.fields import fixed
+from seqir.fields import fixed, keyword
 from seqir.initializers.base import (
     Array,
     Sizes,
@@ -70,8 +70,8 @@ class VarianceScaling(RandomInitializer):
     scale: float = 1.0
     mode: str = "fan_in"
     distribution: str = "truncated_normal"
-    input_axes: Sequence[int] | None = None
-    output_axes: Sequence[int] | None = None
+    input_axes: Sequence[int] | None = keyword(default=None)
+    output_axes: Sequence[int] | None = keyword(default=None)
     order = ("scale", "mode", "distribution", "seed")
 
     def _setup(self) -> None:

@@ -13,8 +13,11 @@ from seqir.fields import fixed, keyword, placed
 
 if TYPE_CHECKING:
 
+    def given(*, default: Any, alias: str) -> Any:
+        """An argument of another name than its attribute."""
+
     @dataclass_transform(
-        kw_only_default=False, field_specifiers=(fixed, keyword, placed)
+        kw_only_default=False, field_specifiers=(fixed, keyword, placed, given)
     )
     class _Fields: ...
 

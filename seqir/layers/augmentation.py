@@ -14,6 +14,7 @@ from seqir import nest, ops, random
 from seqir.arguments import number
 from seqir.config import check_data_format
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.fields import keyword
 from seqir.layer.aliases import Tensors
 from seqir.layer.base import Layer
 from seqir.narrow import is_dict, is_sequence
@@ -35,7 +36,20 @@ Span = tuple[float, float]
 UNIT: Span = (0.0, 1.0)
 
 
-class Augmentation(Layer):
+class _Images:
+    """Arguments of the layers themselves, which order them."""
+
+    data_format: str | None
+    seed: int | None
+
+
+class _Ranged:
+    """An argument of the layers themselves, which order it."""
+
+    value_range: Factor
+
+
+class Augmentation(_Images, Layer):
     """Images, and what belongs to them, changed in training and left alone in use.
 
     Called without `training`, it changes them, as in Keras.
@@ -47,9 +61,8 @@ class Augmentation(Layer):
     boxes_stay: ClassVar[bool] = True
     """Whether what is in an image stays where it is."""
 
-    if TYPE_CHECKING:  # fields of the layers themselves, which order them
-        data_format: str | None
-        seed: int | None
+    if TYPE_CHECKING:
+        bounding_box_format: str | None = keyword(default=None)
 
     def __init__(
         self,
@@ -229,11 +242,8 @@ class Augmentation(Layer):
         return -3 if self.data_format == "channels_first" else -1
 
 
-class Valued(Augmentation):
+class Valued(_Ranged, Augmentation):
     """Changes of values, which stay within `value_range`."""
-
-    if TYPE_CHECKING:  # a field of the layers themselves, which order them
-        value_range: Factor
 
     def setup(self) -> None:
         super().setup()

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import math
-from typing import TYPE_CHECKING
 
 from seqir import ops
 from seqir.arguments import number, one_of
@@ -29,12 +28,15 @@ INTERPOLATIONS = ("nearest", "bilinear")
 _MODES = ("reflect", "wrap", "constant", "nearest")
 
 
-class _Affine(Moving):
-    """Pixel (x, y) is that at ``(a0·x + a1·y + a2, b0·x + b1·y + b2)``."""
+class _Filled:
+    """Arguments of the layers themselves, which order them."""
 
-    if TYPE_CHECKING:  # fields of the layers themselves, which order them
-        fill_mode: str
-        fill_value: float
+    fill_mode: str
+    fill_value: float
+
+
+class _Affine(_Filled, Moving):
+    """Pixel (x, y) is that at ``(a0·x + a1·y + a2, b0·x + b1·y + b2)``."""
 
     def setup(self) -> None:
         super().setup()

@@ -3,12 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
 from seqir import ops, random
 from seqir.arguments import integer, one_of
+from seqir.fields import keyword
 from seqir.layer.aliases import Tensors
 from seqir.layers.augmentation import (
     UNIT,
@@ -21,11 +22,14 @@ from seqir.ops.size import SizeLike, maximum_size, minimum_size
 from seqir.ops.tensor import Result
 
 
-class Moving(Augmentation):
-    """Pixels of images and of masks are moved in the same way."""
+class _Interpolated:
+    """An argument of the layers themselves, which order it."""
 
-    if TYPE_CHECKING:  # a field of the layers themselves, which order them
-        interpolation: str
+    interpolation: str
+
+
+class Moving(_Interpolated, Augmentation):
+    """Pixels of images and of masks are moved in the same way."""
 
     def changed(self, images: Result, transformation: Drawn) -> Result:
         if transformation is None:
@@ -130,7 +134,7 @@ class RandomCrop(Augmentation):
     width: int
     seed: int | None = None
     data_format: str | None = None
-    name: str | None = None
+    name: str | None = keyword(default=None)
 
     def setup(self) -> None:
         super().setup()

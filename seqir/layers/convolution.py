@@ -39,14 +39,14 @@ class _Spatial(Layer):
     kernel_size: Any
     strides: Any = 1
     padding: str = "valid"
-    data_format: str | None = None
-    dilation_rate: Any = 1
-    activation: Any = None
-    use_bias: bool = True
-    bias_initializer: InitializerLike = "zeros"
-    bias_regularizer: RegularizerLike = None
+    data_format: str | None = keyword(default=None)
+    dilation_rate: Any = keyword(default=1)
+    activation: Any = keyword(default=None)
+    use_bias: bool = keyword(default=True)
+    bias_initializer: InitializerLike = keyword(default="zeros")
+    bias_regularizer: RegularizerLike = keyword(default=None)
     activity_regularizer: RegularizerLike = keyword(default=None)
-    bias_constraint: ConstraintLike = None
+    bias_constraint: ConstraintLike = keyword(default=None)
 
     def _setup(self) -> None:
         for name in ("kernel_size", "strides", "dilation_rate"):

@@ -8,6 +8,7 @@ from seqir import config, dtypes, ops, shapes
 from seqir.arguments import integer, is_integer, number
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.fields import keyword
 from seqir.layer.aliases import (
     ConstraintLike,
     InitializerLike,
@@ -21,7 +22,6 @@ from seqir.layer.arguments import sizes
 from seqir.layer.base import Layer
 from seqir.layer.checks import check_getters
 from seqir.layer.fields import check_known, present
-from seqir.layer.keywords import keyword
 from seqir.layer.recorded import noted
 from seqir.ops.masks import masked
 from seqir.ops.tensor import Call, KerasTensor, Result, TensorLike
@@ -197,8 +197,8 @@ class Dense(Layer):
     kernel_regularizer: RegularizerLike = None
     bias_regularizer: RegularizerLike = None
     activity_regularizer: RegularizerLike = keyword(default=None)
-    kernel_constraint: ConstraintLike = None
-    bias_constraint: ConstraintLike = None
+    kernel_constraint: ConstraintLike = keyword(default=None)
+    bias_constraint: ConstraintLike = keyword(default=None)
 
     _absent = ("lora_rank", "lora_alpha", "quantization_config")
     supports_masking = True

@@ -5,7 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 from seqir.arguments import integer, number
-from seqir.fields import placed
+from seqir.fields import keyword, placed
 from seqir.layer.aliases import ConstraintLike, InitializerLike, RegularizerLike
 from seqir.layer.arguments import activation as activation_of
 from seqir.layer.base import Layer
@@ -20,20 +20,20 @@ class Gates(Layer):
 
     units: int
     activation: Any = "tanh"
-    use_bias: bool = True
-    kernel_initializer: InitializerLike = "glorot_uniform"
-    recurrent_initializer: InitializerLike = "orthogonal"
-    bias_initializer: InitializerLike = "zeros"
-    kernel_regularizer: RegularizerLike = None
-    recurrent_regularizer: RegularizerLike = None
-    bias_regularizer: RegularizerLike = None
-    kernel_constraint: ConstraintLike = None
-    recurrent_constraint: ConstraintLike = None
-    bias_constraint: ConstraintLike = None
-    dropout: float = 0.0
-    recurrent_dropout: float = 0.0
-    seed: int | None = None
-    implementation: int = 2
+    use_bias: bool = keyword(default=True)
+    kernel_initializer: InitializerLike = keyword(default="glorot_uniform")
+    recurrent_initializer: InitializerLike = keyword(default="orthogonal")
+    bias_initializer: InitializerLike = keyword(default="zeros")
+    kernel_regularizer: RegularizerLike = keyword(default=None)
+    recurrent_regularizer: RegularizerLike = keyword(default=None)
+    bias_regularizer: RegularizerLike = keyword(default=None)
+    kernel_constraint: ConstraintLike = keyword(default=None)
+    recurrent_constraint: ConstraintLike = keyword(default=None)
+    bias_constraint: ConstraintLike = keyword(default=None)
+    dropout: float = keyword(default=0.0)
+    recurrent_dropout: float = keyword(default=0.0)
+    seed: int | None = keyword(default=None)
+    implementation: int = keyword(default=2)
 
     _by_name = ("implementation",)
 

@@ -11,7 +11,7 @@ from typing import Any
 from seqir import initializers, ops, random, regularizers
 from seqir.arguments import integer, integers
 from seqir.errors import ArgumentError, ShapeError
-from seqir.fields import REQUIRED
+from seqir.fields import keyword, placed
 from seqir.initializers.base import Initializer
 from seqir.layer.aliases import (
     ConstraintLike,
@@ -21,7 +21,6 @@ from seqir.layer.aliases import (
 )
 from seqir.layer.arguments import stand_ins
 from seqir.layer.base import Layer
-from seqir.layer.keywords import keyword, placed
 from seqir.layers.activation import Softmax
 from seqir.layers.einsum import EinsumDense
 from seqir.layers.regularization import Dropout
@@ -32,34 +31,38 @@ from seqir.plain import python
 from seqir.shapes import format_shape
 
 
-class _Heads(Layer):
-    """Projections of query, key and value, attention, and a projection of the result.
-
-    A subclass makes the projections in `build`, and says how keys and values are
-    shared in `_for_each_head`.
-    """
-
-    dropout: float = 0.0
-    use_bias: bool = True
-    sliding_window: int | None = None
-    flash_attention: bool | None = None
-    kernel_initializer: InitializerLike = "glorot_uniform"
-    bias_initializer: InitializerLike = "zeros"
-    kernel_regularizer: RegularizerLike = None
-    bias_regularizer: RegularizerLike = None
-    activity_regularizer: RegularizerLike = keyword(default=None)
-    kernel_constraint: ConstraintLike = None
-    bias_constraint: ConstraintLike = None
-    use_gate: bool = False
-    seed: int | None = None
-
-    supports_masking = True
+class _Projections:
+    """The layers of a `_Heads`, under Keras's names."""
 
     _query_dense: Any = None
     _key_dense: Any = None
     _gate_dense: Any = None
     _value_dense: Any = None
     _output_dense: Any = None
+
+
+class _Heads(_Projections, Layer):
+    """Projections of query, key and value, attention, and a projection of the result.
+
+    A subclass makes the projections in `build`, and says how keys and values are
+    shared in `_for_each_head`.
+    """
+
+    dropout: float = keyword(default=0.0)
+    use_bias: bool = keyword(default=True)
+    sliding_window: int | None = keyword(default=None)
+    flash_attention: bool | None = keyword(default=None)
+    kernel_initializer: InitializerLike = keyword(default="glorot_uniform")
+    bias_initializer: InitializerLike = keyword(default="zeros")
+    kernel_regularizer: RegularizerLike = keyword(default=None)
+    bias_regularizer: RegularizerLike = keyword(default=None)
+    activity_regularizer: RegularizerLike = keyword(default=None)
+    kernel_constraint: ConstraintLike = keyword(default=None)
+    bias_constraint: ConstraintLike = keyword(default=None)
+    use_gate: bool = keyword(default=False)
+    seed: int | None = keyword(default=None)
+
+    supports_masking = True
 
     def setup(self) -> None:
         random.check_share("dropout", self.dropout)
@@ -280,8 +283,8 @@ class MultiHeadAttention(_Heads):
     Source: Keras 3 ``layers.MultiHeadAttention``; arXiv:1706.03762.
     """
 
-    num_heads: int = placed(default=REQUIRED, after=None)
-    key_dim: int = placed(default=REQUIRED, after="num_heads")
+    num_heads: int = placed(after=None)
+    key_dim: int = placed(after="num_heads")
     value_dim: int | None = placed(default=None, after="key_dim")
     output_shape: Any = placed(default=None, after="use_bias")
     attention_axes: Any = placed(default=None, after="output_shape")
@@ -375,9 +378,9 @@ class GroupedQueryAttention(_Heads):
     Source: Keras 3 ``layers.GroupQueryAttention``; arXiv:2305.13245.
     """
 
-    head_dim: int = placed(default=REQUIRED, after=None)
-    num_query_heads: int = placed(default=REQUIRED, after="head_dim")
-    num_key_value_heads: int = placed(default=REQUIRED, after="num_query_heads")
+    head_dim: int = placed(after=None)
+    num_query_heads: int = placed(after="head_dim")
+    num_key_value_heads: int = placed(after="num_query_heads")
 
     keras_name = "GroupQueryAttention"
 

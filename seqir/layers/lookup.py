@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping, MutableMapping, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Any, ClassVar
+from typing import Any, ClassVar
 
 import numpy as np
 
@@ -215,7 +215,23 @@ def _table(
     return StrictLookup(*pair, -1) if strict else Lookup(*pair, default)
 
 
-class _IndexLookup(WithVocabulary):
+class _Choices:
+    """Arguments of the layers themselves, which order them."""
+
+    max_tokens: int | None
+    num_oov_indices: int
+    mask_token: Any
+    oov_token: Any
+    vocabulary: Any
+    idf_weights: Any
+    invert: bool
+    output_mode: str
+    sparse: bool
+    pad_to_max_tokens: bool
+    salt: Any
+
+
+class _IndexLookup(_Choices, WithVocabulary):
     """A word's place in a vocabulary."""
 
     kind: ClassVar[str]
@@ -224,19 +240,6 @@ class _IndexLookup(WithVocabulary):
 
     encoding = "utf-8"
     oov_method = FARMHASH
-
-    if TYPE_CHECKING:
-        max_tokens: int | None
-        num_oov_indices: int
-        mask_token: Any
-        oov_token: Any
-        vocabulary: Any
-        idf_weights: Any
-        invert: bool
-        output_mode: str
-        sparse: bool
-        pad_to_max_tokens: bool
-        salt: Any
 
     def setup(self) -> None:
         refuse_sparse(self.sparse)
@@ -342,7 +345,7 @@ class StringLookup(_IndexLookup):
     sparse: bool = False
     encoding: str = "utf-8"
     name: str = keyword(default=None)
-    salt: Salt | int | None = None
+    salt: Salt | int | None = keyword(default=None)
     _derived = (*WithVocabulary._derived, "oov_method")
 
 

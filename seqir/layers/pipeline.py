@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from seqir.errors import ArgumentError
+from seqir.fields import keyword
 from seqir.layer import configuration
 from seqir.layer.aliases import Tensors
 from seqir.layer.base import Layer
@@ -24,7 +25,7 @@ class Pipeline(Layer):
     """
 
     layers: Any
-    name: str | None = None
+    name: str | None = keyword(default=None)
 
     def setup(self) -> None:
         if not is_sequence(self.layers):

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 
@@ -18,13 +18,16 @@ from seqir.ops.tensor import Result
 from seqir.shapes import NOWHERE, format_shape
 
 
-class _Images(Layer):
-    """What layers share that give images of one height and width."""
+class _Sizes:
+    """Arguments of the layers themselves, which order them."""
 
-    if TYPE_CHECKING:  # fields of the layers themselves, which order them
-        height: int
-        width: int
-        data_format: Any
+    height: int
+    width: int
+    data_format: Any
+
+
+class _Images(_Sizes, Layer):
+    """What layers share that give images of one height and width."""
 
     min_ndim = 3
     single_input = True

@@ -7,6 +7,7 @@ from typing import Any
 
 from seqir import nest, ops
 from seqir.errors import ArgumentError, ShapeError
+from seqir.fields import keyword
 from seqir.layer import configuration, weights
 from seqir.layer.aliases import Masks, Shape
 from seqir.layer.base import Layer
@@ -34,12 +35,12 @@ class RNN(Layer):
     """
 
     cell: Any
-    return_sequences: bool = False
-    return_state: bool = False
-    go_backwards: bool = False
-    stateful: bool = False
-    unroll: bool = False
-    zero_output_for_mask: bool = False
+    return_sequences: bool = keyword(default=False)
+    return_state: bool = keyword(default=False)
+    go_backwards: bool = keyword(default=False)
+    stateful: bool = keyword(default=False)
+    unroll: bool = keyword(default=False)
+    zero_output_for_mask: bool = keyword(default=False)
 
     supports_masking = True
 
@@ -296,7 +297,7 @@ def step_mask(mask: Masks, x: Result, name: str) -> Result | None:
 
     Raises: ShapeError unless it has as many steps as the sequences.
     """
-    found: Any = nest.flatten(mask)[0]
+    found: Any = keyword(default=nest.flatten(mask)[0])
     if found is None:
         return None
     steps, wanted = (y.shape[1] if len(y.shape) > 1 else None for y in (found, x))
@@ -321,7 +322,7 @@ def _zeros(batch: SizeLike | None, size: Any, dtype: str) -> Any:
     """Zeros for each sample; for a list of sizes a list of them."""
     if is_sequence(size):
         return [_zeros(batch, each, dtype) for each in size]
-    sizes: Any = (batch, size)
+    sizes: Any = keyword(default=(batch, size))
     return ops.zeros(sizes, dtype)
 
 

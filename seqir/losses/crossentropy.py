@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from seqir import ops
 from seqir.arguments import number
+from seqir.fields import keyword
 from seqir.losses.base import LossFunctionWrapper
 from seqir.losses.labels import (
     about_labels,
@@ -161,7 +162,7 @@ class SparseCategoricalCrossentropy(LossFunctionWrapper):
     fn = staticmethod(sparse_categorical_crossentropy)
     from_logits: bool = False
     ignore_class: int | None = None
-    axis: int = -1
+    axis: int = keyword(default=-1)
     name = "sparse_categorical_crossentropy"
     order = ("from_logits", "ignore_class", "reduction")
 

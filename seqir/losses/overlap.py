@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqir import config, ops
+from seqir.fields import keyword
 from seqir.losses.base import LossFunctionWrapper
 from seqir.losses.labels import aligned
 from seqir.ops.tensor import Result, TensorLike
@@ -52,7 +53,7 @@ class Dice(LossFunctionWrapper):
     """1 - the Dice coefficient of two masks. Source: ``keras.losses.Dice``."""
 
     fn = staticmethod(dice)
-    axis: Axes | None = None
+    axis: Axes | None = keyword(default=None)
     name = "dice"
     order = ("reduction", "name")
 
@@ -63,7 +64,7 @@ class Tversky(LossFunctionWrapper):
     fn = staticmethod(tversky)
     alpha: float = 0.5
     beta: float = 0.5
-    axis: Axes | None = None
+    axis: Axes | None = keyword(default=None)
     name = "tversky"
     order = ("alpha", "beta", "reduction", "name")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqir import config, losses, ops
+from seqir.fields import keyword
 from seqir.metrics.reduction import MeanMetricWrapper
 from seqir.ops.tensor import Result, TensorLike
 
@@ -87,7 +88,7 @@ class BinaryAccuracy(MeanMetricWrapper):
     direction = "up"
 
     fn = staticmethod(binary_accuracy)
-    threshold: float = 0.5
+    threshold: float = keyword(default=0.5)
     name = "binary_accuracy"
     order = ("name", "dtype")
 
@@ -136,7 +137,7 @@ class SparseTopKCategoricalAccuracy(MeanMetricWrapper):
 
     fn = staticmethod(sparse_top_k_categorical_accuracy)
     k: int = 5
-    from_sorted_ids: bool = False
+    from_sorted_ids: bool = keyword(default=False)
     name = "sparse_top_k_categorical_accuracy"
     order = ("k", "name", "dtype")
 

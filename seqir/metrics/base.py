@@ -24,7 +24,14 @@ if TYPE_CHECKING:
 Direction: TypeAlias = Literal["up", "down"]
 
 
-class Metric(Declared, PlainArguments):
+class _Directed:
+    """What is no argument of a metric."""
+
+    direction: Direction | None = None
+    """Whether more is better, less is, or neither is known."""
+
+
+class Metric(_Directed, Declared, PlainArguments):
     """Base of all metrics; a subclass has `update_state` and `result`.
 
     Its state lies in variables that `__init__` makes with `add_variable`. What
@@ -46,8 +53,6 @@ class Metric(Declared, PlainArguments):
     Source: ``keras.metrics.Metric``.
     """
 
-    direction: Direction | None = keyword(default=None)
-    """Whether more is better, less is, or neither is known."""
     usual_dtype: ClassVar[str | None] = None
     """What it computes in if nothing is said; None is the default type."""
     last = ("name", "dtype")

@@ -10,7 +10,6 @@ import numpy as np
 from seqir import config, dtypes, losses, ops, shapes
 from seqir.arguments import number
 from seqir.errors import ShapeError
-from seqir.fields import fixed
 from seqir.metrics.base import Metric, read
 from seqir.metrics.reduction import spread
 from seqir.operators.reduce import CumSum
@@ -37,15 +36,19 @@ class Counts(NamedTuple):
     false_negatives: Result
 
 
-class ConfusionMetric(Metric):
+class _Choices:
+    """Arguments of some of the metrics, which order them."""
+
+    top_k: int | None = None
+    class_id: int | None = None
+    multi_label: bool = False
+
+
+class ConfusionMetric(_Choices, Metric):
     """Base of metrics that count decisions: positive is a score above a threshold.
 
     What it counts are attributes with the names of the `Counts`.
     """
-
-    top_k: int | None = fixed(None)
-    class_id: int | None = fixed(None)
-    multi_label: bool = fixed(False)
 
     def get_config(self) -> dict[str, Any]:
         """The arguments that make an equal metric."""

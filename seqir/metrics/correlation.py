@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqir import config, losses, ops
+from seqir.fields import keyword
 from seqir.metrics.reduction import MeanMetricWrapper
 from seqir.ops.tensor import Result, TensorLike
 
@@ -43,7 +44,7 @@ class PearsonCorrelation(MeanMetricWrapper):
     direction = "up"
 
     fn = staticmethod(pearson_correlation)
-    axis: int = -1
+    axis: int = keyword(default=-1)
     name = "pearson_correlation"
     order = ("name", "dtype")
 
@@ -57,7 +58,7 @@ class ConcordanceCorrelation(MeanMetricWrapper):
     direction = "up"
 
     fn = staticmethod(concordance_correlation)
-    axis: int = -1
+    axis: int = keyword(default=-1)
     name = "concordance_correlation"
     order = ("name", "dtype")
 

@@ -10,6 +10,7 @@ import numpy as np
 from seqir import activations, config, dtypes, ops
 from seqir.arguments import integer, number, one_of
 from seqir.errors import ArgumentError, NotBuiltError, ShapeError
+from seqir.fields import keyword
 from seqir.metrics.confusion import (
     ConfusionMetric,
     Counts,
@@ -43,11 +44,11 @@ class AUC(ConfusionMetric):
     num_thresholds: int = 200
     curve: str = "ROC"
     summation_method: str = "interpolation"
-    thresholds: Thresholds = None
-    multi_label: bool = False
-    num_labels: int | None = None
-    label_weights: Sequence[float] | None = None
-    from_logits: bool = False
+    thresholds: Thresholds = keyword(default=None)
+    multi_label: bool = keyword(default=False)
+    num_labels: int | None = keyword(default=None)
+    label_weights: Sequence[float] | None = keyword(default=None)
+    from_logits: bool = keyword(default=False)
     order = ("num_thresholds", "curve", "summation_method", "name", "dtype")
 
     def _setup(self) -> None:

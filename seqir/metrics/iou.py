@@ -8,7 +8,7 @@ import numpy as np
 
 from seqir import config, ops
 from seqir.errors import ArgumentError
-from seqir.fields import fixed
+from seqir.fields import fixed, keyword
 from seqir.metrics.base import Metric
 from seqir.ops.tensor import Result, TensorLike
 
@@ -29,10 +29,10 @@ class IoU(Metric):
     usual_dtype = "int32"
     num_classes: int
     target_class_ids: Sequence[int]
-    ignore_class: int | None = None
-    sparse_y_true: bool = True
-    sparse_y_pred: bool = True
-    axis: int = -1
+    ignore_class: int | None = keyword(default=None)
+    sparse_y_true: bool = keyword(default=True)
+    sparse_y_pred: bool = keyword(default=True)
+    axis: int = keyword(default=-1)
     order = ("num_classes", "target_class_ids", "name", "dtype")
 
     def _setup(self) -> None:
@@ -134,7 +134,7 @@ class OneHotIoU(IoU):
     """`IoU` of one-hot labels and scores. Source: ``keras.metrics.OneHotIoU``."""
 
     sparse_y_true: bool = fixed(False)
-    sparse_y_pred: bool = False
+    sparse_y_pred: bool = keyword(default=False)
 
 
 class OneHotMeanIoU(MeanIoU):
@@ -144,7 +144,7 @@ class OneHotMeanIoU(MeanIoU):
     """
 
     sparse_y_true: bool = fixed(False)
-    sparse_y_pred: bool = False
+    sparse_y_pred: bool = keyword(default=False)
 
 
 __all__ = ["BinaryIoU", "IoU", "MeanIoU", "OneHotIoU", "OneHotMeanIoU"]

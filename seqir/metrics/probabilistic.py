@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from seqir import losses
+from seqir.fields import keyword
 from seqir.metrics.reduction import MeanMetricWrapper
 
 
@@ -27,8 +28,8 @@ class BinaryCrossentropy(MeanMetricWrapper):
     """
 
     fn = staticmethod(losses.binary_crossentropy)
-    from_logits: bool = False
-    label_smoothing: float = 0
+    from_logits: bool = keyword(default=False)
+    label_smoothing: float = keyword(default=0)
     name = "binary_crossentropy"
     order = ("name", "dtype")
 
@@ -40,9 +41,9 @@ class CategoricalCrossentropy(MeanMetricWrapper):
     """
 
     fn = staticmethod(losses.categorical_crossentropy)
-    from_logits: bool = False
-    label_smoothing: float = 0
-    axis: int = -1
+    from_logits: bool = keyword(default=False)
+    label_smoothing: float = keyword(default=0)
+    axis: int = keyword(default=-1)
     name = "categorical_crossentropy"
     order = ("name", "dtype")
 
@@ -54,9 +55,9 @@ class SparseCategoricalCrossentropy(MeanMetricWrapper):
     """
 
     fn = staticmethod(losses.sparse_categorical_crossentropy)
-    from_logits: bool = False
-    ignore_class: int | None = None
-    axis: int = -1
+    from_logits: bool = keyword(default=False)
+    ignore_class: int | None = keyword(default=None)
+    axis: int = keyword(default=-1)
     name = "sparse_categorical_crossentropy"
     order = ("name", "dtype")
 

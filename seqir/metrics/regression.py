@@ -7,6 +7,7 @@ from typing import Any
 from seqir import losses, ops
 from seqir.arguments import integer, one_of
 from seqir.errors import NotBuiltError, ShapeError
+from seqir.fields import keyword
 from seqir.metrics.base import Metric
 from seqir.metrics.reduction import Mean, MeanMetricWrapper
 from seqir.ops.tensor import Result, TensorLike
@@ -99,7 +100,7 @@ class CosineSimilarity(MeanMetricWrapper):
     direction = "up"
 
     fn = staticmethod(cosine_similarity)
-    axis: int = -1
+    axis: int = keyword(default=-1)
     name = "cosine_similarity"
     order = ("name", "dtype")
 

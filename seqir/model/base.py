@@ -27,6 +27,7 @@ from seqir.train import predicting
 
 if TYPE_CHECKING:
     from seqir.export.exporter import ExportReport
+    from seqir.layer.keywords import given
 
 
 class Model(TrainedNetwork):
@@ -39,6 +40,10 @@ class Model(TrainedNetwork):
     Raises: GraphError if the outputs do not depend on the inputs alone.
     Source: Keras 3 ``keras.Model``.
     """
+
+    if TYPE_CHECKING:  # what a subclass takes that has no `__init__` of its own
+        _given_inputs: Any = given(default=None, alias="inputs")
+        _given_outputs: Any = given(default=None, alias="outputs")
 
     def __new__(cls, *args: Any, **kwargs: Any) -> Any:
         connects = bool(args or {"inputs", "outputs"} & kwargs.keys())

@@ -5,7 +5,7 @@ from __future__ import annotations
 import inspect
 import itertools
 from collections.abc import Callable, Mapping
-from typing import Any, ClassVar, Final, Literal, cast
+from typing import TYPE_CHECKING, Any, ClassVar, Final, Literal, cast
 from weakref import WeakKeyDictionary, WeakValueDictionary
 
 import numpy as np
@@ -48,6 +48,9 @@ def _enter(b: Trace, name: str, type_: TensorType) -> Traced:
     return Traced(b, b.input(name, type_))
 
 
+if TYPE_CHECKING:
+    from seqir.fields import fixed
+
 MODELS: Final[dict[str, type[Network]]] = {}
 """The class of each kind of models; each enters itself where it is defined."""
 
@@ -61,7 +64,8 @@ class Network(Layer):
 
     destroys_masks = False
     _state_type = ModelState
-    _layer_state: ModelState  # pyright: ignore[reportIncompatibleVariableOverride]
+    if TYPE_CHECKING:
+        _layer_state: ModelState = fixed(None)  # pyright: ignore[reportIncompatibleVariableOverride]
     model_kind: ClassVar[Literal["functional", "sequential", "subclass"]] = "subclass"
     """A functional or sequential model is what its layers and their connections say;
     a subclass is what its `call` does, with layers in attributes."""

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 from seqir import ops
 from seqir.errors import ArgumentError
+from seqir.fields import keyword
 from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers.base import Optimizer
@@ -97,7 +98,11 @@ class AdamW(Adam):
     Source: ``keras.optimizers.AdamW``; arXiv:1711.05101.
     """
 
-    weight_decay: float | None = 0.004
+    weight_decay: float | None = keyword(default=0.004)
+    beta_1: float = keyword(default=0.9)
+    beta_2: float = keyword(default=0.999)
+    epsilon: float = keyword(default=1e-7)
+    amsgrad: bool = keyword(default=False)
     order = ("learning_rate", "weight_decay")
 
     def _setup(self) -> None:

@@ -7,7 +7,7 @@ import re
 from collections.abc import Sequence
 
 from seqir import ops
-from seqir.fields import fixed
+from seqir.fields import fixed, keyword
 from seqir.ops.tensor import Result
 from seqir.ops.variable import Variable
 from seqir.optimizers.adam import Adam
@@ -27,20 +27,21 @@ class Muon(Adam):
     beta_1: float = fixed(0.9)
     beta_2: float = fixed(0.999)
     amsgrad: bool = fixed(False)
+    epsilon: float = keyword(default=1e-7)
     adam_beta_1: float = 0.9
     adam_beta_2: float = 0.999
     adam_weight_decay: float | None = 0.004
-    weight_decay: float | None = 0.004
-    exclude_layers: Sequence[str] | None = None
-    exclude_embeddings: bool = True
-    muon_a: float = 3.4445
-    muon_b: float = -4.7750
-    muon_c: float = 2.0315
-    adam_lr_ratio: float = 1
-    momentum: float = 0.95
-    ns_steps: int = 5
-    nesterov: bool = True
-    rms_rate: float | None = 0.2
+    weight_decay: float | None = keyword(default=0.004)
+    exclude_layers: Sequence[str] | None = keyword(default=None)
+    exclude_embeddings: bool = keyword(default=True)
+    muon_a: float = keyword(default=3.4445)
+    muon_b: float = keyword(default=-4.7750)
+    muon_c: float = keyword(default=2.0315)
+    adam_lr_ratio: float = keyword(default=1)
+    momentum: float = keyword(default=0.95)
+    ns_steps: int = keyword(default=5)
+    nesterov: bool = keyword(default=True)
+    rms_rate: float | None = keyword(default=0.2)
     order = ("learning_rate", "adam_beta_1", "adam_beta_2", "adam_weight_decay")
 
     def _setup(self) -> None:
