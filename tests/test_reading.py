@@ -10,6 +10,7 @@ import pytest
 import seqir
 from seqir import layers, lower, passes, reading
 from seqir.ir import Builder, Graph, verify
+from tests.foreign_files import FILES
 from tests.recurrent_samples import RECURRENT
 from tests.samples import SAMPLES, Sample
 
@@ -87,3 +88,46 @@ def test_statistics_stay_in_training(digits: Path) -> None:
     assert losses[-1] < losses[0]
     changed = {v.path for v in model.variables if (before[v.path] != v.numpy()).any()}
     assert changed == names
+
+
+def fixed(name: str) -> seqir.OnnxModel:
+    (file,) = (f for f in FILES if f.name == name)
+    return seqir.load_onnx(file.model)
+
+
+def test_a_model_of_one_batch_size_predicts_any_number() -> None:
+    model = fixed("torch_cnn_d18f")
+    size = model.fixed_batch
+    assert size
+    x = np.random.default_rng(0).random((2 * size + 1, 1, 8, 8), np.float32)
+    found = model.predict(x, verbose=0)
+    parts = [model(np.repeat(row[None], size, 0))[0] for row in x]
+    assert np.allclose(found, parts, atol=1e-6)
+    with pytest.raises(seqir.errors.ShapeError, match=r"Expected shape .3, 1, 8, 8"):
+        model(x)
+
+
+def test_optimizing_is_asked_for(tmp_path: Path) -> None:
+    model = fixed("torch_cnn_l13u")
+    kept = model.export(tmp_path / "kept.onnx")
+    best = model.export(tmp_path / "best.onnx", optimize=True)
+    assert best.node_count < kept.node_count
+    assert kept.opset == best.opset == 17
+    names = {t.name for t in onnx.load(kept.path).graph.initializer}
+    assert {v.path for v in model.variables} <= names
+
+
+def test_images_may_have_their_channels_last(tmp_path: Path) -> None:
+    (file,) = (f for f in FILES if f.name == "torch_unet_d20f")
+    first = seqir.load_onnx(file.model)
+    last = seqir.load_onnx(file.model, data_format="channels_last")
+    (image,) = file.inputs.values()
+    moved = np.moveaxis(image, 1, -1)
+    assert last.inputs[0].shape[-1] == image.shape[1]
+    assert np.allclose(last(moved), np.moveaxis(first(image), 1, -1), atol=1e-6)
+    head = seqir.Sequential(
+        [last, layers.Conv2D(2, 1), layers.GlobalMaxPooling2D(), layers.Dense(3)]
+    )
+    head.export(tmp_path / "head.onnx")
+    with pytest.raises(seqir.errors.ArgumentError, match="data_format"):
+        seqir.load_onnx(file.model, data_format="last")  # pyright: ignore[reportArgumentType]

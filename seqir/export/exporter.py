@@ -110,6 +110,7 @@ def export(
     external_data: bool | None = None,
     metadata: Mapping[str, str] | None = None,
     state: State = "inputs",
+    optimize: bool | None = None,
     verify: Verify = True,
 ) -> ExportReport:
     """Write a model as ONNX: standard operators, names of layers, verified.
@@ -117,7 +118,8 @@ def export(
     Args:
         model: a built model.
         path: the file to write; what was there stays if anything fails.
-        opset: from 17 (the default: it runs on everything) to the newest.
+        opset: from 17 (the default: it runs on everything) to the newest; a model that
+            was read from a file keeps that of the file.
         batch: a number fixes the batch size, a text names it; None keeps what the
             model's inputs say ("batch" where they say nothing).
         input_names: names of the inputs, in order; default: the keys of a model that
@@ -137,6 +139,9 @@ def export(
         state: what becomes of the variables that a run changes, such as a counter:
             "inputs" of the file, after the others, with their new values as outputs
             ``<name>:new``; or "constant", as they are now, and nothing changes.
+        optimize: let the passes change the graph, which folds weights into each other;
+            None does so unless the model was read from a file, whose nodes and weights
+            keep their names then.
         verify: compare the file, as ONNX Runtime runs it, with the unoptimized graph
             on random inputs; "reference" compares with the NumPy reference (slow).
 
@@ -165,7 +170,9 @@ def export(
     errors: list[OutputError] = []
     with staged(target) as draft:
         # What is wrong must not take the place of what is right: verify first.
-        written, facts = _optimized(naive, draft, opset, entries, external_data)
+        best = model.file_opset is None if optimize is None else optimize
+        used = passes.INFERENCE if best else ()
+        written, facts = _written(naive, used, draft, opset, entries, external_data)
         if verify:
             exact = verify == "reference"
             errors = verify_file(
@@ -236,7 +243,7 @@ def unoptimized(
     naive = predicting(model, naive, variables)
     apart = passes.Apart.of(naive, text=False)
     naive = apart.rest
-    opset = opsets.resolve(opset, naive)
+    opset = opsets.resolve(opset or model.file_opset, naive)
     raw = [name in chains for name in naive.inputs]
     names = list(naive.inputs)
     inputs = input_names or (
@@ -265,19 +272,20 @@ def unoptimized(
 
 
 @collector.paused()
-def _optimized(
+def _written(
     naive: Graph,
+    used: Sequence[passes.Pass],
     path: Path,
     opset: int,
     entries: Mapping[str, str],
     external_data: bool | None,
 ) -> tuple[list[Path], dict[str, Any]]:
-    """Write the graph as the passes make it; the files, and what to report of it.
+    """Write the graph as some passes make it; the files, and what to report of it.
 
     Its folded weights, as large as the model, are gone before verification, which
     needs the memory.
     """
-    graph = passes.run(naive, passes.INFERENCE)
+    graph = passes.run(naive, used)
     lowered = lower.lower(graph, opset=opset, metadata=entries)
     return write(lowered, path, external_data), {
         "inputs": {n: str(t) for n, t in lowered.inputs.items()},

@@ -6,14 +6,16 @@ import re
 from collections.abc import Iterable, Mapping
 from os import PathLike
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import TYPE_CHECKING, Any, Literal
 
-from seqir import collector
+from seqir import collector, shapes
+from seqir.arguments import one_of
 from seqir.errors import UnsupportedError
-from seqir.ir import Graph
+from seqir.ir import Builder, Graph, Value
 from seqir.layers.core import InputLayer
 from seqir.model.functional import Functional
 from seqir.network.onnx_graph import OnnxGraph
+from seqir.operators.movement import Transpose, inverse
 from seqir.ops.variable import Variable
 from seqir.tensortype import OpaqueType
 
@@ -47,6 +49,17 @@ class OnnxModel(Functional):
         )
 
     @property
+    def fixed_batch(self) -> int | None:
+        types = [v.type for v in self.onnx_graph.graph.inputs.values()]
+        firsts = {t.shape[0] if t.rank else None for t in types}
+        first = firsts.pop() if len(firsts) == 1 else None
+        return first if isinstance(first, int) and first > 0 else None
+
+    @property
+    def file_opset(self) -> int | None:
+        return self.opset
+
+    @property
     def onnx_graph(self) -> OnnxGraph:
         """The layer that holds the graph."""
         (found,) = (x for x in self.layers if isinstance(x, OnnxGraph))
@@ -61,6 +74,35 @@ class OnnxModel(Functional):
     def output_names(self) -> list[str]:
         """Names of the outputs, those of the file."""
         return list(self.onnx_graph.graph.outputs)
+
+
+def _channels_last(graph: Graph) -> Graph:
+    """The graph with the channels of images last, where it begins and where it ends."""
+    b = Builder(graph.name)
+    b.params.update(graph.params)
+    new: dict[Value, Value] = {}
+    for name, value in graph.inputs.items():
+        type_, perm = value.type, _to_last(value)
+        if perm is None:
+            b.inputs[name] = value
+            continue
+        entered = b.input(name, type_.with_shape(shapes.permute(type_.shape, perm)))
+        new[value] = b(Transpose(inverse(perm)), entered)
+    for node in graph.nodes:
+        b.path = node.source
+        b.repeat(node, tuple([new.get(v, v) for v in node.operands]))
+    b.path = ""
+    outputs: dict[str, Value] = {}
+    for name, value in graph.outputs.items():
+        found, perm = new.get(value, value), _to_last(value)
+        outputs[name] = found if perm is None else b(Transpose(perm), found)
+    return b.finish(outputs)
+
+
+def _to_last(value: Value) -> tuple[int, ...] | None:
+    """The order of axes that puts the channels of images last; None for others."""
+    rank = value.type.rank
+    return (0, *range(2, rank), 1) if 4 <= rank <= 5 else None
 
 
 def _input(name: str, type: Any) -> InputLayer:
@@ -81,6 +123,7 @@ def load_onnx(
     *,
     inputs: Iterable[str] | None = None,
     dims: Mapping[str, int | str] | None = None,
+    data_format: Literal["channels_first", "channels_last"] = "channels_first",
     name: str | None = None,
 ) -> OnnxModel:
     """Read an ONNX file as a model.
@@ -93,16 +136,21 @@ def load_onnx(
         source: a path, the bytes of a file, or an ``onnx.ModelProto``.
         inputs: names of weights that are to be inputs, beside those of the file.
         dims: what unknown sizes are: a number, or another name.
+        data_format: "channels_last" puts the channels of images, which files have
+            first, last: those of all inputs and outputs of rank 4 and 5.
         name: of the model; default: that of the file.
 
     Raises: LoadError for a file that cannot be read, CorruptFileError for what is no
         ONNX model, UnsafeFileError for weights outside of its folder,
-        UnsupportedError for a form of before 2018.
+        UnsupportedError for a form of before 2018, ArgumentError for names and sizes
+        that the file does not have.
     """
     from seqir import reading
 
+    one_of("data_format", data_format, ("channels_first", "channels_last"))
     parsed = reading.parse(source)
     read = reading.read(parsed, inputs=inputs or (), dims=dims or {})
+    graph = _channels_last(read.graph) if data_format[-4:] == "last" else read.graph
     if name is None:
         file = isinstance(source, str | PathLike)
         stem = Path(source).stem if file else parsed.proto.graph.name
@@ -111,4 +159,4 @@ def load_onnx(
         path: Variable.holding(array, path, trainable=path not in read.frozen)
         for path, array in read.weights.items()
     }
-    return OnnxModel(read.graph, stored, read.versions[""], name)
+    return OnnxModel(graph, stored, read.versions[""], name)

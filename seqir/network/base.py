@@ -308,6 +308,16 @@ class Network(Layer):
         )
 
     @property
+    def fixed_batch(self) -> int | None:
+        """The only batch size that it takes; None if it takes any."""
+        return None
+
+    @property
+    def file_opset(self) -> int | None:
+        """The opset of the file that it was read from, whose form it keeps."""
+        return None
+
+    @property
     def variables(self) -> list[Variable]:
         """All weights, in the order of the layers."""
         self.require_built("weights")

@@ -37,15 +37,17 @@ def standardize(model: Entered, x: object) -> dict[str, Array]:
     return converted(admit(model, x), element_types(model))
 
 
-def admit(model: Entered, x: object) -> dict[str, Array]:
+def admit(model: Entered, x: object, *, any_batch: bool = False) -> dict[str, Array]:
     """The arrays for each input name, of any element type that can be converted.
+
+    `any_batch`: also another number of samples than the only one that a model takes.
 
     Raises: ArgumentError for a wrong structure, DTypeError for arrays that hold no
         numbers, ShapeError for a shape that does not fit.
     """
     names = model.input_names
     return {
-        name: _admit(leaf, tensor, name, model.name)
+        name: _admit(leaf, tensor, name, model.name, any_batch)
         for name, tensor, leaf in zip(
             names, nest.flatten(model.input_structure), arrange(model, x), strict=True
         )
@@ -193,10 +195,12 @@ def _checked(x: object, model: str) -> object:
     return x
 
 
-def _admit(x: Any, tensor: KerasTensor, name: str, model: str) -> Array:
+def _admit(
+    x: Any, tensor: KerasTensor, name: str, model: str, any_batch: bool
+) -> Array:
     what = f"input {name!r} of model {model!r}"
     if data.holds_text(x) or tensor.dtype == dtypes.STRING:
-        return _fit(_text(x, tensor, what), tensor, name, model)
+        return _fit(_text(x, tensor, what), tensor, name, model, any_batch)
     array = x if type(x) in (np.ndarray, np.memmap) else data.numbers(x, what)
     if array.dtype == object or array.dtype.kind in "USMm":
         raise DTypeError(
@@ -205,7 +209,7 @@ def _admit(x: Any, tensor: KerasTensor, name: str, model: str) -> Array:
         )
     if array.dtype.kind == "c" and dtypes.to_numpy(tensor.dtype).kind != "c":
         raise DTypeError(f"input {name!r} of model {model!r} cannot be complex")
-    return _fit(array, tensor, name, model)
+    return _fit(array, tensor, name, model, any_batch)
 
 
 def _text(x: Any, tensor: KerasTensor, what: str) -> Array:
@@ -233,7 +237,9 @@ def fitting_rank(x: Any, shape: tuple[int | None, ...]) -> Any:
     return x
 
 
-def _fit(given: Array, tensor: KerasTensor, name: str, model: str) -> Array:
+def _fit(
+    given: Array, tensor: KerasTensor, name: str, model: str, any_batch: bool
+) -> Array:
     """The array with the rank of the input.
 
     Raises: ShapeError for a size or a rank that does not fit.
@@ -241,7 +247,7 @@ def _fit(given: Array, tensor: KerasTensor, name: str, model: str) -> Array:
     shape = tensor.shape
     array = fitting_rank(given, shape)
     layer = tensor.call.target if tensor.call else None
-    free = isinstance(layer, InputLayer)
+    free = isinstance(layer, InputLayer) and (any_batch or not layer.keeps_names)
     same_rank = array.ndim == len(shape)
     fits = same_rank and all(
         wanted is None or wanted == found or (axis == 0 and free)
@@ -258,7 +264,8 @@ def misfit(
 ) -> str:
     """That an array has another shape than the input takes."""
     shape = tensor.shape
-    free = tensor.call is not None and isinstance(tensor.call.target, InputLayer)
+    layer = tensor.call.target if tensor.call else None
+    free = isinstance(layer, InputLayer) and not layer.keeps_names
     shown = (None, *shape[1:]) if shape and free else shape
     return (
         f"Invalid input shape for input {name!r} of model {model!r}. Expected shape "

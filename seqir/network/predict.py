@@ -85,10 +85,12 @@ def _of_arrays(
 ) -> list[Array]:
     """The outputs for arrays."""
     size = 32 if batch_size is None else integer("batch_size", batch_size, least=1)
+    if model.fixed_batch:
+        size, run = model.fixed_batch, _filled(run, model.fixed_batch)
     if not model.connected:
         check_arrays(model, (x,), {})
         model.build_from_arrays(nest.map_structure(lambda a: a[:size], x))
-    feeds, types = admit(model, x), element_types(model)
+    feeds, types = admit(model, x, any_batch=True), element_types(model)
     lengths = {name: len(a) for name, a in feeds.items() if a.ndim}
     if len(lengths) != len(feeds):
         raise ShapeError(f"inputs of predict need a batch axis: {sorted(feeds)}")
@@ -120,6 +122,19 @@ def _of_arrays(
             if model.stop_predicting:
                 return [whole[:end] for whole in results]
     return results
+
+
+def _filled(run: Run, size: int) -> Run:
+    """A run of smaller batches by one that takes a certain size only."""
+
+    def filled(feeds: dict[str, Array]) -> list[Array]:
+        count = len(next(iter(feeds.values())))
+        if not 0 < count < size:
+            return run(feeds)
+        rows = np.minimum(np.arange(size), count - 1)
+        return [part[:count] for part in run({n: a[rows] for n, a in feeds.items()})]
+
+    return filled
 
 
 @contextmanager
