@@ -31,7 +31,9 @@ FILES = {
         "photograph_features.onnx",
         "photograph_features.png",
     ),
+    "potential": ("potential.onnx",),
     "pretrained": ("mobilenet.weights.h5", "pretrained.onnx"),
+    "saliency": ("saliency.onnx", "saliency.png"),
     "sort": ("sort.onnx",),
     "text": ("text.onnx",),
     "three_layers": ("three_layers.onnx",),
@@ -49,6 +51,8 @@ SAYS = {
     "grow_a_cnn": "weights  48,771",
     "photograph": "The model is exported, verified and run.",
     "pretrained": r"even: (7[5-9]|[89]\d|100)\.\d%.*\n.*\nthe head is the same",
+    "potential": r"\de-(0[89]|1\d) from central differences\n.*by \d\.\de-0[34]",
+    "saliency": r"[6-9]\d% of the flower's gradient is in the window, 8% of all",
     "sort": r"(9\d|100)\.\d% of 2000 new rows sorted right",
     "text": r"(9[5-9]|100)\.\d% of 1000 new sentences right",
     "three_layers": "6 weights, 35 numbers",
@@ -61,6 +65,7 @@ NEEDS = {
     "gan": ("sklearn",),
     "photograph": ("sklearn", "matplotlib"),
     "pretrained": ("sklearn", "h5py"),
+    "saliency": ("sklearn", "matplotlib"),
     "transfer": ("sklearn",),
 }
 
