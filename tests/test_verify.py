@@ -268,16 +268,16 @@ def test_unknown_runtimes(on: Any, message: str) -> None:
 
 def test_files_that_are_not_models(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
-    with pytest.raises(LoadError, match=r"there is no file '.*m\.onnx'"):
+    with pytest.raises(LoadError, match=r"there is no file .*m\.onnx"):
         seqir.verify(path)
     path.write_bytes(b"PK\x03\x04 not a model")
-    with pytest.raises(CorruptFileError, match=r"m\.onnx is not an ONNX file"):
+    with pytest.raises(CorruptFileError, match=r"m\.onnx is no ONNX model"):
         seqir.verify(path)
     path.write_bytes(b"")
-    with pytest.raises(CorruptFileError, match=r"not an ONNX file: it has no opset"):
+    with pytest.raises(CorruptFileError, match=r"is no ONNX model: it has no graph"):
         seqir.verify(path)
     path.write_bytes(model([], {}, {}).SerializeToString())
-    with pytest.raises(CorruptFileError, match=r"not an ONNX file: it has no output"):
+    with pytest.raises(CorruptFileError, match=r"not an ONNX model: it has no output"):
         seqir.verify(path)
 
 
@@ -289,7 +289,7 @@ def test_weights_from_outside_of_the_folder(location: str, tmp_path: Path) -> No
     weight.data_location = weight.EXTERNAL
     weight.external_data.add(key="location", value=location)
     (tmp_path / "m.onnx").write_bytes(proto.SerializeToString())
-    with pytest.raises(UnsafeFileError, match="which is not inside of its folder"):
+    with pytest.raises(UnsafeFileError, match="which is not in the folder of the"):
         OnnxFile.read(tmp_path / "m.onnx")
 
 
@@ -301,7 +301,7 @@ def test_weights_that_are_gone(tmp_path: Path) -> None:
     )
     assert seqir.verify(path, "onnxruntime").passed
     (tmp_path / "w.bin").unlink()
-    with pytest.raises(LoadError, match=r"keeps weight 'w' in 'w\.bin', which is not"):
+    with pytest.raises(LoadError, match=r"'w' lies in 'w\.bin', which is not"):
         seqir.verify(path)
 
 
@@ -434,4 +434,4 @@ def test_the_command_fails_where_a_runtime_is_wrong(fake: Any, folder: Path) -> 
     assert "Did you mean 'openvino'?" in text
     code, text = fails("verify", "none.onnx")
     assert code == 2
-    assert text == "there is no file 'none.onnx'"
+    assert text == "there is no file none.onnx"

@@ -49,6 +49,8 @@ class Result:
     outputs: dict[str, Array]
     seconds: float
     """The median of its runs."""
+    case: int = 0
+    """The place of these inputs among those that were given."""
 
 
 @dataclass(frozen=True)
@@ -68,10 +70,13 @@ def compute(
     cases: Sequence[Mapping[str, Array]],
     *,
     repeats: int = 0,
+    first: bool = False,
     limits: Limits | None = None,
     options: Mapping[str, object] | None = None,
 ) -> Answer:
     """Run a file on inputs, in a process of its own.
+
+    With `first` only until it gets over some.
 
     Whatever becomes of that process, here it is an `Answer`.
     """
@@ -83,6 +88,7 @@ def compute(
             "model": str(model.absolute()),
             "options": dict(options or {}),
             "repeats": repeats,
+            "first": first,
             "memory": limits.memory,
             "cases": [
                 {
@@ -176,6 +182,7 @@ def _answer(folder: Path, ended: Ended, limits: Limits) -> Answer:
         Result(
             {each["name"]: _decoded(folder, each) for each in case["outputs"]},
             case["seconds"],
+            case["case"],
         )
         for case in found["cases"]
     ]

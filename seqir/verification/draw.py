@@ -47,7 +47,7 @@ def _draw(
     if each.dtype == dtypes.STRING or use.known:
         values = use.known or _WORDS
         found = np.empty(shape, dtypes.to_numpy(each.dtype))
-        places = rng.integers(0, len(values), shape).ravel().tolist()
+        places = (rng.permutation(math.prod(shape)) % len(values)).tolist()
         found[...] = np.array([values[i] for i in places], found.dtype).reshape(shape)
         return found
     if each.dtype not in dtypes.ALL:
@@ -63,9 +63,9 @@ def _draw(
 def _numbers(
     each: Input, use: Use, shape: tuple[int, ...], rng: np.random.Generator
 ) -> Array:
-    if math.isfinite(use.high):
-        low = math.ceil(max(use.low, 0.0 if each.dtype[0] == "u" else use.low))
-        return rng.integers(low, max(math.ceil(use.high), low + 1), shape)
+    if use.limit is not None:
+        low, high = map(math.ceil, use.limit)
+        return rng.integers(low, max(high, low + 1), shape)
     if dtypes.is_float(each.dtype):
         u = rng.uniform(-1, 1, shape)
         if use.unit:
@@ -78,7 +78,9 @@ def _numbers(
         return rng.integers(*_WHOLE[each.dtype], shape)
     found = rng.integers(0, 2, shape)
     if shape:
-        found[..., :1] = 1  # where nothing counts, nothing can be compared
+        # Where nothing counts, nothing can be compared, whichever value stands for it.
+        found[..., -1:] = 0
+        found[..., :1] = 1
     return found
 
 

@@ -7,16 +7,12 @@ import os
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass
 from functools import cached_property
-from pathlib import Path, PurePosixPath, PureWindowsPath
+from pathlib import Path
 from typing import TYPE_CHECKING, Final
 
 from seqir import dtypes
-from seqir.errors import (
-    CorruptFileError,
-    LoadError,
-    UnsafeFileError,
-    UnsupportedError,
-)
+from seqir.errors import CorruptFileError, LoadError, UnsupportedError
+from seqir.reading.parse import beside, parse
 
 if TYPE_CHECKING:
     import onnx
@@ -52,29 +48,13 @@ class OnnxFile:
             if it is not an ONNX file, UnsafeFileError if its weights are to be read
             from outside of its folder.
         """
-        import onnx
-        from google.protobuf.message import DecodeError
-
-        place = Path(path)
-        if not place.is_file():
-            raise LoadError(f"there is no file {os.fspath(path)!r}")
-        proto = onnx.ModelProto()
-        try:
-            proto.ParseFromString(place.read_bytes())
-        except OSError as error:
-            raise LoadError(f"cannot read {place}: {error.strerror}") from error
-        except DecodeError as error:
-            raise CorruptFileError(
-                f"{place} is not an ONNX file, or damaged"
-            ) from error
-        if not proto.opset_import or not proto.graph.output:
-            raise CorruptFileError(
-                f"{place} is not an ONNX file: it has no "
-                f"{'output' if proto.opset_import else 'opset'}"
-            )
-        found = cls(place, proto)
+        parsed = parse(path)
+        found = cls(Path(path), parsed.proto)
+        if not found.proto.graph.output:
+            raise CorruptFileError(f"{path} is not an ONNX model: it has no output")
         for tensor in found.tensors():
-            _check_outside(place, tensor)
+            if tensor.data_location == tensor.EXTERNAL:
+                _check_beside(found.path, tensor)
         return found
 
     @cached_property
@@ -186,21 +166,13 @@ def _input(value: onnx.ValueInfoProto) -> Input:
     return Input(value.name, dtypes.STRING if name == "object" else name, shape)
 
 
-def _check_outside(path: Path, tensor: onnx.TensorProto) -> None:
-    """What a tensor says of a file beside the model is true and harmless."""
-    if tensor.data_location != tensor.EXTERNAL:
-        return
+def _check_beside(path: Path, tensor: onnx.TensorProto) -> None:
+    """The file that a tensor lies in is there, and in the folder of the model."""
     entries = {entry.key: entry.value for entry in tensor.external_data}
     location = entries.get("location", "")
-    pure = (PurePosixPath(location), PureWindowsPath(location))
-    if not location or any(p.is_absolute() or p.drive or ".." in p.parts for p in pure):
-        raise UnsafeFileError(
-            f"{path} wants weight {tensor.name!r} from {location!r}, which is not "
-            "inside of its folder"
-        )
-    place = path.parent / location
-    if not place.is_file():
+    what = f"{path}: the initializer {tensor.name!r}"
+    if not beside(path.parent, location, what).is_file():
         raise LoadError(
-            f"{path} keeps weight {tensor.name!r} in {location!r}, which is not "
-            f"beside it; put that file into {path.parent}"
+            f"{what} lies in {location!r}, which is not there; put that file into "
+            f"{path.parent}"
         )

@@ -22,6 +22,12 @@ LARGEST: Final = 2**20
 COMMON: Final = (224, 28, 227, 256, 299, 320, 331, 384, 416, 448, 480, 512, 640, 800)
 """Sizes that images have where a file takes only one."""
 
+_SMALL: Final = 33
+"""Up to which number each is tried."""
+
+_MORE: Final = 6
+"""How often a size is doubled before those that are common are tried."""
+
 _SECONDS: Final = 10.0
 """How long is searched for a size that is the only one."""
 
@@ -30,30 +36,26 @@ _ALONE: Final = (1, 2, 3, 4, 8, 16, 32)
 
 
 def candidates(file: OnnxFile) -> Iterator[dict[str, int]]:
-    """Numbers for the free sizes: those that the rules for shapes like, and larger.
+    """Numbers for the free sizes: those that the rules for shapes like, and others.
 
     Equal names have equal sizes. Batches are of two, the others of 8, or the smallest
     above that fits; a file that takes one size only has that looked for. What follows
-    is twice as large each time: a rule that only the run knows may want more.
+    is for rules that only the run knows: each small size, and larger and larger ones.
     """
     names = [name for name in file.symbols if not _computed(file, name)]
     if not names:
         yield _completed(file, {})
         return
     batches = {name for name in names if file.symbols[name]}
+    fitting = (_fitting(file, names, batches, batch) for batch in (2, 1))
+    first = next(filter(None, fitting), None) or _all(file, names, batches, 2, USUAL)
+    yield first
+    least = max(first.values())
+    doubled = (least << k for k in range(1, LARGEST.bit_length()))
+    larger = [n for n in doubled if n <= LARGEST]
     for batch in (2, 1):
-        fitting = _fitting(file, names, batches, batch)
-        if fitting is None:
-            continue
-        yield fitting
-        free = [name for name in names if name not in batches] or names
-        n = max(fitting[name] for name in free)
-        while n < LARGEST:
-            n *= 2
+        for n in (*range(1, _SMALL), *larger[:_MORE], *COMMON, *larger[_MORE:]):
             yield _all(file, names, batches, batch, n)
-    # onnx's rules do not like any: the runtime has the last word.
-    for batch, n in itertools.product((2, 1), (USUAL, *COMMON[:1], 64, 1024, 16384)):
-        yield _all(file, names, batches, batch, n)
 
 
 def _fitting(
@@ -74,7 +76,7 @@ def _fitting(
             n, below = (middle, below) if fits(middle) else (n, middle)
         return _all(file, names, batches, batch, n)
     end = time.monotonic() + _SECONDS
-    for n in (*COMMON, *range(1, 1025)):
+    for n in (*range(1, _SMALL), *COMMON, *range(_SMALL, 1025)):
         if fits(n):
             return _all(file, names, batches, batch, n)
         if time.monotonic() > end:
@@ -111,5 +113,5 @@ def _computed(file: OnnxFile, name: str) -> bool:
     """Whether a size is an expression of other sizes of the file."""
     with suppress(SeqirError, SyntaxError, ValueError, TypeError):
         parts = shapes.symbols(name)
-        return name not in parts and parts <= file.symbols.keys()
+        return bool(parts) and name not in parts and parts <= file.symbols.keys()
     return False

@@ -3,9 +3,9 @@
 from __future__ import annotations
 
 import math
-from collections import defaultdict
+from collections import defaultdict, deque
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import TYPE_CHECKING, Any, Final
 
 import numpy as np
@@ -28,16 +28,27 @@ _HANDS_ON: Final = (
 
 _CONSTANT: Final = ("Cast", "Identity", "Reshape", "Squeeze", "Unsqueeze")
 
+_WHOLE: Final = (6, 7, 12, 13)
+"""ONNX's numbers of int32, int64, uint32 and uint64."""
+
+_STEEP: Final = 1000.0
+"""A larger scale is no unit: it makes of a mask what nothing adds up to."""
+
+_FAR: Final = 10_000
+"""How many tensors are looked at behind an input."""
+
 _POSITIVE: Final = ("Log", "Sqrt", "Reciprocal")
+
+
+Limit = tuple[float, float]
 
 
 @dataclass
 class Use:
     """What values an input may have."""
 
-    low: float = -math.inf
-    high: float = math.inf
-    """The first whole number that is too large."""
+    limits: list[Limit] = field(default_factory=list[Limit])
+    """From and to which whole numbers, the last one left out."""
     positive: bool = False
     centre: float = 0.0
     unit: float = 0.0
@@ -46,12 +57,21 @@ class Use:
     """Values that the file looks up."""
     sizes: bool = False
     """Whether it says how large something becomes."""
-    mask: bool = False
-    """Whether its values choose: 1 for what counts."""
 
-    def within(self, low: float, high: float) -> None:
-        """Narrow the whole numbers that there are."""
-        self.low, self.high = max(self.low, low), min(self.high, high)
+    @property
+    def limit(self) -> Limit | None:
+        """The whole numbers that fit everywhere, None if any does.
+
+        One limit that leaves nothing of the others is another way to the same table:
+        where a negative index counts from the end, for example.
+        """
+        found: Limit | None = None
+        for low, high in self.limits:
+            if found is None:
+                found = low, high
+            elif max(low, found[0]) < min(high, found[1]):
+                found = max(low, found[0]), min(high, found[1])
+        return found
 
 
 @dataclass(frozen=True)
@@ -92,16 +112,17 @@ class Uses:
 
     def _of(self, name: str) -> Use:
         use = Use()
-        waiting, seen = [_Place(name)], {name}
-        while waiting:
-            place = waiting.pop()
+        waiting = deque([_Place(name)])
+        seen = set(waiting)
+        while waiting and len(seen) < _FAR:
+            place = waiting.popleft()
             inner = self.inside[place.tensor]
-            after = [_Place(tensor, place.scale, place.shift) for tensor in inner]
+            after = [replace(place, tensor=tensor) for tensor in inner]
             for node, operand in self.readers[place.tensor]:
                 after += self._reach(use, place, node, operand)
             for each in after:
-                if each.tensor not in seen:
-                    seen.add(each.tensor)
+                if each not in seen:
+                    seen.add(each)
                     waiting.append(each)
         return use
 
@@ -112,22 +133,20 @@ class Uses:
         kind = node.op_type
         limit = LIMITS.get(kind)
         if limit is not None and (bounds := limit(self, node, operand)) is not None:
-            low, high = bounds
-            use.within(
-                (low - place.shift) / place.scale, (high - place.shift) / place.scale
-            )
+            ends = [(end - place.shift) / place.scale for end in bounds]
+            found = (min(ends), max(ends))
+            use.limits.insert(0 if not place.shift else len(use.limits), found)
             return
         if (kind, operand) in _SIZES:
             use.sizes = True
         elif kind == "Where" and operand == 0:
-            use.mask = True
+            return
         elif kind in _POSITIVE:
             use.positive = True
         elif kind in _KEYS:
             use.known += _keys(node)
         elif kind in _HANDS_ON or (kind == "Clip" and operand == 0):
-            for made in node.output:
-                yield _Place(made, place.scale, place.shift)
+            yield from (replace(place, tensor=made) for made in node.output)
         elif kind in ("Add", "Sub", "Mul", "Div"):
             yield from self._affine(use, place, node, operand)
 
@@ -136,6 +155,10 @@ class Uses:
     ) -> Iterator[_Place]:
         """Behind a sum, product or difference with a constant."""
         other = self.constant(node.input[1 - operand])
+        if other is None and self.types.dtypes.get(place.tensor) in _WHOLE:
+            if node.op_type in ("Add", "Mul"):  # a mask chooses where they stay
+                yield replace(place, tensor=node.output[0])
+            return
         if other is None or not other.size or other.dtype.kind not in "iuf":
             return
         by = float(np.mean(other))
@@ -151,7 +174,9 @@ class Uses:
         else:
             scale, shift = scale / by, shift / by
         if scale and math.isfinite(scale) and math.isfinite(shift):
-            use.centre, use.unit = -shift / scale, 1 / abs(scale)
+            alone = len(self.readers[place.tensor]) == 1
+            if alone and 1 / _STEEP < abs(scale) < _STEEP:
+                use.centre, use.unit = -shift / scale, 1 / abs(scale)
             yield _Place(node.output[0], scale, shift)
 
     def constant(self, name: str, depth: int = 8) -> Array | None:
@@ -199,10 +224,7 @@ def _value(node: onnx.NodeProto) -> Array | None:
     return numpy_helper.to_array(tensor)
 
 
-Bounds = tuple[float, float]
-
-
-def _rows(uses: Uses, node: onnx.NodeProto, operand: int) -> Bounds | None:
+def _rows(uses: Uses, node: onnx.NodeProto, operand: int) -> Limit | None:
     """Indices along one axis of the first operand."""
     if operand != 1:
         return None
@@ -210,7 +232,7 @@ def _rows(uses: Uses, node: onnx.NodeProto, operand: int) -> Bounds | None:
     return (0, n) if n else (0, 1)
 
 
-def _points(uses: Uses, node: onnx.NodeProto, operand: int) -> Bounds | None:
+def _points(uses: Uses, node: onnx.NodeProto, operand: int) -> Limit | None:
     """Indices along several axes of the first operand."""
     if operand != 1:
         return None
@@ -219,13 +241,13 @@ def _points(uses: Uses, node: onnx.NodeProto, operand: int) -> Bounds | None:
     return (0, min(sizes, default=1))
 
 
-def _classes(uses: Uses, node: onnx.NodeProto, operand: int) -> Bounds | None:
+def _classes(uses: Uses, node: onnx.NodeProto, operand: int) -> Limit | None:
     """Classes of a loss."""
     n = uses.size(node.input[0], 1)
     return (0, n) if operand == 1 and n else None
 
 
-def _depth(uses: Uses, node: onnx.NodeProto, operand: int) -> Bounds | None:
+def _depth(uses: Uses, node: onnx.NodeProto, operand: int) -> Limit | None:
     """Places in a one-hot vector."""
     depth = uses.constant(node.input[1])
     if operand or depth is None or not depth.size:
@@ -233,7 +255,7 @@ def _depth(uses: Uses, node: onnx.NodeProto, operand: int) -> Bounds | None:
     return (0, float(depth.ravel()[0]))
 
 
-def _lengths(uses: Uses, node: onnx.NodeProto, operand: int) -> Bounds | None:
+def _lengths(uses: Uses, node: onnx.NodeProto, operand: int) -> Limit | None:
     """How long the sequences of a batch are."""
     place = 1 if node.op_type == "ReverseSequence" else 4
     time = attribute(node, "time_axis", 0)
@@ -242,20 +264,20 @@ def _lengths(uses: Uses, node: onnx.NodeProto, operand: int) -> Bounds | None:
     return (1, n + 1) if operand == place and n else None
 
 
-def _embedded(uses: Uses, node: onnx.NodeProto, operand: int) -> Bounds | None:
+def _embedded(uses: Uses, node: onnx.NodeProto, operand: int) -> Limit | None:
     """Words and segments that have rows in tables."""
     table = {0: 2, 1: 4}.get(operand)
     n = uses.size(node.input[table], 0) if table is not None else None
     return (0, n) if n else None
 
 
-def _largest(uses: Uses, node: onnx.NodeProto, operand: int) -> Bounds | None:
+def _largest(uses: Uses, node: onnx.NodeProto, operand: int) -> Limit | None:
     """How many of the largest values are wanted."""
     n = uses.size(node.input[0], attribute(node, "axis", -1))
     return (1, n + 1) if operand == 1 and n else None
 
 
-LIMITS: Final[Mapping[str, Callable[[Uses, Any, int], Bounds | None]]] = {
+LIMITS: Final[Mapping[str, Callable[[Uses, Any, int], Limit | None]]] = {
     "Gather": _rows,
     "GatherElements": _rows,
     "GatherND": _points,
