@@ -14,7 +14,7 @@ from seqir.errors import UnsupportedError
 from seqir.ir import Builder, Graph, Value
 from seqir.layers.core import InputLayer
 from seqir.model.functional import Functional
-from seqir.network.onnx_graph import OnnxGraph
+from seqir.network.onnx_graph import OnnxGraph, no_config
 from seqir.operators.movement import Transpose, inverse
 from seqir.ops.variable import Variable
 from seqir.tensortype import OpaqueType
@@ -58,6 +58,9 @@ class OnnxModel(Functional):
     @property
     def file_opset(self) -> int | None:
         return self.opset
+
+    def get_config(self) -> dict[str, Any]:
+        raise no_config(self.name)
 
     @property
     def onnx_graph(self) -> OnnxGraph:

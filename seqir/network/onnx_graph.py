@@ -58,10 +58,16 @@ class OnnxGraph(Layer):
         return found if len(found) > 1 else found[0]
 
     def get_config(self) -> dict[str, Any]:
-        raise UnsupportedError(
-            f"layer {self.name!r} is a graph of an ONNX file, which Keras's files "
-            "cannot hold: write the model with model.export(path)"
-        )
+        raise no_config(self.name)
+
+
+def no_config(name: str) -> UnsupportedError:
+    """That a model of such a graph has no configuration, and what to do."""
+    return UnsupportedError(
+        f"model {name!r} is a graph of an ONNX file, which Keras's files and "
+        "configurations cannot hold: write it with model.export(path.onnx), and its "
+        "weights alone with model.save_weights(path)"
+    )
 
 
 def _below(outer: str, name: str) -> str:

@@ -15,9 +15,16 @@ from onnx import numpy_helper
 from onnx.inliner import inline_local_functions
 
 from seqir import dtypes
-from seqir.errors import CorruptFileError, LoadError, UnsafeFileError, UnsupportedError
+from seqir.errors import (
+    ArgumentError,
+    CorruptFileError,
+    LoadError,
+    UnsafeFileError,
+    UnsupportedError,
+)
 from seqir.files import open_file
 from seqir.ir import Array
+from seqir.narrow import is_a
 from seqir.operators.kinds import ONNX_CODE
 
 Source = str | os.PathLike[str] | bytes | onnx.ModelProto
@@ -67,8 +74,8 @@ def _domain(name: str) -> str:
 def parse(source: Source) -> Parsed:
     """The messages of a file, or of bytes, with functions written out.
 
-    Raises: LoadError for a file that is not there, CorruptFileError for what is no ONNX
-        model.
+    Raises: ArgumentError for anything else, LoadError for a file that is not there,
+        CorruptFileError for what is no ONNX model.
     """
     folder: Path | None = None
     if isinstance(source, onnx.ModelProto):
@@ -76,6 +83,11 @@ def parse(source: Source) -> Parsed:
         proto.CopyFrom(source)
     elif isinstance(source, bytes | bytearray | memoryview):
         proto, name = _decoded(bytes(source), "the model"), "the model"
+    elif not (is_a(source, str) or is_a(source, os.PathLike)):
+        raise ArgumentError(
+            "an ONNX model is read from a path, bytes or an onnx.ModelProto, got a "
+            f"{type(source).__name__}"
+        )
     else:
         path = Path(source)
         folder, name = path.parent, str(path)

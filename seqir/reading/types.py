@@ -10,6 +10,7 @@ import onnx
 from onnx import helper
 
 from seqir import dtypes, shapes
+from seqir.arguments import integer
 from seqir.errors import ArgumentError, SeqirError, did_you_mean
 from seqir.operators.kinds import ONNX_CODE
 from seqir.reading.parse import DTYPE
@@ -20,6 +21,7 @@ class Names:
     """What unknown sizes of a file are called: its own names, as far as they can be."""
 
     def __init__(self, wanted: Mapping[str, shapes.Dim]) -> None:
+        wanted = {name: _checked(name, size) for name, size in wanted.items()}
         self.own: dict[str, shapes.Dim] = dict(wanted)
         """Names of the file, and what they are here."""
         self._wanted = wanted
@@ -27,9 +29,7 @@ class Names:
 
     def check(self) -> None:
         """ArgumentError if a size is wanted that no input has."""
-        for name, size in self._wanted.items():
-            if isinstance(size, str):
-                shapes.check_symbol(size)
+        for name in self._wanted:
             if name not in self._met:
                 known = ", ".join(self._met) or "none"
                 raise ArgumentError(
@@ -57,6 +57,13 @@ class Names:
         while (found := f"{name}_{count}" if count else name) in taken:
             count += 1
         return found
+
+
+def _checked(name: str, size: object) -> shapes.Dim:
+    """A size that is wanted: a number of Python's, or a name."""
+    if isinstance(size, str):
+        return shapes.check_symbol(size)
+    return integer(f"dims[{name!r}]", size, least=0)
 
 
 def _formula(text: str) -> shapes.Dim | None:
