@@ -1,6 +1,6 @@
 """Pauses of Python's collector of cycles.
 
-Making a graph of a large model leaves millions of objects and no cycle among them. The
+Making a graph or a table of a large model leaves millions of objects and no cycle. The
 collector looks at all of them again whenever they have grown by a quarter, and finds
 nothing: a fifth of the time of exporting 10,000 layers.
 """

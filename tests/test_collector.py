@@ -174,3 +174,11 @@ def test_graphs_are_not_walked_again_and_again(
     finally:
         gc.callbacks.remove(count)
     assert runs <= 1
+
+
+def test_the_collector_rests_while_a_table_is_made() -> None:
+    """Ten thousand rows take a third longer with it."""
+    model = stack(3)
+    rested: list[bool] = []
+    model.summary(print_fn=lambda text: rested.append(not gc.isenabled()))
+    assert rested == [True]

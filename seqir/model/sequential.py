@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Iterable
 from typing import Any
 
-from seqir import nest
+from seqir import collector, nest
 from seqir.errors import (
     ArgumentError,
     GraphError,
@@ -64,8 +64,9 @@ class Sequential(Model):
                 f"Sequential takes a list of layers, got one {type(layers).__name__}; "
                 "write Sequential([layer])"
             )
-        for layer in layers or ():
-            self.add(layer)
+        with collector.paused():
+            for layer in layers or ():
+                self.add(layer)
 
     # Building the stack.
 

@@ -7,7 +7,7 @@ import shutil
 from collections.abc import Callable, Iterator, Sequence
 from typing import Any, Literal
 
-from seqir import nest
+from seqir import collector, nest
 from seqir.arguments import one_of
 from seqir.errors import ArgumentError
 from seqir.layer.base import Layer
@@ -24,6 +24,7 @@ from seqir.summary.present import Place, Row, Summary, default_length, show
 Style = Literal["rich", "plain"]
 
 
+@collector.paused()
 def summarize(
     model: Network,
     line_length: int | None = None,
