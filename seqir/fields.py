@@ -162,6 +162,20 @@ def initializers_after(kind: type, cls: type) -> Iterator[Init]:
             yield init
 
 
+@functools.lru_cache(maxsize=256)
+def _parameters(init: Init) -> Mapping[str, inspect.Parameter]:
+    """What an ``__init__`` takes; asked of the same one for classes and objects.
+
+    That of `object` is a text, which it takes a parser of Python to read.
+    """
+    known = _of_object if init is object.__init__ else init
+    return inspect.signature(known).parameters
+
+
+def _of_object(self: object, /, *args: object, **kwargs: object) -> None:
+    """What ``object.__init__`` takes."""
+
+
 def positional(signature: inspect.Signature) -> list[str]:
     """The arguments of an ``__init__`` that can be given by their places."""
     return _names(signature, _POSITIONAL)
@@ -192,8 +206,7 @@ def signature(
     is no positional argument.
     """
     kind = inspect.Parameter.POSITIONAL_OR_KEYWORD
-    following = inspect.signature(next(initializers_after(cls, cls)))
-    _, *taken = following.parameters.values()
+    _, *taken = _parameters(next(initializers_after(cls, cls))).values()
     above = {p.name: p for p in taken if p.kind is kind}
     hidden = {*fields, *last, *keywords, *_given_by(cls, above.values())}
     found = [inspect.Parameter("self", kind)]
@@ -276,7 +289,7 @@ class Declared(_Fields):
 
 def _declare(cls: Any) -> None:
     mine = cls._own_fields = collect(cls)
-    following = inspect.signature(next(initializers_after(cls, cls))).parameters
+    following = _parameters(next(initializers_after(cls, cls)))
     own: Mapping[str, object] = cls.__dict__
     if not mine and not own.keys() & following.keys():
         return  # the ``__init__`` of the class above will do
@@ -287,12 +300,6 @@ def _declare(cls: Any) -> None:
         gone = {name for name, value in mine.items() if isinstance(value, _Fixed)}
         cls.arguments = tuple(name for name in known if name not in shared | gone)
     cls.__init__ = _initializer(cls, found)
-
-
-@functools.lru_cache(maxsize=256)
-def _parameters(init: Init) -> Mapping[str, inspect.Parameter]:
-    """What an ``__init__`` takes; asked of the same one for every object made."""
-    return inspect.signature(init).parameters
 
 
 def _initializer(cls: Any, fields: Fields) -> Init:

@@ -184,12 +184,15 @@ def is_scalar(x: Any) -> bool:
 
 def common_dtype(*operands: Any, floating: bool = False) -> str:
     """The type that the operands meet in; Python numbers follow arrays."""
-    arrays = [type_of_operand(x).dtype for x in operands if not is_scalar(x)]
-    kinds = [
-        "int" if isinstance(x, Size) else type(x).__name__
-        for x in operands
-        if is_scalar(x)
-    ]
+    arrays: list[str] = []
+    kinds: list[str] = []
+    for x in operands:
+        if isinstance(x, Traced):  # nearly always
+            arrays.append(x.value.type.dtype)
+        elif is_scalar(x):
+            kinds.append("int" if isinstance(x, Size) else type(x).__name__)
+        else:
+            arrays.append(type_of_operand(x).dtype)
     weak = next((k for k in ("float", "int", "bool") if k in kinds), None)
     dtype = dtypes.promote(*arrays, weak=weak)
     return "float32" if floating and not dtypes.is_float(dtype) else dtype
@@ -222,6 +225,8 @@ def is_floating(x: Any) -> bool:
 
 def coerce(x: Any, dtype: str) -> Result:
     """The operand in that element type."""
+    if isinstance(x, Traced):
+        return x if x.value.type.dtype == dtype else apply(Cast(dtype), x)
     if isinstance(x, Tensor) and not (isinstance(x, Variable) and not _tracing()):
         x = number(x) if isinstance(x, Size) else x
         return x if x.dtype == dtype else apply(Cast(dtype), x)

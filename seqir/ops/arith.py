@@ -56,16 +56,22 @@ def _binary(
     *,
     fractions: bool = False,
     computed_wide: bool = False,
+    closed: bool = False,
 ) -> Result:
-    if op in _OF_SIZES and is_size(a) and is_size(b) and Size in {type(a), type(b)}:
+    """The operator on its operands in the type that they meet in.
+
+    With `closed`, truth values make truth values, as in NumPy.
+    """
+    if is_size(a) and is_size(b) and Size in {type(a), type(b)} and op in _OF_SIZES:
         return _OF_SIZES[op](a, b)
     dtype = common_dtype(a, b, floating=fractions)
-    if dtype == "bool" and op.kinds != "any":
+    truth = dtype == "bool"
+    if truth and op.kinds != "any":
         dtype = "int32"
-    if computed_wide:
-        inner = wide(dtype)
-        return coerce(apply(op, coerce(a, inner), coerce(b, inner)), dtype)
-    return apply(op, coerce(a, dtype), coerce(b, dtype))
+    inner = wide(dtype) if computed_wide else dtype
+    y = apply(op, coerce(a, inner), coerce(b, inner))
+    wanted = "bool" if closed and truth else dtype if computed_wide else None
+    return y if wanted is None else coerce(y, wanted)
 
 
 _OF_SIZES: dict[Op, Callable[[Any, Any], Any]] = {
@@ -80,16 +86,10 @@ _OF_SIZES: dict[Op, Callable[[Any, Any], Any]] = {
 """What sizes make of each other is a size."""
 
 
-def _closed(op: Any, a: TensorLike, b: TensorLike) -> Result:
-    """Arithmetic of which truth values make truth values, as in NumPy."""
-    y = _binary(op, a, b)
-    return coerce(y, "bool") if common_dtype(a, b) == "bool" else y
-
-
 @operation
 def add(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 + x2. Source: ``keras.ops.add``."""
-    return _closed(Add(), x1, x2)
+    return _binary(Add(), x1, x2, closed=True)
 
 
 @operation
@@ -101,7 +101,7 @@ def subtract(x1: TensorLike, x2: TensorLike) -> Result:
 @operation
 def multiply(x1: TensorLike, x2: TensorLike) -> Result:
     """x1 * x2. Source: ``keras.ops.multiply``."""
-    return _closed(Mul(), x1, x2)
+    return _binary(Mul(), x1, x2, closed=True)
 
 
 @operation
@@ -151,13 +151,13 @@ def square(x: TensorLike) -> Result:
 @operation
 def maximum(x1: TensorLike, x2: TensorLike) -> Result:
     """The larger of two, element by element. Source: ``keras.ops.maximum``."""
-    return _closed(Maximum(), x1, x2)
+    return _binary(Maximum(), x1, x2, closed=True)
 
 
 @operation
 def minimum(x1: TensorLike, x2: TensorLike) -> Result:
     """The smaller of two, element by element. Source: ``keras.ops.minimum``."""
-    return _closed(Minimum(), x1, x2)
+    return _binary(Minimum(), x1, x2, closed=True)
 
 
 @operation

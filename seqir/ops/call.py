@@ -114,30 +114,32 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 
     On traced values and on arrays the function itself runs.
     """
-    settings = plain.settings(function)
+    settings = plain.settings(cast(Any, function))
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        return call(
-            *(plain.python(a) if i in settings else a for i, a in enumerate(args)),
-            **{k: plain.python(a) if k in settings else a for k, a in kwargs.items()},
-        )
-
-    def call(*args: Any, **kwargs: Any) -> R:
-        if current_builder() is None and any(
-            map(is_symbolic, nest.flatten((args, kwargs)))
-        ):
-            return cast(R, record(FunctionCall(wrapper), args, kwargs))
+        given: tuple[Any, ...] = args
+        named: dict[str, Any] = kwargs
+        if settings:
+            given = tuple(
+                [plain.python(a) if i in settings else a for i, a in enumerate(args)]
+            )
+            named = {
+                k: plain.python(a) if k in settings else a for k, a in kwargs.items()
+            }
+        tracing = current_builder() is not None
+        if not tracing and any(map(is_symbolic, nest.flatten((given, named)))):
+            return cast(R, record(FunctionCall(wrapper), given, named))
         try:
-            result = function(*args, **kwargs)
-            return result if current_builder() is not None else eager(result)
+            result = cast(Any, function)(*given, **named)
+            return result if tracing else eager(result)
         except SeqirError as error:
             note = f"in ops.{function.__name__}"
             if note not in getattr(error, "__notes__", ()):
                 error.add_note(note)
             raise
         except (ArithmeticError, IndexError, ValueError) as error:
-            if any(map(callable, nest.flatten((args, kwargs)))):
+            if any(map(callable, nest.flatten((given, named)))):
                 raise  # it may come from the user's own function
             raise ArgumentError(
                 f"ops.{function.__name__} cannot take these arguments: {error}"
