@@ -133,8 +133,9 @@ class Draws:
     def __call__(self, sizes: Mapping[str, int], reach: float) -> dict[str, Array]:
         """Arrays of these sizes; floats up to `reach` times the model's range."""
         return {
-            name: self._draw(name, type, _shape(type, sizes), reach).astype(
-                dtypes.to_numpy(type.dtype)
+            name: np.asarray(
+                self._draw(name, type, _shape(type, sizes), reach),
+                dtypes.to_numpy(type.dtype),
             )
             for name, type in self.types.items()
         }

@@ -326,7 +326,6 @@ class Op(ABC):
     name: ClassVar[str]
     elementwise: ClassVar[bool] = False
     """Each result element depends only on the operand elements it broadcasts from."""
-
     monotone: ClassVar[bool] = False
     """Elementwise, and no result falls when the first operand grows."""
     takes_maxima: ClassVar[bool] = False
@@ -337,6 +336,8 @@ class Op(ABC):
     """Has operands or results of the element type ``string``."""
     takes_opaque: ClassVar[bool] = False
     """Has operands or results that only a runtime knows."""
+    only_runtime: ClassVar[bool] = False
+    """Has no `evaluate`: a runtime alone knows what it computes."""
     on_host: ClassVar[bool] = False
     """Whether Python computes it, where it can before a session runs."""
     splits: ClassVar[bool] = False
@@ -351,15 +352,14 @@ class Op(ABC):
     statistics: ClassVar[tuple[int, ...]] = ()
     """Operands that hold statistics of the data: no gradient changes them."""
     needs_room: ClassVar[bool] = False
-    """`infer` refuses a first operand whose spatial axes are too small, which no
-    runtime may be trusted to do: it is asked again about the sizes of each run."""
+    """`infer` refuses a first operand of too small spatial axes, which runtimes may
+    not do: it is asked again about the sizes of each run."""
 
     @classmethod
     def says(cls, fact: str) -> bool:
         """Whether operators of this class answer a question in a way of their own.
 
-        `fact` is the name of a method or fact below. Where no class in a graph has its
-        own, as most have not, a pass need not ask any node.
+        `fact` names one below. Where no class in a graph does, no node need be asked.
         """
         own = fact in getattr(cls, "__dataclass_fields__", ())
         return own or getattr(cls, fact) is not getattr(Op, fact)

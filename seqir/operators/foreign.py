@@ -39,6 +39,7 @@ class Foreign(Op):
     name: ClassVar[str] = "foreign"
     takes_text: ClassVar[bool] = True
     takes_opaque: ClassVar[bool] = True
+    only_runtime: ClassVar[bool] = True
     pure: ClassVar[bool] = False
     folds: ClassVar[bool] = False
     kind: str
@@ -121,6 +122,7 @@ class Whole(Foreign):
     """
 
     name: ClassVar[str] = "whole"
+    only_runtime: ClassVar[bool] = False
     pure: ClassVar[bool] = True
     folds: ClassVar[bool] = True
     meaning: Graph
@@ -154,7 +156,11 @@ class Whole(Foreign):
 
     def with_bodies(self, bodies: Sequence[Graph]) -> Whole:
         (meaning,) = bodies
-        return replace(self, meaning=meaning)
+        taken, types = (
+            tuple(v.type for v in values.values())
+            for values in (meaning.inputs, meaning.outputs)
+        )
+        return replace(self, meaning=meaning, taken=taken, types=types)
 
     def cost(self, node: Node) -> int | str:
         return shapes.add(*(each.op.cost(each) for each in self.meaning.nodes), 0)

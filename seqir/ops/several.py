@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
 
 from seqir import dtypes
 from seqir.errors import SeqirError, ShapeError
-from seqir.ir import Array, Builder, Node, Value
-from seqir.narrow import is_a, is_sequence
+from seqir.ir import Array, Builder, Node, Op, Value
+from seqir.narrow import is_sequence
 from seqir.operators.convert import Cast
 from seqir.operators.movement import Squeeze
 from seqir.operators.pieces import Slice
@@ -110,16 +111,23 @@ def _computed(b: Builder, node: Node, seen: dict[Value, Array | None]) -> Any:
         return None
     pairs = zip(operands[1:], sized[1:], strict=True)
     others = [x if unknown else _numbers(x) for x, unknown in pairs]
+    return _evaluated(op, [*operands[:1], *others], node.result.type.rank)
+
+
+def _evaluated(op: Op, operands: Sequence[Array], rank: int) -> Array | None:
+    """What an operator makes of integers and sizes; None if it takes no sizes."""
+    one = op.elementwise and not rank
+    if one:  # NumPy's functions give the one object itself, not an array of it
+        operands = [np.atleast_1d(x) for x in operands]
     try:
-        (result,) = op.evaluate(*operands[:1], *others)
+        found: Any = op.evaluate(*operands)[0]
     except (SeqirError, TypeError, ValueError):  # a size has no number yet
         return None
-    if isinstance(result, int | Size):  # NumPy gives one object as it is
-        found = np.empty((), object)
-        found[()] = result
-        return found
-    good = is_a(result, np.ndarray) and result.dtype.kind in "Oiub"
-    return result.astype(object) if good else None
+    if isinstance(found, int | Size):  # as do its ways to take one
+        found, number = np.empty((), object), found
+        found[()] = number
+    found = found.reshape(()) if one else found
+    return found.astype(object) if found.dtype.kind in "Oiub" else None
 
 
 def _numbers(objects: Array) -> Array:

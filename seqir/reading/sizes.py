@@ -43,7 +43,7 @@ def _reshape(take: Take) -> Any:
     if not unsure:
         own = take.ops.shape(x)
         return take.ops.reshape(
-            x, [own[i] if keeps and s == 0 else s for i, s in enumerate(sizes)]
+            x, [own[i] if keeps and _is(s, 0) else s for i, s in enumerate(sizes)]
         )
     if keeps:
         return None  # a size of 0 would keep another one
@@ -100,18 +100,25 @@ def _range(take: Take) -> Any:
     dtype = take.x().dtype
     if sizes is not None and all(isinstance(size, int) for size in sizes):
         return take.array(np.arange(*sizes, dtype=dtypes.to_numpy(dtype)))
-    if sizes is None or dtype != "int64" or sizes[2] != 1:
+    if sizes is None or dtype != "int64" or not _is(sizes[2], 1):
         return None
     length = sizes[1] - sizes[0]
     if not isinstance(length, Size):
         return None
     found = take.apply(Range(size_dim(length)), _vector(take, length))
-    return found if sizes[0] == 0 else found + take.x(0)
+    return found if _is(sizes[0], 0) else found + take.x(0)
+
+
+def _is(size: Any, number: int) -> bool:
+    """Whether a size is a number; one that the run computes may not be asked."""
+    return isinstance(size, int) and size == number
 
 
 @reads("NonZero", whole=False)
 def _nonzero(take: Take) -> Any:
-    return take.apply(NonZero(take.unknown("found")), take.x())
+    x = take.x()
+    truth = x if x.dtype == "bool" else x != 0
+    return take.apply(NonZero(take.unknown("found")), truth)
 
 
 @reads("Slice", whole=False)

@@ -170,17 +170,18 @@ class _Fit:
 
         So there is state to restore, and mistakes come before the training.
         """
+        size = self.model.fixed_batch or 1
 
         def stand_in(spec: Any) -> object:
             if spec is None:
                 return None
             blank = "" if spec.dtype == "object" else 0  # an object is text
-            return np.full((1, *spec.shape), blank, spec.dtype)
+            return np.full((size, *spec.shape), blank, spec.dtype)
 
         found = batches.signature
         parts = (found.x, found.y, found.sample_weight)
         arrays = (nest.map_structure(stand_in, part) for part in parts)
-        feeder.step_of(Batch(*arrays, size=1))
+        feeder.step_of(Batch(*arrays, size=size))
 
     def _batches(self, source: tuple[object, object, object]) -> Batches:
         options = self.options
