@@ -7,7 +7,7 @@ from typing import ClassVar
 
 import numpy as np
 
-from seqir.ir import Emit, Node
+from seqir.ir import Emit, Node, Op, Take
 from seqir.operators.arith import Binary
 from seqir.operators.kinds import ONNX_CODE
 
@@ -30,6 +30,14 @@ class Bitwise(Binary):
         "xor": ("BitwiseXor", np.bitwise_xor, 2),
     }
     """ONNX name, NumPy function, and how often ``a and b`` is less than ``a + b``."""
+    reads: ClassVar[tuple[str, ...]] = tuple(row[0] for row in TABLE.values())
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return cls(next(f for f, row in cls.TABLE.items() if row[0] == take.kind)), (
+            0,
+            1,
+        )
 
     @property
     def compute(self) -> np.ufunc:  # pyright: ignore[reportIncompatibleVariableOverride]

@@ -117,7 +117,14 @@ class ScatterElements(Op):
     """
 
     name: ClassVar[str] = "scatter_elements"
+    reads: ClassVar[tuple[str, ...]] = ("ScatterElements",)
     axis: int
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        if take.attribute("reduction", "none") != "add":
+            return None
+        return cls(take.attribute("axis", 0)), (0, 1, 2)
 
     def infer(
         self, x: TensorType, indices: TensorType, updates: TensorType
@@ -196,7 +203,12 @@ class Scatter(Op):
     """
 
     name: ClassVar[str] = "scatter"
+    reads: ClassVar[tuple[str, ...]] = ("ScatterND",)
     reduction: str = "none"
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return cls(take.attribute("reduction", "none")), (0, 1, 2)
 
     UFUNCS: ClassVar[dict[str, np.ufunc]] = {
         "add": np.add, "mul": np.multiply, "max": np.maximum, "min": np.minimum,
@@ -276,6 +288,11 @@ class GatherND(Op):
     """
 
     name: ClassVar[str] = "gather_nd"
+    reads: ClassVar[tuple[str, ...]] = ("GatherND",)
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        return None if take.attribute("batch_dims", 0) else (cls(), (0, 1))
 
     def infer(self, x: TensorType, indices: TensorType) -> tuple[TensorType]:
         return (x.with_shape(slices_at(self.name, x, indices)),)

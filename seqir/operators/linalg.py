@@ -202,7 +202,15 @@ class Einsum(Op):
 
     name: ClassVar[str] = "einsum"
     wide: ClassVar[bool] = True
+    reads: ClassVar[tuple[str, ...]] = ("Einsum",)
     equation: str
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        equation: str = take.attribute("equation", "")
+        if "->" not in equation or set(equation) & {" ", "."}:
+            return None
+        return cls(equation), tuple(range(len(take)))
 
     def infer(self, *operands: TensorType) -> tuple[TensorType]:
         _one_dtype(self.name, *operands)

@@ -59,7 +59,8 @@ class Slice(Op):
         axes = tuple(shapes.normalize_axis(a, x.ndim) for a in axes)
         ends = tuple(min(max(end, -cls.END), cls.END) for end in ends)
         begins = tuple(
-            _begin(b, s, d) for b, s, d in zip(begins, steps, x.shape, strict=False)
+            _begin(b, s, x.shape[a])
+            for b, s, a in zip(begins, steps, axes, strict=True)
         )
         return cls(axes, begins, ends, steps), (0,)
 

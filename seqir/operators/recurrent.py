@@ -81,6 +81,9 @@ class Recurrent(Op):
         lacking = ("clip", "input_forget", "layout")
         if take.given(7) or any(take.attribute(name, 0) for name in lacking):
             return None
+        r = take[2]
+        if r is None or not isinstance(r.type.shape[-1], int):
+            return None  # the units, which the node has to name
         direction = take.attribute("direction", "forward")
         ways = len(DIRECTIONS[direction])
         functions = read_activations(take, ways)

@@ -9,7 +9,7 @@ import numpy as np
 
 from seqir import shapes
 from seqir.errors import ShapeError
-from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand
+from seqir.ir import Array, Cotangents, Emit, Functions, Node, Op, Operand, Take
 from seqir.operators.gather import ScatterElements
 from seqir.operators.kinds import check_kind
 from seqir.operators.sizes import check_sizes
@@ -29,6 +29,15 @@ class TopK(Op):
     """If it is a name, there is a second operand that says what it is."""
     axis: int = -1
     largest: bool = True
+    reads: ClassVar[tuple[str, ...]] = ("TopK",)
+
+    @classmethod
+    def read(cls, take: Take) -> tuple[Op, tuple[int, ...]] | None:
+        k = take.ints(1)
+        if k is None or not take.attribute("sorted", 1):
+            return None
+        axis, largest = take.attribute("axis", -1), take.attribute("largest", 1)
+        return cls(k[0], axis, bool(largest)), (0,)
 
     def infer(self, x: TensorType, *k: TensorType) -> tuple[TensorType, TensorType]:
         check_kind(self.name, x.dtype, "wide")

@@ -5,7 +5,10 @@ the IR: one that says that it is that (`Op.read`), or what a function in a file 
 builds of several. All others stay what they are (`seqir.operators.foreign`).
 """
 
+from seqir.reading import arithmetic as arithmetic
 from seqir.reading import elements as elements
+from seqir.reading import indexing as indexing
+from seqir.reading import matrices as matrices
 from seqir.reading import moving as moving
 from seqir.reading import normalizing as normalizing
 from seqir.reading import pooling as pooling

@@ -97,7 +97,10 @@ class Walk:
         weights = {name: self.weights[name] for name in params}
         versions = {**self.parsed.versions, "": max(self.opset, older.NEWEST_OF_OLD)}
         return ReadGraph(
-            graph, weights, versions, set(weights) - self.typed | self.statistics
+            graph,
+            weights,
+            versions,
+            set(weights) - self.typed | (self.statistics & set(weights)),
         )
 
     def node_of(self, proto: onnx.NodeProto) -> FileNode:
@@ -217,6 +220,7 @@ class Walk:
                 if found is None:
                     continue
                 op, places = found
+                self.statistics |= take.fixed
                 given = [operands[i] for i in places]
                 results = self.b.emit(op, *[v for v in given if v is not None])
             except (SeqirError, NotKnown):
@@ -246,9 +250,11 @@ class Walk:
         inside = [v and Value(v.type) for v in operands] if reader.whole else operands
         try:
             with b.active():
-                found = reader.read(Take(node, b, inside, self.known))
+                take = Take(node, b, inside, self.known)
+                found = reader.read(take)
                 if found is None:
                     raise NotKnown
+                self.statistics |= take.fixed
                 values = [value_of(b, y) for y in as_tuple(found)]
         except (SeqirError, NotKnown):
             self.b.forget(before)
@@ -272,7 +278,11 @@ class Walk:
     ) -> list[Value] | None:
         """The results, if ONNX says of which nodes the node is composed."""
         arrays = {i: self.known.get(name) for i, name in enumerate(node.inputs) if name}
-        known = {i: a for i, a in arrays.items() if a is not None and _is_small(a)}
+        known = {
+            i: a
+            for i, a in arrays.items()
+            if a is not None and _is_small(a) and node.inputs[i] not in self.weights
+        }
         types = [v and v.type for v in operands]
         try:
             proto = composed(node, types, known, self.parsed.versions)

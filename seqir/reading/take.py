@@ -84,6 +84,8 @@ class Take:
         self.node = node
         self.kind = node.kind
         self.version = node.version
+        self.fixed: set[str] = set()
+        """Names of the operands whose values are part of what is read."""
         self._b = b
         self._operands = operands
         self._known = known
@@ -115,7 +117,9 @@ class Take:
     def constant(self, place: int) -> Array | None:
         if place >= len(self.node.inputs):
             return None
-        return self._known.get(self.node.inputs[place])
+        name = self.node.inputs[place]
+        self.fixed.add(name)
+        return self._known.get(name)
 
     def ints(self, place: int) -> tuple[int, ...] | None:
         array = self.constant(place)

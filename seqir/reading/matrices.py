@@ -1,0 +1,81 @@
+"""Products of matrices in other forms than the operators of the IR have."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from seqir.operators.movement import Reshape
+from seqir.reading.registry import reads
+from seqir.reading.take import Take
+
+
+@reads("Gemm")
+def _gemm(take: Take) -> Any:
+    """``alpha * a @ b + beta * c``, with any c that broadcasts."""
+    ops, a, b = take.ops, take.x(0), take.x(1)
+    a = ops.transpose(a) if take.attribute("transA", 0) else a
+    b = ops.transpose(b) if take.attribute("transB", 0) else b
+    y = _scaled(ops.matmul(a, b), take.attribute("alpha", 1.0))
+    c = take[2]
+    return y if c is None else y + _scaled(c, take.attribute("beta", 1.0))
+
+
+@reads("Einsum")
+def _einsum(take: Take) -> Any:
+    """With an equation that leaves letters or the output to be thought of."""
+    operands = [take.x(i) for i in range(len(take))]
+    return take.ops.einsum(take.attribute("equation", ""), *operands)
+
+
+@reads("Flatten", whole=False)
+def _flatten(take: Take) -> Any:
+    """A matrix of the axes before one, and of those from it on."""
+    x, ops = take.x(), take.ops
+    axis = take.attribute("axis", 1)
+    axis += x.ndim if axis < 0 else 0
+    if axis == 0:
+        return take.apply(Reshape((1, -1)), x)
+    rows: Any = 1
+    for size in ops.shape(x)[:axis]:
+        rows = rows * size
+    if axis == x.ndim:
+        return take.apply(Reshape((-1, 1)), x)
+    return ops.reshape(x, (rows, -1))
+
+
+@reads("Det")
+def _det(take: Take) -> Any:
+    return take.ops.det(take.x())
+
+
+@reads("FusedMatMul", domain="com.microsoft")
+@reads("TransposeMatMul", domain="com.microsoft")
+def _fused_matmul(take: Take) -> Any:
+    ops, a, b = take.ops, take.x(0), take.x(1)
+    if take.attribute("transBatchA", 0) or take.attribute("transBatchB", 0):
+        return None
+    a = ops.swapaxes(a, -1, -2) if take.attribute("transA", 0) else a
+    b = ops.swapaxes(b, -1, -2) if take.attribute("transB", 0) else b
+    return _scaled(ops.matmul(a, b), take.attribute("alpha", 1.0))
+
+
+@reads("FusedGemm", domain="com.microsoft")
+def _fused_gemm(take: Take) -> Any:
+    activation = activations(take).get(take.attribute("activation", ""))
+    return None if activation is None else activation(_gemm(take))
+
+
+def activations(take: Take) -> dict[str, Any]:
+    """What may follow a product inside of one node, by its name."""
+    ops = take.ops
+    return {
+        "Relu": ops.relu,
+        "Sigmoid": ops.sigmoid,
+        "Tanh": ops.tanh,
+        "Softplus": ops.softplus,
+        "Softsign": ops.softsign,
+    }
+
+
+def _scaled(x: Any, factor: float) -> Any:
+    return x if factor == 1.0 else x * factor
