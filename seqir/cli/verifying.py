@@ -26,6 +26,7 @@ if TYPE_CHECKING:
         "seqir verify net.onnx --on onnxruntime,openvino --json",
         "seqir verify model.py:net --on reference --tol 1e-5",
         "seqir verify net.onnx --on openvino --input photo.png",
+        "seqir verify net.onnx --on onnxruntime==1.20.1,onnxruntime-web --install",
     ),
 )
 @click.argument("target")
@@ -49,6 +50,11 @@ if TYPE_CHECKING:
     help="Largest error, relative to the largest magnitude of the output.",
 )
 @click.option(
+    "--install",
+    is_flag=True,
+    help="Install runtimes that are not there, each into an environment of its own.",
+)
+@click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
     default=600.0,
@@ -63,6 +69,7 @@ def verify(
     on: Sequence[str],
     inputs: Sequence[str],
     tol: float | None,
+    install: bool,
     timeout: float,
     as_json: bool,
 ) -> None:
@@ -73,7 +80,9 @@ def verify(
     names = [name.strip() for each in on for name in each.split(",")]
     model = target if target.endswith(".onnx") else load(target, program.state())
     data = _data(inputs, model) if inputs else None
-    report = verification.verify(model, names or None, data, tol, timeout=timeout)
+    report = verification.verify(
+        model, names or None, data, tol, install=install, timeout=timeout
+    )
     if as_json:
         print_json(report.to_dict())
     else:

@@ -1,8 +1,8 @@
 """Runtimes that models are verified on: one file for each.
 
-A file here is a `Runtime`, and it stands alone: it imports Python's own modules, NumPy
-and its runtime, nothing of seqir, because `worker` loads it by its path, in a process
-of its own and maybe in an environment in which there is no seqir.
+A file here is a `Runtime`, and it stands alone: it imports Python's own modules, NumPy,
+its runtime, and of seqir only such files in this folder, because `worker` loads it by
+its path, in a process of its own and maybe in an environment that has no seqir.
 """
 
 from __future__ import annotations

@@ -10,7 +10,10 @@ from typing import Any, Final, Protocol, cast
 
 from seqir.errors import ArgumentError, did_you_mean
 
-NAMES: Final = ("onnxruntime", "reference", "openvino")
+NAMES: Final = (
+    "onnxruntime", "reference", "openvino", "opencv", "onnxruntime-web",
+    "onnxruntime-node", "tract",
+)  # fmt: skip
 """Names of the runtimes, those with more users first."""
 
 _VERSION: Final = re.compile(r"[0-9][0-9A-Za-z.+!-]*")
@@ -25,11 +28,15 @@ class Runtime(Protocol):
     __file__: str
     DISTRIBUTIONS: tuple[str, ...]
     """Packages of PyPI, one of which has to be there; the first is what to install."""
+    NPM: str
+    """Its package of npm in their place, or ""."""
     ALSO: tuple[str, ...]
     """Packages that are needed beside it."""
     NEEDS: frozenset[str]
     """What it takes only: ``static`` for files in which every size is a number,
     ``one`` for batches of one."""
+    NUMPY_2_SINCE: tuple[int, ...]
+    """The first release that runs with NumPy 2."""
 
     def unsupported(self, model: str) -> list[str]:
         """The operators of a file that it does not have, as far as it can tell."""

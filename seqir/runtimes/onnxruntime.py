@@ -14,8 +14,10 @@ DISTRIBUTIONS: Final = (
     "onnxruntime-openvino",
     "onnxruntime-rocm",
 )
-ALSO: Final = ()
+NPM: Final = ""
+ALSO: Final[tuple[str, ...]] = ()
 NEEDS: Final = frozenset[str]()
+NUMPY_2_SINCE: Final = (1, 19)
 
 BFLOAT16: Final = 16
 """The element type's number in ONNX."""

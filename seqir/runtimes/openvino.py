@@ -7,8 +7,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 DISTRIBUTIONS: Final = ("openvino",)
-ALSO: Final = ()
+NPM: Final = ""
+ALSO: Final[tuple[str, ...]] = ()
 NEEDS: Final = frozenset[str]()
+NUMPY_2_SINCE: Final = (0,)
 
 MISSING: Final = re.compile(r"No conversion rule found for operations: (.+)")
 """What it says of operators that it has not, with the version behind each."""

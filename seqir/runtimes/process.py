@@ -99,7 +99,8 @@ def compute(
             ],
         }
         (folder / "request.json").write_text(json.dumps(request))
-        ended = run(environment.command(worker.__file__, name), limits)
+        command = environment.command(worker.__file__, name)
+        ended = run(command, limits, environment.variables)
         return _answer(folder, ended, limits)
 
 
@@ -113,7 +114,9 @@ class Ended:
     """What it wrote on stderr."""
 
 
-def run(command: Sequence[str], limits: Limits) -> Ended:
+def run(
+    command: Sequence[str], limits: Limits, variables: Mapping[str, str] | None = None
+) -> Ended:
     """Run a program to its end, or to the end of its time with all that it started.
 
     Raises: RunError if there is no such program.
@@ -126,6 +129,7 @@ def run(command: Sequence[str], limits: Limits) -> Ended:
                 stdin=subprocess.DEVNULL,
                 stdout=subprocess.DEVNULL,
                 stderr=said,
+                env={**os.environ, **(variables or {})},
                 start_new_session=grouped,
             )
         except OSError as error:

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 from typing import Any, Final
 
 DISTRIBUTIONS: Final = ("onnx",)
-ALSO: Final = ()
+NPM: Final = ""
+ALSO: Final[tuple[str, ...]] = ()
 NEEDS: Final = frozenset[str]()
+NUMPY_2_SINCE: Final = (0,)
 
 
 def unsupported(model: str) -> list[str]:

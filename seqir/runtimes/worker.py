@@ -12,6 +12,7 @@ import json
 import statistics
 import sys
 import time
+import types
 from pathlib import Path
 from typing import Any
 
@@ -72,6 +73,12 @@ def limit_memory(most: int | None) -> None:
 
 def module(path: str) -> Any:
     """The runtime in a file."""
+    if "seqir" not in sys.modules:
+        # Neighbours can be imported, and nothing of seqir runs for that.
+        here = Path(__file__).parent
+        for name, folder in {"seqir": here.parent, "seqir.runtimes": here}.items():
+            sys.modules[name] = types.ModuleType(name)
+            sys.modules[name].__path__ = [str(folder)]
     spec = importlib.util.spec_from_file_location("_runtime", path)
     assert spec is not None
     assert spec.loader is not None

@@ -118,6 +118,18 @@ class OnnxFile:
                         dim.Clear()
         return made
 
+    def write_fixed(self, folder: Path, sizes: Mapping[str, int]) -> Path:
+        """Write the model with numbers for its free sizes, and what lies beside it."""
+        path = folder / "fixed.onnx"
+        path.write_bytes(self.fixed(sizes).SerializeToString())
+        for tensor in self.tensors():
+            for entry in tensor.external_data:
+                place = folder / entry.value
+                if entry.key == "location" and not place.exists():
+                    place.parent.mkdir(parents=True, exist_ok=True)
+                    place.symlink_to((self.path.parent / entry.value).absolute())
+        return path
+
     @cached_property
     def skeleton(self) -> OnnxFile:
         """The file without the values of its weights, of which the types stay."""

@@ -16,6 +16,7 @@ from seqir.ir import Array
 from seqir.network.base import Network
 from seqir.runtimes import NAMES, Limits, Spec, compute, parse
 from seqir.runtimes.environments import Environment, find, install_line
+from seqir.runtimes.environments import install as setup
 from seqir.verification.compare import ALLOWED, compare, shown
 from seqir.verification.data import Data, checked, sizes_of
 from seqir.verification.draw import draw
@@ -48,6 +49,7 @@ def verify(
     data: Data | None = None,
     tol: float | None = None,
     *,
+    install: bool = False,
     timeout: float = 600.0,
 ) -> Report:
     """Compare what runtimes make of a model, or of any ONNX file.
@@ -65,6 +67,8 @@ def verify(
             the model can take, values of the range in which it tells apart.
         tol: the largest error that is right, relative to the largest magnitude of the
             output; None for what the narrowest type in the model allows.
+        install: whether a runtime that is not there is installed, into an environment
+            of its own in seqir's folder of caches (``$SEQIR_HOME``).
         timeout: seconds after which a runtime is stopped.
 
     Raises: ArgumentError for a runtime that is not known and data that does not fit,
@@ -79,6 +83,9 @@ def verify(
         specs = [spec for spec in specs if find(spec)]
     if tol is not None and not tol >= 0:
         raise ArgumentError(f"tol is {tol}; an error is 0 or more")
+    for spec in specs if install else ():
+        if find(spec) is None:
+            setup(spec)
     limits = Limits(timeout)
     with tempfile.TemporaryDirectory(prefix="seqir-") as folder:
         if isinstance(model, Network):
@@ -103,15 +110,21 @@ def _on(spec: Spec, subject: Subject, allowed: float, limits: Limits) -> Runtime
     """The model on one runtime."""
     environment = find(spec)
     if environment is None:
-        return RuntimeReport(str(spec), "absent", reason=f"type {install_line(spec)}")
-    cases = subject.cases
-    answer = compute(
-        environment,
-        subject.file.path,
-        [case.feeds for case in cases],
-        repeats=REPEATS,
-        limits=limits,
-    )
+        return RuntimeReport(str(spec), "absent", reason=install_line(spec))
+    with tempfile.TemporaryDirectory(prefix="seqir-") as folder:
+        path, cases = subject.file.path, subject.cases
+        if "static" in spec.runtime.NEEDS and subject.file.symbols:
+            cases = cases[:1]
+            path = subject.file.write_fixed(
+                Path(folder), sizes_of(subject.file, cases[0].feeds)
+            )
+        answer = compute(
+            environment,
+            path,
+            [case.feeds for case in cases],
+            repeats=REPEATS,
+            limits=limits,
+        )
     wanted = [case.wanted for case in cases[: len(answer.results)]]
     outputs = compare([r.outputs for r in answer.results], wanted, allowed)
     wrong = not all(output.right for output in outputs)

@@ -1,0 +1,5 @@
+"""OpenCV, as far as it is used."""
+
+from typing import Any
+
+dnn: Any
