@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import onnxruntime
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 import seqir as keras
@@ -53,7 +54,9 @@ def main(folder: str = "out") -> None:
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(1)
-    images = (load_digits().images / 16).astype(np.float32)[..., None]
+    images: NDArray[np.float32] = (load_digits().images / 16).astype(np.float32)[
+        ..., None
+    ]
     train, test = images[:1500], images[1500:]
 
     first, second = encoder(), decoder()
@@ -61,12 +64,12 @@ def main(folder: str = "out") -> None:
     both.compile(keras.optimizers.Adam(0.003), "mse")
     both.fit(train, train, batch_size=32, epochs=30, verbose=0)
 
-    found = both.predict(test, verbose=0)
-    error = float(np.sqrt(np.mean((found - test) ** 2)))
+    found: NDArray[np.float32] = both.predict(test, verbose=0)
+    error = float(np.mean((found - test) ** 2)) ** 0.5
     flat, middle = test.reshape(len(test), -1), train.reshape(len(train), -1).mean(0)
     axes = np.linalg.svd(train.reshape(len(train), -1) - middle, full_matrices=False)[2]
-    linear = (flat - middle) @ axes[:10].T @ axes[:10] + middle
-    known = float(np.sqrt(np.mean((linear - flat) ** 2)))
+    linear: NDArray[np.float32] = (flat - middle) @ axes[:10].T @ axes[:10] + middle
+    known = float(np.mean((linear - flat) ** 2)) ** 0.5
     print(f"error {error:.3f}, that of ten principal components {known:.3f}")
     assert error < known
 

@@ -12,6 +12,7 @@ import sys
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 import seqir as keras
@@ -44,7 +45,9 @@ def main(folder: str = "out") -> None:
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(1)
-    images = (load_digits().images / 16).astype(np.float32)[..., None]
+    images: NDArray[np.float32] = (load_digits().images / 16).astype(np.float32)[
+        ..., None
+    ]
     train, test = images[:1500], images[1500:]
 
     model = unet()

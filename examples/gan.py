@@ -9,8 +9,10 @@ Run: ``python examples/gan.py [FOLDER]``
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 import seqir as keras
@@ -28,9 +30,9 @@ class GAN(keras.Model):
         self.seeds = keras.random.SeedGenerator(1)
         self.losses_seen = [keras.metrics.Mean(name="made"), keras.metrics.Mean("told")]
 
-    def compile(
+    def compile(  # pyright: ignore[reportIncompatibleMethodOverride]
         self, made: keras.optimizers.Optimizer, told: keras.optimizers.Optimizer
-    ):
+    ) -> None:
         """Take an optimizer for each network."""
         super().compile()
         self.made, self.told = made, told
@@ -41,14 +43,14 @@ class GAN(keras.Model):
     @property
     def metrics(self) -> list[keras.metrics.Metric]:
         """The mean losses of an epoch."""
-        return self.losses_seen
+        return [*self.losses_seen]
 
     def draw(self, count: keras.ops.Size | int) -> keras.KerasTensor:
         """Pictures out of noise."""
         noise = keras.random.normal((count, NOISE), seed=self.seeds)
         return self.generator(noise, training=True)
 
-    def train_step(self, real: keras.KerasTensor) -> dict[str, keras.KerasTensor]:
+    def train_step(self, real: Any) -> dict[str, Any]:
         """First the critic learns, then the generator."""
         count = ops.shape(real)[0]
         ones = ops.ones((count, 1))
@@ -100,7 +102,9 @@ def main(folder: str = "out") -> None:
     out = Path(folder)
     out.mkdir(parents=True, exist_ok=True)
     keras.utils.set_random_seed(1)
-    images = (load_digits().images / 16).astype(np.float32)[..., None]
+    images: NDArray[np.float32] = (load_digits().images / 16).astype(np.float32)[
+        ..., None
+    ]
     gan = GAN(generator(), critic())
     gan.compile(
         keras.optimizers.Adam(1e-3, beta_1=0.5), keras.optimizers.Adam(1e-3, beta_1=0.5)

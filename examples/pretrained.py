@@ -17,6 +17,7 @@ import time
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import NDArray
 from sklearn.datasets import load_digits
 
 import seqir as keras
@@ -72,7 +73,8 @@ def main(folder: str = "out") -> None:
     base.save_weights(file)
 
     odd = y % 2
-    heads, seconds = [], []
+    heads: list[list[NDArray[np.float32]]] = []
+    seconds: list[float] = []
     for cache in (None, "memory"):
         keras.utils.set_random_seed(2)
         base = backbone(file)

@@ -13,7 +13,7 @@ from seqir.layers import Layer
 
 keras = pytest.importorskip("keras")
 
-CLASSES = {
+CLASSES: dict[str, type[Layer]] = {
     name: cls
     for name in layers.__all__
     if isinstance(cls := getattr(layers, name), type) and issubclass(cls, Layer)

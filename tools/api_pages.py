@@ -140,7 +140,7 @@ def signature(name: str, thing: Any) -> str:
         found = inspect.signature(thing)
     except ValueError:  # a class whose arguments are those of a built-in
         return name
-    arguments = []
+    arguments: list[str] = []
     star = False
     for p in found.parameters.values():
         if p.kind == p.KEYWORD_ONLY and not star:

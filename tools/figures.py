@@ -52,7 +52,7 @@ def packages() -> list[Package]:
 def circles() -> list[list[str]]:
     """Modules that import each other; imports in functions and for types count too."""
     known = modules()
-    graph = nx.DiGraph()
+    graph: nx.DiGraph[str] = nx.DiGraph()
     for module, tree in known.items():
         names = (name for node in ast.walk(tree) for name in _imported(node, known))
         graph.add_edges_from((module, name) for name in names if name != module)
@@ -85,7 +85,7 @@ def _imported(node: ast.AST, known: dict[str, ast.Module]) -> Iterator[str]:
 
 def _figures(name: str, paths: list[Path]) -> Package:
     lines = [len(path.read_text().splitlines()) for path in paths]
-    found = [each for path in paths for each in typing_share.annotations(path)]
+    found = [each for path in paths for each in typing_share.annotated(path)]
     untyped = sum(map(typing_share.says_any, found))
     return Package(name, len(paths), sum(lines), max(lines), len(found), untyped)
 

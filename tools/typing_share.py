@@ -18,7 +18,7 @@ from pathlib import Path
 ROOT = Path(__file__).parents[1] / "seqir"
 
 
-def annotations(path: Path) -> Iterator[ast.expr]:
+def annotated(path: Path) -> Iterator[ast.expr]:
     """The annotations of arguments, results and attributes in a file."""
     for node in ast.walk(ast.parse(path.read_text())):
         found = getattr(node, "annotation", None) or getattr(node, "returns", None)
@@ -39,7 +39,7 @@ def shares() -> dict[str, tuple[int, int]]:
     vague: Counter[str] = Counter()
     for path in sorted(ROOT.rglob("*.py")):
         inside = path.relative_to(ROOT).parts
-        for annotation in annotations(path):
+        for annotation in annotated(path):
             for name in (inside[0].removesuffix(".py"), "all"):
                 total[name] += 1
                 vague[name] += says_any(annotation)
@@ -60,7 +60,7 @@ def main() -> None:
     print(table())
     for name in sys.argv[1:]:
         for path in sorted((ROOT / name).rglob("*.py")):
-            for annotation in annotations(path):
+            for annotation in annotated(path):
                 if says_any(annotation):
                     line = path.read_text().splitlines()[annotation.lineno - 1]
                     print(f"{path.relative_to(ROOT)}:{annotation.lineno}: {line}")

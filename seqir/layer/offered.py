@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Any, Generic, Self, TypeVar, overload
+from typing import TYPE_CHECKING, Any, Generic, Self, TypeVar, overload
 
 T = TypeVar("T")
 
@@ -25,6 +25,10 @@ class offered(Generic[T]):  # noqa: N801 - it is used as `property` is
     def __get__(self, instance: object, cls: type) -> T: ...
     def __get__(self, instance: object, cls: type) -> T | Self:
         return self if instance is None else self._read(instance)
+
+    if TYPE_CHECKING:
+
+        def __set__(self, instance: object, value: object) -> None: ...
 
     def of(self, instance: object) -> T:
         """What the property says of an object, whatever was set on it."""

@@ -137,7 +137,7 @@ class TrainedNetwork(Network):
 
     # A step. A model may say itself what it is.
 
-    def train_step(self, data: Any) -> Any:
+    def train_step(self, data: Any, /) -> Any:
         """What a step of `fit` does with a batch; its logs.
 
         Override it to train by hand: it is called once for a kind of batches, with
@@ -152,13 +152,13 @@ class TrainedNetwork(Network):
 
         return train_step(self.compilation, self, data)
 
-    def test_step(self, data: Any) -> Any:
+    def test_step(self, data: Any, /) -> Any:
         """What a step of `evaluate` does with a batch; its logs. See `train_step`."""
         from seqir.train.defaults import test_step
 
         return test_step(self.compilation, self, data)
 
-    def predict_step(self, data: Any) -> Any:
+    def predict_step(self, data: Any, /) -> Any:
         """What `predict` computes for a batch, of any structure. See `train_step`.
 
         Source: Keras 3 ``keras.Model.predict_step``.

@@ -155,4 +155,4 @@ def _ratio(what: str, values: dict[str, float], style: str) -> Row:
 def _nodes(path: Path) -> int:
     import onnx
 
-    return len(onnx.load(path).graph.node)
+    return len(onnx.load_from_string(path.read_bytes()).graph.node)

@@ -81,8 +81,8 @@ def timed(start: float, step: Callable[[int], object]) -> dict[str, float]:
 
 def measure_torch(workload: str) -> dict[str, float]:
     """Plain PyTorch, eager."""
-    import torch
-    from torch import nn
+    import torch  # pyright: ignore[reportMissingModuleSource]
+    from torch import nn  # pyright: ignore[reportMissingModuleSource]
 
     work = WORKLOADS[workload]
     batch = work.batch

@@ -1,0 +1,4 @@
+# scikit-learn has no types.
+from typing import Any
+
+def __getattr__(name: str) -> Any: ...
