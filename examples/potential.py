@@ -14,6 +14,7 @@ Run: ``python examples/potential.py [FOLDER]``
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -33,7 +34,7 @@ def morse(positions: np.ndarray) -> np.ndarray:
 
 def clusters(count: int, rng: np.random.Generator) -> np.ndarray:
     """Clusters whose atoms are not too near to each other."""
-    found = []
+    found: list[np.ndarray] = []
     i, j = np.triu_indices(ATOMS, 1)
     while len(found) < count:
         positions = rng.normal(scale=1.1, size=(ATOMS, 3))
@@ -45,12 +46,17 @@ def clusters(count: int, rng: np.random.Generator) -> np.ndarray:
 class Pairs(layers.Layer):
     """The distances of all pairs, each as 16 bells along the axis of distances."""
 
-    def call(self, positions):
+    def call(self, positions: Any) -> Any:
         i, j = np.triu_indices(ATOMS, 1)
         between = ops.take(positions, i, axis=1) - ops.take(positions, j, axis=1)
         distance = ops.sqrt(ops.sum(between * between, axis=-1, keepdims=True))
         centres = np.linspace(0.5, 5, 16)
         return ops.exp(-2 * (distance - centres) ** 2)
+
+
+def total(energies: Any) -> Any:
+    """The sum over all pairs."""
+    return ops.sum(energies, axis=1)
 
 
 def potential() -> keras.Model:
@@ -60,7 +66,7 @@ def potential() -> keras.Model:
     x = Pairs(name="pairs")(positions)
     x = layers.Dense(24, activation="tanh", name="hidden")(x)
     x = layers.Dense(1, use_bias=False, name="pair_energy")(x)
-    energy = layers.Lambda(lambda e: ops.sum(e, axis=1), name="energy")(x)
+    energy = layers.Lambda(total, name="energy")(x)
     return keras.Model(positions, energy, name="potential")
 
 
@@ -89,7 +95,7 @@ def main(folder: str = "out") -> None:
         energy, slope = session.run(["energy", "d/positions"], {"positions": x[None]})
         return float(energy[0, 0]), -slope[0]
 
-    x = fresh[0]
+    x: np.ndarray = fresh[0]
     force = compute(x)[1]
     numeric = np.zeros_like(x)
     for place in np.ndindex(*x.shape):
@@ -98,15 +104,16 @@ def main(folder: str = "out") -> None:
         numeric[place] = -(compute(x + step)[0] - compute(x - step)[0]) / 2e-5
     print(f"forces: {np.abs(force - numeric).max():.1e} from central differences")
 
-    velocity, dt = rng.normal(scale=0.2, size=x.shape), 0.02
+    dt = 0.02
+    velocity: np.ndarray = rng.normal(scale=0.2, size=x.shape)
     energy, force = compute(x)
-    totals = []
+    totals: list[float] = []
     for _ in range(500):  # velocity Verlet
         velocity = velocity + force * dt / 2
         x = x + velocity * dt
         energy, force = compute(x)
         velocity = velocity + force * dt / 2
-        totals.append(energy + (velocity**2).sum() / 2)
+        totals.append(energy + float((velocity**2).sum()) / 2)
     drift = np.ptp(totals) / np.std(energies)
     print(f"500 steps by onnxruntime: the total energy moves by {drift:.1e}")
     keras.config.set_floatx("float32")

@@ -14,6 +14,7 @@ Run: ``python examples/saliency.py [FOLDER]``
 
 import sys
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import onnxruntime
@@ -40,6 +41,11 @@ def patches(image: np.ndarray, count: int, rng: np.random.Generator) -> np.ndarr
     return np.array([image[r : r + PATCH, c : c + PATCH] for r, c in pairs])
 
 
+def best(places: Any) -> Any:
+    """Nearly the largest score of all places."""
+    return ops.logsumexp(places / 4, axis=(1, 2))
+
+
 def network() -> keras.Model:
     """Pictures of any size to a score for each class."""
     keras.utils.set_random_seed(11)
@@ -47,7 +53,7 @@ def network() -> keras.Model:
     x = layers.Conv2D(16, 5, activation="relu", name="colours")(image)
     x = layers.Conv2D(16, 5, activation="relu", strides=2, name="textures")(x)
     x = layers.Conv2D(2, 8, name="places")(x)
-    pooled = layers.Lambda(lambda p: ops.logsumexp(p / 4, axis=(1, 2)), name="scores")
+    pooled = layers.Lambda(best, name="scores")
     return keras.Model(image, pooled(x))
 
 
@@ -85,7 +91,7 @@ def main(folder: str = "out") -> None:
 
     picture = temple.copy()
     picture[TOP : TOP + SIDE, LEFT : LEFT + SIDE] = window
-    maps = []
+    maps: list[np.ndarray] = []
     for label in range(2):
         seed = np.eye(2, dtype=np.float32)[[label]]
         feeds = {"image": picture[None], "seed/scores": seed}
