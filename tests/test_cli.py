@@ -196,7 +196,7 @@ def test_a_file_may_import_its_neighbour(folder: Path) -> None:
         ("model.py:crashes", "model.py:33: IndexError: list index out of range"),
         ("model.py:unbuilt", "model 'unbuilt' is not built yet and has no summary: "
          "call it on an array"),
-        ("net.onnx", "net.onnx is an ONNX file; only `seqir run` takes one"),
+        ("net.onnx", "there is no file net.onnx"),
         ("data.bin:net", "data.bin is not a Python file"),
     ],
 )  # fmt: skip

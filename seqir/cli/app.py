@@ -111,6 +111,7 @@ class App(click.Group):
                 "                   without required arguments that returns one",
                 "pkg.module:net     an object in a module that can be imported",
                 "model.keras        a file of Keras's, .keras or .h5",
+                "model.onnx         an ONNX file of any tool",
             ),
         )
         _section(formatter, "Exit codes", _exit_codes())

@@ -54,17 +54,39 @@ app.add_command(verify)
 target = click.argument("target")
 
 
-def model_of(name: str) -> Model:
-    """The model that a TARGET names."""
+dims = click.option(
+    "--dim",
+    "dims",
+    multiple=True,
+    metavar="NAME=SIZE",
+    help="What an unknown size of an ONNX file is: a number, or another name; may be "
+    "repeated.",
+)
+
+
+def model_of(name: str, dims: Sequence[str] = ()) -> Model:
+    """The model that a TARGET names; `dims` are sizes of an ONNX file."""
     from seqir.cli.target import load
 
-    return load(name, program.state())
+    return load(name, program.state(), sizes_of(dims))
+
+
+def sizes_of(dims: Sequence[str]) -> dict[str, int | str]:
+    """Sizes by name, of ``name=size``."""
+    found: dict[str, int | str] = {}
+    for text in dims:
+        name, equals, size = text.rpartition("=")
+        if not equals or not name or not size:
+            raise ArgumentError(f"--dim {text} must be NAME=SIZE, such as batch=1")
+        found[name] = int(size) if size.isdecimal() else size
+    return found
 
 
 @app.command(
     examples=(
         "seqir summary model.py:net",
         "seqir summary model.py:net --cost --expand-nested",
+        "seqir summary any.onnx --depth 2 --cost --dim time=128",
         "seqir summary model.py:net --json | jq .total_params",
     )
 )
@@ -72,6 +94,12 @@ def model_of(name: str) -> Model:
 @click.option("--expand-nested", is_flag=True, help="List layers of models inside.")
 @click.option("--trainable", is_flag=True, help="Say what training would change.")
 @click.option("--cost", is_flag=True, help="Multiply-accumulates and output sizes.")
+@click.option(
+    "--depth",
+    type=click.IntRange(1),
+    help="Levels of models inside, or of scopes of an ONNX file, that are listed.",
+)
+@dims
 @click.option("--plain", is_flag=True, help="Without boxes, as Keras 2 printed it.")
 @as_json
 def summary(
@@ -79,17 +107,23 @@ def summary(
     expand_nested: bool,
     trainable: bool,
     cost: bool,
+    depth: int | None,
+    dims: Sequence[str],
     plain: bool,
     as_json: bool,
 ) -> None:
-    """Print the layers of TARGET with output shapes and parameter counts."""
+    """Print the layers of TARGET with output shapes and parameter counts.
+
+    An ONNX file has scopes instead: what names of its nodes have before a "/".
+    """
     from seqir.summary.summary import summary_of
 
-    model = model_of(target)
+    model = model_of(target, dims)
     options: dict[str, Any] = {
         "expand_nested": expand_nested,
         "show_trainable": trainable,
         "show_cost": cost,
+        "depth": depth,
     }
     if as_json:
         print_json(summary_of(model, **options).to_dict())

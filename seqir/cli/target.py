@@ -22,6 +22,7 @@ if TYPE_CHECKING:
 
 KERAS: Final = (".keras", ".h5", ".hdf5")
 """Endings of the files that hold a model of Keras."""
+ONNX: Final = ".onnx"
 JSON: Final = ".json"
 
 
@@ -29,22 +30,25 @@ class TargetError(SeqirError):
     """The user's file exited instead of raising."""
 
 
-def load(target: str, state: State) -> Model:
-    """The model that a target names.
+def load(
+    target: str, state: State, dims: Mapping[str, int | str] | None = None
+) -> Model:
+    """The model that a target names; `dims` are sizes of an ONNX file.
 
     What the user's file prints goes to stderr, so that stdout is ours.
 
     Raises: ArgumentError if there is no such thing or it is not a model; LoadError,
         UnsupportedError for Keras's files; whatever the user's code raises.
     """
+    if target.lower().endswith(ONNX):
+        from seqir.model import load_onnx
+
+        return load_onnx(target, dims=dims)
+    if dims:
+        raise ArgumentError(f"--dim is for ONNX files, and {target} is none")
     if target.lower().endswith(KERAS):
         return load_keras(target)
     place, name = _parts(target)
-    if place.endswith(".onnx"):
-        raise ArgumentError(
-            f"{place} is an ONNX file; only `seqir run` takes one, the other commands "
-            "take a model in Python, such as model.py:net, or a .keras file"
-        )
     with _importing(place):
         return _find(_module(place, state), place, name, state)
 

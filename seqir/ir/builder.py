@@ -35,6 +35,7 @@ class Builder:
         """The node that computes each value so far."""
         self.updates: dict[str, Update] = {}
         self.sources: dict[str, str] = {}
+        self.scopes: dict[str, str] = {}
         self.path: str = ""
         self._unknown: dict[str, int] = {}
 
@@ -45,6 +46,7 @@ class Builder:
         b.inputs.update(graph.inputs)
         b.params.update(graph.params)
         b.sources.update(graph.sources)
+        b.scopes.update(graph.scopes)
         return b
 
     @classmethod
@@ -205,6 +207,7 @@ class Builder:
             dict(outputs),
             tuple(self.updates.values()),
             dict(self.sources),
+            dict(self.scopes),
         )
 
 

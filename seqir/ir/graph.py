@@ -81,6 +81,8 @@ class Graph:
     updates: tuple[Update, ...] = ()
     sources: Mapping[str, str] = field(default_factory=dict[str, str])
     """What each source is: layer path to class name."""
+    scopes: Mapping[str, str] = field(default_factory=dict[str, str])
+    """Where the file that it was read from says that sources lie, in PyTorch's way."""
 
     @property
     def roots(self) -> tuple[Value, ...]:
@@ -196,10 +198,7 @@ class Emit(Protocol):
         domain: str = "",
         **attributes: Any,
     ) -> tuple[str, ...]:
-        """Add one node with several results; their names, "" for those `unread`.
-
-        Its operator is in that domain of ONNX.
-        """
+        """Add a node of that domain with several results; "" names those `unread`."""
         ...
 
     def constant(self, array: Any) -> str:

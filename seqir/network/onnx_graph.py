@@ -9,6 +9,7 @@ from seqir import nest
 from seqir.errors import UnsupportedError
 from seqir.ir import Graph, Value, current_trace
 from seqir.layer.base import Layer
+from seqir.layers.core import InputLayer
 from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
 
@@ -50,6 +51,8 @@ class OnnxGraph(Layer):
         for name, value in self.graph.params.items():
             variable = self.stored[name]
             env[value] = b.read(variable, _below(outer, name), variable.type)
+        for name, scope in self.graph.scopes.items():
+            b.scopes[_below(outer, name)] = scope
         for node in self.graph.nodes:
             with b.at(_below(outer, node.source)):
                 results = b.again(node, tuple([env[v] for v in node.operands]))
@@ -68,6 +71,13 @@ def no_config(name: str) -> UnsupportedError:
         "configurations cannot hold: write it with model.export(path.onnx), and its "
         "weights alone with model.save_weights(path)"
     )
+
+
+def graph_layer_of(model: Any) -> OnnxGraph | None:
+    """The graph that is all of a model, but for its inputs."""
+    found = [x for x in getattr(model, "layers", ()) if not isinstance(x, InputLayer)]
+    layer = found[0] if len(found) == 1 else None
+    return layer if isinstance(layer, OnnxGraph) else None
 
 
 def _below(outer: str, name: str) -> str:

@@ -164,10 +164,12 @@ class Walk:
             if array is not None:
                 self.known.add({node.outputs[0]: array})
                 return
+        if node.scope:
+            self.b.scopes.setdefault(node.name, node.scope)
         captured = _captured(node, self)
         operands = [self.value(n) if n else None for n in node.inputs]
         before = len(self.b.nodes)
-        with self.b.at(_path(node)), self.b.active():
+        with self.b.at(node.name), self.b.active():
             results = None
             if not captured:
                 results = self._typed(node, operands) or self._function(node, operands)
@@ -456,11 +458,6 @@ def _wanted(node: FileNode, results: Sequence[Value]) -> list[Value] | None:
         return None
     pairs = zip(node.outputs, results, strict=False)
     return [value for name, value in pairs if name]
-
-
-def _path(node: FileNode) -> str:
-    """Where a node lies: its name, below the scope that PyTorch notes beside it."""
-    return node.name
 
 
 def _captured(node: FileNode, walk: Walk) -> list[str]:

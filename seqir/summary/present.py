@@ -29,8 +29,7 @@ from seqir.text import one_line
 if TYPE_CHECKING:
     from rich.console import Console
 
-_COST = (("MACs", 10), ("Activation", 14), ("Field", 12))
-_COST_WIDTH = sum(width for _, width in _COST)
+_COST = {"MACs": 10, "Activation": 14, "Field": 12, "Dtype": 12}
 _LENGTHS = {"rich": (88, 108), "plain": (65, 98)}
 _ENDS = {
     "rich": ((0.45, 0.80, 1.0), (0.3, 0.56, 0.74, 1.0)),
@@ -52,7 +51,8 @@ class Row:
     """Name with those of the models it lies in: ``block/conv``."""
     depth: int
     output_shape: Any
-    """Sizes, None where unknown; a structure of such tuples; None if not known."""
+    """Sizes, None or a name where unknown; a structure of such tuples; None if not
+    known."""
     params: int
     built: bool
     trainable: bool | None
@@ -63,6 +63,8 @@ class Row:
     activation_bytes: int | None = None
     receptive_field: tuple[int, ...] | None = None
     """Input positions that one output position depends on, for each spatial axis."""
+    dtype: str | None = None
+    """Of the outputs; several are separated by commas."""
 
 
 @dataclass(frozen=True)
@@ -83,6 +85,23 @@ class Summary:
     total_macs: int | None = None
     show_trainable: bool = False
     show_cost: bool = False
+    peak_bytes: int | None = None
+    """Most bytes of activations that are needed at once, in the order of the file."""
+    not_counted: tuple[str, ...] = ()
+    """Operators in it whose multiply-accumulates are not known."""
+    of_file: bool = False
+    """Rows are scopes and nodes of a file, not layers."""
+
+    @property
+    def cost_columns(self) -> tuple[str, ...]:
+        """Heads of the columns of costs, if there are some."""
+        last = "Dtype" if self.of_file else "Field"
+        return ("MACs", "Activation", last) if self.show_cost else ()
+
+    @property
+    def cost_width(self) -> int:
+        """Their width."""
+        return sum(_COST[name] for name in self.cost_columns)
 
     @property
     def title(self) -> str:
@@ -101,8 +120,7 @@ class Summary:
 
     def to_dict(self) -> dict[str, Any]:
         """The same as lists, dicts, strings and numbers, for JSON."""
-        data = asdict(self)
-        data["rows"] = [_plain(row) for row in data["rows"]]
+        data = _plain(asdict(self))
         data["total_params"] = self.total_params
         data["total_bytes"] = self.total_bytes
         return data
@@ -125,7 +143,7 @@ class Summary:
 def default_length(summary: Summary, style: str) -> int:
     """The width that a table has where there is room for it."""
     length = _LENGTHS[style][0 if summary.is_chain else 1]
-    return length + 12 * summary.show_trainable + _COST_WIDTH * summary.show_cost
+    return length + 12 * summary.show_trainable + summary.cost_width
 
 
 def columns_of(
@@ -137,10 +155,11 @@ def columns_of(
     """
     rich = style == "rich"
     # Keras cuts the places of calls; its tables have no costs.
-    names = "nothing" if rich and not summary.show_cost else "numbers"
+    ours = summary.show_cost or summary.of_file
+    names = "nothing" if rich and not ours else "numbers"
     heads: list[tuple[str, Any, Any]] = [
         ("Layer (type)", "left", names),
-        ("Output Shape", "left", "words" if rich else "cells"),
+        ("Output Shape", "left", "words" if rich and not summary.of_file else "cells"),
         ("Param #", "right" if rich else "left", "cells"),
     ]
     if not summary.is_chain:
@@ -155,11 +174,11 @@ def columns_of(
     if summary.show_trainable:
         ends = [end * 0.90 for end in ends] + [whole]
         heads.append(("Trainable", "center", "cells"))
-    if summary.show_cost:
-        left = (line_length - _COST_WIDTH) / line_length
+    if summary.cost_columns:
+        left = (line_length - summary.cost_width) / line_length
         ends = [end * left for end in ends]
-        for name, width in _COST:
-            ends.append(ends[-1] + width * whole / line_length)
+        for name in summary.cost_columns:
+            ends.append(ends[-1] + _COST[name] * whole / line_length)
             heads.append((name, "right", "cells"))
         ends[-1] = whole
     return [
@@ -188,9 +207,12 @@ def row_cells(summary: Summary, row: Row, style: str = "rich") -> list[Cell]:
     if summary.show_trainable:
         sign = {True: ("Y", YES), False: ("N", NO), None: ("-", BOLD)}
         cells.append([sign[row.trainable]])
-    if summary.show_cost:
-        cells += [[(text, NUMBER)] for text in _cost(row)]
+    costs = _cost(row)
+    cells += [[(costs[name], NUMBER)] for name in summary.cost_columns]
     return [[(one_line(text), style) for text, style in cell] for cell in cells]
+
+
+_SIZE = (int, str, type(None))
 
 
 def _shape(structure: Any) -> Cell:
@@ -200,8 +222,12 @@ def _shape(structure: Any) -> Cell:
     if is_dict(structure):
         items = [[(f"{key}: ", ""), *_shape(s)] for key, s in structure.items()]
         return _joined("{", items, "}")
-    if is_tuple(structure) and all(d is None or isinstance(d, int) for d in structure):
-        sizes = [[(str(d), UNKNOWN if d is None else NUMBER)] for d in structure]
+    if is_tuple(structure) and all(isinstance(d, _SIZE) for d in structure):
+        known = [isinstance(d, int) for d in structure]
+        sizes = [
+            [(str(d), NUMBER if k else UNKNOWN)]
+            for d, k in zip(structure, known, strict=True)
+        ]
         return _joined("(", sizes, ")")
     left, right = "[]" if is_list(structure) else "()"
     return _joined(left, [_shape(s) for s in structure], right)
@@ -222,12 +248,14 @@ def _connections(row: Row) -> Cell:
     return parts or [("-", "")]
 
 
-def _cost(row: Row) -> Iterator[str]:
-    yield "-" if row.macs is None else readable_count(row.macs)
-    size = row.activation_bytes
-    yield "-" if size is None else readable_bytes(size)
-    field = row.receptive_field
-    yield "x".join(map(str, field)) if field else "-"
+def _cost(row: Row) -> dict[str, str]:
+    size, field = row.activation_bytes, row.receptive_field
+    return {
+        "MACs": "-" if row.macs is None else readable_count(row.macs),
+        "Activation": "-" if size is None else readable_bytes(size),
+        "Field": "x".join(map(str, field)) if field else "-",
+        "Dtype": row.dtype or "-",
+    }
 
 
 def readable_bytes(size: float) -> str:
@@ -265,7 +293,10 @@ def totals_of(summary: Summary) -> list[tuple[str, str, str]]:
         )
     shown = [(what, n, f" ({readable_bytes(size)})") for what, n, size in lines]
     if s.show_cost and s.total_macs is not None:
-        shown.append(("Multiply-accumulates:", f"{s.total_macs:,}", ""))
+        without = f" (without {', '.join(s.not_counted)})" if s.not_counted else ""
+        shown.append(("Multiply-accumulates:", f"{s.total_macs:,}", without))
+    if s.show_cost and s.peak_bytes is not None:
+        shown.append(("Peak activation memory:", readable_bytes(s.peak_bytes), ""))
     return shown
 
 
@@ -308,8 +339,8 @@ def plain_lines(
     yield summary.title
     rows = (row_cells(summary, row, "plain") for row in summary.rows)
     yield from ruled(columns, rows, length)
-    for what, count, _ in totals_of(summary):
-        yield f"{what} {count}"
+    for what, count, more in totals_of(summary):
+        yield f"{what} {count}{more if 'without' in more else ''}"
     yield "_" * length
 
 

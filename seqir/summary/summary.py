@@ -5,23 +5,27 @@ from __future__ import annotations
 import re
 import shutil
 from collections.abc import Callable, Iterator, Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from seqir import collector, nest
-from seqir.arguments import one_of
+from seqir.arguments import integer, one_of
 from seqir.errors import ArgumentError
 from seqir.layer.base import Layer
 from seqir.layer.state import state_of
 from seqir.narrow import is_sequence
 from seqir.network.base import Network
+from seqir.network.onnx_graph import graph_layer_of
 from seqir.network.walk import calls_of, inputs_of
 from seqir.ops.call import FunctionCall
 from seqir.ops.tensor import Call
 from seqir.ops.variable import Variable
 from seqir.summary.cost import Cost, Costs, costs_or_none
 from seqir.summary.present import Place, Row, Summary, default_length, show
+from seqir.summary.scopes import with_scopes
 
 Style = Literal["rich", "plain"]
+_EVERY = 10**9
 
 
 @collector.paused()
@@ -36,6 +40,7 @@ def summarize(
     *,
     style: Style = "rich",
     show_cost: bool = False,
+    depth: int | None = None,
 ) -> None:
     """Print the layers of a model with output shapes and parameter counts.
 
@@ -46,7 +51,10 @@ def summarize(
     `show_trainable`: a column of Y, N and - (no weights).
     `layer_range`: the names (or regular expressions) of the first and last layer.
     `style`: "rich" as Keras 3 prints it, "plain" as Keras 2 did.
-    `show_cost`: columns of multiply-accumulates, output bytes and receptive field.
+    `show_cost`: columns of multiply-accumulates, output bytes and receptive field; for
+    a model of an ONNX file the element type instead of the last.
+    `depth`: how many levels of models inside, or scopes of a file, are listed; default:
+    one, of a file those that give a readable table.
 
     Raises: NotBuiltError for a model without an input shape, ArgumentError for a
         width or layer range that cannot be.
@@ -59,6 +67,7 @@ def summarize(
         show_trainable=show_trainable,
         layer_range=layer_range,
         show_cost=show_cost,
+        depth=depth,
     )
     terminal = shutil.get_terminal_size().columns
     line_length = line_length or min(
@@ -74,6 +83,7 @@ def summary_of(
     show_trainable: bool = False,
     layer_range: Sequence[str] | None = None,
     show_cost: bool = False,
+    depth: int | None = None,
 ) -> Summary:
     """What `summarize` prints, as data.
 
@@ -81,37 +91,51 @@ def summary_of(
         layer range that matches nothing.
     """
     model.require_built("summary")
-    connected = type(model).model_kind == "functional"
-    layers = type(model).operations.of(model) if connected else model.layers
-    start, stop = _bounds(layers, layer_range)
-    collector = _Collector(model, expand_nested, show_cost)
-    trainable, frozen = model.trainable_weights, model.non_trainable_weights
+    if depth is not None:
+        depth = integer("depth", depth, least=1)
+    elif expand_nested:
+        depth = _EVERY
     optimizer = state_of(model).optimizer
     kept: list[Variable] = []
     if optimizer is not None and optimizer.built:
         kept = optimizer.variables
-    return Summary(
+    trainable, frozen = model.trainable_weights, model.non_trainable_weights
+    summary = Summary(
         name=model.name,
-        rows=tuple(collector.rows(layers[start:stop])),
-        is_chain=collector.is_chain,
+        rows=(),
+        is_chain=True,
         trainable_params=sum(w.size for w in trainable),
         non_trainable_params=sum(w.size for w in frozen),
         trainable_bytes=sum(w.nbytes for w in trainable),
         non_trainable_bytes=sum(w.nbytes for w in frozen),
         optimizer_params=sum(v.size for v in kept),
         optimizer_bytes=sum(v.nbytes for v in kept),
-        total_macs=collector.total_macs,
         show_trainable=show_trainable,
         show_cost=show_cost,
+    )
+    graph_layer = graph_layer_of(model)
+    if graph_layer is not None:
+        summary = with_scopes(summary, graph_layer, depth)
+        start, stop = _bounds([row.path for row in summary.rows], layer_range)
+        return replace(summary, rows=summary.rows[start:stop])
+    connected = type(model).model_kind == "functional"
+    layers = type(model).operations.of(model) if connected else model.layers
+    start, stop = _bounds([layer.name for layer in layers], layer_range)
+    collector = _Collector(model, depth or 1, show_cost)
+    return replace(
+        summary,
+        rows=tuple(collector.rows(layers[start:stop])),
+        is_chain=collector.is_chain,
+        total_macs=collector.total_macs,
     )
 
 
 class _Collector:
     """Makes the rows of one model."""
 
-    def __init__(self, model: Network, expand_nested: bool, show_cost: bool) -> None:
+    def __init__(self, model: Network, deepest: int, show_cost: bool) -> None:
         self._model = model
-        self._expand = expand_nested
+        self._deepest = deepest
         self._show_cost = show_cost
         self._costs: Costs | None = None
         self._traced = False
@@ -131,7 +155,8 @@ class _Collector:
         while stack:
             layer, path, depth = stack.pop()
             yield self._row(layer, path, depth)
-            inner = getattr(layer, "layers", None) if self._expand else None
+            listed = depth + 1 < self._deepest
+            inner = getattr(layer, "layers", None) if listed else None
             if is_sequence(inner):
                 stack.extend(
                     (x, f"{path}/{x.name}", depth + 1)
@@ -204,12 +229,10 @@ def _is_chain(model: Network) -> bool:
     )
 
 
-def _bounds(
-    layers: Sequence[Layer | FunctionCall], layer_range: Sequence[str] | None
-) -> tuple[int, int]:
+def _bounds(names: Sequence[str], layer_range: Sequence[str] | None) -> tuple[int, int]:
     """The first row, and the one after the last, of a range of names."""
     if layer_range is None:
-        return 0, len(layers)
+        return 0, len(names)
     if isinstance(layer_range, str) or len(layer_range) != 2:
         raise ArgumentError(
             "layer_range must be a list or tuple of length 2. Received: "
@@ -220,7 +243,7 @@ def _bounds(
             f"layer_range should contain string type only. Received: {layer_range}"
         )
     first, last = (
-        [i for i, layer in enumerate(layers) if re.match(pattern, layer.name)]
+        [i for i, name in enumerate(names) if re.match(pattern, name)]
         for pattern in layer_range
     )
     if not first or not last:
