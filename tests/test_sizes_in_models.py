@@ -353,3 +353,14 @@ def test_models_of_known_sizes_compute_none(name: str) -> None:
     graph, variables = corpus.MODELS[name]().trace_graph()
     names = {node.op.name for node in passes.bind(graph, arrays_of(variables)).nodes}
     assert names.isdisjoint({"sizes", "reshape_to", "expand_to", "fill", "range"})
+
+
+@pytest.mark.parametrize("axis", [2, -1, 1])
+def test_what_is_joined_must_be_of_equal_sizes_elsewhere(axis: int) -> None:
+    xs = [seqir.Input((None, None), batch_size=2, name=n) for n in "ab"]
+    model = seqir.Model(xs, layers.Concatenate(axis=axis, name="both")(xs))
+    good, longer, wider = (np.zeros((2, *size)) for size in ((4, 3), (5, 3), (4, 7)))
+    other = longer if axis == 1 else wider
+    assert model.predict([good, other], verbose=0).shape != good.shape
+    with pytest.raises(ShapeError, match=r"do not fit layer 'both': .* to be equal"):
+        model.predict([good, wider if axis == 1 else longer], verbose=0)

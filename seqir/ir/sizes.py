@@ -82,6 +82,11 @@ def _check(node: Node, sizes: Mapping[str, int]) -> None:
         if all(shapes.symbols(d) <= sizes.keys() for d in pair):
             a, b = (shapes.evaluate(d, sizes) for d in pair)
             if a != b:
+                if pair[0] != node.operands[0].type.size:
+                    raise ShapeError(
+                        f"inputs of these sizes do not fit {label}: {node.op} needs "
+                        f"{pair[0]} and {pair[1]} to be equal, which are {a} and {b}"
+                    )
                 _refuse_held(node, label, sizes, (a, b))
                 raise ShapeError(
                     f"inputs of these sizes do not fit {label}: {node.op} of "

@@ -253,6 +253,14 @@ class Concat(Op):
             )
         return (xs[0].with_shape(tuple(shape)),)
 
+    def must_equal(
+        self, *operands: TensorType
+    ) -> tuple[tuple[shapes.Dim, shapes.Dim], ...]:
+        axis = shapes.normalize_axis(self.axis, operands[0].rank)
+        first, *rest = (t.shape for t in operands)
+        pairs = (enumerate(zip(first, other, strict=True)) for other in rest)
+        return tuple(pair for each in pairs for i, pair in each if i != axis)
+
     def evaluate(self, *xs: Array) -> tuple[Array]:
         return (np.concatenate(xs, self.axis),)
 

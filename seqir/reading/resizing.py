@@ -6,9 +6,53 @@ from typing import Any
 
 import numpy as np
 
+from seqir import shapes
 from seqir.ir import Array
+from seqir.operators.resize import Upsample
+from seqir.ops.size import Size, size_dim
 from seqir.reading.registry import reads
 from seqir.reading.take import Take
+
+
+@reads("Resize")
+def _enlarged(take: Take) -> Any:
+    """Images of unknown sizes, whose sides become some times as long."""
+    x, scales = take.x(), take.constant(2)
+    if take.attribute("axes", None) is not None or x.ndim < 3:
+        return None
+    if take.given(3):
+        pairs = zip(take.sizes(3), x.type.shape, strict=True)
+        factors = [_times(new, own) for new, own in pairs]
+    elif scales is None or not scales.size:
+        return None
+    else:
+        factors = [int(s) if s == int(s) else 0 for s in scales.tolist()]
+    if factors[:2] != [1, 1] or min(factors) < 1:
+        return None
+    mode, places, near = (
+        take.attribute(name, default)
+        for name, default in (
+            ("mode", "nearest"),
+            ("coordinate_transformation_mode", "half_pixel"),
+            ("nearest_mode", "round_prefer_floor"),
+        )
+    )
+    centres = places in ("half_pixel", "pytorch_half_pixel")
+    if mode == "nearest":
+        known = places == "asymmetric" and near == "floor"
+        known = known or (centres and near == "round_prefer_floor")
+    else:
+        known = mode == "linear" and centres
+    return take.apply(Upsample(tuple(factors[2:]), mode), x) if known else None
+
+
+def _times(new: Any, own: shapes.Dim) -> int:
+    """How many times an axis becomes as long; 0 if that is no whole number."""
+    size = size_dim(new) if isinstance(new, Size) else new
+    if not isinstance(size, int | str):
+        return 0
+    factor = shapes.floordiv(size, own)
+    return factor if isinstance(factor, int) and shapes.mul(own, factor) == size else 0
 
 
 @reads("Resize")
