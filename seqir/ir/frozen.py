@@ -43,7 +43,7 @@ class FrozenArray:
             if small:
                 text = self.array.dtype == object
                 content = tuple(self.array.flat) if text else self.array.tobytes()
-            self._key = (self.label, self.array.dtype.name, self.array.shape, content)
+            self._key = (self.label, self.array.dtype, self.array.shape, content)
         return self._key
 
     def __eq__(self, other: object) -> bool:

@@ -14,7 +14,7 @@ import hashlib
 from abc import ABC, abstractmethod
 from collections.abc import Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field, fields
-from functools import cached_property
+from functools import cache, cached_property
 from typing import Any, ClassVar, NamedTuple, Protocol
 
 from seqir.dtypes import OPAQUE, STRING
@@ -355,6 +355,7 @@ class Op(ABC):
     not do: it is asked again about the sizes of each run."""
 
     @classmethod
+    @cache
     def says(cls, fact: str) -> bool:
         """Whether operators of this class answer a question in a way of their own.
 

@@ -78,6 +78,8 @@ def runnable(graph: Graph, opset: int) -> Graph:
 
 def _cast_before_order(graph: Graph) -> Graph:
     """The graph with casts in front of orders of axes that move the stack."""
+    if not graph.kinds >= {Cast, Transpose}:
+        return graph
 
     def visit(
         b: Builder, node: Node, operands: tuple[Value, ...]

@@ -8,6 +8,7 @@ The numbers of fields are those of ``onnx.proto``.
 
 from __future__ import annotations
 
+import functools
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
 from typing import TYPE_CHECKING, Any, BinaryIO, Final
@@ -303,14 +304,18 @@ def _tensor(
 
 def _value(name: str, type: TensorType) -> bytes:
     """A ValueInfoProto."""
-    if isinstance(type, OpaqueType):
-        return wire.text(1, name) + (wire.message(2, type.onnx) if type.onnx else b"")
+    return wire.text(1, name) + _type(type)
+
+
+@functools.lru_cache(maxsize=1024)
+def _type(type: TensorType) -> bytes:
+    """The type in a ValueInfoProto; many tensors of a model have the same."""
     shape = b"".join(
         wire.message(1, wire.integer(1, d) if isinstance(d, int) else wire.text(2, d))
         for d in type.shape
     )
     tensor = wire.integer(1, ONNX_CODE[type.dtype]) + wire.message(2, shape)
-    return wire.text(1, name) + wire.message(2, wire.message(1, tensor))
+    return wire.message(2, wire.message(1, tensor))
 
 
 def _entry(key: str, value: str) -> bytes:

@@ -10,6 +10,7 @@ import numpy as np
 
 from seqir import config, dtypes, initializers, ops
 from seqir.errors import ArgumentError
+from seqir.initializers.base import check_shape
 from seqir.ir import current_builder
 from seqir.narrow import is_sequence
 from seqir.ops.apply import value_of
@@ -78,12 +79,15 @@ class Stateful:
         """A new variable of the state, of the default type if none is given."""
         dtype = dtypes.canonical(dtype or config.floatx())
         make = initializers.get(initializer) or initializers.Zeros()
-        values = make(tuple(shape), dtype)
-        if type(make) is initializers.Zeros:  # nobody else has them: they are shared
-            values.flags.writeable = False
+        zeros = type(make) is initializers.Zeros
         variable = Variable(
-            values, name=name or "variable", trainable=False, dtype=dtype
+            make(() if zeros else tuple(shape), dtype),
+            name=name or "variable",
+            trainable=False,
+            dtype=dtype,
         )
+        if zeros:  # before the first step there is nothing to remember
+            variable.take_no_memory(check_shape(shape))
         if isinstance(make, initializers.Initializer):  # which takes less memory
             variable.initial = make
         variable.path = f"{self.name}/{variable.name}"
