@@ -6,7 +6,7 @@ import numpy as np
 import pytest
 
 import seqir as keras
-from seqir import layers, optimizers
+from seqir import layers, optimizers, runtime
 from seqir.errors import NonFiniteLossError
 from seqir.train import halves
 
@@ -139,3 +139,22 @@ def test_a_prediction_keeps_what_it_reads() -> None:
     assert not np.array_equal(kernel.array, before)
     held.release()
     model.train_on_batch(X, Y)
+
+
+@pytest.mark.usefixtures("always")
+def test_only_an_update_with_something_to_fuse_is_optimized(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    asked: list[bool] = []
+    make = runtime.StepSession
+
+    def note(*args: Any, **options: Any) -> Any:
+        asked.append(options["optimize"])
+        return make(*args, **options)
+
+    monkeypatch.setattr(runtime, "StepSession", note)
+    for optimizer in (optimizers.Adam(0.05), optimizers.Muon(0.05)):
+        model = keras.Sequential([keras.Input((6,)), layers.Dense(4), layers.Dense(2)])
+        model.compile(optimizer, "mse")
+        model.train_on_batch(X, Y)
+    assert asked == [True, False, True, True]

@@ -116,12 +116,8 @@ class Graph:
     @cached_property
     def constants(self) -> Mapping[Value, FrozenArray]:
         """The values that are constants, with what they hold."""
-        kinds = {kind for kind in self.kinds if kind.says("constant")}
-        return {
-            node.result: frozen
-            for node in self.nodes
-            if type(node.op) in kinds and (frozen := node.op.constant) is not None
-        }
+        found = ((node, node.op.constant) for node in self.nodes)
+        return {node.result: array for node, array in found if array is not None}
 
     @cached_property
     def readers(self) -> Mapping[Value, int]:
@@ -361,8 +357,8 @@ class Op(ABC):
 
         `fact` names one below. Where no class in a graph does, no node need be asked.
         """
-        own = fact in getattr(cls, "__dataclass_fields__", ())
-        return own or getattr(cls, fact) is not getattr(Op, fact)
+        own: Collection[str] = getattr(cls, "__dataclass_fields__", ())
+        return fact in own or getattr(cls, fact) is not getattr(Op, fact)
 
     def typed(self, *operands: TensorType) -> tuple[TensorType, ...]:
         """What `infer` gives, for operands of an element type that is taken.

@@ -309,7 +309,9 @@ def _value(name: str, type: TensorType) -> bytes:
 
 @functools.lru_cache(maxsize=1024)
 def _type(type: TensorType) -> bytes:
-    """The type in a ValueInfoProto; many tensors of a model have the same."""
+    """The field of a ValueInfoProto; many tensors of a model have the same."""
+    if isinstance(type, OpaqueType):
+        return wire.message(2, type.onnx) if type.onnx else b""
     shape = b"".join(
         wire.message(1, wire.integer(1, d) if isinstance(d, int) else wire.text(2, d))
         for d in type.shape

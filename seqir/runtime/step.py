@@ -46,6 +46,7 @@ class StepSession:
         fresh: Sequence[str] = (),
         in_place: Collection[str] = (),
         plan_memory: bool = True,
+        optimize: bool = True,
         device: str = "auto",
         threads: int | None = None,
     ) -> None:
@@ -61,6 +62,7 @@ class StepSession:
                 `run_with` hands on.
             in_place: inputs whose new values may be written where they are read.
             plan_memory: as for `Session`.
+            optimize: as for `Session`.
             device: where the slots are.
             threads: as for `Session`.
 
@@ -72,6 +74,7 @@ class StepSession:
             device=device,
             threads=threads,
             plan_memory=plan_memory,
+            optimize=optimize,
         )
         ort = engine.load()
         self._updates = dict(updates)

@@ -255,6 +255,9 @@ class Step:
             fresh=[name for name in types if name not in known],
             in_place=in_place,
             plan_memory=plan,
+            # The optimizer's part: looking for what to fuse takes a quarter of making
+            # its session, and among elementwise operators there is nothing.
+            optimize=any(n.operands and not n.op.elementwise for n in graph.nodes),
             device=self._device,
             threads=runtime.get_threads(),
         )
