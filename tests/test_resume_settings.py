@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 import seqir
-from seqir import callbacks, layers, losses, optimizers
+from seqir import callbacks, layers, losses, optimizers, tensorfile
 from seqir.errors import LoadError
 
 X = np.random.default_rng(0).normal(size=(64, 4)).astype(np.float32)
@@ -172,3 +172,22 @@ def test_a_backup_is_held_against_its_training_as_well(tmp_path: Path) -> None:
     backed(model())
     with pytest.raises(LoadError, match=r"\(Dropout\) has rate=0.5, it was 0.2"):
         backed(model(rate=0.5))
+
+
+def with_first_numbers(folder: Path) -> None:
+    """Make of the checkpoint one from before versions of random numbers were noted."""
+    (path,) = folder.glob("*.safetensors")
+    arrays, note = tensorfile.read(path)
+    del note["settings"]["random"]  # pyright: ignore[reportIndexIssue]
+    tensorfile.write(path, arrays, note)
+
+
+def test_other_random_numbers_are_refused_where_there_are_any(tmp_path: Path) -> None:
+    train(tmp_path / "drops", 1)
+    with_first_numbers(tmp_path / "drops")
+    said = "other random numbers .* version 1, this seqir draws version 2; go on with"
+    with pytest.raises(LoadError, match=said):
+        train(tmp_path / "drops", 2)
+    train(tmp_path / "plain", 1, model(rate=0.0))
+    with_first_numbers(tmp_path / "plain")
+    assert train(tmp_path / "plain", 2, model(rate=0.0)).history.epoch == [0, 1]

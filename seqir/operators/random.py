@@ -20,16 +20,19 @@ from seqir.operators.kinds import ONNX_CODE
 from seqir.shapes import known_shape
 from seqir.tensortype import TensorType
 
-_SEED: Final = 0x9E3779B97F4A7C15 - (1 << 64)
+VERSION: Final = 2
+"""Of the numbers: a training that was begun with others cannot go on with these."""
 
 
-_STEP: Final = 0xD1342543DE82EF95 - (1 << 64)
+_WORDS: Final = {
+    "seed": (0x85EBCA6B, 0xC2B2AE35),
+    "step": (0x27D4EB2F, 0x165667B1),
+    "upper": (0xD3A2646D, 0xFD7046C5),
+}
+"""Odd factors of what a key is made of, for each of its two words."""
 
 
-_STREAM: Final = 0xBF58476D1CE4E5B9
-
-
-_KEY: Final = 0x94D049BB133111EB - (1 << 64)
+_KEY: Final = 0xB55A4F08
 
 
 _PLACE: Final = 0x9E3779B1
@@ -38,21 +41,18 @@ _PLACE: Final = 0x9E3779B1
 _LAST: Final = 0x7FEB352D
 
 
-_SHIFTS: Final = (8, 12)
-"""Odd factors that spread a change of one bit; factors and shifts are chosen by tests
-of 2**24 numbers: bins of every eight bits, pairs, triples, correlations, blocks."""
+_SHIFTS: Final = (8, 13)
+"""Numbers that spread a change of one bit; they are chosen by tests of 2**24 numbers:
+bins of every eight bits, pairs, triples, correlations, blocks."""
+
+
+_HALF: Final = 1 << 16
 
 
 _INT32: Final = ONNX_CODE["int32"]
 
 
-_INT64: Final = ONNX_CODE["int64"]
-
-
 _FLOAT: Final = ONNX_CODE["float32"]
-
-
-_DOUBLE: Final = ONNX_CODE["float64"]
 
 
 @dataclass(frozen=True)
@@ -60,16 +60,18 @@ class RandomBits(Op):
     """y = 32 random bits for each element, as int32; the upper 24 are good.
 
     The operands are seed and step, and a tensor whose shape y has, unless `shape` says
-    it. From seed, step and stream two 32-bit keys are hashed; for the element at the
-    place i (counted in row-major order), with integers that wrap around::
+    it. Integers have 32 bits and wrap around. With ``v >> n`` for
+    ``int32(float32(v) / 2**n)``, a value is spread by a key::
 
-        h(v, n) = v + trunc(float32(v) / 2**n)**2
-        y[i] = h(h(i * 0x9E3779B1 + key_1, 8) + key_2, 12) * 0x7FEB352D
+        h(v, key) = (w + (w >> 13) * k) * d
+                    where k = (v >> 8) + key, w = v + (v >> 8) * k
+        y[i] = h(i * 0x9E3779B1 + key[0], key[1])
+        key[j] = h(seed * a[j] + step * b[j] + upper * c[j] + stream[j], d)
 
-    The float32 of an integer is the nearest one and the quotient exact, so that all
-    runtimes give the same bits whose integers wrap around. Sums, products and casts
-    are all that it takes, which runtimes compute with many elements at a time, and
-    which GPUs have.
+    `upper` are the 32 upper bits of the seed, i is the place of the element, counted in
+    row-major order. Sums and products that wrap, the nearest float32 of an int32 and
+    its way back are what all runtimes do alike: not all have 64 bits where ONNX says
+    so, and some compute the square of an int32 as floating-point.
 
     Source: ONNX ``Range`` (opset 11), ``Cast`` (13), ``Mul``, ``Add`` and ``Reshape``
     (14); the idea: Salmon et al. 2011, "Parallel random numbers: as easy as 1, 2, 3".
@@ -102,44 +104,52 @@ class RandomBits(Op):
     ) -> tuple[Array]:
         shape = self.shape if like is None else like.shape
         assert shape is not None
+        upper = (seed - np.fmod(seed, 1 << 32)) // (1 << 32)
+        parts = {"seed": seed, "step": step, "upper": upper}
         with np.errstate(over="ignore"):
-            z = seed * np.int64(_SEED) + (step * np.int64(_STEP) + self._offset)
-            z = (z + _high(z, 32)) * np.int64(_KEY)
-            first, second = _high(z, 33).astype(np.int32), z.astype(np.int32)
+            v = self._stream_words()
+            for name, part in parts.items():
+                v = v + np.asarray(part).astype(np.int32) * _int32(*_WORDS[name])
+            first, second = _spread(v, _int32(_KEY))
             v = np.arange(math.prod(shape), dtype=np.int32) * _int32(_PLACE) + first
-            v = _mixed(v, _SHIFTS[0]) + second
-            v = _mixed(v, _SHIFTS[1]) * np.int32(_LAST)
+            v = _spread(v, second)
         return (v.reshape(shape),)
 
-    @property
-    def _offset(self) -> np.int64:
-        return np.uint64((self.stream + 1) * _STREAM % (1 << 64)).astype(np.int64)
+    def _stream_words(self) -> Array:
+        """Two words that tell the streams apart."""
+        z = (self.stream + 1) * 0x9E3779B97F4A7C15 % (1 << 64)
+        for shift, factor in ((30, 0xBF58476D1CE4E5B9), (27, 0x94D049BB133111EB)):
+            z = (z ^ z >> shift) * factor % (1 << 64)
+        z ^= z >> 31
+        return _int32(z, z >> 32)
 
     def lower(
         self, emit: Emit, node: Node, seed: str, step: str, like: str = ""
     ) -> tuple[str]:
-        def scalar(op: str, x: str, number: float, dtype: str) -> str:
-            return emit(op, x, emit.scalar(number, dtype))
-
-        def high(z: str, bits: int) -> str:
-            z = scalar("Mul", emit("Cast", z, to=_DOUBLE), 2.0**-bits, "float64")
-            return emit("Cast", z, to=_INT64)
-
-        def mixed(v: str, bits: int) -> str:
-            u = scalar("Mul", emit("Cast", v, to=_FLOAT), 2.0**-bits, "float32")
-            u = emit("Cast", u, to=_INT32)
-            return emit("Add", v, emit("Mul", u, u))
-
-        z = scalar("Mul", step, _STEP, "int64")
-        z = scalar("Add", z, int(self._offset), "int64")
-        z = emit("Add", scalar("Mul", seed, _SEED, "int64"), z)
-        z = scalar("Mul", emit("Add", z, high(z, 32)), _KEY, "int64")
-        first = emit("Cast", high(z, 33), to=_INT32)
-        second = emit("Cast", z, to=_INT32)
+        first, second = self._keys(emit, seed, step)
         places, shape = self._places(emit, node, like, first)
-        v = emit("Add", mixed(places, _SHIFTS[0]), second)
-        v = scalar("Mul", mixed(v, _SHIFTS[1]), _LAST, "int32")
+        v = _emit_spread(emit, places, second)
+        known = known_shape(node.result.type.shape)
+        if known is not None and 0 not in known:  # few runtimes know the attribute
+            return (emit("Reshape", v, shape),)
         return (emit("Reshape", v, shape, allowzero=1),)
+
+    def _keys(self, emit: Emit, seed: str, step: str) -> tuple[str, ...]:
+        """The two words that the numbers of this stream are spread by."""
+        half = emit.scalar(_HALF, "int64")
+        parts = {
+            "seed": seed,
+            "step": step,
+            "upper": emit.once("Div", emit.once("Div", seed, half), half),
+        }
+        run = ""
+        for name, part in parts.items():
+            word = emit.once("Cast", part, to=_INT32)
+            word = emit.once("Mul", word, emit.constant(_int32(*_WORDS[name])))
+            run = emit.once("Add", run, word) if run else word
+        key = emit("Add", run, emit.constant(self._stream_words()))
+        key = _emit_spread(emit, key, emit.constant(_int32(_KEY)))
+        return emit.many("Split", key, emit.ints(1, 1), outputs=2, axis=0)
 
     def _places(self, emit: Emit, node: Node, like: str, key: str) -> tuple[str, str]:
         """``i * factor + key`` of every element as rows by columns, and the shape.
@@ -174,19 +184,37 @@ class RandomBits(Op):
         return emit("Add", row, column), shape
 
 
-def _high(z: Array, bits: int) -> Array:
-    """Trunc(z / 2**bits) of int64, as far as float64 tells it."""
-    return np.asarray(z.astype(np.float64) * 2.0**-bits).astype(np.int64)
+def _shifted(v: Array, bits: int) -> Array:
+    return (v.astype(np.float32) * np.float32(2.0**-bits)).astype(np.int32)
 
 
-def _mixed(v: Array, bits: int) -> Array:
-    u = (v.astype(np.float32) * np.float32(2.0**-bits)).astype(np.int32)
-    return v + u * u
+def _spread(v: Array, key: Array) -> Array:
+    """Every bit of v all over the upper 24 bits, in a way that the key says."""
+    u = _shifted(v, _SHIFTS[0])
+    factor = u + key
+    v = v + u * factor
+    return (v + _shifted(v, _SHIFTS[1]) * factor) * _int32(_LAST)
 
 
-def _int32(number: int) -> Array:
-    """The integer modulo 2**32, as int32."""
-    return np.array(number % (1 << 32), np.uint32).astype(np.int32)
+def _emit_spread(emit: Emit, v: str, key: str) -> str:
+    """`_spread`, as ONNX nodes."""
+
+    def shifted(v: str, bits: int) -> str:
+        u = emit("Cast", v, to=_FLOAT)
+        u = emit("Mul", u, emit.scalar(2.0**-bits, "float32"))
+        return emit("Cast", u, to=_INT32)
+
+    u = shifted(v, _SHIFTS[0])
+    factor = emit("Add", u, key)
+    v = emit("Add", v, emit("Mul", u, factor))
+    v = emit("Add", v, emit("Mul", shifted(v, _SHIFTS[1]), factor))
+    return emit("Mul", v, emit.constant(_int32(_LAST)))
+
+
+def _int32(*numbers: int) -> Array:
+    """Integers modulo 2**32, as int32: a scalar, or a vector of several."""
+    words = np.array([n % (1 << 32) for n in numbers], np.uint32).astype(np.int32)
+    return words if len(numbers) > 1 else words.reshape(())
 
 
 OPERATORS = (RandomBits,)

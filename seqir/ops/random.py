@@ -43,9 +43,9 @@ class Key(NamedTuple):
         return self._replace(stream=self.stream + 2 * _PARTNER * count)
 
 
-_ITERATION: Final = 0x632BE59BD9B4E019
-"""An odd number with many changes of bits: multiples of it are far from each other,
-and those of its powers, one for each loop inside of a loop."""
+_ITERATION: Final = 0x9E3779B1
+"""An odd number whose multiples, modulo 2**32, are far from each other, as are those of
+its powers: one for each loop inside of a loop."""
 
 
 def run_key(b: Trace) -> tuple[Traced, Traced]:
@@ -57,8 +57,12 @@ def run_key(b: Trace) -> tuple[Traced, Traced]:
         around = run_key(b.traced)
     seed, step = (Traced(b, b.capture(k.value)) for k in around)
     if b.loop:
-        factor = np.uint64(pow(_ITERATION, b.depth, 1 << 64)).astype(np.int64)
-        step = step + (Traced(b, b.count()) + 1) * factor
+        # With 32 bits, as `RandomBits`: not all runtimes have more.
+        factor = np.uint32(pow(_ITERATION, b.depth, 1 << 32)).astype(np.int32)
+        count = cast(Traced(b, b.count()), "int32") + 1
+        mixed = cast(cast(step, "int32") + count * factor, "int64")
+        assert isinstance(mixed, Traced), "a body is traced"
+        step = mixed
     return seed, step
 
 

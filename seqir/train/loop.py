@@ -14,6 +14,7 @@ from seqir.console import say
 from seqir.data import Batch, Batches, noting
 from seqir.data.arrays import ArrayBatches
 from seqir.errors import ArgumentError, NonFiniteLossError, UnsupportedError
+from seqir.ir import STEP
 from seqir.narrow import is_array, is_sequence
 from seqir.train import failure
 from seqir.train.byhand import HandFeeder, feeder, is_by_hand
@@ -122,7 +123,7 @@ class _Fit:
         batches = self._batches(self.training)
         if isinstance(self.feeder, FrozenFeeder):
             require_arrays(batches)
-        self._prepare(batches, self.feeder)
+        draws = self._prepare(batches, self.feeder)
         self.callbacks = callbacks = CallbackList(
             options.callbacks,
             add_history=True,
@@ -135,7 +136,9 @@ class _Fit:
         if self.on_nan == "raise" and any(c.handles_nan for c in callbacks.callbacks):
             self.on_nan = "ignore"
         if self.store is not None or any(c.saves_state for c in callbacks.callbacks):
-            self.settings = describe(self.compiled, batches, options.shuffle)
+            self.settings = describe(
+                self.compiled, batches, options.shuffle, draws=draws
+            )
         model.stop_training = False
         around, self.compiled.run = self.compiled.run, self
         try:
@@ -165,8 +168,8 @@ class _Fit:
         self._finish()
         return callbacks.history
 
-    def _prepare(self, batches: Batches, feeder: Feeder) -> None:
-        """Build and trace for such batches.
+    def _prepare(self, batches: Batches, feeder: Feeder) -> bool:
+        """Build and trace for such batches; whether steps draw random numbers.
 
         So there is state to restore, and mistakes come before the training.
         """
@@ -181,7 +184,8 @@ class _Fit:
         found = batches.signature
         parts = (found.x, found.y, found.sample_weight)
         arrays = (nest.map_structure(stand_in, part) for part in parts)
-        feeder.step_of(Batch(*arrays, size=size))
+        step, _ = feeder.step_of(Batch(*arrays, size=size))
+        return STEP in step.program.graph.inputs
 
     def _batches(self, source: tuple[object, object, object]) -> Batches:
         options = self.options

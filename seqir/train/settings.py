@@ -17,6 +17,7 @@ from seqir.errors import LoadError
 from seqir.layer.state import walk
 from seqir.losses import LossFunctionWrapper
 from seqir.narrow import is_array, is_dict, is_list, is_numpy_scalar
+from seqir.operators.random import VERSION
 from seqir.ops.variable import Variable
 from seqir.train.compilation import Compilation
 from seqir.train.position import Settings
@@ -26,8 +27,13 @@ HASHED: Final = 2**24
 """Bytes of each array that are hashed, in rows spread evenly."""
 
 
-def describe(compiled: Compilation, batches: Batches, shuffle: object) -> Settings:
-    """The settings of a `fit`, as values that JSON has."""
+def describe(
+    compiled: Compilation, batches: Batches, shuffle: object, *, draws: bool
+) -> Settings:
+    """The settings of a `fit`, as values that JSON has.
+
+    `draws`: its steps draw random numbers.
+    """
     found: Settings = {
         "layers": [
             {"class": type(layer).__name__, "name": layer.name, **_config_of(layer)}
@@ -36,6 +42,7 @@ def describe(compiled: Compilation, batches: Batches, shuffle: object) -> Settin
         "loss": [_loss(loss) for loss in compiled.objective.losses],
         "metrics": compiled.objective.names,
         "loss_weights": compiled.objective.loss_weights,
+        "random": VERSION if draws else None,
         "optimizer": _config_of(compiled.optimizer),
         "optimizers": [_config_of(each) for each in compiled.optimizers[1:]],
         "rates": [float(rate.array) for rate in rates(compiled)],
@@ -79,6 +86,13 @@ def compare(
     for part in ("loss", "loss_weights"):
         for what, was, is_ in _differences(before[part], now[part], part):
             raise _refusal(path, f"{what} is {is_!r}, it was {was!r}")
+    numbers = before.get("random", 1)  # which is not said of the first ones
+    if now["random"] not in (None, numbers):
+        raise LoadError(
+            f"{path} is of a training with other random numbers (dropout, noise): "
+            f"version {numbers}, this seqir draws version {now['random']}; go on with "
+            "the seqir that wrote it, or begin anew in another folder"
+        )
     changes = [
         "the data are others" if what == "numbers" else _changed(what, was, is_)
         for what, was, is_ in _differences(before["data"], now["data"])
