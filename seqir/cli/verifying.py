@@ -55,6 +55,16 @@ if TYPE_CHECKING:
     help="Install runtimes that are not there, each into an environment of its own.",
 )
 @click.option(
+    "--isolated",
+    is_flag=True,
+    help="For a file of strangers: read it in a process of its own, with limits.",
+)
+@click.option(
+    "--memory",
+    type=click.FloatRange(0, min_open=True),
+    help="GiB that each process may have [default: 4 with --isolated].",
+)
+@click.option(
     "--timeout",
     type=click.FloatRange(0, min_open=True),
     default=600.0,
@@ -70,6 +80,8 @@ def verify(
     inputs: Sequence[str],
     tol: float | None,
     install: bool,
+    isolated: bool,
+    memory: float | None,
     timeout: float,
     as_json: bool,
 ) -> None:
@@ -81,7 +93,14 @@ def verify(
     model = target if target.endswith(".onnx") else load(target, program.state())
     data = _data(inputs, model) if inputs else None
     report = verification.verify(
-        model, names or None, data, tol, install=install, timeout=timeout
+        model,
+        names or None,
+        data,
+        tol,
+        install=install,
+        isolated=isolated,
+        timeout=timeout,
+        memory=memory,
     )
     if as_json:
         print_json(report.to_dict())

@@ -62,6 +62,8 @@ class Answer:
     """Operators that the runtime does not have."""
     reason: str = ""
     """Why there is no result for each case."""
+    stopped: bool = False
+    """Whether its time was up."""
 
 
 def compute(
@@ -150,7 +152,7 @@ def run(
 
 def why(ended: Ended, stage: str, limits: Limits) -> str:
     """A sentence for a process that gave no answer."""
-    when = _STAGES.get(stage, "")
+    when = _STAGES.get(stage, "before it had an answer")
     if ended.status is None:
         return f"its time was up after {limits.seconds:g} s, {when}"
     words = ended.said.split("\n")
@@ -199,7 +201,8 @@ def _answer(folder: Path, ended: Ended, limits: Limits) -> Answer:
             return Answer(results, reason=why(Ended(1, text), found["stage"], limits))
         return Answer(results, reason=short(text))
     if found["stage"] != "done":
-        return Answer(results, reason=why(ended, found["stage"], limits))
+        reason = why(ended, found["stage"], limits)
+        return Answer(results, reason=reason, stopped=ended.status is None)
     return Answer(results)
 
 
