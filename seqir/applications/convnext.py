@@ -14,15 +14,17 @@ from seqir import config, layers
 from seqir.applications.frame import (
     IMAGENET,
     Frame,
+    Plan,
     Pooling,
     Pretrained,
     Weights,
+    framed,
     plain_pool,
 )
 from seqir.applications.imagenet_utils import decode_predictions, preprocessing
 from seqir.errors import UnsupportedError
 from seqir.layers.residual import LayerScale, StochasticDepth
-from seqir.model import Functional, Sequential
+from seqir.model import Sequential
 from seqir.ops.tensor import KerasTensor
 
 __all__ = [
@@ -56,7 +58,7 @@ def _model(
     default_name = f"convnext_{size}"
     stored = Pretrained(f"convnext/{default_name}", digest, digest_no_top)
 
-    def build(
+    def plan(
         include_top: bool = True,
         include_preprocessing: bool = True,
         weights: Weights = IMAGENET,
@@ -66,7 +68,7 @@ def _model(
         classes: int = 1000,
         classifier_activation: Any = "softmax",
         name: str = default_name,
-    ) -> Functional:
+    ) -> Plan:
         if config.image_data_format() == "channels_first":
             raise UnsupportedError(
                 "ConvNeXt normalizes over the last axis, so its images are "
@@ -80,27 +82,16 @@ def _model(
             return _features(x, depths, widths, name)
 
         frame = Frame(stored, top=partial(_top, name=name), pool=_pool)
-        return frame.build(
-            features,
-            name,
-            include_top=include_top,
-            weights=weights,
-            input_tensor=input_tensor,
-            input_shape=input_shape,
-            pooling=pooling,
-            classes=classes,
-            classifier_activation=classifier_activation,
-        )
+        return frame, features, name
 
     title = f"ConvNeXt{'XLarge' if size == 'xlarge' else size.title()}"
-    build.__name__ = build.__qualname__ = title
-    build.__doc__ = (
+    doc = (
         f"ConvNeXt, stages of {', '.join(map(str, depths))} blocks and "
         f"{', '.join(map(str, widths))} channels.\n\n"
         "    Raises: UnsupportedError if images are channels first.\n"
         f"    Source: Keras 3 ``applications.{title}``; arXiv:2201.03545.\n    "
     )
-    return build
+    return framed(plan, title, doc)
 
 
 def _standardize(x: KerasTensor, name: str) -> KerasTensor:

@@ -16,14 +16,15 @@ from seqir.applications.frame import (
     IMAGENET,
     Application,
     Frame,
+    Plan,
     Pooling,
     Pretrained,
     Weights,
     channel_axis,
+    framed,
 )
 from seqir.applications.imagenet_utils import decode_predictions, preprocessing
 from seqir.initializers import VarianceScaling
-from seqir.model import Functional
 from seqir.ops.tensor import KerasTensor
 
 __all__ = [
@@ -85,7 +86,7 @@ def _scaled(
         top=partial(dropout_top, rate=dropout),
     )
 
-    def build(
+    def plan(
         include_top: bool = True,
         weights: Weights = IMAGENET,
         input_tensor: KerasTensor | None = None,
@@ -94,26 +95,17 @@ def _scaled(
         classes: int = 1000,
         classifier_activation: Any = "softmax",
         name: str = default_name,
-    ) -> Functional:
-        return frame.build(
-            partial(_features, width=width, depth=depth, trained=weights == IMAGENET),
-            name,
-            include_top=include_top,
-            weights=weights,
-            input_tensor=input_tensor,
-            input_shape=input_shape,
-            pooling=pooling,
-            classes=classes,
-            classifier_activation=classifier_activation,
-        )
+    ) -> Plan:
+        trained = weights == IMAGENET
+        features = partial(_features, width=width, depth=depth, trained=trained)
+        return frame, features, name
 
     title = f"EfficientNetB{number}"
-    build.__name__ = build.__qualname__ = title
-    build.__doc__ = (
+    doc = (
         f"EfficientNet B{number}: {width} times as wide, {depth} times as deep.\n\n"
         f"    Source: Keras 3 ``applications.{title}``; arXiv:1905.11946.\n    "
     )
-    return build
+    return framed(plan, title, doc)
 
 
 def _features(

@@ -28,14 +28,15 @@ from seqir.applications.efficientnet import (
 from seqir.applications.frame import (
     IMAGENET,
     Frame,
+    Plan,
     Pooling,
     Pretrained,
     Weights,
     channel_axis,
+    framed,
 )
 from seqir.applications.imagenet_utils import decode_predictions, preprocessing
 from seqir.initializers import Constant
-from seqir.model import Functional
 from seqir.ops.tensor import KerasTensor
 
 __all__ = [
@@ -113,7 +114,7 @@ def _scaled(
     )
     network = partial(_features, stages=stages, stem=stem, width=width, depth=depth)
 
-    def build(
+    def plan(
         include_top: bool = True,
         weights: Weights = IMAGENET,
         input_tensor: KerasTensor | None = None,
@@ -123,31 +124,20 @@ def _scaled(
         classifier_activation: Any = "softmax",
         include_preprocessing: bool = True,
         name: str = default_name,
-    ) -> Functional:
+    ) -> Plan:
         def features(x: KerasTensor) -> KerasTensor:
             if include_preprocessing:
                 x = _preprocess(x, by_colour=stages is BASE)
             return network(x)
 
-        return frame.build(
-            features,
-            name,
-            include_top=include_top,
-            weights=weights,
-            input_tensor=input_tensor,
-            input_shape=input_shape,
-            pooling=pooling,
-            classes=classes,
-            classifier_activation=classifier_activation,
-        )
+        return frame, features, name
 
     title = f"EfficientNetV2{variant.upper()}"
-    build.__name__ = build.__qualname__ = title
-    build.__doc__ = (
+    doc = (
         f"EfficientNetV2 {variant.upper()}.\n\n"
         f"    Source: Keras 3 ``applications.{title}``; arXiv:2104.00298.\n    "
     )
-    return build
+    return framed(plan, title, doc)
 
 
 def _preprocess(x: KerasTensor, by_colour: bool) -> KerasTensor:

@@ -15,13 +15,12 @@ Where an architecture differs, its frame says so: `default_size` and `min_size` 
 images, `top` (features to predictions) and `pool` (features without a top), and when
 the size of the images must be known (`sized`).
 
-A function with arguments of its own is written out, and ends with the frame too::
+A function with arguments of its own is written out, and gives its frame, too::
 
-    def MobileNet(input_shape=None, alpha=1.0, …, name=None) -> Functional:
+    @framed
+    def MobileNet(input_shape=None, alpha=1.0, …, name=None) -> Plan:
         frame = Frame(top=partial(_top, dropout=dropout), pool=plain_pool)
-        return frame.build(
-            partial(_features, alpha=alpha), name, include_top=include_top, …
-        )
+        return frame, partial(_features, alpha=alpha), name
 
 Building blocks that know where channels are (`batch_norm`, `channels`, …) are in
 `seqir.applications.blocks`.
@@ -29,11 +28,13 @@ Building blocks that know where channels are (`batch_norm`, `channels`, …) are
 
 from __future__ import annotations
 
+import functools
+import inspect
 import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Literal, Protocol, TypeAlias
+from typing import Any, Literal, ParamSpec, Protocol, TypeAlias
 
 from seqir import activations, config, downloads, layers
 from seqir.arguments import one_of
@@ -43,6 +44,8 @@ from seqir.model import Functional
 from seqir.narrow import is_path
 from seqir.ops.tensor import KerasTensor
 from seqir.shapes import format_shape
+
+P = ParamSpec("P")
 
 IMAGENET = "imagenet"
 STORAGE = "https://storage.googleapis.com/tensorflow/keras-applications/"
@@ -243,11 +246,47 @@ class Frame:
             )
 
 
+Plan: TypeAlias = tuple[Frame, Features, str | None]
+"""What a model is built of, and its name."""
+_COMMON = (
+    "include_top", "weights", "input_tensor", "input_shape", "pooling", "classes",
+    "classifier_activation",
+)  # fmt: skip
+"""Arguments of all applications, which `Frame.build` takes."""
+
+
+def framed(
+    plan: Callable[P, Plan], title: str | None = None, doc: str | None = None
+) -> Callable[P, Functional]:
+    """Make of a plan the function that users call, with a name and a docstring.
+
+    The plan has Keras's arguments, in their order, and says what follows from those of
+    its own; the frame takes those that all have.
+    """
+    named: Any = plan
+    if title is not None:
+        named.__name__ = named.__qualname__ = title
+        named.__doc__ = doc
+    known = inspect.signature(plan)
+
+    @functools.wraps(plan)
+    def build(*args: P.args, **kwargs: P.kwargs) -> Functional:
+        frame, features, name = plan(*args, **kwargs)
+        given = known.bind(*args, **kwargs)
+        given.apply_defaults()
+        common = {each: given.arguments[each] for each in _COMMON}
+        return frame.build(features, name, **common)
+
+    made: Any = build
+    made.__signature__ = known.replace(return_annotation="Functional")
+    return build
+
+
 def application(name: str, frame: Frame) -> Callable[[Features], Application]:
     """Make of an architecture's features the function that users call."""
 
     def decorate(features: Features) -> Application:
-        def build(
+        def plan(
             include_top: bool = True,
             weights: Weights = IMAGENET,
             input_tensor: KerasTensor | None = None,
@@ -256,22 +295,11 @@ def application(name: str, frame: Frame) -> Callable[[Features], Application]:
             classes: int = 1000,
             classifier_activation: object = "softmax",
             name: str = name,
-        ) -> Functional:
-            return frame.build(
-                features,
-                name,
-                include_top=include_top,
-                weights=weights,
-                input_tensor=input_tensor,
-                input_shape=input_shape,
-                pooling=pooling,
-                classes=classes,
-                classifier_activation=classifier_activation,
-            )
+        ) -> Plan:
+            return frame, features, name
 
-        for attribute in ("__module__", "__name__", "__qualname__", "__doc__"):
-            setattr(build, attribute, getattr(features, attribute))
-        return build
+        plan.__module__ = features.__module__
+        return framed(plan, features.__name__, features.__doc__)
 
     return decorate
 

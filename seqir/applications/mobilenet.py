@@ -10,15 +10,16 @@ from seqir.applications.blocks import batch_norm
 from seqir.applications.frame import (
     IMAGENET,
     Frame,
+    Plan,
     Pooling,
     Pretrained,
     Weights,
     channel_axis,
+    framed,
     plain_pool,
 )
 from seqir.applications.imagenet_utils import decode_predictions, preprocessing
 from seqir.errors import ArgumentError
-from seqir.model import Functional
 from seqir.ops.tensor import KerasTensor
 
 __all__ = ["MobileNet", "decode_predictions", "preprocess_input"]
@@ -43,6 +44,7 @@ ALPHAS = {0.25: "2_5", 0.5: "5_0", 0.75: "7_5", 1.0: "1_0"}
 preprocess_input = preprocessing("tf")
 
 
+@framed
 def MobileNet(
     input_shape: Sequence[int | None] | None = None,
     alpha: float = 1.0,
@@ -55,7 +57,7 @@ def MobileNet(
     classes: int = 1000,
     classifier_activation: object = "softmax",
     name: str | None = None,
-) -> Functional:
+) -> Plan:
     """MobileNet, `alpha` times as wide, with `depth_multiplier` kernels per channel.
 
     Weights learned on ImageNet are those for images of the size asked for if there
@@ -83,17 +85,8 @@ def MobileNet(
     if name is None:
         rows = named_size(input_shape, size, include_top, weights)
         name = f"mobilenet_{alpha:0.2f}_{rows}"
-    return frame.build(
-        partial(_features, alpha=alpha, depth_multiplier=depth_multiplier),
-        name,
-        include_top=include_top,
-        weights=weights,
-        input_tensor=input_tensor,
-        input_shape=input_shape,
-        pooling=pooling,
-        classes=classes,
-        classifier_activation=classifier_activation,
-    )
+    features = partial(_features, alpha=alpha, depth_multiplier=depth_multiplier)
+    return frame, features, name
 
 
 def _features(x: KerasTensor, alpha: float, depth_multiplier: int) -> KerasTensor:

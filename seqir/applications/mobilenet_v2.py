@@ -10,15 +10,16 @@ from seqir.applications.blocks import batch_norm, channels, divisible, stride_pa
 from seqir.applications.frame import (
     IMAGENET,
     Frame,
+    Plan,
     Pooling,
     Pretrained,
     Weights,
     dense_top,
+    framed,
     plain_pool,
 )
 from seqir.applications.imagenet_utils import decode_predictions, preprocessing
 from seqir.applications.mobilenet import check_alpha, named_size, published_size
-from seqir.model import Functional
 from seqir.ops.tensor import KerasTensor
 
 __all__ = ["MobileNetV2", "decode_predictions", "preprocess_input"]
@@ -41,6 +42,7 @@ ALPHAS = (0.35, 0.5, 0.75, 1.0, 1.3, 1.4)
 preprocess_input = preprocessing("tf")
 
 
+@framed
 def MobileNetV2(
     input_shape: Sequence[int | None] | None = None,
     alpha: float = 1.0,
@@ -51,7 +53,7 @@ def MobileNetV2(
     classes: int = 1000,
     classifier_activation: object = "softmax",
     name: str | None = None,
-) -> Functional:
+) -> Plan:
     """MobileNetV2, `alpha` times as wide.
 
     Weights learned on ImageNet are those for images of the size asked for if there
@@ -78,17 +80,7 @@ def MobileNetV2(
     if name is None:
         rows = named_size(input_shape, size, include_top, weights)
         name = f"mobilenetv2_{alpha:0.2f}_{rows}"
-    return frame.build(
-        partial(_features, alpha=alpha),
-        name,
-        include_top=include_top,
-        weights=weights,
-        input_tensor=input_tensor,
-        input_shape=input_shape,
-        pooling=pooling,
-        classes=classes,
-        classifier_activation=classifier_activation,
-    )
+    return frame, partial(_features, alpha=alpha), name
 
 
 def _features(x: KerasTensor, alpha: float) -> KerasTensor:

@@ -12,13 +12,14 @@ from seqir.applications.blocks import batch_norm, channels, divisible, stride_pa
 from seqir.applications.frame import (
     IMAGENET,
     Frame,
+    Plan,
     Pooling,
     Pretrained,
     Weights,
+    framed,
 )
 from seqir.applications.imagenet_utils import decode_predictions, preprocessing
 from seqir.applications.mobilenet import check_alpha
-from seqir.model import Functional
 from seqir.ops.tensor import KerasTensor
 
 __all__ = [
@@ -105,10 +106,10 @@ class Variant:
         return Pretrained(stem, *self.md5[title], no_top="_no_top_v2")
 
 
-def _application(name: str, variant: Variant) -> Callable[..., Functional]:
+def _application(name: str, variant: Variant):
     """The function that builds a variant, with Keras's arguments."""
 
-    def build(
+    def plan(
         input_shape: Sequence[int | None] | None = None,
         alpha: float = 1.0,
         minimalistic: bool = False,
@@ -121,7 +122,7 @@ def _application(name: str, variant: Variant) -> Callable[..., Functional]:
         classifier_activation: Any = "softmax",
         include_preprocessing: bool = True,
         name: str = name,
-    ) -> Functional:
+    ) -> Plan:
         check_alpha(weights, alpha, (1.0,) if minimalistic else (0.75, 1.0))
         activation = _relu if minimalistic else _hard_swish
         top = partial(
@@ -142,20 +143,9 @@ def _application(name: str, variant: Variant) -> Callable[..., Functional]:
                 x = _block(x, i, block)
             return activation(_conv(x, divisible(6 * channels(x)), "conv_1"))
 
-        return frame.build(
-            features,
-            name,
-            include_top=include_top,
-            weights=weights,
-            input_tensor=input_tensor,
-            input_shape=input_shape,
-            pooling=pooling,
-            classes=classes,
-            classifier_activation=classifier_activation,
-        )
+        return frame, features, name
 
-    build.__name__ = build.__qualname__ = name
-    build.__doc__ = f"""{name}, `alpha` times as wide.
+    doc = f"""{name}, `alpha` times as wide.
 
     `minimalistic` leaves out kernels of 5x5, squeeze-and-excitation and hard swish.
     With `include_preprocessing` images go in with values from 0 to 255. Weights
@@ -165,7 +155,7 @@ def _application(name: str, variant: Variant) -> Callable[..., Functional]:
         published.
     Source: Keras 3 ``applications.{name}``; arXiv:1905.02244.
     """
-    return build
+    return framed(plan, name, doc)
 
 
 def _block(x: KerasTensor, index: int, block: Block) -> KerasTensor:

@@ -11,15 +11,16 @@ from seqir.applications.blocks import batch_norm, channels, relu, stride_padding
 from seqir.applications.frame import (
     IMAGENET,
     Frame,
+    Plan,
     Pooling,
     Pretrained,
     Weights,
     channel_axis,
     dense_top,
+    framed,
     plain_pool,
 )
 from seqir.applications.imagenet_utils import decode_predictions, preprocessing
-from seqir.model import Functional
 from seqir.ops.tensor import KerasTensor
 
 __all__ = ["NASNetLarge", "NASNetMobile", "decode_predictions", "preprocess_input"]
@@ -56,7 +57,7 @@ def _searched(
         skip_reduction=skip_reduction,
     )
 
-    def build(
+    def plan(
         input_shape: Sequence[int | None] | None = None,
         include_top: bool = True,
         weights: Weights = IMAGENET,
@@ -65,26 +66,15 @@ def _searched(
         classes: int = 1000,
         classifier_activation: object = "softmax",
         name: str = f"nasnet_{size}",
-    ) -> Functional:
-        return frame.build(
-            features,
-            name,
-            include_top=include_top,
-            weights=weights,
-            input_tensor=input_tensor,
-            input_shape=input_shape,
-            pooling=pooling,
-            classes=classes,
-            classifier_activation=classifier_activation,
-        )
+    ) -> Plan:
+        return frame, features, name
 
     title = f"NASNet{size.title()}"
-    build.__name__ = build.__qualname__ = title
-    build.__doc__ = (
+    doc = (
         f"NASNet-A, the {size} one; the size of the images is always fixed.\n\n"
         f"    Source: Keras 3 ``applications.{title}``; arXiv:1707.07012.\n    "
     )
-    return build
+    return framed(plan, title, doc)
 
 
 def _features(
