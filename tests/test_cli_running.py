@@ -331,3 +331,13 @@ def test_completion() -> None:
     env = {**os.environ, "_SEQIR_COMPLETE": "bash_complete", "COMP_CWORD": "1"}
     done = program(env={**env, "COMP_WORDS": "seqir su"})
     assert "plain,summary" in done.stdout
+
+
+def test_the_program_is_a_module_as_well() -> None:
+    done = subprocess.run(
+        [sys.executable, "-m", "seqir", "--version"],
+        capture_output=True,
+        text=True,
+        check=True,
+    )
+    assert done.stdout == program("--version").stdout

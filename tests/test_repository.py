@@ -36,6 +36,7 @@ FLOORS = (
     "saving utils plot applications datasets",
     "backend mixed_precision preprocessing tree wrappers",
     "cli",
+    "__main__",
 )
 RANK = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 OWNER = {
