@@ -49,7 +49,15 @@ if TYPE_CHECKING:
     from seqir.layers import Input, Layer
     from seqir.losses import Loss
     from seqir.metrics import Metric
-    from seqir.model import Functional, Model, OnnxModel, Sequential, grad, load_onnx
+    from seqir.model import (
+        Functional,
+        Model,
+        OnnxModel,
+        Sequential,
+        compose,
+        grad,
+        load_onnx,
+    )
     from seqir.ops.tensor import KerasTensor
     from seqir.ops.variable import Variable
     from seqir.optimizers import Optimizer
@@ -105,6 +113,7 @@ _NAMES = {
     "gradient": "seqir.gradients",
     "device": "seqir.contexts",
     "OnnxModel": "seqir.model",
+    "compose": "seqir.model",
     "grad": "seqir.model",
     "load_onnx": "seqir.model",
     "name_scope": "seqir.contexts",
@@ -135,6 +144,7 @@ __all__ = [
     "applications",
     "backend",
     "callbacks",
+    "compose",
     "config",
     "constraints",
     "data",

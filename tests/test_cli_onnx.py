@@ -45,3 +45,44 @@ def test_sizes_of_a_file_are_options(folder: Path) -> None:
     assert "dims='tim' is no unknown size" in fails(*words, "--dim", "tim=7")[1]
     message = fails("summary", "model.keras", "--dim", "batch=1")[1]
     assert message == "--dim is for ONNX files, and model.keras is none"
+
+
+def test_extract_writes_a_part(folder: Path) -> None:
+    BY_NAME["torch_residual_d20"].write(folder)
+    report = Outcome(
+        "extract", "torch_residual_d20.onnx", "--from", "layer1", "--to", "layer2",
+        "--dim", "batch=1", "-o", "part.onnx", "--json",
+    ).json  # fmt: skip
+    assert report["inputs"] == {"relu_1": "f32[1, 8, 8, 8]"}
+    assert report["outputs"] == {"relu_3": "f32[1, 16, 4, 4]"}
+    message = fails(
+        "extract", "torch_residual_d20.onnx", "--from", "relu", "--to", "digit",
+        "-o", "part.onnx",
+    )[1]  # fmt: skip
+    assert message.endswith(
+        "also needs the tensor 'getitem_6' (f32[batch, 8, 8, 8]): add it to --from"
+    )
+    message = fails("extract", "model.py", "--to", "x", "-o", "part.onnx")[1]
+    assert message == "model.py is no ONNX file: give one that ends in .onnx"
+
+
+def test_split_writes_two_files_and_lists_where(folder: Path) -> None:
+    BY_NAME["torch_residual_d20"].write(folder)
+    rows = Outcome("split", "torch_residual_d20.onnx", "--list", "--json").json
+    assert {"name": "relu_1", "shape": ["batch", 8, 8, 8], "dtype": "float32",
+            "bytes": 2048} in rows  # fmt: skip
+    assert "2,048 bytes" in Outcome("split", "torch_residual_d20.onnx", "--list").out
+    words = (
+        "split",
+        "torch_residual_d20.onnx",
+        "--at",
+        "relu",
+        "-o",
+        "a.onnx",
+        "b.onnx",
+    )
+    assert Outcome(*words, "--json").json["crossing"] == ["relu", "getitem_6"]
+    assert Outcome(*words, "--no-verify").out.endswith("crossing: relu, getitem_6\n")
+    assert {p.name for p in folder.glob("?.onnx")} == {"a.onnx", "b.onnx"}
+    message = fails("split", "torch_residual_d20.onnx", "--at", "relu")[1]
+    assert message.startswith("say where to cut and what to write: seqir split torch")

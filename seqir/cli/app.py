@@ -31,6 +31,7 @@ CODES: tuple[tuple[type[errors.SeqirError], int], ...] = (
 
 _OPTIONS: Final = {
     r"\bverify=False": "--no-verify",
+    r"\bto inputs=$": "to --from",
     r"\bcustom_objects=\{'([^']*)': \.\.\.\}": r"--custom-objects MODULE:\1",
     r"\b(in|as) custom_objects\b": r"\1 --custom-objects",
 }

@@ -11,9 +11,10 @@ from typing import TYPE_CHECKING, Any, Literal, NoReturn
 import click
 
 from seqir.cli import app as program
-from seqir.cli import exporting
+from seqir.cli import exporting, parts
 from seqir.cli.convert import convert
 from seqir.cli.printing import as_json, print_json, print_report
+from seqir.cli.sizes import dims, sizes_of
 from seqir.cli.verifying import verify
 from seqir.errors import ArgumentError
 from seqir.narrow import is_list
@@ -49,19 +50,11 @@ def app(ctx: click.Context) -> None:
 
 
 app.add_command(convert)
+for command in parts.COMMANDS:
+    app.add_command(command)
 app.add_command(verify)
 
 target = click.argument("target")
-
-
-dims = click.option(
-    "--dim",
-    "dims",
-    multiple=True,
-    metavar="NAME=SIZE",
-    help="What an unknown size of an ONNX file is: a number, or another name; may be "
-    "repeated.",
-)
 
 
 def model_of(name: str, dims: Sequence[str] = ()) -> Model:
@@ -69,17 +62,6 @@ def model_of(name: str, dims: Sequence[str] = ()) -> Model:
     from seqir.cli.target import load
 
     return load(name, program.state(), sizes_of(dims))
-
-
-def sizes_of(dims: Sequence[str]) -> dict[str, int | str]:
-    """Sizes by name, of ``name=size``."""
-    found: dict[str, int | str] = {}
-    for text in dims:
-        name, equals, size = text.rpartition("=")
-        if not equals or not name or not size:
-            raise ArgumentError(f"--dim {text} must be NAME=SIZE, such as batch=1")
-        found[name] = int(size) if size.isdecimal() else size
-    return found
 
 
 @app.command(
@@ -137,16 +119,21 @@ def summary(
         "seqir export model.py:net -o net.onnx --batch 1 --layout channels_first",
         "seqir export model.py:net -o net.onnx --input-name image --output-name scores",
         "seqir export model.py:net -o net.onnx --metadata author=me --json",
+        "seqir export any.onnx -o fixed.onnx --dim batch=1",
+        "seqir export any.onnx -o free.onnx --dim image=batch,3,224,224",
     )
 )
 @target
 @click.option("-o", "--output", required=True, metavar="FILE.onnx", help="The file.")
 @exporting.options
+@dims
 @as_json
-def export(target: str, output: str, as_json: bool, **options: Any) -> None:
+def export(
+    target: str, output: str, dims: Sequence[str], as_json: bool, **options: Any
+) -> None:
     """Write TARGET as an ONNX file and check that it computes the same."""
     arguments = exporting.arguments(**options)
-    print_report(model_of(target).export(output, **arguments), as_json)
+    print_report(model_of(target, dims).export(output, **arguments), as_json)
 
 
 def _input_options(command: Callable[..., Any]) -> Callable[..., Any]:

@@ -31,7 +31,9 @@ class TargetError(SeqirError):
 
 
 def load(
-    target: str, state: State, dims: Mapping[str, int | str] | None = None
+    target: str,
+    state: State,
+    dims: Mapping[str, int | str | Sequence[int | str]] | None = None,
 ) -> Model:
     """The model that a target names; `dims` are sizes of an ONNX file.
 
@@ -43,7 +45,8 @@ def load(
     if target.lower().endswith(ONNX):
         from seqir.model import load_onnx
 
-        return load_onnx(target, dims=dims)
+        model = load_onnx(target)
+        return model.with_dims(dims) if dims else model
     if dims:
         raise ArgumentError(f"--dim is for ONNX files, and {target} is none")
     if target.lower().endswith(KERAS):

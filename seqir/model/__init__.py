@@ -6,9 +6,18 @@ in a module of its own.
 """
 
 from seqir.model.base import Model
+from seqir.model.composing import compose
 from seqir.model.differentiated import grad
 from seqir.model.functional import Functional
 from seqir.model.imported import OnnxModel, load_onnx
 from seqir.model.sequential import Sequential
 
-__all__ = ["Functional", "Model", "OnnxModel", "Sequential", "grad", "load_onnx"]
+__all__ = [
+    "Functional",
+    "Model",
+    "OnnxModel",
+    "Sequential",
+    "compose",
+    "grad",
+    "load_onnx",
+]

@@ -19,7 +19,7 @@ from seqir.network.base import MODELS
 from seqir.network.inputs import standardize
 from seqir.network.predict import predict
 from seqir.network.runner import Runner
-from seqir.network.slicing import cut_points, slice_by_name
+from seqir.network.slicing import CutPoint, cut_points, slice_by_name
 from seqir.network.state import ModelState
 from seqir.ops.call import is_symbolic
 from seqir.ops.eager import eager
@@ -229,8 +229,11 @@ class Model(TrainedNetwork):
         """
         return slice_by_name(self, outputs, inputs)
 
-    def cut_points(self) -> list[str]:
-        """Layers at whose output the model can be cut in two."""
+    def cut_points(self) -> list[CutPoint]:
+        """Layers at whose output the model can be cut in two.
+
+        Each is its name, and has the `bytes` that cross there for one example.
+        """
         return cut_points(self)
 
     def __setstate__(self, state: dict[str, Any]) -> None:

@@ -3,18 +3,23 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import replace
 from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
 from seqir import collector, shapes
 from seqir.arguments import one_of
-from seqir.errors import UnsupportedError
+from seqir.errors import ArgumentError, UnsupportedError
 from seqir.ir import Builder, Graph, Value
 from seqir.layers.core import InputLayer
 from seqir.model.functional import Functional
 from seqir.network.onnx_graph import OnnxGraph, no_config
+from seqir.network.parts import cut_values, halves, part
+from seqir.network.resized import with_dims
+from seqir.network.slicing import CutPoint
+from seqir.network.tensors import find, renamed
 from seqir.operators.movement import Transpose, inverse
 from seqir.ops.variable import Variable
 from seqir.tensortype import OpaqueType
@@ -77,6 +82,85 @@ class OnnxModel(Functional):
     def output_names(self) -> list[str]:
         """Names of the outputs, those of the file."""
         return list(self.onnx_graph.graph.outputs)
+
+    # Parts.
+
+    def slice(
+        self, outputs: str | Iterable[str], inputs: str | Iterable[str] | None = None
+    ) -> OnnxModel:
+        """The part of the model that computes some tensors from others.
+
+        Both are given by names of tensors, nodes or scopes, for what these give, or by
+        regular expressions. The part shares the weights of the model.
+
+        Raises: ArgumentError if nothing is called so, GraphError that names what the
+            part also needs.
+        """
+        graph = self.onnx_graph.graph
+        ends = find(graph, outputs, "outputs", self.name)
+        given = None if inputs is None else find(graph, inputs, "inputs", self.name)
+        return self._of(part(graph, ends, given))
+
+    def split(self, at: str | Iterable[str]) -> tuple[OnnxModel, OnnxModel]:
+        """Two models that compute the same one after the other.
+
+        The second begins with the tensors that are named by `at`, as in `slice`, and
+        with what else it needs. Outputs of the first are inputs of the second, under
+        the same names.
+
+        Raises: ArgumentError if nothing is called so, GraphError if no output depends
+            on it.
+        """
+        graph = self.onnx_graph.graph
+        first, second = halves(graph, find(graph, at, "at", self.name))
+        return self._of(first), self._of(second)
+
+    def cut_points(self) -> list[CutPoint]:
+        """Tensors that all passes, with the bytes that a cut there has to carry."""
+        graph = self.onnx_graph.graph
+        names = {v: n for n, v in graph.outputs.items()}
+        return [
+            CutPoint(names.get(v, v.name), v.type)
+            for v in cut_values(graph)
+            if v.name or v in names
+        ]
+
+    def rename(
+        self,
+        inputs: Mapping[str, str] | None = None,
+        outputs: Mapping[str, str] | None = None,
+    ) -> OnnxModel:
+        """The model with other names for inputs and outputs: old ones to new ones.
+
+        Raises: ArgumentError for names that are not there, or are there already.
+        """
+        graph = self.onnx_graph.graph
+        ends = renamed("outputs", graph.outputs, outputs or {}, self.name)
+        begins = renamed("inputs", graph.inputs, inputs or {}, self.name)
+        if both := [*begins.keys() & {*ends, *graph.params}]:
+            raise ArgumentError(
+                f"{both[0]!r} would be an input of model {self.name!r} and something "
+                "else of it: give another name"
+            )
+        return self._of(replace(graph, inputs=begins, outputs=ends))
+
+    def with_dims(
+        self, dims: Mapping[str, int | str | Sequence[int | str]]
+    ) -> OnnxModel:
+        """The model for inputs of other sizes.
+
+        ``{"batch": 1}`` says what an unknown size is, a number or another name, and
+        ``{"image": ("batch", 3, 224, 224)}`` the shape of an input. A number of
+        examples that gets a name is followed through reshapes that hold it.
+
+        Raises: ArgumentError for names that are neither, ShapeError where a node
+            cannot take the sizes.
+        """
+        return self._of(with_dims(self.onnx_graph.graph, dims))
+
+    def _of(self, graph: Graph) -> OnnxModel:
+        """A model of another graph with the same weights."""
+        return OnnxModel(graph, self.onnx_graph.stored, self.opset, self.name)
 
 
 def _channels_last(graph: Graph) -> Graph:

@@ -5,13 +5,14 @@ from __future__ import annotations
 import re
 from collections.abc import Iterable
 
-from seqir import nest
-from seqir.errors import ArgumentError, GraphError, did_you_mean
+from seqir import dtypes, nest, shapes
+from seqir.errors import ArgumentError, GraphError, ShapeError, did_you_mean
 from seqir.ir.analysis import dominating
 from seqir.network.base import Network, connect
 from seqir.network.lifting import lift
 from seqir.network.walk import inputs_of, outputs_of, replayed, walk
 from seqir.ops.tensor import Call, KerasTensor
+from seqir.tensortype import TensorType
 
 
 def slice_by_name(
@@ -153,7 +154,37 @@ def _needed(outputs: list[KerasTensor]) -> set[KerasTensor]:
     return seen
 
 
-def cut_points(model: Network) -> list[str]:
+class CutPoint(str):
+    """The name of a layer or tensor at which a model can be cut in two."""
+
+    __slots__ = ("type",)
+
+    type: TensorType
+    """Of the tensor that crosses."""
+
+    def __new__(cls, name: str, type: TensorType) -> CutPoint:
+        self = super().__new__(cls, name)
+        self.type = type
+        return self
+
+    @property
+    def shape(self) -> shapes.Shape:
+        """Of the tensor that crosses, with names of unknown sizes."""
+        return self.type.shape
+
+    @property
+    def bytes(self) -> int | None:
+        """Those that cross for one example; None where sizes are not known."""
+        first = self.shape[:1]
+        sizes = {name: 1 for dim in first for name in shapes.symbols(dim)}
+        try:
+            count = shapes.evaluate(self.type.size, sizes)
+        except ShapeError:
+            return None
+        return count * dtypes.itemsize(self.type.dtype)
+
+
+def cut_points(model: Network) -> list[CutPoint]:
     """Layers that everything from inputs to outputs passes; see `Model.cut_points`."""
     model.require_built("cut_points")
     calls = model.connections
@@ -165,4 +196,6 @@ def cut_points(model: Network) -> list[str]:
     ]
     chain = dominating(edges, inputs_of(model), outputs_of(model))
     ends = {*inputs_of(model), *outputs_of(model)}
-    return [t.call.target.name for t in chain if t.call and t not in ends]
+    return [
+        CutPoint(t.call.target.name, t.type) for t in chain if t.call and t not in ends
+    ]
