@@ -89,6 +89,8 @@ class Builder:
 
     def unknown(self, name: str) -> str:
         """A new name for a size that depends on values, not on other sizes."""
+        if self.outer is not None:
+            return self.outer.unknown(name)
         taken = {d for v in self.inputs.values() for d in v.type.shape}
         while True:
             count = self._unknown.get(name, 0)

@@ -2,11 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field, replace
 from typing import Any
 
-import numpy as np
 import onnx
 from onnx import numpy_helper, shape_inference
 
@@ -23,9 +22,19 @@ from seqir.operators.foreign import Foreign, Whole
 from seqir.ops.apply import as_tuple, value_of
 from seqir.passes.dead import eliminate_dead
 from seqir.reading import older
+from seqir.reading.bodies import control
 from seqir.reading.composed import composed
+from seqir.reading.messages import (
+    bodies_of,
+    constant_of,
+    defined_in,
+    free_names,
+    has_type,
+    proto_of,
+)
 from seqir.reading.parse import Parsed
 from seqir.reading.registry import Reader, functions_for, operators_for
+from seqir.reading.scope import Known, Scope
 from seqir.reading.take import FileNode, NotKnown, Take
 from seqir.reading.types import Names, to_proto, type_of
 from seqir.tensortype import TensorType, opaque
@@ -56,19 +65,28 @@ class Walk:
     ) -> None:
         self.parsed = parsed
         proto = parsed.proto.graph
-        self.b = Builder(proto.name or "graph")
+        b = Builder(proto.name or "graph")
         self.names = Names(dims)
         self.more = list(inputs)
         """Initializers that are inputs."""
         self.opset = parsed.versions.get("", older.NEWEST_OF_OLD)
         self.tensors = {t.name: t for t in parsed.initializers}
-        self.env: dict[str, Value] = {}
-        self.known = _Known(parsed)
+        self.scope = Scope(b, Known(parsed))
         self.weights: dict[str, Array] = {}
         self.typed: set[str] = set()
         """Weights that an operator of the IR reads."""
         self.statistics: set[str] = set()
         self.declared = {v.name: v.type for v in (*proto.value_info, *proto.output)}
+
+    @property
+    def b(self) -> Builder:
+        """What nodes are added to."""
+        return self.scope.b
+
+    @property
+    def known(self) -> Known:
+        """What is known before the model runs."""
+        return self.scope.known
 
     def run(self) -> ReadGraph:
         """The graph of the file."""
@@ -76,7 +94,7 @@ class Walk:
         for value in proto.input:
             if value.name not in self.tensors:  # else it is the default of a weight
                 type_ = type_of(value.type, self.names, f"{value.name}_size")
-                self.env[value.name] = self.b.input(value.name, type_)
+                self.scope.values[value.name] = self.b.input(value.name, type_)
         for name in self.more:
             if name not in self.tensors:
                 raise ArgumentError(
@@ -84,7 +102,7 @@ class Walk:
                     f"{did_you_mean(name, self.tensors)}"
                 )
             type_ = type_of_array(self.parsed.array(self.tensors[name]))
-            self.env[name] = self.b.input(name, type_)
+            self.scope.values[name] = self.b.input(name, type_)
         self.names.check()
         for node in proto.node:
             for each in older.renewed(self.node_of(node), self):
@@ -126,65 +144,157 @@ class Walk:
 
         Raises: CorruptFileError for a tensor that no node before has made.
         """
-        if name not in self.env:
+        if isinstance(self.b, Region) and name not in self.scope.values:
+            array = self.known.get(name)
+            if array is not None:  # a body has constants of its own
+                return self._stored(name, array)
+        found = self.scope.get(name)
+        if found is None:
             array = self.known.get(name)
             if array is None:
                 raise CorruptFileError(
                     f"{self.parsed.name} reads {name!r}, which no node before makes: "
                     "its nodes are not in order, or one is missing"
                 )
-            self.env[name] = self._stored(name, array)
-        return self.env[name]
+            found = self._stored(name, array)
+        return found
 
     def rank_of(self, name: str) -> int | None:
         """The rank of a tensor, if it is known."""
-        if name not in self.env and name not in self.known:
+        if self.scope.get(name) is None and name not in self.known:
             return None  # inside of a body
         type_ = self.value(name).type
         return None if type_.dtype == dtypes.OPAQUE else type_.rank
 
     def _stored(self, name: str, array: Array) -> Value:
         """An initializer: a weight if it is several floating-point numbers."""
-        dtype = dtypes.canonical(array.dtype) if _has(array) else None
+        dtype = dtypes.canonical(array.dtype) if has_type(array) else None
         if name in self.tensors and array.ndim and dtype and dtypes.is_float(dtype):
+            root = self.scope.root
             self.weights[name] = array
-            return self.b.param(name, type_of_array(array))
+            root.values[name] = param = root.b.param(name, type_of_array(array))
+            return self.scope.get(name) or param
         with self.b.at(""):
-            return self.b(Constant(FrozenArray(array, name)))
+            found = self.b(Constant(FrozenArray(array, name)))
+        self.known.fold(self.b.nodes[-1])
+        self.scope.values[name] = found
+        return found
 
     def read(self, node: FileNode) -> None:
-        """One node: its outputs enter `env`."""
+        """One node: its outputs enter the scope."""
         self.known.add(node.constants)
-        if self.opset < older.NEWEST_OF_OLD:
-            for attribute in node.attributes.values():
-                for body in bodies_of(attribute):
-                    self._renew_body(body)
         if node.kind == "Constant" and not node.domain:
-            array = _constant(node)
+            array = constant_of(node)
             if array is not None:
                 self.known.add({node.outputs[0]: array})
                 return
         if node.scope:
             self.b.scopes.setdefault(node.name, node.scope)
-        captured = _captured(node, self)
         operands = [self.value(n) if n else None for n in node.inputs]
         before = len(self.b.nodes)
         with self.b.at(node.name), self.b.active():
-            results = None
-            if not captured:
-                results = self._typed(node, operands) or self._function(node, operands)
+            results = self._control(node, operands)
             if results is None:
-                results = self._foreign(node, operands, captured)
-            else:
-                self.typed.update(n for n in node.inputs if n in self.weights)
-                self._note_statistics(node)
+                captured = self._kept_bodies(node)
+                if not captured and not any(map(_is_opaque, operands)):
+                    results = self._typed(node, operands)
+                    results = results or self._function(node, operands)
+                if results is None:
+                    results = self._foreign(node, operands, captured)
+                else:
+                    self.typed.update(n for n in node.inputs if n in self.weights)
+                    self._note_statistics(node)
+        self._call(node, results, before)
+        self._fold(node, before)
+
+    def _call(self, node: FileNode, results: Sequence[Value], before: int) -> None:
+        """Give the results of a node their names, as far as its nodes are new."""
         names = [n for n in node.outputs if n]
-        new = {v for made in self.b.nodes[before:] for v in made.results if not v.name}
+        made = () if isinstance(self.b, Region) else self.b.nodes[before:]
+        new = {v for each in made for v in each.results if not v.name}
         called: dict[Value, Value] = {}
         for name, value in zip(names, results, strict=True):
             if value in new and value not in called:
-                called[value] = self.b.call(value, name)
-            self.env[name] = called.get(value, value)
+                outside = self.scope.called.get(name, name)
+                called[value] = self.b.call(value, outside)
+            self.scope.values[name] = called.get(value, value)
+
+    def _fold(self, node: FileNode, before: int) -> None:
+        """Note the results that are known already: what sizes are computed from."""
+        for made in self.b.nodes[before:]:
+            self.known.fold(made)
+        self.known.add(
+            {
+                name: array
+                for name in node.outputs
+                if name
+                and (array := self.known.of(self.scope.values[name])) is not None
+            }
+        )
+
+    def _control(
+        self, node: FileNode, operands: Sequence[Value | None]
+    ) -> list[Value] | None:
+        """The results of a node with bodies, if they can be read."""
+        before, seen = len(self.b.nodes), (set(self.typed), set(self.statistics))
+        scope = self.scope
+        try:
+            found = control(self, node, operands)
+        except (SeqirError, NotKnown):
+            found = None
+        chosen = None if found is None else _wanted(node, found)
+        if chosen is None:
+            self.scope = scope
+            self.b.forget(before)
+            self.typed, self.statistics = seen
+        return chosen
+
+    def results_of(
+        self,
+        body: onnx.GraphProto,
+        b: Builder,
+        given: Sequence[Value],
+        outputs: Sequence[str] = (),
+    ) -> list[Value]:
+        """What the nodes of a body make of its inputs; see `bodies.Around`."""
+        names = [v.name for v in body.output]
+        if len(body.input) != len(given) or len(outputs) not in (0, len(names)):
+            raise NotKnown
+        if any(name in self.scope for name in defined_in(body)):
+            raise NotKnown  # the same name is another tensor inside
+        called = {n: own for n, own in zip(names, outputs, strict=False) if own}
+        scope = self.scope
+        self.scope = inner = scope.inside(b, called)
+        pairs = zip(body.input, given, strict=True)
+        inner.values.update((info.name, value) for info, value in pairs)
+        self.known.add({t.name: self.parsed.array(t) for t in body.initializer})
+        with b.active():
+            for proto in body.node:
+                for each in older.renewed(self.node_of(proto), self):
+                    self.read(each)
+            found = [self.value(name) for name in names]
+        arrays = {called[n]: self.known.get(n) for n in called}
+        self.scope = scope
+        self.known.add({n: a for n, a in arrays.items() if a is not None})
+        return found
+
+    def constant(self, name: str) -> Array | None:
+        """The values of a tensor that is known."""
+        return self.known.get(name)
+
+    def _kept_bodies(self, node: FileNode) -> list[str]:
+        """What the graphs of a node read from around, if it stays what it is.
+
+        They take the form of the opset that is written.
+        """
+        if self.opset < older.NEWEST_OF_OLD:
+            for name, attribute in node.attributes.items():
+                if bodies_of(attribute):
+                    node.attributes[name] = own = onnx.AttributeProto()
+                    own.CopyFrom(attribute)
+                    for body in bodies_of(own):
+                        self._renew_body(body)
+        return _captured(node, self)
 
     def _note_statistics(self, node: FileNode) -> None:
         """Remember the weights that the operator just made has for statistics."""
@@ -248,8 +358,9 @@ class Walk:
     ) -> list[Value] | None:
         """The results that a function makes of a node; None if it cannot."""
         before = len(self.b.nodes)
-        b = Region(self.b) if reader.whole else self.b
-        inside = [v and Value(v.type) for v in operands] if reader.whole else operands
+        region = Region(self.b) if reader.whole else None
+        inside = operands if region is None else [v and Value(v.type) for v in operands]
+        b = region or self.b
         try:
             with b.active():
                 take = Take(node, b, inside, self.known)
@@ -262,15 +373,15 @@ class Walk:
             self.b.forget(before)
             return None
         chosen = _wanted(node, values)
-        if not isinstance(b, Region) or chosen is None:
+        if region is None or chosen is None:
             return chosen
-        if b.captured:
+        if region.captured:
             return None
         meaning = Graph(
             "meaning",
             {f"input_{i}": v for i, v in enumerate(inside) if v is not None},
             {},
-            tuple(b.nodes),
+            tuple(region.nodes),
             {f"output_{i}": v for i, v in enumerate(chosen)},
         )
         return self._whole(node, operands, meaning)
@@ -382,28 +493,6 @@ class Walk:
         )
 
 
-class _Known:
-    """Values that are known by name: constants, and initializers when asked for."""
-
-    def __init__(self, parsed: Parsed) -> None:
-        self._parsed = parsed
-        self._tensors = {t.name: t for t in parsed.initializers}
-        self._arrays: dict[str, Array] = {}
-
-    def add(self, arrays: Mapping[str, Array]) -> None:
-        """Some more of them."""
-        self._arrays.update(arrays)
-
-    def get(self, name: str) -> Array | None:
-        """The values of that name, if they are known."""
-        if name not in self._arrays and name in self._tensors:
-            self._arrays[name] = self._parsed.array(self._tensors[name])
-        return self._arrays.get(name)
-
-    def __contains__(self, name: str) -> bool:
-        return name in self._arrays or name in self._tensors
-
-
 def read(
     parsed: Parsed,
     *,
@@ -418,15 +507,6 @@ def read(
         input or a size that it has not.
     """
     return Walk(parsed, inputs, dims or {}).run()
-
-
-def proto_of(node: FileNode) -> onnx.NodeProto:
-    """The node as a message."""
-    proto = onnx.NodeProto(op_type=node.kind, domain=node.domain, name=node.name)
-    proto.input.extend(node.inputs)
-    proto.output.extend(node.outputs)
-    proto.attribute.extend(node.attributes.values())
-    return proto
 
 
 def _as_it_is(
@@ -465,49 +545,12 @@ def _captured(node: FileNode, walk: Walk) -> list[str]:
     found: dict[str, None] = {}
     for attribute in node.attributes.values():
         for graph in bodies_of(attribute):
-            found.update(dict.fromkeys(_free_names(graph)))
-    return [n for n in found if n in walk.env or n in walk.known]
+            found.update(dict.fromkeys(free_names(graph)))
+    return [n for n in found if n in walk.scope]
 
 
-def bodies_of(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
-    """The graphs that an attribute is."""
-    own = [attribute.g] if attribute.HasField("g") else []
-    return [*attribute.graphs, *own]
-
-
-def _free_names(graph: onnx.GraphProto) -> Iterator[str]:
-    """Names that a graph reads and does not define."""
-    defined = {v.name for v in graph.input} | {t.name for t in graph.initializer}
-    defined |= {t.values.name for t in graph.sparse_initializer}
-    for node in graph.node:
-        yield from (n for n in node.input if n and n not in defined)
-        for attribute in node.attribute:
-            for inner in bodies_of(attribute):
-                yield from (n for n in _free_names(inner) if n not in defined)
-        defined.update(node.output)
-    yield from (v.name for v in graph.output if v.name not in defined)
-
-
-def _constant(node: FileNode) -> Array | None:
-    """The values of a ``Constant`` node; None for a sparse one."""
-    for name, dtype in (
-        ("value", None),
-        ("value_float", np.float32),
-        ("value_floats", np.float32),
-        ("value_int", np.int64),
-        ("value_ints", np.int64),
-        ("value_string", object),
-        ("value_strings", object),
-    ):
-        if name in node.attributes:
-            found = np.asarray(node.value(name), dtype)
-            return found if _has(found) else None
-    return None
-
-
-def _has(array: Array) -> bool:
-    """Whether the IR has the element type."""
-    return array.dtype == object or array.dtype.name in dtypes.ALL
+def _is_opaque(value: Value | None) -> bool:
+    return value is not None and value.type.dtype == dtypes.OPAQUE
 
 
 def _is_small(array: Array) -> bool:

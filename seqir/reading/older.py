@@ -14,6 +14,7 @@ import numpy as np
 import onnx
 
 from seqir.errors import UnsupportedError
+from seqir.reading.messages import proto_of
 from seqir.reading.take import FileNode
 
 NEWEST_OF_OLD: Final = 17
@@ -151,6 +152,48 @@ def _as_resize(node: FileNode) -> None:
     node.set("mode", "linear" if mode in ("linear", "bilinear") else mode)
     node.set("coordinate_transformation_mode", "asymmetric")
     node.set("nearest_mode", "floor")
+
+
+@before(9, "Scan")
+def _scan(node: FileNode, around: Around) -> None:
+    """One ``Scan`` for all samples is one for each, in one along the first axis."""
+    if len(node.inputs) == len(node.attributes["body"].g.input):
+        return  # that one
+    if node.inputs.pop(0):
+        raise UnsupportedError(
+            f"the node {node.name or node.outputs[0]!r} is a Scan of opset 8 with "
+            "sequences of several lengths: mask them, and write it in opset 9 or later"
+        )
+    body, scanned = node.attributes["body"].g, node.value("num_scan_inputs")
+    states = len(body.input) - scanned
+    inner = FileNode("Scan", "", NEWEST_OF_OLD, [], [], {}, node.name)
+    inner.attributes["body"] = node.attributes["body"]
+    inner.set("num_scan_inputs", scanned)
+    inner.set("scan_input_directions", node.value("directions"))
+    given = [_one_more(v, node, bool(i >= states)) for i, v in enumerate(body.input)]
+    found = [_one_more(v, node, bool(i >= states)) for i, v in enumerate(body.output)]
+    inner.inputs, inner.outputs = [v.name for v in given], [v.name for v in found]
+    graph = onnx.GraphProto(name=f"{body.name}_of_one")
+    graph.node.append(proto_of(inner))
+    graph.input.extend(given)
+    graph.output.extend(found)
+    node.set("directions", None)
+    node.set("body", graph)
+    node.set("num_scan_inputs", len(given))
+
+
+def _one_more(
+    value: onnx.ValueInfoProto, node: FileNode, sliced: bool
+) -> onnx.ValueInfoProto:
+    """A tensor of a body as the body around it has it: perhaps with its steps."""
+    type_ = onnx.TypeProto()
+    type_.CopyFrom(value.type)
+    if sliced and type_.tensor_type.HasField("shape"):
+        steps = onnx.TensorShapeProto.Dimension()
+        sizes = [steps, *type_.tensor_type.shape.dim]
+        del type_.tensor_type.shape.dim[:]
+        type_.tensor_type.shape.dim.extend(sizes)
+    return onnx.ValueInfoProto(name=f"{node.outputs[0]}/{value.name}", type=type_)
 
 
 @before(18, "Scatter")
