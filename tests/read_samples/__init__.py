@@ -1,9 +1,10 @@
 """Samples of ONNX nodes that the reader knows: one file for each family."""
 
-from tests.read_samples import elements, indexing
+from tests.read_samples import elements, indexing, pooling
 from tests.read_samples.sample import ReadSample as ReadSample
 
 SAMPLES: list[ReadSample] = [
     *elements.SAMPLES,
     *indexing.SAMPLES,
+    *pooling.SAMPLES,
 ]
