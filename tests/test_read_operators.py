@@ -118,5 +118,26 @@ def test_a_node_has_the_gradient_of_central_differences(sample: ReadSample) -> N
     np.testing.assert_allclose((slope * way).sum(), wanted, rtol=2e-2, atol=2e-2)
 
 
+def test_an_image_is_resized_to_the_size_of_another() -> None:
+    text = """<ir_version: 9, opset_import: ["": 18]>
+    resize (float[n, 3, h, w] x, float[n, 2, p, q] like) => (float[n, 5, p, q] y) {
+        sizes = Shape <start = 2> (like)
+        others = Shape <end = 2> (x)
+        all = Concat <axis = 0> (others, sizes)
+        larger = Resize <mode = "linear"> (x, , , all)
+        y = Concat <axis = 1> (larger, like)
+    }"""
+    model = onnx.parser.parse_model(text)
+    graph = reading.read(reading.parse(model)).graph
+    assert not any(type(node.op) is Foreign for node in graph.nodes)
+    assert graph.outputs["y"].type.shape == ("n", 5, "p", "q")
+    rng = np.random.default_rng(0)
+    feeds = {
+        "x": rng.random((2, 3, 4, 5), np.float32),
+        "like": rng.random((2, 2, 7, 3), np.float32),
+    }
+    assert_same(evaluate(graph, feeds), run(model, feeds))
+
+
 def _wide(x: Array) -> Array:
     return x.astype(np.float64)

@@ -27,20 +27,28 @@ KINDS = (
     "MeanVarianceNormalization", "Min", "NegativeLogLikelihoodLoss", "RMSNormalization",
     "RNN", "ReduceL1", "ReduceLogSum", "ReduceSumSquare", "Resize", "SpaceToDepth",
     "SoftmaxCrossEntropyLoss", "Split", "Sum", "SwiGLU", "Swish", "ThresholdedRelu",
-    "Trilu",
+    "Trilu", "ArgMax", "ArgMin", "BatchNormalization", "BitShift", "BitwiseAnd",
+    "BitwiseNot", "BitwiseOr", "BitwiseXor", "Clip", "Compress", "Conv", "ConvInteger",
+    "ConvTranspose", "CumProd", "CumSum", "Det", "DynamicQuantizeLinear", "Einsum",
+    "EyeLike", "Flatten", "GatherND", "Gemm", "LpPool", "MatMulInteger", "MaxUnpool",
+    "Mod", "Pow", "ReduceMax", "ReduceMin", "ReverseSequence", "RotaryEmbedding",
+    "ScatterElements", "ScatterND", "Shrink", "TensorScatter", "TopK", "Unique",
 )  # fmt: skip
 
 LEFT: dict[str, str] = {
     "Attention": "nonpad padded_kv 4d_causal_with_past causal_boolmask ext_cache "
     "24_fullymasked_qk 24_qk_matmul_output_mode3_softmax window_rank1 gqa_rank4 "
     "window_with_past",
-    "AveragePool": "dilations same_lower",
     "GRU": "batchwise",
     "LSTM": "batchwise peepholes",
-    "MaxPool": "dilations with_argmax same_lower uint8",
+    "MaxPool": "uint8",
+    "MaxUnpool": "with_output_shape",
+    "ReduceMax": "empty_set",
+    "ReduceMin": "empty_set",
+    "Unique": "with_axis negative_axis not_sorted bfloat16",
+    "Mod": "fmod_0",
     "RNN": "batchwise",
-    "Resize": "tf_crop not_larger not_smaller downsample_scales_linear_align "
-    "downsample_scales_cubic_align",
+    "Resize": "downsample_scales_linear_align downsample_scales_cubic_align",
 }
 """Parts of names of those cases of an operator that need not be understood."""
 

@@ -23,7 +23,9 @@ def in_bodies(change: Callable[[Graph], Graph], graph: Graph) -> Graph:
         changed = tuple(change(in_bodies(change, body)) for body in bodies)
         if all(a is c for a, c in zip(bodies, changed, strict=True)):
             return None
-        return b.emit(node.op.with_bodies(changed), *operands)
+        results = b.emit(node.op.with_bodies(changed), *operands)
+        pairs = zip(results, node.results, strict=True)
+        return [b.call(new, old.name) if old.name else new for new, old in pairs]
 
     return replay(graph, visit, about="bodies")
 

@@ -363,7 +363,7 @@ class Walk:
         b = region or self.b
         try:
             with b.active():
-                take = Take(node, b, inside, self.known)
+                take = Take(node, b, inside, self.known, (self.b, operands))
                 found = reader.read(take)
                 if found is None:
                     raise NotKnown

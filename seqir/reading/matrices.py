@@ -61,20 +61,28 @@ def _fused_matmul(take: Take) -> Any:
 
 @reads("FusedGemm", domain="com.microsoft")
 def _fused_gemm(take: Take) -> Any:
-    activation = activations(take).get(take.attribute("activation", ""))
-    return None if activation is None else activation(_gemm(take))
+    return activated(take, _gemm(take))
 
 
-def activations(take: Take) -> dict[str, Any]:
-    """What may follow a product inside of one node, by its name."""
-    ops = take.ops
-    return {
-        "Relu": ops.relu,
-        "Sigmoid": ops.sigmoid,
-        "Tanh": ops.tanh,
-        "Softplus": ops.softplus,
-        "Softsign": ops.softsign,
-    }
+def activated(take: Take, y: Any) -> Any:
+    """What an activation makes that follows inside of a node; None if not known."""
+    ops, name = take.ops, take.attribute("activation", "")
+    parameters = take.attribute("activation_params", ())
+    match name:
+        case "":
+            return y
+        case "Relu":
+            return ops.relu(y)
+        case "Sigmoid":
+            return ops.sigmoid(y)
+        case "Tanh":
+            return ops.tanh(y)
+        case "LeakyRelu" if len(parameters) == 1:
+            return ops.leaky_relu(y, parameters[0])
+        case "Clip" if len(parameters) == 2:
+            return ops.clip(y, *parameters)
+        case _:
+            return None
 
 
 def _scaled(x: Any, factor: float) -> Any:

@@ -105,6 +105,22 @@ def _local_response(take: Take) -> Any:
     return x / ops.power(divisor, take.attribute("beta", 0.75))
 
 
+@reads("BatchNormalization")
+def _training_batch_normalization(take: Take) -> Any:
+    """With the statistics of the batch, and the running ones that come of them."""
+    x, ops, keep = take.x(0), take.ops, take.attribute("momentum", 0.9)
+    if not take.attribute("training_mode", 0):
+        return None
+    axes, wide = (0, *range(2, x.ndim)), _wide(take, x)
+    y, mean, _ = _standard(take, x, axes)
+    variance = ops.mean(ops.square(wide - mean), axes)
+    y = y * _channels(take, take.x(1), x) + _channels(take, take.x(2), x)
+    pairs = ((take.x(3), ops.squeeze(mean, axes)), (take.x(4), variance))
+    return y, *(
+        old * keep + ops.cast(new, old.dtype) * (1 - keep) for old, new in pairs
+    )
+
+
 def _channels(take: Take, vector: Any, x: Any) -> Any:
     """A number for each channel, to be multiplied with x[N, C, ...]."""
     return take.ops.reshape(vector, (-1, *(1,) * (x.ndim - 2)))

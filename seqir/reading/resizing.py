@@ -1,4 +1,4 @@
-"""``Resize``: along each axis a product with a matrix, as the sizes are known."""
+"""``Resize``: along each axis a product with a matrix, or lookups in the run."""
 
 from __future__ import annotations
 
@@ -9,9 +9,10 @@ import numpy as np
 from seqir import shapes
 from seqir.ir import Array
 from seqir.operators.resize import Upsample
+from seqir.operators.sizes import Range
 from seqir.ops.size import Size, size_dim
 from seqir.reading.registry import reads
-from seqir.reading.take import Take
+from seqir.reading.take import NotKnown, Take
 
 
 @reads("Resize")
@@ -57,53 +58,155 @@ def _times(new: Any, own: shapes.Dim) -> int:
 
 @reads("Resize")
 def _resize(take: Take) -> Any:
-    x, axes = take.x(), take.attribute("axes", None)
-    axes = tuple(range(x.ndim)) if axes is None else tuple(a % x.ndim for a in axes)
-    if take.attribute("coordinate_transformation_mode", "") == "tf_crop_and_resize":
+    """By scales or to sizes that are known, of axes that are."""
+    x = take.x()
+    goals = _goals(take, x)
+    if goals is None:
         return None
-    if take.attribute("keep_aspect_ratio_policy", "stretch") != "stretch":
+    outside: Any = None
+    for axis, goal in goals.items():
+        size = x.shape[axis]
+        if size is None:
+            return None
+        crop = _crop(take, axis, x.ndim)
+        new, scale = goal
+        if new == size and scale == 1 and crop is None:
+            continue
+        aligned = _mode(take) == "align_corners"
+        if aligned and take.given(2) and new != size * scale:
+            return None  # runtimes are not of one mind
+        at = _places(take, size, new, scale, crop)
+        x = take.ops.along(x, interpolation(take, size, at, scale), axis)
+        if _mode(take) == "tf_crop_and_resize":
+            rest = (1,) * (x.ndim - 1 - axis)
+            beyond = ((at < 0) | (at > size - 1)).reshape(-1, *rest)
+            outside = beyond if outside is None else outside | beyond
+    if outside is None:
+        return x
+    value = np.array(take.attribute("extrapolation_value", 0.0), np.float32)
+    return take.ops.where(outside, take.ops.cast(value, x.dtype), x)
+
+
+@reads("Resize")
+def _resize_unknown(take: Take) -> Any:
+    """Of unknown sizes, to such: places are computed in the run."""
+    x, ops = take.x(), take.ops
+    if take.attribute("antialias", 0) or take.attribute("mode", "nearest") == "cubic":
         return None
-    scales, sizes = take.constant(2), take.sizes(3) if take.given(3) else None
-    if sizes is None and (scales is None or not scales.size):
+    if _mode(take) not in ("half_pixel", "asymmetric", "align_corners"):
+        return None
+    axes, scales = _axes(take, x), take.constant(2)
+    if all(x.shape[axis] is not None for axis in axes):
+        return None  # it was refused
+    to = take.around(3) if take.given(3) else None
+    kept = take.attribute("keep_aspect_ratio_policy", "stretch") != "stretch"
+    if kept or (to is None and (scales is None or len(scales) != len(axes))):
         return None
     for place, axis in enumerate(axes):
-        size, scale = x.shape[axis], None
-        if sizes is not None and _same(sizes[place], take.ops.shape(x)[axis]):
-            continue
-        if sizes is None:
-            assert scales is not None
-            scale = float(scales[place])
-            if scale == 1.0:
+        own = ops.shape(x)[axis]
+        if to is None:
+            factor = 1.0 if scales is None else float(scales[place])
+            if factor == 1.0:
                 continue
-        new = sizes[place] if sizes is not None else size and int(size * (scale or 1))
-        if not isinstance(new, int) or size is None:
-            return None
-        if (
-            scale is not None
-            and new != size * scale
-            and take.attribute("coordinate_transformation_mode", "") == "align_corners"
-        ):
-            return None  # runtimes are not of one mind
-        matrix = interpolation(take, size, new, new / size if scale is None else scale)
-        x = take.ops.along(x, matrix, axis)
+            if not factor.is_integer():
+                return None
+            new: Any = own * int(factor)
+            steps = ops.arange(new, dtype="int32")
+        elif to[place] == x.type.shape[axis]:
+            continue
+        else:
+            new = take.x(3)[place : place + 1]
+            steps = take.apply(Range(to[place]), new)
+        x = _looked_up(take, x, axis, steps, own, new)
     return x
 
 
-def _same(size: Any, own: Any) -> bool:
-    """Whether an axis stays as it is."""
-    return size is own or (isinstance(size, int) and size == own)
+def _looked_up(take: Take, x: Any, axis: int, steps: Any, size: Any, new: Any) -> Any:
+    """x at places between those along an axis, which the run computes."""
+    ops = take.ops
+    last = ops.cast(size - 1, "float64")
+    i = ops.cast(steps, "float64")
+    whole, wanted = (ops.cast(n, "float64") for n in (size, new))
+    match _mode(take):
+        case "align_corners":
+            at = i * (last / ops.maximum(wanted - 1.0, 1.0))
+        case "asymmetric":
+            at = i * whole / wanted
+        case _:
+            at = (i + 0.5) * whole / wanted - 0.5
+    if take.attribute("mode", "nearest") == "nearest":
+        near = ops.clip(rounded(take, at, ops), 0.0, last)
+        return ops.take(x, ops.cast(near, "int64"), axis)
+    at = ops.clip(at, 0.0, last)
+    before = ops.floor(at)
+    share = ops.cast(at - before, x.dtype)
+    share = ops.expand_dims(share, tuple(range(1, x.ndim - axis)))
+    after = ops.minimum(before + 1.0, last)
+    left, right = (ops.take(x, ops.cast(p, "int64"), axis) for p in (before, after))
+    return left + (right - left) * share
 
 
-def interpolation(take: Take, size: int, new: int, scale: float) -> Array:
-    """The matrix that resizes one axis: a row for each new place."""
+def _mode(take: Take) -> str:
+    """How new places lie among the old ones."""
+    return take.attribute("coordinate_transformation_mode", "half_pixel")
+
+
+def _axes(take: Take, x: Any) -> tuple[int, ...]:
+    axes = take.attribute("axes", None)
+    every = range(x.ndim) if axes is None else axes
+    return tuple(shapes.normalize_axis(axis, x.ndim) for axis in every)
+
+
+def _goals(take: Take, x: Any) -> dict[int, tuple[int, float]] | None:
+    """The new size of each axis that is named, and the scale that it comes of."""
+    axes = _axes(take, x)
+    if take.given(3):
+        sizes, own = take.ints(3), [x.shape[axis] for axis in axes]
+        known = [n for n in own if n is not None]
+        if sizes is None or len(known) < len(own):
+            return None
+        policy = take.attribute("keep_aspect_ratio_policy", "stretch")
+        if policy == "stretch":
+            goals = ((new, new / n) for new, n in zip(sizes, known, strict=True))
+            return dict(zip(axes, goals, strict=True))
+        each = [new / n for new, n in zip(sizes, known, strict=True)]
+        scale = min(each) if policy == "not_larger" else max(each)
+        return {
+            a: (int(scale * n + 0.5), scale) for a, n in zip(axes, known, strict=True)
+        }
+    scales = take.constant(2)
+    if scales is None or len(scales) != len(axes):
+        return None
+    found: dict[int, tuple[int, float]] = {}
+    for axis, scale in zip(axes, map(float, scales), strict=True):
+        size = x.shape[axis]
+        if size is None and scale != 1:
+            return None
+        found[axis] = (int((size or 0) * scale), scale)
+    return {axis: goal for axis, goal in found.items() if x.shape[axis] is not None}
+
+
+def _crop(take: Take, axis: int, rank: int) -> tuple[float, float] | None:
+    """Where the part begins and ends that is resized, as shares of an axis."""
+    if _mode(take) != "tf_crop_and_resize":
+        return None
+    parts = take.constant(1)
+    if parts is None:
+        raise NotKnown
+    axes = _axes(take, take.x())
+    place = axes.index(axis)
+    return float(parts[place]), float(parts[place + len(axes)])
+
+
+def interpolation(take: Take, size: int, at: Array, scale: float) -> Array:
+    """The matrix that resizes one axis: a row for each of the new places."""
     mode = take.attribute("mode", "nearest")
-    at = _places(take, size, new, scale)
     if mode == "nearest":
-        near = np.clip(_rounded(take, at), 0, size - 1).astype(np.int64)
+        near = np.clip(rounded(take, at, np), 0, size - 1).astype(np.int64)
         return np.eye(size)[near]
     stretch = min(scale, 1.0) if take.attribute("antialias", 0) else 1.0
     reach = int(np.ceil((2 if mode == "cubic" else 1) / stretch)) + 1
-    matrix = np.zeros((new, size))
+    matrix = np.zeros((len(at), size))
     for row, place in enumerate(at):
         around = np.arange(
             int(np.floor(place)) - reach, int(np.floor(place)) + reach + 1
@@ -120,10 +223,17 @@ def interpolation(take: Take, size: int, new: int, scale: float) -> Array:
     return matrix
 
 
-def _places(take: Take, size: int, new: int, scale: float) -> Array:
+def _places(
+    take: Take, size: int, new: int, scale: float, crop: tuple[float, float] | None
+) -> Array:
     """Where the new places lie among the old ones."""
     i = np.arange(new, dtype=np.float64)
-    match take.attribute("coordinate_transformation_mode", "half_pixel"):
+    if crop is not None:
+        begin, end = crop
+        if new == 1:
+            return 0.5 * (begin + end) * (size - 1) + i
+        return begin * (size - 1) + i * (end - begin) * (size - 1) / (new - 1)
+    match _mode(take):
         case "align_corners":
             return i * (size - 1) / (new - 1) if new > 1 else 0 * i
         case "asymmetric":
@@ -137,16 +247,17 @@ def _places(take: Take, size: int, new: int, scale: float) -> Array:
             return (i + 0.5) / scale - 0.5
 
 
-def _rounded(take: Take, at: Array) -> Array:
+def rounded(take: Take, at: Any, ops: Any) -> Any:
+    """Places as those next to them; `ops` has `floor` and `ceil`."""
     match take.attribute("nearest_mode", "round_prefer_floor"):
         case "floor":
-            return np.floor(at)
+            return ops.floor(at)
         case "ceil":
-            return np.ceil(at)
+            return ops.ceil(at)
         case "round_prefer_ceil":
-            return np.floor(at + 0.5)
+            return ops.floor(at + 0.5)
         case _:
-            return np.ceil(at - 0.5)
+            return ops.ceil(at - 0.5)
 
 
 def _cubic(d: Array, a: float) -> Array:

@@ -10,11 +10,12 @@ import numpy as np
 import onnx
 from onnx import helper
 
-from seqir import dtypes
+from seqir import dtypes, shapes
 from seqir.ir import Array, Builder, FrozenArray, Op, Value
 from seqir.operators.constant import Constant
 from seqir.ops import rules
 from seqir.ops.several import followed, sizes_of
+from seqir.ops.size import Size, size_dim
 from seqir.ops.tensor import Result, Traced
 from seqir.reading.parse import as_array
 
@@ -80,6 +81,7 @@ class Take:
         b: Builder,
         operands: Sequence[Value | None],
         known: Known,
+        around: tuple[Builder, Sequence[Value | None]] | None = None,
     ) -> None:
         self.node = node
         self.kind = node.kind
@@ -89,6 +91,8 @@ class Take:
         self._b = b
         self._operands = operands
         self._known = known
+        self._around = around or (b, operands)
+        """The graph around a meaning, and the operands in it: what computes them."""
         """Values of operands that are known, by their names in the file."""
 
     def attribute(self, name: str, default: Any) -> Any:
@@ -129,7 +133,10 @@ class Take:
         x = self[place]
         if x is None or x.ndim > 1 or not dtypes.is_integer(x.dtype):
             return None
-        found = followed(x)
+        b, operands = self._around
+        value = operands[place]
+        assert value is not None
+        found = followed(Traced(b, value))
         if found is None or not all(isinstance(i, int) for i in found.flat):
             return None
         return tuple(int(i) for i in found.flat)
@@ -147,6 +154,18 @@ class Take:
         if found is None:
             raise NotKnown
         return found
+
+    def around(self, place: int) -> tuple[shapes.Dim, ...] | None:
+        """What the sizes in an operand are called outside of a meaning."""
+        known = self.ints(place)
+        if known is not None:
+            return known
+        b, operands = self._around
+        value = operands[place] if place < len(operands) else None
+        found = None if value is None else followed(Traced(b, value))
+        if found is None or found.ndim != 1:
+            return None
+        return tuple(size_dim(n) if isinstance(n, Size) else n for n in found)
 
     def sizes(self, place: int) -> tuple[Any, ...]:
         """The sizes in a vector: integers, sizes of tensors, numbers of the run."""

@@ -1,10 +1,12 @@
 """Samples of ONNX nodes that the reader knows: one file for each family."""
 
-from tests.read_samples import elements, indexing, pooling
+from tests.read_samples import elements, indexing, layers, pooling, resizing
 from tests.read_samples.sample import ReadSample as ReadSample
 
 SAMPLES: list[ReadSample] = [
     *elements.SAMPLES,
     *indexing.SAMPLES,
+    *layers.SAMPLES,
     *pooling.SAMPLES,
+    *resizing.SAMPLES,
 ]
