@@ -42,6 +42,7 @@ if TYPE_CHECKING:
         wrappers,
     )
     from seqir.contexts import RematScope, device, name_scope, remat
+    from seqir.difference import diff
     from seqir.dtype_policies import DTypePolicy, FloatDTypePolicy
     from seqir.gradients import gradient
     from seqir.initializers import Initializer
@@ -114,6 +115,7 @@ _NAMES = {
     "device": "seqir.contexts",
     "OnnxModel": "seqir.model",
     "compose": "seqir.model",
+    "diff": "seqir.difference",
     "grad": "seqir.model",
     "load_onnx": "seqir.model",
     "name_scope": "seqir.contexts",
@@ -150,6 +152,7 @@ __all__ = [
     "data",
     "datasets",
     "device",
+    "diff",
     "dtype_policies",
     "errors",
     "export",

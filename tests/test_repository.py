@@ -29,7 +29,7 @@ FLOORS = (
     "layer",
     "layers",
     "formats network",
-    "train summary export",
+    "train summary export difference",
     "persistence verification",
     "model",
     "models",
@@ -40,7 +40,7 @@ FLOORS = (
 )
 RANK = {name: floor for floor, names in enumerate(FLOORS) for name in names.split()}
 OWNER = {
-    "onnx": ("lower", "reading", "runtimes", "verification"),
+    "onnx": ("lower", "reading", "difference", "runtimes", "verification"),
     "onnxruntime": ("runtime", "runtimes"),
 }
 FILES = sorted(p for p in ROOT.rglob("*.py") if p != ROOT / "__init__.py")

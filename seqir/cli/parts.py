@@ -156,4 +156,37 @@ def _list(model: OnnxModel, as_json: bool) -> None:
         click.echo(f"{point:<{width}}  {size:>12} bytes  {point.type}")
 
 
-COMMANDS = (extract, split)
+@click.command(
+    cls=program.Command,
+    examples=(
+        "seqir diff before.onnx after.onnx",
+        "seqir diff before.onnx after.onnx --json | jq .weights",
+        "seqir diff net.keras net.onnx",
+    ),
+)
+@click.argument("first", metavar="FIRST")
+@click.argument("second", metavar="SECOND")
+@as_json
+@click.pass_context
+def diff(ctx: click.Context, first: str, second: str, as_json: bool) -> None:
+    """Say how two ONNX files or models differ: in nodes, and in weights.
+
+    Nodes of other names are found by what they compute. The exit code is 1 if anything
+    is different.
+    """
+    from seqir.cli.target import load
+    from seqir.difference import diff as compared
+
+    sides = [
+        path if path.lower().endswith(".onnx") else load(path, program.state())
+        for path in (first, second)
+    ]
+    found = compared(*sides)
+    if as_json:
+        print_json(found.to_dict())
+    else:
+        click.echo(str(found))
+    ctx.exit(program.FAILED if found else program.DONE)
+
+
+COMMANDS = (extract, split, diff)

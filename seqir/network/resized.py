@@ -62,15 +62,12 @@ def with_names(graph: Graph) -> Graph:
     taken = {name for d in dims for name in shapes.symbols(d)}
     wanted: dict[str, shapes.Shape] = {}
     for name, value in graph.inputs.items():
-        computed = [
-            isinstance(d, str) and not d.isidentifier() for d in value.type.shape
-        ]
-        if not any(computed):
-            continue
         for axis, dim in enumerate(value.type.shape):
-            if computed[axis] and dim not in names:
+            if isinstance(dim, str) and not dim.isidentifier() and dim not in names:
                 names[dim] = naming.free(f"size_{axis}", {*taken, *names.values()})
-        wanted[name] = tuple(names.get(d, d) for d in value.type.shape)
+        shape = tuple(names.get(d, d) for d in value.type.shape)
+        if shape != value.type.shape:
+            wanted[name] = shape
     return _resized(graph, {}, wanted) if wanted else graph
 
 
