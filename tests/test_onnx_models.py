@@ -140,3 +140,10 @@ def test_sequences_cannot_be_inputs() -> None:
     (file,) = (f for f in FILES if f.name == "hand_sequence_in")
     with pytest.raises(UnsupportedError, match=r"the input 'parts' is .*sequence of"):
         seqir.load_onnx(file.model)
+
+
+def test_scales_of_quantized_numbers_are_not_learned() -> None:
+    for file in (f for f in FILES if f.kind == "quantized"):
+        model = seqir.load_onnx(file.model)
+        learned = [v.path for v in model.trainable_variables]
+        assert not [path for path in learned if "scale" in path], file.name

@@ -108,6 +108,7 @@ def _hardmax(take: Take) -> Any:
 def _dequantize(take: Take) -> Any:
     """``(x - zero) * scale``, along one axis where those are vectors."""
     x, scale, zero = take.x(0), take.x(1), take[2]
+    take.hold(1)
     if scale.ndim > 1 or take.attribute("block_size", 0):
         return None
     axis, ops = take.attribute("axis", 1), take.ops

@@ -16,6 +16,7 @@ from seqir.reading.take import Take
 def _quantize(take: Take) -> Any:
     """``round(x / scale) + zero``, cut off at the ends of the type."""
     x, scale, zero = take.x(0), take.x(1), take[2]
+    take.hold(1)
     code = take.attribute("output_dtype", 0)
     usual = DTYPE.get(code) if code else "uint8"
     dtype = usual if zero is None else zero.dtype
@@ -38,6 +39,7 @@ def _matmul_integer(take: Take) -> Any:
 def _quantized_matmul(take: Take) -> Any:
     """a, its scale and zero, b, its scale and zero, scale and zero of the result."""
     ops = take.ops
+    take.hold(1, 4, 6)
     if take.x(1).dtype != "float32":
         return None
     if any(take.x(place).shape not in ((), (1,)) for place in (1, 2, 4, 5, 6, 7)):

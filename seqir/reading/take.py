@@ -87,7 +87,7 @@ class Take:
         self.kind = node.kind
         self.version = node.version
         self.fixed: set[str] = set()
-        """Names of the operands whose values are part of what is read."""
+        """Names of the operands that are part of what is read, and not learned."""
         self._b = b
         self._operands = operands
         self._known = known
@@ -124,6 +124,10 @@ class Take:
         name = self.node.inputs[place]
         self.fixed.add(name)
         return self._known.get(name)
+
+    def hold(self, *places: int) -> None:
+        """Say that no training changes these operands: they were not learned."""
+        self.fixed.update(self.node.inputs[place] for place in places)
 
     def ints(self, place: int) -> tuple[int, ...] | None:
         array = self.constant(place)
