@@ -179,9 +179,10 @@ def broadcast(*shapes: Shape) -> Shape:
 
     Raises: ShapeError if two known sizes differ and neither is 1.
     """
-    if shapes and all(s == shapes[0] for s in shapes):
-        return shapes[0]
-    rank = max(map(len, shapes), default=0)
+    longest = max(shapes, key=len, default=())
+    if all([not s or s == longest for s in shapes]):  # nearly always
+        return longest
+    rank = len(longest)
     padded = [(1,) * (rank - len(s)) + s for s in shapes]
     result: list[Dim] = []
     for axis in zip(*padded, strict=True):

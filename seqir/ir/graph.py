@@ -376,8 +376,8 @@ class Op(ABC):
     def _refuses(self, types: Sequence[TensorType]) -> bool:
         if self.takes_opaque:
             return False
-        no_text = not self.takes_text
-        return any(t.dtype == OPAQUE or (no_text and t.dtype == STRING) for t in types)
+        found = [t.dtype for t in types]
+        return OPAQUE in found or (STRING in found and not self.takes_text)
 
     @abstractmethod
     def infer(self, *operands: TensorType) -> tuple[TensorType, ...]:

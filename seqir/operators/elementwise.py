@@ -54,7 +54,7 @@ class Elementwise(Op):
             )
         (dtype,) = found
         check_kind(self.name, dtype, self.kinds)
-        shape = shapes.broadcast(*(x.shape for x in operands))
+        shape = shapes.broadcast(*[x.shape for x in operands])
         return (TensorType(self.result_dtype or dtype, shape),)
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str, ...]:

@@ -60,8 +60,8 @@ def apply(op: Op, *operands: Any) -> Any:
         except IndexError as error:
             raise ShapeError(f"{op.name}: {error}") from None
     else:
-        values = b.emit(op, *(value_of(b, x) for x in operands))
-        results = tuple(Traced(b, v) for v in values)
+        values = b.emit(op, *[value_of(b, x) for x in operands])
+        results = tuple([Traced(b, v) for v in values])
     return results[0] if len(results) == 1 else results
 
 
