@@ -7,7 +7,6 @@ would see it, and no training ends for it.
 
 from __future__ import annotations
 
-import logging
 import os
 import sys
 from typing import IO, TYPE_CHECKING, Any, cast
@@ -89,6 +88,8 @@ def rich_console(stream: Any) -> Console:
 def say(text: str) -> None:
     """Tell the user something, above a bar that may be there."""
     if not _interactive:
+        import logging  # it is slow to load, and few ask for it
+
         logging.getLogger("seqir").info(text)
         return
     put(f"{text}\n", sys.stderr)

@@ -27,7 +27,6 @@ with the whole path. `explain` joins message and notes into one line.
 
 from __future__ import annotations
 
-import difflib
 from collections.abc import Iterable
 
 from seqir.text import harmless
@@ -142,6 +141,8 @@ def explain(error: BaseException) -> str:
 
 def did_you_mean(word: str, known: Iterable[str]) -> str:
     """`` Did you mean 'relu'?`` for the nearest known word, or nothing."""
+    import difflib  # it is slow to load, and only mistakes need it
+
     near = difflib.get_close_matches(word, list(known), n=1, cutoff=0.6)
     return f" Did you mean {near[0]!r}?" if near else ""
 

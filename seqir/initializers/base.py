@@ -7,7 +7,6 @@ from collections.abc import Iterable, Mapping
 from typing import Any, Final, Self, SupportsIndex, TypeAlias
 
 import numpy as np
-from numpy.typing import NDArray
 
 from seqir import dtypes
 from seqir.arguments import integer, is_integer
@@ -16,7 +15,7 @@ from seqir.errors import ArgumentError, DTypeError, ShapeError
 from seqir.fields import Declared
 from seqir.stored import from_arguments
 
-Array: TypeAlias = NDArray[Any]
+Array: TypeAlias = np.ndarray[Any, np.dtype[Any]]
 Sizes: TypeAlias = tuple[int, ...]
 Work: TypeAlias = np.dtype[np.float32] | np.dtype[np.float64]
 """The type that random values are computed in."""

@@ -2,10 +2,9 @@
 
 from __future__ import annotations
 
-import string
 from collections.abc import Sequence
 from operator import index
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from seqir import shapes
 from seqir.errors import ArgumentError, ShapeError
@@ -20,6 +19,9 @@ from seqir.shapes import Axes
 
 AxisPairs: TypeAlias = int | Sequence[Axes]
 """How many axes, or those of one operand and of the other."""
+
+_LETTERS: Final = "abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ"
+"""Names of axes. The module `string` is slow to load."""
 
 
 @operation
@@ -46,7 +48,7 @@ def tensordot(x1: TensorLike, x2: TensorLike, axes: AxisPairs = 2) -> Result:
     """Sum of products over pairs of axes. Source: ``keras.ops.tensordot``."""
     left, right = rank_of(x1), rank_of(x2)
     first, second = _contracted(axes, left, right)
-    letters = iter(string.ascii_letters)
+    letters = iter(_LETTERS)
     a = [next(letters) for _ in range(left)]
     b = [next(letters) for _ in range(right)]
     for i, j in zip(first, second, strict=True):
@@ -137,7 +139,7 @@ def _spelled_out(subscripts: str, ranks: list[int]) -> str:
     if not arrow:
         once = [c for c in sorted(set("".join(used))) if inputs.count(c) == 1]
         output = ("..." if "..." in inputs else "") + "".join(once)
-    spare = [c for c in string.ascii_letters if c not in equation]
+    spare = [c for c in _LETTERS if c not in equation]
     wild = [
         r - len(u) for r, u, t in zip(ranks, used, terms, strict=True) if "..." in t
     ]
