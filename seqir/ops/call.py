@@ -118,8 +118,8 @@ def operation(function: Callable[P, R]) -> Callable[P, R]:
 
     @functools.wraps(function)
     def wrapper(*args: P.args, **kwargs: P.kwargs) -> R:
-        given: tuple[Any, ...] = args
-        named: dict[str, Any] = kwargs
+        given: tuple[object, ...] = args
+        named: dict[str, object] = kwargs
         if settings:
             given = tuple(
                 [plain.python(a) if i in settings else a for i, a in enumerate(args)]
