@@ -32,7 +32,7 @@ def load(model: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
 
     def run(feeds: Mapping[str, Any]) -> dict[str, Any]:
         for name, x in feeds.items():
-            net.setInput(np.ascontiguousarray(x), name)
+            net.setInput(np.asarray(x, order="C"), name)
         names = list(net.getUnconnectedOutLayersNames())
         return dict(zip(names, map(np.array, net.forward(names)), strict=True))
 

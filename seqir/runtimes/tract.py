@@ -44,7 +44,7 @@ def load(model: str) -> Callable[[Mapping[str, Any]], dict[str, Any]]:
         if key not in prepared:
             prepared[key] = prepare(facts)
         inputs, outputs, runnable = prepared[key]
-        given = [np.ascontiguousarray(feeds[name]) for name in inputs]
+        given = [np.asarray(feeds[name], order="C") for name in inputs]
         found = [each.to_numpy() for each in runnable.run(given)]
         return dict(zip(outputs, found, strict=True))
 
