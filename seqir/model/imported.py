@@ -54,13 +54,6 @@ class OnnxModel(Functional):
         )
 
     @property
-    def fixed_batch(self) -> int | None:
-        types = [v.type for v in self.onnx_graph.graph.inputs.values()]
-        firsts = {t.shape[0] if t.rank else None for t in types}
-        first = firsts.pop() if len(firsts) == 1 else None
-        return first if isinstance(first, int) and first > 0 else None
-
-    @property
     def file_opset(self) -> int | None:
         return self.opset
 

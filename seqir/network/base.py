@@ -26,7 +26,13 @@ from seqir.layer.offered import offered
 from seqir.layer.state import walk
 from seqir.layers.core import InputLayer
 from seqir.narrow import is_dict, is_structure
-from seqir.network.inputs import Sizes, misfit, other_sizes, standardize
+from seqir.network.inputs import (
+    Sizes,
+    fixed_batch,
+    misfit,
+    other_sizes,
+    standardize,
+)
 from seqir.network.names import distinct, mask_of
 from seqir.network.state import ModelState
 from seqir.network.walk import input_layers, inputs_of, outputs_of
@@ -310,7 +316,7 @@ class Network(Layer):
     @property
     def fixed_batch(self) -> int | None:
         """The only batch size that it takes; None if it takes any."""
-        return None
+        return fixed_batch(inputs_of(self)) if self.connected else None
 
     @property
     def file_opset(self) -> int | None:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Any, Protocol, TypeAlias
 
 import numpy as np
@@ -237,6 +238,19 @@ def fitting_rank(x: Any, shape: tuple[int | None, ...]) -> Any:
     return x
 
 
+def fixed_batch(tensors: Iterable[KerasTensor]) -> int | None:
+    """The only batch size that input tensors take, if all are of files that fix it."""
+    free = ((not t.shape or _batch_is_free(t), t) for t in tensors)
+    firsts = {None if any_ else t.shape[0] for any_, t in free}
+    return (firsts.pop() or None) if len(firsts) == 1 else None
+
+
+def _batch_is_free(tensor: KerasTensor) -> bool:
+    """Whether an input takes other numbers of samples than the one it may have."""
+    layer = tensor.call.target if tensor.call else None
+    return isinstance(layer, InputLayer) and not layer.keeps_names
+
+
 def _fit(
     given: Array, tensor: KerasTensor, name: str, model: str, any_batch: bool
 ) -> Array:
@@ -264,9 +278,7 @@ def misfit(
 ) -> str:
     """That an array has another shape than the input takes."""
     shape = tensor.shape
-    layer = tensor.call.target if tensor.call else None
-    free = isinstance(layer, InputLayer) and not layer.keeps_names
-    shown = (None, *shape[1:]) if shape and free else shape
+    shown = (None, *shape[1:]) if shape and _batch_is_free(tensor) else shape
     return (
         f"Invalid input shape for input {name!r} of model {model!r}. Expected shape "
         f"{format_shape(shown)}, but input has incompatible shape {format_shape(found)}"
