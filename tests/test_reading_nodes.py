@@ -33,21 +33,22 @@ KINDS = (
     "EyeLike", "Flatten", "GatherND", "Gemm", "LpPool", "MatMulInteger", "MaxUnpool",
     "Mod", "Pow", "ReduceMax", "ReduceMin", "ReverseSequence", "RotaryEmbedding",
     "ScatterElements", "ScatterND", "Shrink", "TensorScatter", "TopK", "Unique",
+    "AffineGrid", "Col2Im", "DFT", "GridSample", "Pad", "Range", "STFT",
 )  # fmt: skip
 
 LEFT: dict[str, str] = {
     "Attention": "nonpad padded_kv 4d_causal_with_past causal_boolmask ext_cache "
     "24_fullymasked_qk 24_qk_matmul_output_mode3_softmax window_rank1 gqa_rank4 "
     "window_with_past",
-    "GRU": "batchwise",
-    "LSTM": "batchwise peepholes",
+    "Col2Im": "5d",
+    "DFT": "irfft inverse_onesided",
+    "LSTM": "peepholes",
     "MaxPool": "uint8",
     "MaxUnpool": "with_output_shape",
     "ReduceMax": "empty_set",
     "ReduceMin": "empty_set",
     "Unique": "with_axis negative_axis not_sorted bfloat16",
     "Mod": "fmod_0",
-    "RNN": "batchwise",
     "Resize": "downsample_scales_linear_align downsample_scales_cubic_align",
 }
 """Parts of names of those cases of an operator that need not be understood."""

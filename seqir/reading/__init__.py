@@ -6,6 +6,7 @@ builds of several. All others stay what they are (`seqir.operators.foreign`).
 """
 
 from seqir.reading import arithmetic as arithmetic
+from seqir.reading import attending as attending
 from seqir.reading import convolving as convolving
 from seqir.reading import elements as elements
 from seqir.reading import fused as fused
@@ -15,7 +16,9 @@ from seqir.reading import moving as moving
 from seqir.reading import normalizing as normalizing
 from seqir.reading import pooling as pooling
 from seqir.reading import quantized as quantized
+from seqir.reading import recurring as recurring
 from seqir.reading import resizing as resizing
+from seqir.reading import signals as signals
 from seqir.reading import sizes as sizes
 from seqir.reading import whole as whole
 from seqir.reading.graph import ReadGraph, read

@@ -8,6 +8,8 @@ import numpy as np
 
 from seqir import shapes
 from seqir.operators.gather import ScatterElements
+from seqir.operators.pieces import Pad
+from seqir.operators.sizes import Range
 from seqir.reading.registry import reads
 from seqir.reading.take import Take
 
@@ -86,3 +88,53 @@ def _space_to_depth(take: Take) -> Any:
     dcr = take.attribute("mode", "DCR") == "DCR"
     y = ops.transpose(y, (0, 3, 5, 1, 2, 4) if dcr else (0, 1, 3, 5, 2, 4))
     return ops.reshape(y, (n, c * b * b, h // b, w // b))
+
+
+@reads("Pad")
+def _pad(take: Take) -> Any:
+    """Where axes are cut as well, or the number around is computed."""
+    x, ops, pads = take.x(), take.ops, take.ints(1)
+    mode = take.attribute("mode", "constant")
+    if pads is None or mode not in ("constant", "edge", "reflect", "wrap"):
+        return None
+    axes = take.option("axes", 3, tuple(range(x.ndim)))
+    widths = [(0, 0)] * x.ndim
+    key = [slice(None)] * x.ndim
+    for i, axis in enumerate(axes):
+        before, after = pads[i], pads[i + len(axes)]
+        key[axis] = slice(max(-before, 0), min(after, 0) or None)
+        widths[axis] = (max(before, 0), max(after, 0))
+    y = x[tuple(key)]
+    if mode != "constant":
+        before, after = zip(*widths, strict=True)
+        return take.apply(Pad(before, after, mode), y)
+    if not take.given(2):
+        return ops.pad(y, widths)
+    inside = ops.pad(ops.ones_like(y, "bool"), widths)
+    return ops.where(inside, ops.pad(y, widths), ops.reshape(take.x(2), ()))
+
+
+@reads("Col2Im")
+def _col2im(take: Take) -> Any:
+    """Images whose patches, added where they overlap, stand in columns."""
+    size, block = take.ints(1), take.ints(2)
+    if size is None or block is None or len(size) != 2:
+        return None
+    pads = take.attribute("pads", (0, 0, 0, 0))
+    if pads[:2] != pads[2:]:
+        return None
+    dilations = take.attribute("dilations", (1, 1))
+    strides = take.attribute("strides", (1, 1))
+    return take.ops.fold(take.x(0), size, block, dilations, pads[:2], strides)
+
+
+@reads("Range")
+def _range(take: Take) -> Any:
+    """As many numbers as the run computes, of any type."""
+    ops, dtype = take.ops, take.x(0).dtype
+    if any(take.x(i).ndim for i in range(3)):
+        return None  # ONNX wants numbers without axes, not every file has such
+    begin, end, step = (ops.cast(take.x(i), "float64") for i in range(3))
+    count = ops.cast(ops.maximum(ops.ceil((end - begin) / step), 0.0), "int64")
+    places = take.apply(Range(take.unknown("range")), ops.expand_dims(count, 0))
+    return ops.cast(begin + ops.cast(places, "float64") * step, dtype)

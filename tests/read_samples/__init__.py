@@ -1,6 +1,13 @@
 """Samples of ONNX nodes that the reader knows: one file for each family."""
 
-from tests.read_samples import elements, indexing, layers, pooling, resizing
+from tests.read_samples import (
+    elements,
+    indexing,
+    layers,
+    pooling,
+    resizing,
+    signals,
+)
 from tests.read_samples.sample import ReadSample as ReadSample
 
 SAMPLES: list[ReadSample] = [
@@ -9,4 +16,5 @@ SAMPLES: list[ReadSample] = [
     *layers.SAMPLES,
     *pooling.SAMPLES,
     *resizing.SAMPLES,
+    *signals.SAMPLES,
 ]

@@ -6,8 +6,8 @@ import numpy as np
 
 from tests.read_samples.sample import integers, node
 
-_TWICE = np.float32([1, 1, 2, 3])
-_ROOM = np.float32([1, 1, 1.6, 0.7])
+_TWICE = np.array([1, 1, 2, 3], np.float32)
+_ROOM = np.array([1, 1, 1.6, 0.7], np.float32)
 _IMAGE = [2, 3, 4, 5]
 
 
@@ -39,7 +39,7 @@ SAMPLES = [
     _sized(2, 3, 3, 9, mode="nearest", nearest_mode="ceil"),
     _sized(9, 8, mode="nearest", axes=[2, 3], keep_aspect_ratio_policy="not_larger",
            coordinate_transformation_mode="asymmetric", nearest_mode="floor"),
-    node("Resize", _IMAGE, np.float32([0, 0, 0.4, 0.6, 1, 1, 0.8, 1.2]), None,
+    node("Resize", _IMAGE, np.array([0, 0, 0.4, 0.6, 1, 1, 0.8, 1.2], np.float32), None,
          integers(2, 3, 3, 3), constants=(1, 3), mode="linear", static=True,
          extrapolation_value=7.0,
          coordinate_transformation_mode="tf_crop_and_resize"),
