@@ -271,6 +271,7 @@ def features(
         "seqir plot model.py:net -o net.svg",
         "seqir plot model.py:net -o net.png --params --rankdir LR",
         "seqir plot model.py:net -o net.html --expand-nested",
+        "seqir plot any.onnx -o any.svg --depth 2",
     )
 )
 @target
@@ -285,6 +286,12 @@ def features(
     show_default=True,
     help="From top to bottom, or from left to right.",
 )
+@click.option(
+    "--depth",
+    type=click.IntRange(1),
+    help="Levels of scopes of an ONNX file that have boxes of their own.",
+)
+@dims
 @as_json
 def plot(
     target: str,
@@ -293,6 +300,8 @@ def plot(
     params: bool,
     expand_nested: bool,
     rankdir: Literal["TB", "LR"],
+    depth: int | None,
+    dims: Sequence[str],
     as_json: bool,
 ) -> None:
     """Draw TARGET: one box a layer, one line a tensor."""
@@ -301,12 +310,13 @@ def plot(
     from seqir.plot import plot_model
 
     plot_model(
-        model_of(target),
+        model_of(target, dims),
         output,
         show_shapes=shapes,
         show_params=params,
         expand_nested=expand_nested,
         rankdir=rankdir,
+        depth=depth,
     )
     size = Path(output).stat().st_size
     if as_json:

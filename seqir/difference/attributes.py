@@ -6,6 +6,9 @@ from collections.abc import Mapping
 
 import onnx
 
+_EVERYWHERE = {"dilations": 1, "strides": 1, "pads": 0}
+"""Attributes that are such a number along every axis where they are left out."""
+
 
 def given(
     versions: Mapping[str, int], node: onnx.NodeProto
@@ -22,7 +25,12 @@ def given(
         for name, attribute in schema.attributes.items()
         if attribute.default_value.name
     }
-    return {**defaults, **{a.name: a for a in node.attribute}}
+    return {**defaults, **{a.name: a for a in node.attribute if not _is_implied(a)}}
+
+
+def _is_implied(attribute: onnx.AttributeProto) -> bool:
+    number = _EVERYWHERE.get(attribute.name)
+    return number is not None and {*attribute.ints} == {number}
 
 
 def serialized(attribute: onnx.AttributeProto | None) -> bytes:

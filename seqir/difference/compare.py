@@ -8,7 +8,7 @@ from typing import Any
 import onnx
 from onnx import helper
 
-from seqir import collector, lower, passes, reading
+from seqir import collector, dtypes, lower, passes, reading
 from seqir.difference.attributes import given, serialized
 from seqir.difference.matching import Pairs, matched
 from seqir.difference.report import Change, Difference, WeightChange
@@ -224,6 +224,10 @@ def _wires(
             yield f"operand {place}: {before or 'none'} -> {after or 'none'}"
 
 
+def _is_float(array: Array) -> bool:
+    return type_of_array(array).dtype in dtypes.FLOATS
+
+
 def _weights(
     one: _Side, other: _Side, tensors: Mapping[str, str]
 ) -> Iterator[WeightChange]:
@@ -237,7 +241,7 @@ def _weights(
         change = compared(now, one.array(name), other.array(now))
         if change is not None:
             yield change
-        elif now != name:
+        elif now != name and _is_float(other.array(now)):  # sizes have no names
             yield WeightChange(
                 "renamed", now, str(type_of_array(other.array(now))), name
             )

@@ -141,7 +141,7 @@ def _tidy(scope: Scope) -> dict[str, Scope]:
         tidy = Scope(name, part.path, part.class_name, part.nodes)
         into[name] = tidy
         if part.parts and own:  # a node has the name of a scope
-            kind = Scope(kind_of(own[0].op), part.path, "", own)
-            tidy.parts[kind.name] = kind
+            name = kind_of(own[0].op)
+            stack.append((Scope(name, part.path, "", own), tidy.parts))
         stack += [(inner, tidy.parts) for inner in reversed(part.parts.values())]
     return found

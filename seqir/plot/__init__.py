@@ -10,10 +10,12 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import TYPE_CHECKING, Final, Literal
 
-from seqir.arguments import number, one_of
+from seqir.arguments import integer, number, one_of
 from seqir.errors import ArgumentError
 from seqir.files import staged
+from seqir.network.onnx_graph import graph_layer_of
 from seqir.plot.content import Shown, content_of
+from seqir.plot.graphs import content_of_graph
 from seqir.plot.scene import scene_of
 from seqir.plot.svg import svg_of
 
@@ -38,6 +40,8 @@ def plot_model(
     show_layer_activations: bool = False,
     show_trainable: bool = False,
     dpi: float = 200,
+    *,
+    depth: int | None = None,
 ) -> Path:
     """Draw a model as a file; the suffix says what kind.
 
@@ -47,6 +51,10 @@ def plot_model(
     `rankdir`: "TB" from top to bottom, "LR" from left to right.
     `expand_nested`: draw the layers of models inside, in a frame.
     `dpi`: pixels per inch of a PNG; less if it would be too large.
+    `depth`: how many levels of scopes of an ONNX file have boxes of their own.
+
+    A model of an ONNX file is drawn with its scopes or nodes as boxes, and with the
+    shapes beside its edges.
 
     Raises: ArgumentError for an unknown suffix, NotBuiltError for a model without an
         input shape, MissingPackageError for a PNG without matplotlib, ExportError if
@@ -70,6 +78,7 @@ def plot_model(
         show_layer_activations=show_layer_activations,
         show_trainable=show_trainable,
         show_params=show_params,
+        depth=depth,
     )
     drawing.write(path)
     return path
@@ -83,6 +92,7 @@ class Drawing:
     shown: Shown
     across: bool
     dpi: float
+    depth: int | None = None
 
     def create(self, prog: object = None, format: str = "svg") -> bytes:
         """The drawing as "svg", "png" or "html"; `prog` changes nothing.
@@ -91,7 +101,11 @@ class Drawing:
             matplotlib.
         """
         one_of("format", format, [suffix[1:] for suffix in _SUFFIXES])
-        content = content_of(self.model, self.shown)
+        graph = graph_layer_of(self.model)
+        if graph is None:
+            content = content_of(self.model, self.shown)
+        else:
+            content = content_of_graph(graph, self.shown, self.depth)
         scene = scene_of(content, names=self.shown.names, across=self.across)
         if format == "png":
             from seqir.plot.png import png_of
@@ -133,6 +147,7 @@ def model_to_dot(
     show_trainable: bool = False,
     *,
     show_params: bool = False,
+    depth: int | None = None,
 ) -> Drawing:
     """A drawing of a model, to be written or shown; made without Graphviz.
 
@@ -147,6 +162,8 @@ def model_to_dot(
         )
     one_of("rankdir", rankdir, ("TB", "LR"))
     number("dpi", dpi, above=0)
+    if depth is not None:
+        depth = integer("depth", depth, least=1)
     model.require_built("drawing")
     shown = Shown(
         shapes=show_shapes,
@@ -157,4 +174,4 @@ def model_to_dot(
         trainable=show_trainable,
         expand=expand_nested,
     )
-    return Drawing(model, shown, rankdir == "LR", dpi)
+    return Drawing(model, shown, rankdir == "LR", dpi, depth)

@@ -49,6 +49,8 @@ class Item:
     is_output: bool = False
     facts: list[tuple[str, str]] = field(default_factory=list[tuple[str, str]])
     inner: Content | None = None
+    page: dict[str, object] | None = None
+    """What a page tells of it, where it is no layer."""
 
 
 Port = tuple[str, int]
@@ -62,6 +64,8 @@ class Content:
 
     items: dict[str, Item]
     edges: list[tuple[Port, Port]]
+    labels: dict[Port, str] = field(default_factory=dict[Port, str])
+    """What stands beside the edges that begin at a port."""
     inputs: int = 0
     outputs: int = 0
 

@@ -50,11 +50,12 @@ def arrange(
     first: Iterable[Key] = (),
     last: Iterable[Key] = (),
     lines: Mapping[Key, float] | None = None,
+    gap: float = RANK_GAP,
 ) -> Arrangement:
     """Place boxes of these sizes (cross, main) and route the edges between them.
 
     `first` and `last` get the outermost ranks; `lines` says where, from its centre, a
-    box is to be in line with others.
+    box is to be in line with others; `gap` is the least room between ranks.
 
     Keys stand in the order in which they are computed. An edge to an earlier box is
     laid out the other way round; one from a box to itself only gets room,
@@ -81,7 +82,7 @@ def arrange(
     low = min((c - reach[v][0] for v, c in cross.items()), default=0.0)
     high = max((c + reach[v][1] for v, c in cross.items()), default=0.0)
     cross = {v: c - low - lines.get(v, 0.0) for v, c in cross.items()}
-    bands = _bands(layers, sizes, cross)
+    bands = _bands(layers, sizes, cross, gap)
     main = {
         v: (top + bottom) / 2
         for rank, (top, bottom) in zip(layers.ranks, bands, strict=True)
@@ -146,6 +147,7 @@ def _bands(
     layers: Layers,
     sizes: Mapping[Key, tuple[float, float]],
     cross: Mapping[Key, float],
+    gap: float,
 ) -> list[tuple[float, float]]:
     """Where each rank begins and ends; wide curves get more room."""
     bands: list[tuple[float, float]] = []
@@ -157,7 +159,7 @@ def _bands(
             (abs(cross[v] - cross[n]) for v in rank for n in layers.below[v]),
             default=0.0,
         )
-        at += depth + RANK_GAP + min(reach / 8, 40.0)
+        at += depth + gap + min(reach / 8, 40.0)
     return bands
 
 

@@ -34,7 +34,7 @@ def page_of(model: Model, content: Content, svg: str) -> str:
             "bytes": summary.total_bytes,
             "trainable": summary.trainable_params,
         },
-        "layers": {i.path: _facts(i, operators) for i in every_item(content)},
+        "layers": {i.path: i.page or _facts(i, operators) for i in every_item(content)},
     }
     text = json.dumps(_shown(data), default=str, ensure_ascii=False)
     template = resources.files("seqir.plot").joinpath("page.html").read_text("utf-8")

@@ -61,6 +61,8 @@ def png_of(scene: Scene, dpi: float) -> bytes:
     for box in scene.boxes:
         if not box.is_frame:
             _box(axes, box)
+    for label in scene.labels:
+        _text(axes, label)
     buffer = io.BytesIO()
     figure.savefig(buffer, format="png", dpi=dpi)
     return buffer.getvalue()
@@ -125,6 +127,7 @@ def _text(axes: Axes, label: Label) -> None:
         "what": (SMALL, MUTED, "normal", "DejaVu Sans"),
         "value": (SMALL, TEXT, "normal", "DejaVu Sans Mono"),
         "frame": (TITLE, colour_of("model"), "bold", "DejaVu Sans"),
+        "edge": (SMALL - 1, MUTED, "normal", "DejaVu Sans Mono"),
     }[label.style]
     axes.text(
         label.x,

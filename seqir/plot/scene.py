@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from seqir.narrow import is_tuple
 from seqir.plot.content import ENTRY, EXIT, Content, Item, Port
 from seqir.plot.layering import Key
-from seqir.plot.layout import LOOP, Arrangement, Edge, Run, arrange
+from seqir.plot.layout import LOOP, RANK_GAP, Arrangement, Edge, Run, arrange
 
 Point = tuple[float, float]
 Piece = tuple[Point, ...]
@@ -30,7 +30,7 @@ class Label:
     y: float
     text: str
     style: str
-    """``title``, ``name``, ``what`` or ``value``."""
+    """``title``, ``name``, ``what``, ``value``, ``frame`` or ``edge``."""
     right: bool = False
 
 
@@ -61,6 +61,8 @@ class Wire:
     pieces: list[Piece]
     arrow: bool
     backward: bool = False
+    about: str = ""
+    """What goes along it."""
 
     @property
     def end(self) -> Point:
@@ -76,6 +78,8 @@ class Scene:
     height: float = 0.0
     boxes: list[Box] = field(default_factory=list[Box])
     wires: list[Wire] = field(default_factory=list[Wire])
+    labels: list[Label] = field(default_factory=list[Label])
+    """Beside wires."""
 
 
 def text_width(text: str, size: float, mono: bool = False) -> float:
@@ -102,6 +106,7 @@ def scene_of(content: Content, *, names: bool, across: bool) -> Scene:
 def _extent(scene: Scene) -> Point:
     xs = [b.x + b.width for b in scene.boxes]
     ys = [b.y + b.height for b in scene.boxes]
+    xs += [t.x + _edge_width(t.text) for t in scene.labels if not t.right]
     for wire in scene.wires:
         for piece in wire.pieces:
             xs += [x for x, _ in piece]
@@ -136,8 +141,15 @@ class _Block:
             path: self._port((path, 0), "in") or 0.0 for path in self.blocks
         }
         self.plan: Arrangement = arrange(
-            sizes, self.edges, first=first, last=last, lines=lines
+            sizes, self.edges, first=first, last=last, lines=lines, gap=self._gap()
         )
+
+    def _gap(self) -> float:
+        """Room between ranks, in which there is some for what stands beside edges."""
+        texts = self.content.labels.values()
+        if not texts:
+            return RANK_GAP
+        return max(map(_edge_width, texts)) + RANK_GAP if self.across else 2 * LINE + 14
 
     # Size and ports of the frame around the block.
 
@@ -171,8 +183,14 @@ class _Block:
             cross, main, _ = self.blocks[item.path].frame(item)
         else:
             width, height = box_size(item, self.names)
+            if not self.across:  # what stands beside edges is not to reach neighbours
+                width = max(width, 2 * self._label_width(item.path) - 20)
             cross, main = (height, width) if self.across else (width, height)
         return cross, main
+
+    def _label_width(self, path: str) -> float:
+        own = [_edge_width(t) for p, t in self.content.labels.items() if p[0] == path]
+        return max(own, default=0.0)
 
     # Drawing.
 
@@ -198,9 +216,18 @@ class _Block:
                 self.blocks[path].draw(scene, path, inside)
             if path in self.loops:
                 scene.wires.append(_loop(box, self.across))
-        for edge in self.edges:
+        groups: dict[str, dict[str, list[Wire]]] = {}
+        for edge, (port, _) in zip(self.edges, self.content.edges, strict=True):
             if edge.runs:
-                scene.wires.append(self._wire(edge, frame, at))
+                wire = self._wire(edge, frame, at)
+                scene.wires.append(wire)
+                wire.about = self.content.labels.get(port, "")
+                if wire.about:
+                    wires = groups.setdefault(port[0], {})
+                    wires.setdefault(wire.about, []).append(wire)
+        for path, wires in groups.items():
+            centre = at(self.plan.cross[path], 0)[0]
+            scene.labels += _beside(wires, self.across, centre)
 
     def _wire(self, edge: Edge, frame: str, at: Place) -> Wire:
         start, pieces = _path(edge.runs, at)
@@ -244,6 +271,29 @@ def _path(runs: Iterable[Run], at: Place) -> tuple[Point, list[Piece]]:
         last = cross, end
     assert start is not None
     return start, pieces
+
+
+def _edge_width(text: str) -> float:
+    return text_width(text, SMALL, mono=True) + 6
+
+
+def _beside(wires: dict[str, list[Wire]], across: bool, centre: float) -> list[Label]:
+    """Texts beside the wires that leave one box: each once, at the outer ones."""
+    place = 1 if across else 0
+    starts = {text: [w.start for w in those] for text, those in wires.items()}
+    ordered = sorted(starts, key=lambda text: max(s[place] for s in starts[text]))
+    found: list[Label] = []
+    for text in dict.fromkeys((ordered[-1], ordered[0])):
+        last = text == ordered[-1]
+        x, y = (max if last else min)(starts[text], key=lambda s: s[place])
+        alone = len(ordered) == len(starts[text]) == 1
+        if across:
+            found.append(Label(x + 5, y + 12 if last else y - 4, text, "edge"))
+        elif not last or (alone and x > centre + 1):
+            found.append(Label(x - 6, y + 14, text, "edge", right=True))
+        else:
+            found.append(Label(x + 6, y + 14, text, "edge"))
+    return found
 
 
 def _loop(box: Box, across: bool) -> Wire:

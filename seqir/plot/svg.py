@@ -72,6 +72,7 @@ def svg_of(scene: Scene, title: str) -> str:
     lines += [_head(w) for w in scene.wires if w.arrow]
     lines.append("</g>")
     lines += [_box(b) for b in scene.boxes if not b.is_frame]
+    lines += [_text(label) for label in scene.labels]
     lines += ["</g>", "</svg>", ""]
     return "\n".join(lines)
 
@@ -126,6 +127,8 @@ def _text(label: Label) -> str:
         "what": f'font-size="{SMALL:g}" fill="{MUTED}"',
         "value": f'font-size="{SMALL:g}" font-family="{MONO}" fill="{TEXT}"',
         "frame": f'font-size="{TITLE:g}" font-weight="600" fill="{colour_of("model")}"',
+        "edge": f'font-size="{SMALL - 1:g}" font-family="{MONO}" fill="{MUTED}" '
+        'stroke="#ffffff" stroke-width="3" paint-order="stroke"',
     }[label.style]
     end = ' text-anchor="end"' if label.right else ""
     place = _attributes(x=label.x, y=label.y)
@@ -139,7 +142,9 @@ def _wire(wire: Wire) -> str:
         d.append(f"{'C' if len(piece) == 3 else 'L'}{points}")
     look = f' stroke="{BACKWARD}" stroke-dasharray="5 3"' if wire.backward else ""
     ends = f'data-from="{escape(wire.source)}" data-to="{escape(wire.target)}"'
-    return f'<path class="edge" {ends} d="{"".join(d)}"{look}/>'
+    about = f"<title>{escape(wire.about)}</title>" if wire.about else ""
+    start = f'<path class="edge" {ends} d="{"".join(d)}"{look}'
+    return f"{start}>{about}</path>" if about else f"{start}/>"
 
 
 def _head(wire: Wire) -> str:
