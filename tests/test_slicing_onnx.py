@@ -144,3 +144,19 @@ def test_cut_points_say_how_much_crosses() -> None:
                               seqir.layers.Dense(2)])  # fmt: skip
     (point,) = model.cut_points()
     assert (point, point.bytes) == ("d", 20)
+
+
+def test_where_a_part_cannot_begin_is_said() -> None:
+    with pytest.raises(GraphError, match="'val_6' depend on no input of the model"):
+        model_of("torch_cnn_d20u").split("val_6")
+    message = (
+        r"a part cannot begin with the tensor 'more', which is \?\[sequence of f32"
+    )
+    with pytest.raises(GraphError, match=message):
+        model_of("hand_sequence_out").split("more")
+
+
+def test_a_tensor_that_only_gives_sizes_can_be_cut_at(tmp_path: Path) -> None:
+    file = BY_NAME["torch_decoder_l17"]
+    first, second = model_of(file.name).split("/Transpose_1_output_0")
+    assert_halves_compute_the_same(file, first, second, tmp_path)

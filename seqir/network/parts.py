@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from dataclasses import replace
 
 from seqir import naming
@@ -11,6 +11,7 @@ from seqir.ir import Graph, Node, Value
 from seqir.ir.analysis import dominating
 from seqir.network.resized import with_names
 from seqir.operators.sizes import Sizes
+from seqir.tensortype import OpaqueType
 
 
 def part(
@@ -27,11 +28,16 @@ def part(
         not needed.
     """
     given = graph.inputs if inputs is None else inputs
-    starts = set(given.values())
+    starts = dict.fromkeys(given.values())
     nodes, reached = _needed(graph, outputs.values(), starts, inputs is not None)
     needed = {name: value for name, value in given.items() if value in reached}
     if inputs is not None:
         _check(graph, outputs, given, nodes, reached)
+    if not needed:
+        raise GraphError(
+            f"{', '.join(map(repr, outputs))} depend on no input of the model: they "
+            "are always the same"
+        )
     new = {v: Value(v.type, name) for name, v in needed.items()}
     kept: list[Node] = []
     for node in nodes:
@@ -53,7 +59,7 @@ def part(
 
 
 def _needed(
-    graph: Graph, outputs: Iterable[Value], starts: set[Value], own_sizes: bool
+    graph: Graph, outputs: Iterable[Value], starts: Collection[Value], own_sizes: bool
 ) -> tuple[list[Node], set[Value]]:
     """The nodes between, in order, and all values that they read or are asked for."""
     reached = set(outputs)
@@ -97,6 +103,12 @@ def _check(
     nodes: Sequence[Node],
     reached: set[Value],
 ) -> None:
+    for name, value in given.items():
+        if isinstance(value.type, OpaqueType):
+            raise GraphError(
+                f"a part cannot begin with the tensor {name!r}, which is {value.type}: "
+                "cut at another one"
+            )
     starts = set(given.values())
     missing = [v for v in graph.inputs.values() if v in reached and v not in starts]
     if missing:
@@ -154,7 +166,7 @@ def halves(graph: Graph, at: Mapping[str, Value]) -> tuple[Graph, Graph]:
 
     Raises: GraphError if no output depends on `at`.
     """
-    starts = set(at.values())
+    starts = dict.fromkeys(at.values())
     below = set(starts)
     for node in graph.nodes:
         if not below.isdisjoint(node.operands):
@@ -171,6 +183,8 @@ def halves(graph: Graph, at: Mapping[str, Value]) -> tuple[Graph, Graph]:
     begins = {names[v]: v for v in at.values() if v in reached}
     for value in more:
         begins.setdefault(names.get(value) or naming.free(value.name, begins), value)
+    _, reached = _needed(graph, late.values(), dict.fromkeys(begins.values()), True)
+    begins = {name: v for name, v in begins.items() if v in reached}
     inputs = set(graph.inputs.values())
     crossing = {name: v for name, v in begins.items() if v not in inputs}
     early = {n: v for n, v in graph.outputs.items() if n not in late}
