@@ -302,18 +302,43 @@ def _declare(cls: Any) -> None:
     cls.__init__ = _initializer(cls, found)
 
 
+def _binder(shown: inspect.Signature) -> Callable[..., dict[str, object]]:
+    """A function of arguments that gives the value of each parameter, in order.
+
+    It is ``shown.bind``, which looks at each parameter in turn and takes ten times as
+    long, where something is wrong or not known.
+
+    Raises: TypeError for arguments that do not fit.
+    """
+    parameters = shown.parameters.values()
+    places = [p.name for p in parameters if p.kind in _POSITIONAL]
+    defaults = {p.name: p.default for p in parameters if p.kind in _NAMED}
+
+    def bind(*args: object, **kwargs: object) -> dict[str, object]:
+        given = dict(zip(places, args, strict=False))
+        values: dict[str, object] = {**defaults, **given, **kwargs}
+        known = len(values) == len(defaults)
+        once = len(given) == len(args) and given.keys().isdisjoint(kwargs)
+        if known and once and not any(v is REQUIRED for v in values.values()):
+            return values
+        bound = shown.bind(*args, **kwargs)
+        bound.apply_defaults()
+        return dict(bound.arguments)
+
+    return bind
+
+
 def _initializer(cls: Any, fields: Fields) -> Init:
     """The ``__init__`` of a class that takes these fields."""
     shown = signature(cls, fields, cls.last, cls.keywords, cls.order)
+    bind = _binder(shown)
 
     def initialize(self: Any, *args: object, **kwargs: object) -> None:
         try:
-            bound = shown.bind(self, *args, **kwargs)
+            values = bind(self, *args, **kwargs)
         except TypeError as error:
             raise TypeError(f"{type(self).__name__}.__init__() {error}") from None
-        bound.apply_defaults()
-        values = dict(bound.arguments)
-        passed = values.pop("kwargs", {})
+        passed: Any = values.pop("kwargs", {})
         kind = self.__class__
         later = [*initializers_after(kind, cls)]
         above = _parameters(later[0])
