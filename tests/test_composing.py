@@ -188,8 +188,12 @@ def test_sizes_that_cannot_be_are_refused() -> None:
     held = seqir.load_onnx(
         onnx.helper.make_model(graph, opset_imports=[onnx.helper.make_opsetid("", 17)])
     )
-    with pytest.raises(ShapeError, match="the output 'y' has 2 examples, whatever 'n'"):
+    with pytest.raises(ShapeError, match="holds 2 examples, whatever 'n' of the input"):
         held.with_dims({"x": ("n", 3)})
+    recurrent = model_of("torch_lstm_l11f")
+    ((name, value),) = recurrent.onnx_graph.graph.inputs.items()
+    with pytest.raises(ShapeError, match=r"node '/rnn/LSTM' \(lstm\) holds 3"):
+        recurrent.with_dims({name: ("n", *value.type.shape[1:])})
 
 
 def test_models_that_draw_are_refused() -> None:

@@ -11,6 +11,7 @@ from foreign_files import FILES, ForeignFile
 
 import seqir
 from seqir.errors import ArgumentError, GraphError
+from seqir.summary.summary import summary_of
 
 BY_NAME = {file.name: file for file in FILES}
 
@@ -80,7 +81,9 @@ def test_a_part_says_what_it_also_needs() -> None:
     ]
     with pytest.raises(GraphError, match="'silu' do not depend on 'relu': take it out"):
         model.slice("silu", ["image", "relu"])
-    with pytest.raises(ArgumentError, match=r"outputs='reluu'\. Did you mean 'relu'"):
+    with pytest.raises(
+        ArgumentError, match=r"'reluu'\. Did you mean 'relu'.* Scopes: s"
+    ):
         model.slice("reluu")
     with pytest.raises(
         ArgumentError, match=r"outputs='\(' names nothing in .* is not a"
@@ -160,3 +163,13 @@ def test_a_tensor_that_only_gives_sizes_can_be_cut_at(tmp_path: Path) -> None:
     file = BY_NAME["torch_decoder_l17"]
     first, second = model_of(file.name).split("/Transpose_1_output_0")
     assert_halves_compute_the_same(file, first, second, tmp_path)
+
+
+def test_scopes_are_written_again(tmp_path: Path) -> None:
+    model = model_of("torch_residual_d20")
+    part = model.slice("layer2", "layer1")
+    part.export(tmp_path / "part.onnx")
+    again = seqir.load_onnx(tmp_path / "part.onnx", name=part.name)
+    rows = [(row.path, row.class_name) for row in summary_of(part).rows]
+    assert ("layer2/bn1", "BatchNorm2d") in rows
+    assert [(row.path, row.class_name) for row in summary_of(again).rows] == rows

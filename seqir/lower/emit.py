@@ -27,6 +27,8 @@ class OnnxNode:
     """Which part of ONNX has the operator; the main one has no name."""
     name: str = ""
     """Its name; that of its first output where it has none."""
+    scope: str = ""
+    """Where it lies, in PyTorch's way, if the file that it was read from says so."""
 
 
 @dataclass

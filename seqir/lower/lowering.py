@@ -88,6 +88,8 @@ def lower(
     _layer_names(emit, last, renamed)
     rename(emit.nodes, renamed)
     _node_names(emit.nodes)
+    for each in emit.nodes if graph.scopes else ():
+        each.scope = graph.scopes.get(each.source, "")
     return OnnxModel(
         graph.name,
         emit.opset,

@@ -237,6 +237,7 @@ def _node(node: OnnxNode, sources: Mapping[str, str]) -> bytes:
             ),
             wire.text(6, about) if about else b"",
             wire.text(7, node.domain) if node.domain else b"",
+            wire.message(9, _entry("namespace", node.scope)) if node.scope else b"",
         ]
     )
 

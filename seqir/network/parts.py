@@ -209,7 +209,10 @@ def cut_values(graph: Graph) -> list[Value]:
     ends = [v for v in graph.outputs.values() if v in below]
     chain = dominating(edges, inputs, ends)
     ends += inputs
-    return [v for v in chain if v not in ends and _sizes_known(graph, v)]
+    found = [v for v in chain if v not in ends]
+    if Sizes not in graph.kinds:
+        return found
+    return [v for v in found if _sizes_known(graph, v)]
 
 
 def _sizes_known(graph: Graph, value: Value) -> bool:

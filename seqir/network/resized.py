@@ -10,6 +10,7 @@ from seqir import naming, shapes
 from seqir.arguments import is_integer
 from seqir.errors import ArgumentError, DTypeError, ShapeError, did_you_mean
 from seqir.ir import Builder, Graph, Node, Op, Value
+from seqir.ir.sizes import unsure_sizes
 from seqir.narrow import is_sequence
 from seqir.operators.foreign import Whole
 from seqir.operators.movement import Reshape
@@ -166,14 +167,44 @@ def _reshape(op: Reshape, node: Node, operands: Sequence[Value]) -> Op:
 
 
 def _check(before: Graph, after: Graph, name: str) -> None:
-    """ShapeError if outputs still have the number of examples that an input had."""
+    """ShapeError if nodes or outputs still have the number of examples of an input."""
     old = before.inputs[name].type.shape[:1]
     new = after.inputs[name].type.shape[:1]
-    if not isinstance(new[0], str) or not isinstance(old[0], int):
+    if not old or not isinstance(new[0], str) or not isinstance(old[0], int):
         return
-    for output, value in after.outputs.items():
-        if before.outputs[output].type.shape[:1] == old == value.type.shape[:1]:
-            raise ShapeError(
-                f"the output {output!r} has {old[0]} examples, whatever {new[0]!r} of "
-                f"the input {name!r} is: some node in between holds that number"
-            )
+    kept = [
+        f"the output {output!r}"
+        for output, value in after.outputs.items()
+        if before.outputs[output].type.shape[:1] == old == value.type.shape[:1]
+    ]
+    holders = [
+        f"node {node.source!r} ({node.op.called})"
+        for node in after.nodes
+        if _holds(node, old[0], new[0]) or (kept and _loses(node, new[0]))
+    ]
+    for what in (*holders, *kept):
+        raise ShapeError(
+            f"{what} holds {old[0]} examples, whatever {new[0]!r} of the input "
+            f"{name!r} is: the size cannot be freed"
+        )
+
+
+def _holds(node: Node, number: int, name: str) -> bool:
+    """Whether a node needs a number and a size that is free to be equal."""
+    return any(
+        number in pair and any(_has(d, name) for d in pair)
+        for pair in unsure_sizes(node)
+    )
+
+
+def _has(dim: shapes.Dim, name: str) -> bool:
+    return name in shapes.symbols(dim)
+
+
+def _loses(node: Node, name: str) -> bool:
+    """Whether a size is one of the operands and none of the results."""
+    operands, results = (
+        any(_has(d, name) for v in values for d in v.type.shape)
+        for values in (node.operands, node.results)
+    )
+    return operands and not results

@@ -11,6 +11,9 @@ from seqir.ir import Graph, Node, Value
 from seqir.narrow import is_a
 from seqir.network.scopes import Scope, scopes_of
 
+_MOST_NAMES = 12
+"""Scopes that a message names."""
+
 Named = Mapping[str, Sequence[Value]]
 
 
@@ -103,9 +106,11 @@ def _matches(
         if names := [name for name in known if matches(name)]:
             return [v for n in names for v in _matches(graph, tensors, n, what, model)]
     every = [*tensors, *nodes, *scopes]
+    outer = [path for path in scopes if "/" not in path]
+    more = ", ..." if len(outer) > _MOST_NAMES else ""
     raise ArgumentError(
         f"no tensor, node or scope of model {model!r} matches {what}={pattern!r}."
-        f"{did_you_mean(pattern, every)}"
+        f"{did_you_mean(pattern, every)} Scopes: {', '.join(outer[:_MOST_NAMES])}{more}"
     )
 
 
