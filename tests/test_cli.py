@@ -318,6 +318,11 @@ def test_export(folder: Path) -> None:
     assert [y.name for y in session.get_outputs()] == ["scores"]
 
 
+def test_export_for_a_target(folder: Path) -> None:
+    args = ("export", "model.py:two", "-o", "two.onnx", "--target", "mobile", "--json")
+    assert {*Outcome(*args).json["inputs"].values()} == {"f32[1, 3]"}
+
+
 def test_export_options(folder: Path) -> None:
     report = Outcome(
         "export", "model.py:two", "-o", "two.onnx", "--opset", "20", "--batch", "3",

@@ -6,6 +6,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from other_runtimes import RUNTIMES, Feeds
 
 from seqir import random
 from seqir.ir import Graph, Trace, evaluate
@@ -13,8 +14,6 @@ from seqir.lower import lower, to_proto
 from seqir.ops.random import bits
 from seqir.ops.tensor import Traced
 from seqir.tensortype import TensorType
-
-Feeds = dict[str, Any]
 
 FUNCTIONS: dict[str, Callable[[Any], Any]] = {
     "bits": lambda x: bits(random.key(None), x),
@@ -31,34 +30,7 @@ def graph_of(name: str, batch: int | str) -> Graph:
     return b.finish({"y": y.value})
 
 
-def openvino(path: Path, feeds: Feeds) -> Any:
-    found = pytest.importorskip("openvino")
-    core = found.Core()
-    exact = {"INFERENCE_PRECISION_HINT": "f32"}
-    return core.compile_model(core.read_model(path), "CPU", exact)(feeds)[0]
-
-
-def tract(path: Path, feeds: Feeds) -> Any:
-    model = pytest.importorskip("tract").onnx().load(str(path))
-    names = ("x", "random_seed", "random_step")
-    fed = [feeds[name] for name in names]
-    return model.into_model().into_runnable().run(fed)[0].to_numpy()
-
-
-def opencv(path: Path, feeds: Feeds) -> Any:
-    cv2 = pytest.importorskip("cv2", minversion="5")
-    net = cv2.dnn.readNetFromONNX(str(path))
-    for name, array in feeds.items():
-        net.setInput(array, name)
-    return net.forward()
-
-
-def onnxruntime(path: Path, feeds: Feeds) -> Any:
-    session = pytest.importorskip("onnxruntime").InferenceSession(path)
-    return session.run(None, feeds)[0]
-
-
-@pytest.mark.parametrize("run", [onnxruntime, openvino, opencv, tract])
+@pytest.mark.parametrize("run", [*RUNTIMES.values()])
 @pytest.mark.parametrize("name", FUNCTIONS)
 @pytest.mark.parametrize("batch", [4, "batch"])
 def test_other_runtimes_draw_the_same_numbers(

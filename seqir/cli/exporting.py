@@ -73,6 +73,13 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
             help="A fixed batch size, or a name for a free one.",
         ),
         click.option(
+            "--target",
+            "runtime",
+            metavar="NAME",
+            help="The runtime that the file is for: web, openvino, opencv, tensorrt, "
+            "tract or mobile; default: any.",
+        ),
+        click.option(
             "--opset",
             type=int,
             help="ONNX opset; default: 17, which all runtimes take.",
@@ -85,6 +92,7 @@ def options(command: Callable[..., Any]) -> Callable[..., Any]:
 def arguments(
     *,
     opset: int | None,
+    runtime: str | None,
     batch: str | None,
     layout: str | None,
     preprocess: str | None,
@@ -107,6 +115,7 @@ def arguments(
         )
     return {
         "opset": opset,
+        "target": runtime,
         "batch": _batch(batch),
         "layout": layout,
         "preprocess": preprocess,

@@ -16,8 +16,8 @@ from seqir.errors import ArgumentError, ExportError
 from seqir.export.preprocess import entering, entry, preprocessing
 from seqir.export.verify import OutputError, verify_file
 from seqir.files import staged
-from seqir.ir import Array, Builder, Graph, Value
-from seqir.lower import opsets
+from seqir.ir import Array, Builder, Graph, Target, Value
+from seqir.lower import opsets, targets
 from seqir.lower.lowering import check_names
 from seqir.lower.write import drop_other_data, write
 from seqir.network.base import Network, arrays_of
@@ -102,6 +102,7 @@ def export(
     path: str | os.PathLike[str],
     *,
     opset: int | None = None,
+    target: str | None = None,
     batch: int | str | None = None,
     input_names: Sequence[str] | None = None,
     output_names: Sequence[str] | None = None,
@@ -120,6 +121,11 @@ def export(
         path: the file to write; what was there stays if anything fails.
         opset: from 17 (the default: it runs on everything) to the newest; a model that
             was read from a file keeps that of the file.
+        target: the runtime that the file is for: "any", the default, is what as many as
+            possible get right; "web", "openvino", "opencv", "tensorrt", "tract" and
+            "mobile" are written with what each has. A model that was read from a file
+            is written as it was there. "opencv" and "mobile" have no free batch size:
+            it is 1 there unless `batch` says another.
         batch: a number fixes the batch size, a text names it; None keeps what the
             model's inputs say ("batch" where they say nothing).
         input_names: names of the inputs, in order; default: the keys of a model that
@@ -152,36 +158,55 @@ def export(
     model.require_built("export")
     one_of("verify", verify, (True, False, "reference"))
     one_of("state", state, get_args(State))
-    target = Path(path)
-    if target.suffix != ".onnx":
+    place = Path(path)
+    runtime = targets.of(target, model.file_opset)
+    if isinstance(batch, str) and not runtime.free_batch:
+        raise ArgumentError(
+            f"target={target!r} runs one batch size, got batch={batch!r}: give a number"
+        )
+    if place.suffix != ".onnx":
         raise ArgumentError(f"the file must end in .onnx, got {str(path)!r}")
-    plain = unoptimized(
-        model,
-        opset=opset,
-        batch=batch,
-        input_names=input_names,
-        output_names=output_names,
-        layout=layout,
-        preprocess=preprocess,
-        state=state,
-    )
+
+    def traced(batch: int | str | None) -> Unoptimized:
+        return unoptimized(
+            model,
+            opset=opset,
+            batch=batch,
+            input_names=input_names,
+            output_names=output_names,
+            layout=layout,
+            preprocess=preprocess,
+            state=state,
+        )
+
+    plain = traced(batch)
+    if not runtime.free_batch and plain.has_free_batch:
+        plain = traced(1)
     naive, opset = plain.graph, plain.opset
     entries = {**plain.entries, **(metadata or {})}
     errors: list[OutputError] = []
-    with staged(target) as draft:
+    _check_types(naive, runtime)
+    with staged(place) as draft:
         # What is wrong must not take the place of what is right: verify first.
         best = model.file_opset is None if optimize is None else optimize
         used = passes.INFERENCE if best else ()
-        written, facts = _written(naive, used, draft, opset, entries, external_data)
+        written, facts = _written(
+            naive, used, draft, opset, runtime, entries, external_data
+        )
         if verify:
             exact = verify == "reference"
             errors = verify_file(
-                draft, naive, reference=exact, pixels=plain.pixels, state=plain.fed
+                draft,
+                naive,
+                runtime,
+                reference=exact,
+                pixels=plain.pixels,
+                state=plain.fed,
             )
-    files = [target.with_name(f.name) for f in written]
-    drop_other_data(target, files)
+    files = [place.with_name(f.name) for f in written]
+    drop_other_data(place, files)
     return ExportReport(
-        path=str(target),
+        path=str(place),
         files=[str(f) for f in files],
         bytes=sum(f.stat().st_size for f in files),
         opset=opset,
@@ -218,6 +243,12 @@ class Unoptimized:
     parameters: int
     before: dict[str, str]
     """See `ExportReport.before`."""
+
+    @property
+    def has_free_batch(self) -> bool:
+        """Whether some input begins with a size that the run says."""
+        shapes = (value.type.shape for value in self.graph.inputs.values())
+        return any(isinstance(shape[0], str) for shape in shapes if shape)
 
 
 @collector.paused()
@@ -277,6 +308,7 @@ def _written(
     used: Sequence[passes.Pass],
     path: Path,
     opset: int,
+    target: Target,
     entries: Mapping[str, str],
     external_data: bool | None,
 ) -> tuple[list[Path], dict[str, Any]]:
@@ -286,13 +318,23 @@ def _written(
     needs the memory.
     """
     graph = passes.run(naive, used)
-    lowered = lower.lower(graph, opset=opset, metadata=entries)
+    lowered = lower.lower(graph, opset=opset, metadata=entries, target=target)
     return write(lowered, path, external_data), {
         "inputs": {n: str(t) for n, t in lowered.inputs.items()},
         "outputs": {n: str(t) for n, t in lowered.outputs.items()},
         "nodes": dict(Counter(n.op_type for n in lowered.nodes).most_common()),
         "passes": _changes(naive, graph),
     }
+
+
+def _check_types(graph: Graph, target: Target) -> None:
+    """Refuse float64 where the target has none."""
+    for value in () if target.wide_types else graph.values():
+        if value.type.dtype == "float64":
+            raise ExportError(
+                f"target={target.name!r} has no float64, which model {graph.name!r} "
+                "computes with: make its layers of dtype float32"
+            )
 
 
 def _changes(before: Graph, after: Graph) -> dict[str, tuple[int, int]]:

@@ -14,11 +14,13 @@ from seqir import dtypes, lower, passes, runtime
 from seqir.errors import RunError, VerificationError
 from seqir.export.draws import Draws, trial_sizes
 from seqir.ir import (
+    ONNX_RUNTIME,
     Array,
     Builder,
     FrozenArray,
     Graph,
     Node,
+    Target,
     Value,
     evaluate,
     replay,
@@ -68,6 +70,7 @@ class Case:
 def verify_file(
     path: Path,
     naive: Graph,
+    target: Target = ONNX_RUNTIME,
     *,
     reference: bool,
     pixels: Collection[str] = (),
@@ -94,13 +97,14 @@ def verify_file(
         judge.compare(case, _outputs(session, case.feeds))
     if not _telling(naive, cases, state):
         del session
-        _verify_quiet(path, naive, reference, pixels, state)
+        _verify_quiet(path, naive, target, reference, pixels, state)
     return list(judge.errors.values())
 
 
 def _verify_quiet(
     path: Path,
     naive: Graph,
+    target: Target,
     reference: bool,
     pixels: Collection[str],
     state: Mapping[str, Array],
@@ -111,7 +115,8 @@ def _verify_quiet(
     weights, whose outputs do depend on the inputs, what is right for these.
     """
     opset, stored = lower.read_weights(path)
-    made = lower.lower(passes.run(naive, passes.INFERENCE), opset=opset)
+    graph = passes.run(naive, passes.INFERENCE)
+    made = lower.lower(graph, opset=opset, target=target)
     for name, array in made.initializers.items():
         if name not in stored or stored[name].tobytes() != array.tobytes():
             raise VerificationError(

@@ -20,10 +20,12 @@ from seqir.ir.graph import (
 from seqir.ir.replay import Visit, in_bodies, replay
 from seqir.ir.rules import Array, Cotangents, Functions, Operand, Results
 from seqir.ir.sizes import SizeCheck, unsure_sizes
+from seqir.ir.target import ONNX_RUNTIME, Target
 from seqir.ir.trace import SEED, STEP, Region, Trace, current_trace
 from seqir.ir.verify import verify
 
 __all__ = [
+    "ONNX_RUNTIME",
     "SEED",
     "STEP",
     "Array",
@@ -45,6 +47,7 @@ __all__ = [
     "Results",
     "SizeCheck",
     "Take",
+    "Target",
     "Trace",
     "Update",
     "Value",

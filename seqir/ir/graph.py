@@ -22,6 +22,7 @@ from seqir.errors import DTypeError, GraphError, UnsupportedError, did_you_mean
 from seqir.ir.frozen import FrozenArray
 from seqir.ir.printer import format_graph
 from seqir.ir.rules import Array, Cotangents, Functions, Operand, Results
+from seqir.ir.target import Target
 from seqir.shapes import Dim
 from seqir.tensortype import TensorType
 
@@ -170,6 +171,8 @@ class Emit(Protocol):
     """Writes ONNX nodes; `Op.lower` sees the target only through this."""
 
     opset: int
+    target: Target
+    """The runtime that the nodes are for."""
 
     def __call__(
         self, onnx_op: str, *inputs: str, outputs: int = 1, **attributes: Any

@@ -370,11 +370,19 @@ class GroupNormalization(Layer):
         wide = as_wide(x)
         groups = (self._count, self._size // self._count)
         sizes = ops.shape(x)
-        grouped = ops.reshape(wide, (*sizes[:axis], *groups, *sizes[axis + 1 :]))
-        others = tuple(i for i in range(1, x.ndim + 1) if i != axis)
+        if 1 in (
+            axis,
+            x.ndim - axis,
+        ):  # what is on one side of the channels is one axis
+            before, after = [-1] * (axis > 1), [-1] * (axis < x.ndim - 1)
+        else:
+            before, after = sizes[1:axis], sizes[axis + 1 :]
+        grouped = ops.reshape(wide, (sizes[0], *before, *groups, *after))
+        first = 1 + len(before)
+        others = tuple(i for i in range(1, grouped.ndim) if i != first)
         mean, variance = ops.moments(grouped, others, keepdims=True)
         column = [1] * grouped.ndim
-        column[axis : axis + 2] = groups
+        column[first : first + 2] = groups
         factor = ops.rsqrt(variance + self.epsilon)
         if self.scale:
             factor = factor * ops.cast(ops.reshape(self.gamma, column), wide.dtype)

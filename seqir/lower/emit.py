@@ -9,7 +9,7 @@ from typing import Any
 import numpy as np
 
 from seqir import dtypes
-from seqir.ir import Array, ForeignNode, FrozenArray, Graph
+from seqir.ir import ONNX_RUNTIME, Array, ForeignNode, FrozenArray, Graph, Target
 from seqir.lower import opsets
 from seqir.tensortype import TensorType
 
@@ -69,6 +69,7 @@ class Emitter:
     """Writes nodes; see `seqir.ir.Emit`."""
 
     opset: int
+    target: Target = ONNX_RUNTIME
     nodes: list[OnnxNode] = field(default_factory=list[OnnxNode])
     initializers: dict[str, Array] = field(default_factory=dict[str, Array])
     source: str = ""

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 
 from seqir import naming
 from seqir.errors import ArgumentError, GraphError
-from seqir.ir import Array, Graph, Value
+from seqir.ir import ONNX_RUNTIME, Array, Graph, Target, Value
 from seqir.lower import opsets
 from seqir.lower.emit import Emitter, OnnxNode, rename
 from seqir.lower.kernels import runnable
@@ -45,8 +45,9 @@ def lower(
     *,
     opset: int | None = None,
     metadata: Mapping[str, str] | None = None,
+    target: Target = ONNX_RUNTIME,
 ) -> OnnxModel:
-    """Lower a graph to ONNX.
+    """Lower a graph to ONNX, as the target gets it right.
 
     Params that are still inputs of the graph become inputs of the model, after the
     others; updates become outputs after the others, named ``<param>:new``.
@@ -55,7 +56,7 @@ def lower(
         GraphError if an input and an output share a name.
     """
     opset = opsets.resolve(opset, graph)
-    graph, emit = runnable(graph, opset), Emitter(opset)
+    graph, emit = runnable(graph, opset), Emitter(opset, target)
     names: dict[Value, str] = {}
     inputs = {**graph.inputs, **graph.params}
     for name, value in inputs.items():

@@ -22,6 +22,7 @@ from seqir.lower.emit import OnnxBody, OnnxNode, RawAttribute
 from seqir.lower.lowering import OnnxModel
 from seqir.narrow import is_sequence
 from seqir.operators.kinds import ONNX_CODE
+from seqir.shapes import Dim
 from seqir.tensortype import OpaqueType, TensorType, type_of
 
 if TYPE_CHECKING:
@@ -58,11 +59,13 @@ def chunks(
 
     `external` names the initializers whose data is elsewhere, with the entries that
     say where. `complete`: tensors inside of operators that are several nodes have
-    types too, which a reader of a file wants to see and a runtime infers itself.
+    types too, which a reader of a file wants to see and a runtime infers itself. Sizes
+    that only a run knows have names at inputs and outputs then, and none in between:
+    a user who fixes the size of an input would contradict them.
     """
-    graph = _graph(model)
+    graph = _graph(model, named=not complete)
     if complete:
-        graph += _types_inside(model, graph)
+        graph += _types_inside(model)
     headers: list[tuple[bytes, Array | None]] = []
     size = len(graph)
     for name, array in model.initializers.items():
@@ -156,8 +159,11 @@ def _domains(model: OnnxModel) -> dict[str, int]:
     return {"": model.opset, **dict(sorted(model.domains.items()))}
 
 
-def _graph(model: OnnxModel) -> bytes:
-    """The fields of a GraphProto but for its initializers."""
+def _graph(model: OnnxModel, *, named: bool) -> bytes:
+    """The fields of a GraphProto but for its initializers.
+
+    `named`: unknown sizes between inputs and outputs have their names.
+    """
     kinds = ", ".join(dict.fromkeys(model.sources.values()))
     inside = ((n, t) for n, t in model.types.items() if n not in model.outputs)
     return b"".join(
@@ -167,7 +173,7 @@ def _graph(model: OnnxModel) -> bytes:
             wire.text(10, f"{model.name}: {kinds}" if kinds else model.name),
             *(wire.message(11, _value(n, t)) for n, t in model.inputs.items()),
             *(wire.message(12, _value(n, t)) for n, t in model.outputs.items()),
-            *(wire.message(_VALUE_INFO, _value(n, t)) for n, t in inside),
+            *(wire.message(_VALUE_INFO, _value(n, t, named=named)) for n, t in inside),
         ]
     )
 
@@ -185,7 +191,7 @@ def _body(body: OnnxBody, sources: Mapping[str, str]) -> bytes:
     )
 
 
-def _types_inside(model: OnnxModel, graph: bytes) -> bytes:
+def _types_inside(model: OnnxModel) -> bytes:
     """The types of tensors inside operators that lower to several nodes.
 
     The graph has no values for them, so ONNX's own inference fills them in.
@@ -196,7 +202,7 @@ def _types_inside(model: OnnxModel, graph: bytes) -> bytes:
         return b""
     import onnx
 
-    probe = onnx.GraphProto.FromString(graph)
+    probe = onnx.GraphProto.FromString(_graph(model, named=True))
     for name, array in model.initializers.items():
         if not _goes_elsewhere(array):
             tensor = _tensor(array, name)
@@ -214,10 +220,13 @@ def _types_inside(model: OnnxModel, graph: bytes) -> bytes:
         ],
     )
     inferred = onnx.shape_inference.infer_shapes(proto, data_prop=True)
+    found = [v for v in inferred.graph.value_info if v.name in missing]
+    for value in found:
+        for dim in value.type.tensor_type.shape.dim:
+            dim.ClearField("dim_param")
     return b"".join(
         wire.message(_VALUE_INFO, v.SerializeToString(deterministic=True))
-        for v in inferred.graph.value_info
-        if v.name in missing
+        for v in found
     )
 
 
@@ -303,18 +312,23 @@ def _tensor(
     return b"".join(fields)
 
 
-def _value(name: str, type: TensorType) -> bytes:
-    """A ValueInfoProto."""
-    return wire.text(1, name) + _type(type)
+def _size(d: Dim) -> bytes:
+    """The field of a Dimension."""
+    return wire.integer(1, d) if isinstance(d, int) else wire.text(2, d)
+
+
+def _value(name: str, type: TensorType, *, named: bool = True) -> bytes:
+    """A ValueInfoProto, with names of unknown sizes or without."""
+    return wire.text(1, name) + _type(type, named=named)
 
 
 @functools.lru_cache(maxsize=1024)
-def _type(type: TensorType) -> bytes:
+def _type(type: TensorType, *, named: bool) -> bytes:
     """The field of a ValueInfoProto; many tensors of a model have the same."""
     if isinstance(type, OpaqueType):
         return wire.message(2, type.onnx) if type.onnx else b""
     shape = b"".join(
-        wire.message(1, wire.integer(1, d) if isinstance(d, int) else wire.text(2, d))
+        wire.message(1, _size(d) if named or isinstance(d, int) else b"")
         for d in type.shape
     )
     tensor = wire.integer(1, ONNX_CODE[type.dtype]) + wire.message(2, shape)

@@ -23,6 +23,7 @@ from seqir.ir import (
 )
 from seqir.operators.kinds import check_kind
 from seqir.operators.linalg import products, rescaled
+from seqir.operators.pieces import Slice
 from seqir.operators.taps import (
     Ints,
     Pairs,
@@ -282,16 +283,28 @@ class ConvTranspose(Op):
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
         begin, end = zip(*self.pads, strict=True)
+        more, cut = self.output_padding, begin != end and not emit.target.uneven_pads
+        if cut:  # what is padded and cut again is not there at all
+            both = tuple(map(min, more, end))
+            more, end = (
+                tuple(a - b for a, b in zip(whole, both, strict=True))
+                for whole in (more, end)
+            )
+        pads = (0,) * (2 * len(begin)) if cut else (*begin, *end)
         y = emit(
             "ConvTranspose",
             *operands,
             kernel_shape=static(node.operands[1].type.shape)[2:],
             strides=self.strides,
-            pads=(*begin, *end),
             dilations=self.dilations,
-            output_padding=self.output_padding,
+            output_padding=more,
+            pads=pads,
             group=self.groups,
         )
+        if cut:
+            ends = emit.ints(*(-e or Slice.END for e in end))
+            axes = emit.ints(*range(2, len(begin) + 2))
+            y = emit("Slice", y, emit.ints(*begin), ends, axes)
         return (y,)
 
     # y = Aᵀx with A the convolution by w, so dx = A g; the products of x and w are

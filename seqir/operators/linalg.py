@@ -148,6 +148,12 @@ class Gemm(Op):
         return (y if c is None else y + c,)
 
     def lower(self, emit: Emit, node: Node, *operands: str) -> tuple[str]:
+        if not emit.target.narrow_gemm and node.result.type.dtype != "float32":
+            a, b, *c = operands
+            a = emit("Transpose", a, perm=(1, 0)) if self.trans_a else a
+            b = emit("Transpose", b, perm=(1, 0)) if self.trans_b else b
+            y = emit("MatMul", a, b)
+            return (emit("Add", y, *c) if c else y,)
         flags = {"transA": self.trans_a, "transB": self.trans_b}
         turned = {name: 1 for name, flag in flags.items() if flag}
         return (emit("Gemm", *operands, **turned),)

@@ -189,7 +189,7 @@ class AveragePool(Pool):
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
         type = node.operands[0].type
         (y,) = super().lower(emit, node, x)
-        if not self.taps.padded_by_hand(type.shape[2:]):
+        if not self.taps.padded_by_hand(type.shape[2:], emit.target):
             return (y,)
         # The runtime has divided by the volume of the window.
         return (emit("Div", y, self.emit_shares(emit, type, x)),)

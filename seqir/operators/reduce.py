@@ -27,6 +27,8 @@ from seqir.ir import (
 from seqir.operators.kinds import ONNX_CODE, check_kind
 from seqir.tensortype import TensorType
 
+Ints = tuple[int, ...]
+
 
 @dataclass(frozen=True)
 class Reduction:
@@ -40,6 +42,8 @@ class Reduction:
     """Accepted element types; see `check_kind`."""
     gradient: Callable[[Functions, Operand, Operand, Operand, tuple[int, ...]], Operand]
     """The cotangent of x from that of y, y and x; the axes are kept, of size 1."""
+    pool: str = ""
+    """The ONNX operator for all spatial axes of images, channels first."""
 
 
 def _logsumexp(x: Array, axes: tuple[int, ...], *, keepdims: bool) -> Array:
@@ -110,8 +114,10 @@ def _direction(
 
 REDUCTIONS: Final = {
     "sum": Reduction("ReduceSum", np.sum, "wide", _same),
-    "mean": Reduction("ReduceMean", np.mean, "float", _mean_gradient),
-    "max": Reduction("ReduceMax", np.max, "wide", _shared),
+    "mean": Reduction(
+        "ReduceMean", np.mean, "float", _mean_gradient, "GlobalAveragePool"
+    ),
+    "max": Reduction("ReduceMax", np.max, "wide", _shared, "GlobalMaxPool"),
     "min": Reduction("ReduceMin", np.min, "wide", _shared),
     "prod": Reduction("ReduceProd", np.prod, "wide", _other_factors),
     "logsumexp": Reduction("ReduceLogSumExp", _logsumexp, "float", _softmax_gradient),
@@ -168,16 +174,40 @@ class Reduce(Op):
         return (np.asarray(y, x.dtype),)
 
     def lower(self, emit: Emit, node: Node, x: str) -> tuple[str]:
-        onnx = self.TABLE[self.kind].onnx
-        axes = tuple(
-            shapes.normalize_axis(a, node.operands[0].type.rank) for a in self.axes
-        )
-        keep = int(self.keepdims)
+        type = node.operands[0].type
+        axes = tuple(sorted(shapes.normalize_axes(self.axes, type.rank)))
         if not axes:
             return (x,)
-        if emit.opset >= 18 or onnx == "ReduceSum":
-            return (emit(onnx, x, emit.ints(*axes), keepdims=keep),)
-        return (emit(onnx, x, axes=axes, keepdims=keep),)
+        if not emit.target.spatial_reductions and (y := self._pooled(emit, type, x)):
+            return (y,)
+        shallow = None
+        if not emit.target.deep_reductions and type.rank > 4 and len(axes) > 1:
+            shallow = _shallow(type.shape, axes)
+        if shallow is None:
+            return (self._emit(emit, type, x, axes, keepdims=self.keepdims),)
+        y = emit("Reshape", x, emit.ints(*shallow[0]))
+        y = self._emit(emit, type, y, shallow[1], keepdims=False)
+        return (emit("Unsqueeze", y, emit.ints(*axes)) if self.keepdims else y,)
+
+    def _pooled(self, emit: Emit, type: TensorType, x: str) -> str | None:
+        """A global pooling, if this is one of images."""
+        pool, rank = self.TABLE[self.kind].pool, type.rank
+        axes = tuple(sorted(shapes.normalize_axes(self.axes, rank)))
+        first = axes == tuple(range(2, rank))
+        if not pool or rank < 4 or not (first or axes == tuple(range(1, rank - 1))):
+            return None
+        y = emit(pool, x if first else emit("Transpose", x, perm=_to_first(rank)))
+        if not self.keepdims:
+            return emit("Flatten", y, axis=1)
+        back = (0, *range(2, rank), 1)
+        return y if first else emit("Transpose", y, perm=back)
+
+    def _emit(
+        self, emit: Emit, type: TensorType, x: str, axes: Ints, *, keepdims: bool
+    ) -> str:
+        if self.kind == "logsumexp" and not emit.target.log_sum_exp:
+            return _emit_logsumexp(emit, type.dtype, x, axes, keepdims=keepdims)
+        return _emit_reduction(emit, self.TABLE[self.kind].onnx, x, axes, keepdims)
 
     def stacked(self, flags: Sequence[bool], *operands: TensorType) -> Op | None:
         return replace(self, axes=shapes.shifted(self.axes, operands[0].rank))
@@ -221,6 +251,50 @@ class Reduce(Op):
     def __str__(self) -> str:
         keep = ", keepdims=True" if self.keepdims else ""
         return f"reduce_{self.kind}(axes={self.axes}{keep})"
+
+
+def _to_first(rank: int) -> Ints:
+    """The order of axes that takes channels from the end to the front."""
+    return (0, rank - 1, *range(1, rank - 1))
+
+
+def _emit_reduction(emit: Emit, onnx: str, x: str, axes: Ints, keep: bool) -> str:
+    if emit.opset >= 18 or onnx == "ReduceSum":
+        return emit(onnx, x, emit.ints(*axes), keepdims=int(keep))
+    return emit(onnx, x, axes=axes, keepdims=int(keep))
+
+
+def _emit_logsumexp(
+    emit: Emit, dtype: str, x: str, axes: Ints, *, keepdims: bool
+) -> str:
+    """log(sum(e^(x - top))) + top, in which an infinite top is the largest number."""
+    top = _emit_reduction(emit, "ReduceMax", x, axes, True)
+    most = float(dtypes.finfo(dtype).max)
+    top = emit("Clip", top, emit.scalar(-most, dtype), emit.scalar(most, dtype))
+    total = emit("Exp", emit("Sub", x, top))
+    total = emit("ReduceSum", total, emit.ints(*axes), keepdims=1)
+    y = emit("Add", emit("Log", total), top)
+    return y if keepdims else emit("Squeeze", y, emit.ints(*axes))
+
+
+def _shallow(shape: shapes.Shape, axes: Ints) -> tuple[Ints, Ints] | None:
+    """The sizes for ONNX with neighbours of the axes as one axis, and those axes.
+
+    None if ONNX cannot be told: it finds out one size, and copies those at its place.
+    """
+    sizes: list[int] = []
+    merged: list[int] = []
+    for i, size in enumerate(shape):
+        known = size if isinstance(size, int) else 0 if i == len(sizes) else -1
+        if i in axes and i - 1 in axes:
+            sizes[-1] = sizes[-1] * known if min(sizes[-1], known) > 0 else -1
+            continue
+        if i in axes:
+            merged.append(len(sizes))
+        sizes.append(known)
+    if 0 in shape or sizes.count(-1) > 1 or len(sizes) == len(shape):
+        return None
+    return tuple(sizes), tuple(merged)
 
 
 @dataclass(frozen=True)

@@ -16,7 +16,7 @@ import numpy as np
 from numpy.lib.stride_tricks import sliding_window_view
 
 from seqir import shapes
-from seqir.ir import Array, Emit, Functions, Operand, Receptive, Take
+from seqir.ir import Array, Emit, Functions, Operand, Receptive, Take, Target
 from seqir.operators.gather import Gather
 from seqir.operators.linalg import products
 from seqir.operators.pieces import Concat, Pad, Slice
@@ -312,7 +312,7 @@ class Taps:
     ) -> tuple[str, dict[str, Any]]:
         """x[N, C, *size] for an operator with windows, and how it is told to pad."""
         size = type.shape[2:]
-        if self.padded_by_hand(size):
+        if self.padded_by_hand(size, emit.target):
             x, pads = self.emit_padded(emit, type, x, fill), ((0, 0),) * len(size)
         else:
             pads = self.padding(size)
@@ -321,16 +321,15 @@ class Taps:
         before, after = zip(*pads, strict=True)
         return x, {"pads": (*before, *after)}
 
-    def padded_by_hand(self, size: shapes.Shape) -> bool:
+    def padded_by_hand(self, size: shapes.Shape, target: Target) -> bool:
         """Whether no attribute can tell a runtime how to pad an image of that size.
 
         Where ONNX Runtime is to find the pads, it takes places off between windows
         that do not touch, and refuses dilations.
         """
         touching = all(k >= s for k, s in zip(self.kernel, self.strides, strict=True))
-        return self.padding(size) is None and not (
-            touching and max(self.dilations) == 1
-        )
+        found = target.auto_pad and touching and max(self.dilations) == 1
+        return self.padding(size) is None and not found
 
     def emit_fitting(self, emit: Emit, size: shapes.Shape, x: str) -> str:
         """x[N, C, *size]; the run fails if a window is larger than an unknown size.
@@ -338,7 +337,7 @@ class Taps:
         ONNX Runtime would pool what lies behind the image. A shape with -2 in it is
         one that no runtime gives an array.
         """
-        if self.same:
+        if self.same or not emit.target.size_checks:
             return x
         axes = zip(size, self.reach, self.pads, strict=True)
         least = [0 if isinstance(n, int) else r - sum(p) for n, r, p in axes]
