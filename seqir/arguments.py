@@ -14,8 +14,8 @@ from typing import Final, Literal, NamedTuple, SupportsIndex, TypeGuard, TypeVar
 import numpy as np
 
 from seqir.errors import ArgumentError, did_you_mean
-from seqir.narrow import is_array, is_sequence
-from seqir.plain import python
+from seqir.narrow import is_sequence
+from seqir.plain import is_array, python
 
 Choice = TypeVar("Choice")
 Verbosity = Literal["auto", 0, 1, 2]

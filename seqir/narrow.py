@@ -10,10 +10,7 @@ import os
 from collections.abc import Iterable, Mapping
 from typing import TYPE_CHECKING, Any, TypeVar
 
-import numpy as np
-
 if TYPE_CHECKING:
-    from numpy.typing import NDArray
     from typing_extensions import TypeIs
 
 T = TypeVar("T")
@@ -70,13 +67,3 @@ def is_structure(x: object) -> TypeIs[list[Any] | tuple[Any, ...] | dict[str, An
 def is_path(x: object) -> TypeIs[str | os.PathLike[str]]:
     """Whether x names a file or a folder."""
     return isinstance(x, str | os.PathLike)
-
-
-def is_array(x: object) -> TypeIs[NDArray[Any]]:
-    """Whether x is an array of NumPy."""
-    return isinstance(x, np.ndarray)
-
-
-def is_numpy_scalar(x: object) -> TypeIs[np.generic[Any]]:
-    """Whether x is a number of NumPy."""
-    return isinstance(x, np.generic)

@@ -11,9 +11,15 @@ import functools
 import re
 from collections.abc import Callable
 from types import FunctionType
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import TYPE_CHECKING, Any, Final, ParamSpec, TypeVar
 
-from seqir.narrow import is_array, is_dict, is_list, is_numpy_scalar, is_sequence
+import numpy as np
+
+from seqir.narrow import is_dict, is_list, is_sequence
+
+if TYPE_CHECKING:
+    from numpy.typing import NDArray
+    from typing_extensions import TypeIs
 
 P = ParamSpec("P")
 R = TypeVar("R")
@@ -25,6 +31,16 @@ _SETTINGS: Final = (
 """Arguments of functions that are never numbers to compute with."""
 _NUMBERS: Final = {"int", "float", "bool"}
 _AROUND: Final = {"None", "Sequence", "tuple", "SeedGenerator"}
+
+
+def is_array(x: object) -> TypeIs[NDArray[Any]]:
+    """Whether x is an array of NumPy."""
+    return isinstance(x, np.ndarray)
+
+
+def is_numpy_scalar(x: object) -> TypeIs[np.generic[Any]]:
+    """Whether x is a number of NumPy."""
+    return isinstance(x, np.generic)
 
 
 def python(value: Any) -> Any:

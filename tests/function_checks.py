@@ -12,6 +12,7 @@ from typing import Any
 import numpy as np
 import onnxruntime as ort
 from function_cases import Case
+from graphs import graph_value
 
 from seqir import autodiff, nest, ops, passes
 from seqir.ir import Graph, Trace, evaluate, verify
@@ -111,7 +112,7 @@ def slope_of_values(function: Function, case: Case, rtol: float = 1e-6) -> None:
         ys = [y for y in ys if y.dtype == "float64"]
         loss = ops.add_n([ops.sum(y * rng.normal(size=y.shape)) for y in ys])
         found = autodiff.gradient(loss, xs)
-    outputs = {"loss": loss.value}
+    outputs = {"loss": graph_value(loss)}
     outputs |= {f"d{i}": d.value for i, d in enumerate(found) if d is not None}
     graph = verify(b.finish(outputs))
     given = feed(case)

@@ -16,7 +16,7 @@ import os
 import re
 import sys
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
@@ -48,7 +48,7 @@ sys.addaudithook(_audit)
 
 
 @contextmanager
-def recorded() -> Iterator[list[tuple[str, Any]]]:
+def recorded() -> Generator[list[tuple[str, Any]]]:
     """The audit events of a block."""
     global _events
     _events = events = []

@@ -80,9 +80,9 @@ def test_arguments_that_numpy_made_are_taken_everywhere(tmp_path: Path) -> None:
         factor=np.float32(0.5), patience=np.int64(2), mode=np.array("min").item()
     )
     assert (rate.factor, rate.patience) == (0.5, 2)
-    board = callbacks.TensorBoard(tmp_path, update_freq=np.int64(3))  # pyright: ignore[reportArgumentType]
+    board = callbacks.TensorBoard(tmp_path, update_freq=np.int64(3))
     assert board.update_freq == 3
-    kept = callbacks.BackupAndRestore(tmp_path / "kept", save_freq=np.int64(4))  # pyright: ignore[reportArgumentType]
+    kept = callbacks.BackupAndRestore(tmp_path / "kept", save_freq=np.int64(4))
     assert kept is not None
     assert layers.Conv2D(2, np.array([3, 2])).kernel_size == (3, 2)
     for name in "ab":
@@ -101,6 +101,6 @@ def test_a_group_count_of_several_numbers_is_refused_in_words() -> None:
 
 
 def test_a_limit_of_epochs_may_be_numpys() -> None:
-    keras.config.set_max_epochs(np.int64(2))  # pyright: ignore[reportArgumentType]
+    keras.config.set_max_epochs(np.int64(2))
     assert keras.config.max_epochs() == 2
     keras.config.set_max_epochs(None)

@@ -158,7 +158,7 @@ def test_a_loss_and_a_layer_as_they_were_written() -> None:
     ("call", "error", "text"),
     [
         (lambda: K.repeat(T, 2), ShapeError, r"repeat takes x\[batch, k\], got 3 axes"),
-        (lambda: K.pool2d(P, 2, pool_mode="sum"), ArgumentError,  # pyright: ignore
+        (lambda: K.pool2d(P, 2, pool_mode="sum"), ArgumentError,
          "pool_mode must be 'max' or 'avg', got 'sum'"),
         (lambda: K.switch(X > 0, X[0], X[0]), ArgumentError,
          "a condition of 2 axes between tensors of 1: it must not have more"),

@@ -181,7 +181,7 @@ def test_a_weight_is_updated_several_times_by_several_optimizers() -> None:
     assert logs == {"loss": 0.03125, "v": 3.0}
     assert float(model.w.array) == 0.5 * 0.5 * 0.75
     assert float(model.v.array) == 3.0
-    assert int(model.sgd.iterations.array) == 2
+    assert int(np.asarray(model.sgd.iterations)) == 2
 
 
 def test_gradients_have_gradients() -> None:

@@ -152,7 +152,7 @@ def test_averages_of_several_optimizers_are_swapped() -> None:
 
     def look(epoch: int, logs: Any) -> None:
         kernels = [np.array(layer.kernel) for layer in (*model.layers, *plain.layers)]
-        shown.append((*kernels, np.array(averaging._averages[0])))  # pyright: ignore
+        shown.append((*kernels, np.array(averaging._averages[0])))
 
     swap = seqir.callbacks.SwapEMAWeights(swap_on_epoch=True)
     options: Any = {"verbose": 0, "batch_size": 4, "shuffle": False}

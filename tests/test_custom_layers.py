@@ -80,11 +80,11 @@ def test_a_layer_with_fields() -> None:
     assert layer.get_config()["power"] == 2
     assert type(layer).from_config(layer.get_config()).factor == 2.0
     with pytest.raises(ArgumentError, match=r"to Scale: .*Did you mean 'factor'"):
-        Scale(facter=1.0)  # pyright: ignore
+        Scale(facter=1.0)
     with pytest.raises(ArgumentError, match="takes 2 positional arguments"):
-        Scale(1.0, 2, 3)  # pyright: ignore
+        Scale(1.0, 2, 3)
     with pytest.raises(ArgumentError, match="'factor' twice"):
-        Scale(1.0, factor=2.0)  # pyright: ignore
+        Scale(1.0, factor=2.0)
 
 
 def test_a_field_without_default_is_required() -> None:
@@ -96,7 +96,7 @@ def test_a_field_without_default_is_required() -> None:
 
     assert Needs(3).size == Needs(size=3).size == 3
     with pytest.raises(ArgumentError, match="Needs needs the argument 'size'"):
-        Needs()  # pyright: ignore
+        Needs()
 
 
 def test_fields_of_a_class_with_its_own_init() -> None:

@@ -339,7 +339,7 @@ def test_errors_of_functions_are_their_own() -> None:
          r"from_tensor_slices takes arrays, got \(\)"),
         (lambda: Dataset.from_tensor_slices([[1], [1, 2]]), DTypeError,
          r"arrays of numbers or strings .*, got \[\[1\], \[1, 2\]\] of class list"),
-        (lambda: Dataset.from_generator(iter([1])), ArgumentError,  # pyright: ignore
+        (lambda: Dataset.from_generator(iter([1])), ArgumentError,
          "from_generator takes a function that returns an iterator, got a list_iter"),
         (lambda: values(FIVE.map(lambda x: object())), DTypeError,
          "elements of a dataset are arrays of numbers or strings in tuples and dicts"),
@@ -352,7 +352,7 @@ def test_errors_of_functions_are_their_own() -> None:
          "cache keeps elements in memory and writes no files: leave out 'file'"),
         (lambda: Dataset.zip(FIVE, [1]), ArgumentError,
          "zip takes a seqir.data.Dataset, got a list; from_tensor_slices makes"),
-        (lambda: FIVE.concatenate(3), ArgumentError,  # pyright: ignore
+        (lambda: FIVE.concatenate(3), ArgumentError,
          "concatenate takes a seqir.data.Dataset, got a int"),
         (lambda: values(FIVE.flat_map(lambda x: [x])), ArgumentError,
          "the function of flat_map takes a seqir.data.Dataset, got a list"),

@@ -118,9 +118,9 @@ def test_what_is_no_policy() -> None:
         ):
             seqir.DTypePolicy(wrong)
     with pytest.raises(DTypeError, match="the name of a dtype policy is a text, got 3"):
-        seqir.DTypePolicy(3)  # pyright: ignore
+        seqir.DTypePolicy(3)
     with pytest.raises(ArgumentError, match="takes a policy or its name, got 3"):
-        seqir.config.set_dtype_policy(3)  # pyright: ignore
+        seqir.config.set_dtype_policy(3)
     quantized = {"class_name": "QuantizedDTypePolicy", "config": {"mode": "int8"}}
     with pytest.raises(
         UnsupportedError, match="the dtype policy 'QuantizedDTypePolicy'"
@@ -252,7 +252,7 @@ def test_what_maps_refuse() -> None:
     with pytest.raises(ArgumentError, match="default policy of a DTypePolicyMap is no"):
         dtype_policies.DTypePolicyMap(policies)
     with pytest.raises(ArgumentError, match="dictionary of paths and policies, got li"):
-        dtype_policies.DTypePolicyMap("float32", ["float16"])  # pyright: ignore
+        dtype_policies.DTypePolicyMap("float32", ["float16"])
     with pytest.raises(UnsupportedError, match="is for quantized layers"):
         policies["new"] = "int8_from_float32"
 

@@ -7,6 +7,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from graphs import graph_value
 from operands import Operand, Sample, known
 from samples import SAMPLES
 
@@ -160,7 +161,7 @@ def convnet() -> Graph:
     x = ops.max_pool(ops.relu(x + traced(b, "bias", 3)), 2)
     y = ops.conv(x, traced(b, "kernel_2", 2, 1, 3, 2))
     names = ["bias", "kernel", "kernel_2"]
-    forward = passes.pool_early(names)(b.finish({"y": y.value}))
+    forward = passes.pool_early(names)(b.finish({"y": graph_value(y)}))
     return autodiff.gradient_graph(forward, names)
 
 
@@ -230,7 +231,7 @@ def test_convolution_that_is_not_trained_stays_whole() -> None:
     b = Trace("frozen")
     image = traced(b, "image", "batch", 7, 7, 1)
     y = ops.max_pool(ops.conv(image, traced(b, "kernel", 2, 2, 1, 3)), 2)
-    graph = passes.run(b.finish({"y": y.value}), passes.training("cpu"))
+    graph = passes.run(b.finish({"y": graph_value(y)}), passes.training("cpu"))
     assert {"Conv", "MaxPool"} <= onnx_ops(graph)
 
 
@@ -389,7 +390,7 @@ def test_pooling_comes_before_bias_and_activation() -> None:
     x = traced(b, "image", "batch", 7, 7, 3)
     y = ops.max_pool(ops.relu(ops.conv(x, traced(b, "kernel", 2, 2, 3, 4))
                               + traced(b, "bias", 4)), 3)  # fmt: skip
-    graph = b.finish({"y": y.value})
+    graph = b.finish({"y": graph_value(y)})
     early = passes.pool_early(["kernel"])
     assert passes.pool_early(["other"])(graph) is graph  # frozen: left as it is
     early = passes.run(graph, (early, *passes.STRUCTURE), check=True)
@@ -414,7 +415,7 @@ def test_pooling_stays_where_something_else_reads_or_differs_within_a_window() -
         "y2": ops.max_pool(uneven, 2),
         "y3": ops.max_pool(x, 2),
     }
-    graph = b.finish({name: y.value for name, y in outputs.items()})
+    graph = b.finish({name: graph_value(y) for name, y in outputs.items()})
     assert passes.pool_early(["image"])(graph) is graph
 
 

@@ -71,4 +71,4 @@ def test_types_of_other_libraries(found: Callable[[Any], Any], dtype: Any) -> No
 
 def test_types_that_seqir_has_not() -> None:
     with pytest.raises(DTypeError, match="'qint8' is not an element type of seqir"):
-        ops.cast(X, OfTorch("qint8"))  # pyright: ignore[reportArgumentType]
+        ops.cast(X, OfTorch("qint8"))

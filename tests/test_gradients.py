@@ -9,6 +9,7 @@ from typing import Any, ClassVar
 
 import numpy as np
 import pytest
+from graphs import graph_value
 from operands import Sample
 from recurrent_samples import RECURRENT, RECURRENT_GRADIENTS
 from region_samples import REGIONS
@@ -110,7 +111,7 @@ def loss_graph(op: Op, types: tuple[TensorType, ...], *, weighted: bool) -> Grap
             ws = [Traced(b, b.input(f"w{i}", y.type)) for i, y in enumerate(ys)]
             ys = [y * w for y, w in zip(ys, ws, strict=True)]
         loss = ops.add_n([ops.sum(y) for y in ys])
-    return b.finish({"loss": loss.value})
+    return b.finish({"loss": graph_value(loss)})
 
 
 def is_float(x: Any) -> bool:
@@ -138,7 +139,7 @@ def gradients(graph: Graph, *, moved: bool = False) -> Graph:
         moves = {n: Traced(b, b.input(f"v/{n}", d.type)) for n, d in given.items()}
         terms = [ops.sum(d * moves[n]) for n, d in given.items()]
         total = ops.add_n(terms) if terms else loss * 0.0
-    return clean(b.finish({"loss": total.value}))
+    return clean(b.finish({"loss": graph_value(total)}))
 
 
 def clean(graph: Graph) -> Graph:

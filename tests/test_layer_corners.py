@@ -75,20 +75,20 @@ def test_normalization_adapted_on_another_rank(axis: Any) -> None:
 
 
 def test_former_arguments_of_layers() -> None:
-    assert layers.LeakyReLU(alpha=0.2).negative_slope == 0.2  # pyright: ignore
+    assert layers.LeakyReLU(alpha=0.2).negative_slope == 0.2
     config = {"name": "l", "alpha": 0.2}
     assert layers.LeakyReLU.from_config(config).negative_slope == 0.2
     layer: Any = layers.Embedding(5, 2, input_length=7)
     assert "input_length" not in layer.get_config()
     for shape in ({"input_shape": (3,)}, {"batch_input_shape": (None, 3)}):
-        layer = layers.InputLayer(**shape)  # pyright: ignore
+        layer = layers.InputLayer(**shape)
         assert layer.batch_shape == (None, 3)
         assert layers.InputLayer.from_config(layer.get_config()).batch_shape == (
             None,
             3,
         )
     with pytest.raises(ArgumentError, match=r"passed to InputLayer: \{'shap': 3\}"):
-        layers.InputLayer(shap=3)  # pyright: ignore
+        layers.InputLayer(shap=3)
 
 
 @pytest.mark.parametrize(

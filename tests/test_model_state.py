@@ -84,4 +84,4 @@ def test_an_optimizer_that_is_set_before_compile_is_an_attribute() -> None:
     assert type(model.optimizer) is seqir.optimizers.SGD
     model.optimizer = adam
     model.fit(X, Y, verbose=0)
-    assert int(adam.iterations.array) == 1
+    assert int(np.asarray(adam.iterations)) == 1

@@ -111,7 +111,7 @@ def test_what_is_no_source_is_said(source: Any) -> None:
 
 def test_sizes_are_numbers_or_names(model: seqir.OnnxModel, image: Array) -> None:
     for size in (2, np.int64(2), np.array(2)):
-        fixed = seqir.load_onnx(CNN.model, dims={"batch": size})  # pyright: ignore[reportArgumentType]
+        fixed = seqir.load_onnx(CNN.model, dims={"batch": size})
         assert fixed.inputs[0].shape == (2, 1, 8, 8)
         assert np.allclose(fixed(image[:2]), model(image[:2]))
         with pytest.raises(ShapeError, match=r"Expected shape .2, 1, 8, 8"):

@@ -224,4 +224,4 @@ def test_a_failed_step_leaves_nothing_behind() -> None:
         optimizer.apply([array(1.0, 2.0)], [w])
     optimizer.apply([array(1.0)], [w])
     np.testing.assert_allclose(w.array, 0.9, rtol=1e-5)
-    assert optimizer.iterations.array == 1
+    assert np.asarray(optimizer.iterations) == 1

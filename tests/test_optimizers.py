@@ -158,7 +158,7 @@ def test_the_loss_is_scaled() -> None:
     assert optimizer.scale_loss(array(3.0)) == 12.0
     optimizer.apply([array(4.0)])
     assert w.array == 1.5
-    assert optimizer.iterations.array == 1
+    assert np.asarray(optimizer.iterations) == 1
     assert optimizers.SGD(0.5).scale_loss(3.0) == 3.0
     assert optimizers.SGD(0.5, loss_scale_factor=2.0).scale_loss(3.0) == 6.0
 
@@ -223,10 +223,10 @@ def test_some_of_the_variables() -> None:
     assert a.array == 1.0
     assert b.array == 0.5
     optimizer.apply([], [])
-    assert optimizer.iterations.array == 1
+    assert np.asarray(optimizer.iterations) == 1
     optimizers.LossScaleOptimizer(optimizer).apply([])
     optimizers.MultiOptimizer(lambda _: optimizer).apply([])
-    assert optimizer.iterations.array == 1
+    assert np.asarray(optimizer.iterations) == 1
 
 
 def test_pairs_of_gradients_and_variables() -> None:

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 import pytest
+from graphs import graph_value
 from layer_samples import SAMPLES as LAYERS
 from layer_samples import LayerSample
 from operands import Sample
@@ -120,7 +121,7 @@ def test_nothing_is_rounded_between_neighbours_in_float32() -> None:
     b = Trace("chain")
     x = Traced(b, b.input("x", TensorType("bfloat16", ("batch", 4))))
     y = ops.exp(ops.tanh(x) * 2.0) - ops.tanh(x)
-    graph = b.finish({"y": y.value})
+    graph = b.finish({"y": graph_value(y)})
     kept = runnable(graph, 18)
     casts = [node.op for node in kept.nodes if isinstance(node.op, Cast)]
     assert sorted(op.to for op in casts) == ["bfloat16", "float32", "float32"]

@@ -130,4 +130,4 @@ def test_images_may_have_their_channels_last(tmp_path: Path) -> None:
     )
     head.export(tmp_path / "head.onnx")
     with pytest.raises(seqir.errors.ArgumentError, match="data_format"):
-        seqir.load_onnx(file.model, data_format="last")  # pyright: ignore[reportArgumentType]
+        seqir.load_onnx(file.model, data_format="last")

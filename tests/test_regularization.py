@@ -6,6 +6,7 @@ from typing import Any
 import keras
 import numpy as np
 import pytest
+from graphs import graph_value
 
 import seqir
 from seqir import layers, ops, regularizers
@@ -191,7 +192,7 @@ def test_the_gradient_goes_through_the_same_mask() -> None:
     with b.active():
         y = layers.Dropout(0.25)(x)
         (g,) = gradient(ops.sum(y), [x])
-    graph = b.finish({"y": y.value, "g": g.value})
+    graph = b.finish({"y": y.value, "g": graph_value(g)})
     feeds = {
         "x": np.ones(BATCH, np.float32),
         "random_seed": np.array(1),
@@ -281,7 +282,7 @@ def test_penalties_in_a_graph() -> None:
         mine(Traced(b, b.input("x", TensorType("float32", ("batch", 4)))))
         added = penalties(b, mine.trainable_weights)
         assert len(added) == len(mine.losses) == 5
-    graph = b.finish({f"loss_{i}": v.value for i, v in enumerate(added)})
+    graph = b.finish({f"loss_{i}": graph_value(v) for i, v in enumerate(added)})
     arrays = {name: v.array for v, name in b.bindings.items()}
     found = list(evaluate(graph, {"x": x}, arrays).values())
     theirs(x, training=True)

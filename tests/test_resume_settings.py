@@ -178,7 +178,7 @@ def with_first_numbers(folder: Path) -> None:
     """Make of the checkpoint one from before versions of random numbers were noted."""
     (path,) = folder.glob("*.safetensors")
     arrays, note = tensorfile.read(path)
-    del note["settings"]["random"]  # pyright: ignore[reportIndexIssue]
+    del note["settings"]["random"]
     tensorfile.write(path, arrays, note)
 
 

@@ -4,7 +4,7 @@ import io
 import itertools
 import os
 import struct
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from pathlib import Path
 
@@ -34,7 +34,7 @@ ONE_TO_SIX = np.arange(6, dtype=np.float32).reshape(2, 3)
 @contextmanager
 def file_with(
     tmp_path: Path, fill: Callable[[h5py.File], object]
-) -> Iterator[H5Reader]:
+) -> Generator[H5Reader]:
     with h5py.File(tmp_path / "w.h5", "w") as file:
         fill(file)
     with open_hdf5(tmp_path / "w.h5") as h5:

@@ -8,6 +8,7 @@ from typing import Any
 import numpy as np
 import onnx
 import pytest
+from graphs import graph_value
 
 from seqir import autodiff, ops, passes
 from seqir.ir import Graph, Trace, evaluate, verify
@@ -361,7 +362,7 @@ def graph_of(function: Function, type: TensorType | None = None) -> Graph:
     x = Traced(b, b.input("x", type))
     with b.active():
         y = ops.convert_to_tensor(function(x))
-    return verify(b.finish({"y": y.value}))
+    return verify(b.finish({"y": graph_value(y)}))
 
 
 def numbers(batch: int, time: int) -> Any:

@@ -224,14 +224,14 @@ def test_fields_below_and_above_an_init() -> None:
             if self.extra < 0:
                 raise ArgumentError(f"extra must not be negative, got {self.extra}")
 
-    layer: Any = Upper(units=2, factor=3.0, extra=4, activation="relu")  # pyright: ignore
+    layer: Any = Upper(units=2, factor=3.0, extra=4, activation="relu")
     assert (layer.units, layer.factor, layer.extra) == (2, 3.0, 4)
     again = Upper.from_config(layer.get_config())
     assert plain(again) == plain(layer)
     with pytest.raises(ArgumentError, match="extra must not be negative"):
-        Upper(units=2, extra=-1)  # pyright: ignore
+        Upper(units=2, extra=-1)
     with pytest.raises(ArgumentError, match=r"to Upper: .*Did you mean 'factor'"):
-        Upper(units=2, facto=1.0)  # pyright: ignore
+        Upper(units=2, facto=1.0)
 
 
 def test_fields_come_after_the_arguments_of_an_init() -> None:
@@ -246,12 +246,12 @@ def test_fields_come_after_the_arguments_of_an_init() -> None:
     class Required(Lower):
         by: float
 
-    found: Any = Optional(4, 5.0)  # pyright: ignore
+    found: Any = Optional(4, 5.0)
     assert (found.width, found.by) == (4, 5.0)
-    found = Required(4, by=5.0)  # pyright: ignore
+    found = Required(4, by=5.0)
     assert (found.width, found.by) == (4, 5.0)
     with pytest.raises(ArgumentError, match=r"takes 1 positional arguments \(width\)"):
-        Required(4, 5.0)  # pyright: ignore
+        Required(4, 5.0)
 
 
 def test_fields_of_two_bases() -> None:
@@ -261,7 +261,7 @@ def test_fields_of_two_bases() -> None:
     class Both(Leaky, layers.Dropout):
         pass
 
-    layer: Any = Both(rate=0.2, slope=0.3)  # pyright: ignore
+    layer: Any = Both(rate=0.2, slope=0.3)
     assert (layer.rate, layer.slope) == (0.2, 0.3)
     assert plain(Both.from_config(layer.get_config())) == plain(layer)
 

@@ -76,7 +76,7 @@ def test_wrong_calls() -> None:
     with pytest.raises(ArgumentError, match="the Tokenizer has seen no texts: call"):
         text.Tokenizer().texts_to_matrix(["a"])
     with pytest.raises(ArgumentError, match="mode must be 'binary', 'count', 'freq'"):
-        text.Tokenizer(3).texts_to_matrix(["a"], "other")  # pyright: ignore
+        text.Tokenizer(3).texts_to_matrix(["a"], "other")
     with pytest.raises(ArgumentError, match="n must be an integer >= 2, got 1"):
         text.one_hot("a", 1)
     for wrong in ("{}", "none", "[1]"):

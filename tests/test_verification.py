@@ -16,7 +16,7 @@ from seqir.errors import RunError, VerificationError
 from seqir.export.draws import Draws, trial_sizes
 from seqir.export.verify import (
     Case,
-    _Judge,  # pyright: ignore[reportPrivateUsage]
+    _Judge,
     tolerances_of,
     verify_file,
 )

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from contextlib import contextmanager
 from typing import Any
 
@@ -44,7 +44,7 @@ def state(model: Any, k: int) -> list[Any]:
 
 
 @contextmanager
-def meanwhile(work: Callable[[], Any]) -> Iterator[list[BaseException]]:
+def meanwhile(work: Callable[[], Any]) -> Generator[list[BaseException]]:
     """Do the work again and again in another thread."""
     ended = threading.Event()
     failed: list[BaseException] = []
@@ -67,7 +67,7 @@ def meanwhile(work: Callable[[], Any]) -> Iterator[list[BaseException]]:
 
 
 @contextmanager
-def counted(monkeypatch: pytest.MonkeyPatch) -> Iterator[list[int]]:
+def counted(monkeypatch: pytest.MonkeyPatch) -> Generator[list[int]]:
     """The sessions that are made."""
     made: list[int] = []
     before = session_module.Session._open

@@ -12,8 +12,9 @@ from seqir import dtypes
 from seqir.data.convert import Array, foreign, offers_array
 from seqir.dtypes import DTypeLike
 from seqir.errors import ArgumentError, DTypeError, SeqirError, ShapeError
-from seqir.narrow import is_array, is_dict, is_numpy_scalar, is_tuple
+from seqir.narrow import is_dict, is_tuple
 from seqir.ops.eager import eager
+from seqir.plain import is_array, is_numpy_scalar
 
 _TEXT: Final = "string"
 

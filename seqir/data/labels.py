@@ -8,7 +8,8 @@ import numpy as np
 
 from seqir.data.convert import Array, to_array
 from seqir.errors import ArgumentError, DTypeError
-from seqir.narrow import is_array, is_mapping, is_numpy_scalar
+from seqir.narrow import is_mapping
+from seqir.plain import is_array, is_numpy_scalar
 
 SMOOTHED: Final = 1e-2
 """By how much a row of probabilities may miss 1."""

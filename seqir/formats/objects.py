@@ -32,8 +32,9 @@ from seqir.formats.reasons import Reasons
 from seqir.layer import configuration
 from seqir.layer.families import LAYERS
 from seqir.layers import Layer
-from seqir.narrow import is_array, is_mapping, is_numpy_scalar, is_sequence
+from seqir.narrow import is_mapping, is_sequence
 from seqir.ops.call import FunctionCall
+from seqir.plain import is_array, is_numpy_scalar
 
 _FOREIGN: Final = {
     "TFSMLayer": "a TensorFlow SavedModel beside the file",

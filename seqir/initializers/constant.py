@@ -17,7 +17,8 @@ from seqir.initializers.base import (
     check_shape,
     dtype_name,
 )
-from seqir.narrow import is_array, is_mapping, is_numpy_scalar
+from seqir.narrow import is_mapping
+from seqir.plain import is_array, is_numpy_scalar
 
 
 class Given:

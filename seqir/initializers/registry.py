@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from inspect import isclass
-from typing import Any, Final
+from typing import Any, Final, overload
 
 from seqir import naming
 from seqir.errors import ArgumentError
@@ -36,6 +36,12 @@ REGISTRY.add(
 )
 
 
+@overload
+def get(
+    identifier: str | Mapping[str, Any] | Callable[..., Any],
+) -> Callable[..., Any]: ...
+@overload
+def get(identifier: object) -> Callable[..., Any] | None: ...
 def get(identifier: object) -> Callable[..., Any] | None:
     """The initializer for a name, class, instance, function, dictionary, array or None.
 

@@ -10,9 +10,9 @@ from seqir.errors import ArgumentError
 from seqir.layer import checks
 from seqir.layer.families import LAYERS
 from seqir.layer.state import Stateful
-from seqir.narrow import is_dict, is_mapping, is_numpy_scalar, is_sequence
+from seqir.narrow import is_dict, is_mapping, is_sequence
 from seqir.ops.tensor import KerasTensor, Tensor
-from seqir.plain import python
+from seqir.plain import is_numpy_scalar, python
 from seqir.stored import unstore
 
 

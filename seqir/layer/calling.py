@@ -12,12 +12,11 @@ from seqir.ir import Array, Trace, current_trace
 from seqir.layer import arguments, checks, masks, penalties, scope
 from seqir.layer.scope import Snapshot, name_scope, once
 from seqir.layer.weights import Weighted
-from seqir.narrow import is_array
 from seqir.ops.apply import traced, value_of
 from seqir.ops.call import record
 from seqir.ops.convert import cast
 from seqir.ops.tensor import Call, Result, Tensor, Traced
-from seqir.plain import python
+from seqir.plain import is_array, python
 from seqir.shapes import format_shape
 
 

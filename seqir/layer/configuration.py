@@ -18,7 +18,8 @@ from seqir import (
 )
 from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.layer import fields
-from seqir.narrow import is_array, is_mapping, is_numpy_scalar
+from seqir.narrow import is_mapping
+from seqir.plain import is_array, is_numpy_scalar
 
 
 class Configured(Protocol):

@@ -14,13 +14,13 @@ from seqir.layer import masks
 from seqir.layer.calling import Calling
 from seqir.layer.checks import check_arrays
 from seqir.layer.state import Stateful, state_of, walk
-from seqir.narrow import is_array
 from seqir.ops import changes
 from seqir.ops.apply import as_array
 from seqir.ops.eager import eager
 from seqir.ops.masks import with_masks
 from seqir.ops.tensor import Traced
 from seqir.ops.variable import Variable
+from seqir.plain import is_array
 from seqir.tensortype import type_of
 
 _KEEP = 16

@@ -16,7 +16,8 @@ from seqir.layer.aliases import Masks, Tensors
 from seqir.layer.base import Layer
 from seqir.layer.recorded import noted
 from seqir.layers.wrappers import deserialized
-from seqir.narrow import is_array, is_mapping, is_numpy_scalar, is_sequence
+from seqir.narrow import is_mapping, is_sequence
+from seqir.plain import is_array, is_numpy_scalar
 
 _PLACED = (inspect.Parameter.POSITIONAL_OR_KEYWORD, inspect.Parameter.KEYWORD_ONLY)
 

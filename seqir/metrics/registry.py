@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import inspect
-from typing import Any, Final, Literal
+from collections.abc import Callable, Mapping
+from typing import Any, Final, Literal, overload
 
 from seqir import losses, naming, ops
 from seqir.errors import ArgumentError
@@ -66,6 +67,10 @@ _FAMILIES["acc"] = _FAMILIES["accuracy"]
 _FAMILIES["ce"] = _FAMILIES["crossentropy"]
 
 
+@overload
+def get(identifier: str | Mapping[str, Any] | Callable[..., Any]) -> Metric: ...
+@overload
+def get(identifier: object) -> Metric | None: ...
 def get(identifier: Any) -> Metric | None:
     """The metric for a name, class, instance, function, dictionary or None.
 
@@ -97,7 +102,7 @@ def resolve(identifier: Any, y_true: Any, y_pred: Any) -> Metric:
         family = _FAMILIES.get(identifier.lower())
         cls = family[task_of(y_true, y_pred)] if family else REGISTRY.find(identifier)
         return _made(cls, name=identifier)
-    metric = get(identifier)
+    metric: Metric | None = get(identifier)
     if metric is None:
         raise ArgumentError("None is not a metric: leave it out")
     return metric

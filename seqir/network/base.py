@@ -285,7 +285,7 @@ class Network(Layer):
         names = (t.call.target.name if t.call else t.name for t in outputs_of(self))
         return distinct(names, taken)
 
-    def get_layer(self, name: str | None = None, index: int | None = None) -> Layer:
+    def get_layer(self, name: str | None = None, index: int | None = None) -> Any:
         """The layer of that name or at that place.
 
         Raises: ArgumentError if there is none, with the existing names.

@@ -7,7 +7,8 @@ from typing import Any
 import numpy as np
 
 from seqir import nest
-from seqir.narrow import is_array, is_numpy_scalar, is_structure
+from seqir.narrow import is_structure
+from seqir.plain import is_array, is_numpy_scalar
 
 
 class EagerTensor(np.ndarray[Any, Any]):

@@ -6,10 +6,10 @@ import weakref
 from typing import Any, Final
 
 from seqir.ir import Array
-from seqir.narrow import is_array
 from seqir.ops.apply import traced
 from seqir.ops.eager import eager
 from seqir.ops.tensor import Result, TensorLike, Traced
+from seqir.plain import is_array
 
 _of_arrays: Final[dict[int, tuple[weakref.ref[Any], Any]]] = {}
 """Masks of arrays that take no attributes, by identity."""

@@ -10,8 +10,9 @@ import numpy as np
 from seqir import dtypes, shapes
 from seqir.errors import ShapeError
 from seqir.ir import Array, current_builder
-from seqir.narrow import is_numpy_scalar, is_slice
+from seqir.narrow import is_slice
 from seqir.ops.tensor import KerasTensor, Tensor, Traced
+from seqir.plain import is_numpy_scalar
 from seqir.tensortype import TensorType
 
 Place = tuple[Tensor, int]

@@ -14,7 +14,6 @@ from seqir import dtypes
 from seqir.arguments import one_of
 from seqir.errors import ArgumentError, ShapeError
 from seqir.ir import Array
-from seqir.narrow import is_array
 from seqir.ops.apply import coerce, floating, numeric, type_of_operand
 from seqir.ops.arith import (
     add,
@@ -38,6 +37,7 @@ from seqir.ops.size import SizeLike, maximum_size
 from seqir.ops.sizes import counting
 from seqir.ops.tensor import Result, Tensor, TensorLike
 from seqir.ops.unary import absolute, floor, sign
+from seqir.plain import is_array
 
 _ORDERS = {"nearest": 0, "bilinear": 1}
 

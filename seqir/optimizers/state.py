@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Generator, Iterable, Sequence
+from collections.abc import Callable, Generator, Iterable, Sequence
 from contextlib import contextmanager
 from typing import Any
 
@@ -78,7 +78,8 @@ class Stateful:
     ) -> Variable:
         """A new variable of the state, of the default type if none is given."""
         dtype = dtypes.canonical(dtype or config.floatx())
-        make = initializers.get(initializer) or initializers.Zeros()
+        found: Callable[..., Any] | None = initializers.get(initializer)
+        make = found or initializers.Zeros()
         zeros = type(make) is initializers.Zeros
         variable = Variable(
             make(() if zeros else tuple(shape), dtype),

@@ -14,20 +14,14 @@ from seqir.formats import functions
 from seqir.formats.objects import Decoder, class_and_config, encode_layer
 from seqir.layer import configuration
 from seqir.layers import InputLayer
-from seqir.narrow import (
-    is_array,
-    is_dict,
-    is_mapping,
-    is_numpy_scalar,
-    is_sequence,
-    is_slice,
-)
+from seqir.narrow import is_dict, is_mapping, is_sequence, is_slice
 from seqir.network.base import MODELS, Network
 from seqir.network.walk import inputs_of
 from seqir.ops.call import FunctionCall
 from seqir.ops.size import tensors_in
 from seqir.ops.tensor import Call, KerasTensor
 from seqir.ops.variable import Variable
+from seqir.plain import is_array, is_numpy_scalar
 
 Config = dict[str, Any]
 Place = tuple[str, int]

@@ -20,8 +20,9 @@ from seqir.errors import CorruptFileError, UnsupportedError
 from seqir.formats import objects
 from seqir.layer.families import LAYERS
 from seqir.layers import Layer
-from seqir.narrow import is_array, is_mapping, is_numpy_scalar, is_sequence
+from seqir.narrow import is_mapping, is_sequence
 from seqir.persistence.configuration import decoder_for, entry
+from seqir.plain import is_array, is_numpy_scalar
 
 _SERIALIZE: Final[dict[type, Callable[[Any], object]]] = {
     constraints.Constraint: constraints.serialize,

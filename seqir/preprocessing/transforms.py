@@ -12,7 +12,8 @@ from seqir.arguments import number, one_of
 from seqir.errors import ArgumentError, ShapeError, UnsupportedError
 from seqir.images import array_to_img, img_to_array
 from seqir.ir import Array
-from seqir.narrow import is_array, is_sequence
+from seqir.narrow import is_sequence
+from seqir.plain import is_array
 
 Random: TypeAlias = Any
 """NumPy's module of random numbers, or a `RandomState` of it."""

@@ -11,7 +11,7 @@ from seqir.reading.take import Take
 
 
 @reads("Mod")
-def _mod(take: Take) -> Any:
+def _mod(take: Take) -> object:
     """With the sign of the first one if `fmod` says so, else of the second."""
     x, y, ops = take.x(0), take.x(1), take.ops
     if not dtypes.is_integer(x.dtype):
@@ -20,7 +20,7 @@ def _mod(take: Take) -> Any:
 
 
 @reads("Pow")
-def _pow(take: Take) -> Any:
+def _pow(take: Take) -> object:
     """The result is of the type of the base, whatever the exponent is of."""
     x, y, ops = take.x(0), take.x(1), take.ops
     inner = x.dtype if dtypes.is_float(x.dtype) else "float64"
@@ -28,19 +28,19 @@ def _pow(take: Take) -> Any:
 
 
 @reads("BitShift")
-def _bit_shift(take: Take) -> Any:
+def _bit_shift(take: Take) -> object:
     left = take.attribute("direction", "") == "LEFT"
     shift = take.ops.left_shift if left else take.ops.right_shift
     return shift(take.x(0), take.x(1))
 
 
 @reads("BitwiseNot")
-def _bitwise_not(take: Take) -> Any:
+def _bitwise_not(take: Take) -> object:
     return take.ops.bitwise_not(take.x())
 
 
 @reads("Clip")
-def _clip(take: Take) -> Any:
+def _clip(take: Take) -> object:
     """Between bounds that are computed, or of a type that `Clip` is not there for."""
     x, ops = take.x(), take.ops
     y = ops.maximum(x, take.x(1)) if take.given(1) else x
@@ -48,7 +48,7 @@ def _clip(take: Take) -> Any:
 
 
 @reads("Shrink")
-def _shrink(take: Take) -> Any:
+def _shrink(take: Take) -> object:
     x, ops = take.x(), take.ops
     bias, limit = take.attribute("bias", 0.0), take.attribute("lambd", 0.5)
     y = ops.cast(x, "float32") if dtypes.is_integer(x.dtype) else x
@@ -57,7 +57,7 @@ def _shrink(take: Take) -> Any:
 
 
 @reads("ReduceMax", "ReduceMin", "ReduceSum", "ReduceProd")
-def _reduced(take: Take) -> Any:
+def _reduced(take: Take) -> object:
     """Of types in which runtimes reduce and the IR does not."""
     x, ops = take.x(), take.ops
     axes = take.option("axes", 1, ())
@@ -75,7 +75,7 @@ def _reduced(take: Take) -> Any:
 
 
 @reads("ArgMax", "ArgMin")
-def _arg(take: Take) -> Any:
+def _arg(take: Take) -> object:
     """Of narrow types, and the last one of equal numbers."""
     x, ops = take.x(), take.ops
     axis = shapes.normalize_axis(take.attribute("axis", 0), x.ndim)
@@ -88,7 +88,7 @@ def _arg(take: Take) -> Any:
 
 
 @reads("CumSum", "CumProd")
-def _running(take: Take) -> Any:
+def _running(take: Take) -> object:
     """Running sums and products, each with its own number or without."""
     x, axis, ops = take.x(), take.ints(1), take.ops
     if axis is None:

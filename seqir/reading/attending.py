@@ -13,7 +13,7 @@ _MICROSOFT = "com.microsoft"
 
 
 @reads("Attention", domain=_MICROSOFT)
-def _attention(take: Take) -> Any:
+def _attention(take: Take) -> object:
     """Of x with itself, with the projections of all heads in one matrix."""
     ops, x, heads = take.ops, take.x(0), take.attribute("num_heads", 0)
     if not heads or take.attribute("qkv_hidden_sizes", None) or take.wants(1):
@@ -28,7 +28,7 @@ def _attention(take: Take) -> Any:
 
 
 @reads("MultiHeadAttention", domain=_MICROSOFT)
-def _multi_head_attention(take: Take) -> Any:
+def _multi_head_attention(take: Take) -> object:
     """Of projected queries, keys and values; their biases stand side by side."""
     heads = take.attribute("num_heads", 0)
     if len(take) > 6 and any(take.given(place) for place in range(6, len(take))):

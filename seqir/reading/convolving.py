@@ -13,13 +13,13 @@ from seqir.shapes import known_shape
 
 
 @reads("Conv")
-def _conv(take: Take) -> Any:
+def _conv(take: Take) -> object:
     """With the odd place of padding at the begin."""
     return _convolved(take, take.x(0), take.x(1), take[2])
 
 
 @reads("FusedConv", domain="com.microsoft")
-def _fused_conv(take: Take) -> Any:
+def _fused_conv(take: Take) -> object:
     """A convolution, to which something is added, and a function of that."""
     y = _convolved(take, take.x(0), take.x(1), take[2])
     if y is None:
@@ -28,7 +28,7 @@ def _fused_conv(take: Take) -> Any:
 
 
 @reads("ConvInteger")
-def _conv_integer(take: Take) -> Any:
+def _conv_integer(take: Take) -> object:
     """Of integers less their zeros; float64 has all that sums of them can be."""
     x, w = (_without_zero(take, place) for place in (0, 1))
     y = _convolved(take, x, w, None)
@@ -36,7 +36,7 @@ def _conv_integer(take: Take) -> Any:
 
 
 @reads("ConvTranspose")
-def _conv_transpose(take: Take) -> Any:
+def _conv_transpose(take: Take) -> object:
     """With padding that follows from the sizes of the result."""
     x, w = take.x(0), take.x(1)
     kernel = known_shape(w.type.shape[2:])

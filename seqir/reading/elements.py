@@ -18,37 +18,37 @@ def _operands(take: Take) -> list[Any]:
 
 
 @reads("Greater")
-def _greater(take: Take) -> Any:
+def _greater(take: Take) -> object:
     return take.ops.less(take.x(1), take.x(0))
 
 
 @reads("GreaterOrEqual")
-def _greater_equal(take: Take) -> Any:
+def _greater_equal(take: Take) -> object:
     return take.ops.less_equal(take.x(1), take.x(0))
 
 
 @reads("Sum")
-def _sum(take: Take) -> Any:
+def _sum(take: Take) -> object:
     return functools.reduce(operator.add, _operands(take))
 
 
 @reads("Mean")
-def _mean(take: Take) -> Any:
+def _mean(take: Take) -> object:
     return functools.reduce(operator.add, _operands(take)) / float(len(take))
 
 
 @reads("Max")
-def _max(take: Take) -> Any:
+def _max(take: Take) -> object:
     return functools.reduce(take.ops.maximum, _operands(take))
 
 
 @reads("Min")
-def _min(take: Take) -> Any:
+def _min(take: Take) -> object:
     return functools.reduce(take.ops.minimum, _operands(take))
 
 
 @reads("Div", whole=False)
-def _divided_sizes(take: Take) -> Any:
+def _divided_sizes(take: Take) -> object:
     """A quotient of sizes, of which none is below 0."""
     x, y = take.x(0), take.x(1)
     counts = [followed(v) for v in (x, y)]
@@ -61,7 +61,7 @@ def _divided_sizes(take: Take) -> Any:
 
 
 @reads("Div")
-def _divided_integers(take: Take) -> Any:
+def _divided_integers(take: Take) -> object:
     """ONNX's quotient of integers is rounded towards 0."""
     x, y, ops = take.x(0), take.x(1), take.ops
     if not dtypes.is_integer(x.dtype):
@@ -71,12 +71,12 @@ def _divided_integers(take: Take) -> Any:
 
 
 @reads("CastLike", whole=False)
-def _cast_like(take: Take) -> Any:
+def _cast_like(take: Take) -> object:
     return take.ops.cast(take.x(0), take.x(1).dtype)
 
 
 @reads("ReduceL1", "ReduceLogSum", "ReduceSumSquare")
-def _reduce(take: Take) -> Any:
+def _reduce(take: Take) -> object:
     x, ops = take.x(), take.ops
     axes = take.option("axes", 1, ())
     if not axes and take.attribute("noop_with_empty_axes", 0):
@@ -93,7 +93,7 @@ def _reduce(take: Take) -> Any:
 
 
 @reads("Hardmax")
-def _hardmax(take: Take) -> Any:
+def _hardmax(take: Take) -> object:
     """1 at the first largest number along an axis, 0 elsewhere."""
     x, ops = take.x(), take.ops
     axis: int = take.attribute("axis", -1)
@@ -105,7 +105,7 @@ def _hardmax(take: Take) -> Any:
 
 
 @reads("DequantizeLinear")
-def _dequantize(take: Take) -> Any:
+def _dequantize(take: Take) -> object:
     """``(x - zero) * scale``, along one axis where those are vectors."""
     x, scale, zero = take.x(0), take.x(1), take[2]
     take.hold(1)

@@ -12,29 +12,29 @@ _MICROSOFT = "com.microsoft"
 
 
 @reads("Gelu", domain=_MICROSOFT)
-def _gelu(take: Take) -> Any:
+def _gelu(take: Take) -> object:
     return take.ops.gelu(take.x(), approximate=False)
 
 
 @reads("BiasGelu", domain=_MICROSOFT)
-def _bias_gelu(take: Take) -> Any:
+def _bias_gelu(take: Take) -> object:
     return take.ops.gelu(take.x(0) + take.x(1), approximate=False)
 
 
 @reads("FastGelu", domain=_MICROSOFT)
-def _fast_gelu(take: Take) -> Any:
+def _fast_gelu(take: Take) -> object:
     x = take.x(0) + take.x(1) if take.given(1) else take.x(0)
     return take.ops.gelu(x, approximate=True)
 
 
 @reads("QuickGelu", domain=_MICROSOFT)
-def _quick_gelu(take: Take) -> Any:
+def _quick_gelu(take: Take) -> object:
     x = take.x()
     return x * take.ops.sigmoid(x * take.attribute("alpha", 1.702))
 
 
 @reads("BiasSoftmax", domain=_MICROSOFT)
-def _bias_softmax(take: Take) -> Any:
+def _bias_softmax(take: Take) -> object:
     if take.attribute("axis", 1) != take.x().ndim - 1:
         return None
     if take.attribute("is_inner_broadcast", 1):
@@ -44,7 +44,7 @@ def _bias_softmax(take: Take) -> Any:
 
 @reads("SimplifiedLayerNormalization")
 @reads("SimplifiedLayerNormalization", domain=_MICROSOFT)
-def _simplified(take: Take) -> Any:
+def _simplified(take: Take) -> object:
     """Without a mean: over the root of the mean square."""
     if take.wants(1) or take.attribute("axis", -1) not in (-1, take.x().ndim - 1):
         return None
@@ -52,14 +52,14 @@ def _simplified(take: Take) -> Any:
 
 
 @reads("SkipSimplifiedLayerNormalization", domain=_MICROSOFT)
-def _skip_simplified(take: Take) -> Any:
+def _skip_simplified(take: Take) -> object:
     total = _sum(take, 3)
     y = _rooted(take, total, take.attribute("epsilon", 1e-5)) * take.x(2)
     return None if take.wants(1) or take.wants(2) else (y, y, y, total)
 
 
 @reads("SkipLayerNormalization", domain=_MICROSOFT)
-def _skip(take: Take) -> Any:
+def _skip(take: Take) -> object:
     """Of a sum of two and a bias, which is the last result."""
     if take.wants(1) or take.wants(2):
         return None

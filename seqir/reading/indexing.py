@@ -17,7 +17,7 @@ from seqir.reading.take import Take
 
 
 @reads("TopK", whole=False)
-def _computed_top_k(take: Take) -> Any:
+def _computed_top_k(take: Take) -> object:
     """As many as the run computes."""
     if not take.attribute("sorted", 1) or take.ints(1) is not None:
         return None
@@ -28,7 +28,7 @@ def _computed_top_k(take: Take) -> Any:
 
 
 @reads("TopK")
-def _narrow_top_k(take: Take) -> Any:
+def _narrow_top_k(take: Take) -> object:
     """Of integers that the operator does not order."""
     x, k = take.x(), take.ints(1)
     if k is None or not take.attribute("sorted", 1) or not dtypes.is_integer(x.dtype):
@@ -40,7 +40,7 @@ def _narrow_top_k(take: Take) -> Any:
 
 
 @reads("ScatterElements")
-def _scatter_reduced(take: Take) -> Any:
+def _scatter_reduced(take: Take) -> object:
     """Updates that are multiplied in, or of which the largest or smallest stays."""
     x, places, updates, ops = take.x(0), take.x(1), take.x(2), take.ops
     kinds = {"none": "none", "add": "add", "mul": "mul", "max": "max", "min": "min"}
@@ -57,7 +57,7 @@ def _scatter_reduced(take: Take) -> Any:
 
 
 @reads("GatherND")
-def _gather_nd(take: Take) -> Any:
+def _gather_nd(take: Take) -> object:
     """Where the first axes are those of separate lookups."""
     x, places, ops = take.x(0), take.x(1), take.ops
     count = take.attribute("batch_dims", 0)
@@ -71,7 +71,7 @@ def _gather_nd(take: Take) -> Any:
 
 
 @reads("ReverseSequence")
-def _reverse_sequence(take: Take) -> Any:
+def _reverse_sequence(take: Take) -> object:
     """The first steps of each sequence backwards, as many as its length says."""
     x, lengths, ops = take.x(0), take.x(1), take.ops
     time, batch = take.attribute("time_axis", 0), take.attribute("batch_axis", 1)
@@ -86,7 +86,7 @@ def _reverse_sequence(take: Take) -> Any:
 
 
 @reads("EyeLike")
-def _eye_like(take: Take) -> Any:
+def _eye_like(take: Take) -> object:
     x, ops = take.x(), take.ops
     dtype = dtype_of(take, x.dtype)
     if dtype is None:
@@ -96,7 +96,7 @@ def _eye_like(take: Take) -> Any:
 
 
 @reads("Compress")
-def _compress(take: Take) -> Any:
+def _compress(take: Take) -> object:
     """The slices for which a condition holds; the run finds out how many."""
     x, ops = take.x(0), take.ops
     axis = take.attribute("axis", None)
@@ -107,7 +107,7 @@ def _compress(take: Take) -> Any:
 
 
 @reads("Unique")
-def _unique(take: Take) -> Any:
+def _unique(take: Take) -> object:
     """The different values of all elements, in order."""
     x, axis = take.x(), take.attribute("axis", None)
     if not take.attribute("sorted", 1) or not (axis is None or x.ndim == 1):
@@ -116,7 +116,7 @@ def _unique(take: Take) -> Any:
 
 
 @reads("TensorScatter")
-def _tensor_scatter(take: Take) -> Any:
+def _tensor_scatter(take: Take) -> object:
     """Updates put behind what each sequence has; places may begin again at 0."""
     x, updates, ops = take.x(0), take.x(1), take.ops
     axis = shapes.normalize_axis(take.attribute("axis", -2), x.ndim)
@@ -136,7 +136,7 @@ def _tensor_scatter(take: Take) -> Any:
 
 
 @reads("OneHot")
-def _one_hot(take: Take) -> Any:
+def _one_hot(take: Take) -> object:
     """Of indices that are no int32 or int64."""
     ops, depth, places = take.ops, take.ints(1), take.x(0)
     if depth is None:

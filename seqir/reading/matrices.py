@@ -10,7 +10,7 @@ from seqir.reading.take import Take
 
 
 @reads("Gemm")
-def _gemm(take: Take) -> Any:
+def _gemm(take: Take) -> object:
     """``alpha * a @ b + beta * c``, with any c that broadcasts."""
     ops, a, b = take.ops, take.x(0), take.x(1)
     a = ops.transpose(a) if take.attribute("transA", 0) else a
@@ -21,14 +21,14 @@ def _gemm(take: Take) -> Any:
 
 
 @reads("Einsum")
-def _einsum(take: Take) -> Any:
+def _einsum(take: Take) -> object:
     """With an equation that leaves letters or the output to be thought of."""
     operands = [take.x(i) for i in range(len(take))]
     return take.ops.einsum(take.attribute("equation", ""), *operands)
 
 
 @reads("Flatten", whole=False)
-def _flatten(take: Take) -> Any:
+def _flatten(take: Take) -> object:
     """A matrix of the axes before one, and of those from it on."""
     x, ops = take.x(), take.ops
     axis = take.attribute("axis", 1)
@@ -44,13 +44,13 @@ def _flatten(take: Take) -> Any:
 
 
 @reads("Det")
-def _det(take: Take) -> Any:
+def _det(take: Take) -> object:
     return take.ops.det(take.x())
 
 
 @reads("FusedMatMul", domain="com.microsoft")
 @reads("TransposeMatMul", domain="com.microsoft")
-def _fused_matmul(take: Take) -> Any:
+def _fused_matmul(take: Take) -> object:
     ops, a, b = take.ops, take.x(0), take.x(1)
     if take.attribute("transBatchA", 0) or take.attribute("transBatchB", 0):
         return None
@@ -60,7 +60,7 @@ def _fused_matmul(take: Take) -> Any:
 
 
 @reads("FusedGemm", domain="com.microsoft")
-def _fused_gemm(take: Take) -> Any:
+def _fused_gemm(take: Take) -> object:
     return activated(take, _gemm(take))
 
 

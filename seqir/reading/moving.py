@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import Any
-
 import numpy as np
 
 from seqir import shapes
@@ -15,7 +13,7 @@ from seqir.reading.take import Take
 
 
 @reads("Split")
-def _split(take: Take) -> Any:
+def _split(take: Take) -> object:
     """Parts of given sizes, or of equal ones, of which the last may be smaller."""
     x, parts = take.x(), take.ints(1)
     axis = shapes.normalize_axis(take.attribute("axis", 0), x.ndim)
@@ -30,7 +28,7 @@ def _split(take: Take) -> Any:
 
 
 @reads("Trilu")
-def _trilu(take: Take) -> Any:
+def _trilu(take: Take) -> object:
     k = take.ints(1) if take.given(1) else (0,)
     if k is None:
         return None
@@ -39,7 +37,7 @@ def _trilu(take: Take) -> Any:
 
 
 @reads("OneHot")
-def _one_hot(take: Take) -> Any:
+def _one_hot(take: Take) -> object:
     """The second value at the place that an index names, the first one elsewhere."""
     ops, depth, places = take.ops, take.ints(1), take.x(0)
     if depth is None or places.dtype not in ("int32", "int64"):
@@ -51,7 +49,7 @@ def _one_hot(take: Take) -> Any:
 
 
 @reads("ScatterElements")
-def _scatter_elements(take: Take) -> Any:
+def _scatter_elements(take: Take) -> object:
     """Updates in the places of what was there; `reduction` add is an operator."""
     if take.attribute("reduction", "none") != "none":
         return None
@@ -65,7 +63,7 @@ def _scatter_elements(take: Take) -> Any:
 
 
 @reads("DepthToSpace")
-def _depth_to_space(take: Take) -> Any:
+def _depth_to_space(take: Take) -> object:
     x, ops, b = take.x(), take.ops, take.attribute("blocksize", 1)
     n, c, h, w = ops.shape(x)
     if not isinstance(c, int):
@@ -79,7 +77,7 @@ def _depth_to_space(take: Take) -> Any:
 
 
 @reads("SpaceToDepth")
-def _space_to_depth(take: Take) -> Any:
+def _space_to_depth(take: Take) -> object:
     x, ops, b = take.x(), take.ops, take.attribute("blocksize", 1)
     n, c, h, w = ops.shape(x)
     if not all(isinstance(size, int) for size in (c, h, w)):
@@ -91,7 +89,7 @@ def _space_to_depth(take: Take) -> Any:
 
 
 @reads("Pad")
-def _pad(take: Take) -> Any:
+def _pad(take: Take) -> object:
     """Where axes are cut as well, or the number around is computed."""
     x, ops, pads = take.x(), take.ops, take.ints(1)
     mode = take.attribute("mode", "constant")
@@ -115,7 +113,7 @@ def _pad(take: Take) -> Any:
 
 
 @reads("Col2Im")
-def _col2im(take: Take) -> Any:
+def _col2im(take: Take) -> object:
     """Images whose patches, added where they overlap, stand in columns."""
     size, block = take.ints(1), take.ints(2)
     if size is None or block is None or len(size) != 2:
@@ -129,7 +127,7 @@ def _col2im(take: Take) -> Any:
 
 
 @reads("Range")
-def _range(take: Take) -> Any:
+def _range(take: Take) -> object:
     """As many numbers as the run computes, of any type."""
     ops, dtype = take.ops, take.x(0).dtype
     if any(take.x(i).ndim for i in range(3)):

@@ -32,7 +32,7 @@ def _axes_from(take: Take, x: Any) -> tuple[int, ...]:
 
 
 @reads("LayerNormalization")
-def _layer_normalization(take: Take) -> Any:
+def _layer_normalization(take: Take) -> object:
     x, scale, bias = take.x(0), take.x(1), take[2]
     axes = _axes_from(take, x)
     own = x.type.with_shape(x.type.shape[axes[0] :])
@@ -47,7 +47,7 @@ def _layer_normalization(take: Take) -> Any:
 
 
 @reads("RMSNormalization")
-def _rms_normalization(take: Take) -> Any:
+def _rms_normalization(take: Take) -> object:
     x, ops = take.x(0), take.ops
     wide = _wide(take, x)
     square = ops.mean(wide * wide, _axes_from(take, x), keepdims=True)
@@ -56,14 +56,14 @@ def _rms_normalization(take: Take) -> Any:
 
 
 @reads("InstanceNormalization")
-def _instance_normalization(take: Take) -> Any:
+def _instance_normalization(take: Take) -> object:
     x = take.x(0)
     y, *_ = _standard(take, x, tuple(range(2, x.ndim)))
     return y * _channels(take, take.x(1), x) + _channels(take, take.x(2), x)
 
 
 @reads("GroupNormalization")
-def _group_normalization(take: Take) -> Any:
+def _group_normalization(take: Take) -> object:
     """Until opset 21 there is a scale for each group, since then for each channel."""
     x, ops, groups = take.x(0), take.ops, take.attribute("num_groups", 1)
     sizes, channels = ops.shape(x), x.shape[1]
@@ -78,7 +78,7 @@ def _group_normalization(take: Take) -> Any:
 
 
 @reads("LpNormalization")
-def _lp_normalization(take: Take) -> Any:
+def _lp_normalization(take: Take) -> object:
     x, ops, axis = take.x(), take.ops, take.attribute("axis", -1)
     if take.attribute("p", 2) == 1:
         length = ops.sum(ops.absolute(x), axis, keepdims=True)
@@ -88,7 +88,7 @@ def _lp_normalization(take: Take) -> Any:
 
 
 @reads("LRN")
-def _local_response(take: Take) -> Any:
+def _local_response(take: Take) -> object:
     """``x / (bias + alpha / size * sum(x²))^beta``, the sum over channels around."""
     x, ops, size = take.x(), take.ops, take.attribute("size", 1)
     before, channels = (size - 1) // 2, x.shape[1]
@@ -106,7 +106,7 @@ def _local_response(take: Take) -> Any:
 
 
 @reads("BatchNormalization")
-def _training_batch_normalization(take: Take) -> Any:
+def _training_batch_normalization(take: Take) -> object:
     """With the statistics of the batch, and the running ones that come of them."""
     x, ops, keep = take.x(0), take.ops, take.attribute("momentum", 0.9)
     if not take.attribute("training_mode", 0):

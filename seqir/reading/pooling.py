@@ -24,26 +24,26 @@ def _spatial(x: Any) -> tuple[int, ...]:
 
 
 @reads("GlobalAveragePool")
-def _global_average_pool(take: Take) -> Any:
+def _global_average_pool(take: Take) -> object:
     x = take.x()
     return take.ops.mean(x, _spatial(x), keepdims=True)
 
 
 @reads("GlobalMaxPool")
-def _global_max_pool(take: Take) -> Any:
+def _global_max_pool(take: Take) -> object:
     x = take.x()
     return take.ops.max(x, _spatial(x), keepdims=True)
 
 
 @reads("GlobalLpPool")
-def _global_lp_pool(take: Take) -> Any:
+def _global_lp_pool(take: Take) -> object:
     x, ops, p = take.x(), take.ops, float(take.attribute("p", 2))
     total = ops.sum(ops.power(ops.absolute(x), p), _spatial(x), keepdims=True)
     return ops.power(total, 1 / p)
 
 
 @reads("AveragePool", "MaxPool")
-def _pool(take: Take) -> Any:
+def _pool(take: Take) -> object:
     """Pools that count zeros around, or whose last window may hang over the edge."""
     x, window = take.x(), windows(take, take.x())
     if window is None or max(window.dilations) > 1 or take.wants(1):
@@ -57,7 +57,7 @@ def _pool(take: Take) -> Any:
 
 
 @reads("AveragePool")
-def _dilated_average_pool(take: Take) -> Any:
+def _dilated_average_pool(take: Take) -> object:
     x, window = take.x(), windows(take, take.x())
     if window is None:
         return None
@@ -72,7 +72,7 @@ def _dilated_average_pool(take: Take) -> Any:
 
 
 @reads("MaxPool")
-def _dilated_max_pool(take: Take) -> Any:
+def _dilated_max_pool(take: Take) -> object:
     """The largest number of each window, and its place in the flat x if wanted."""
     x, ops, window = take.x(), take.ops, windows(take, take.x())
     if window is None or not dtypes.is_float(x.dtype):
@@ -100,7 +100,7 @@ def _dilated_max_pool(take: Take) -> Any:
 
 
 @reads("LpPool")
-def _lp_pool(take: Take) -> Any:
+def _lp_pool(take: Take) -> object:
     x, ops, window = take.x(), take.ops, windows(take, take.x())
     if window is None:
         return None
@@ -111,7 +111,7 @@ def _lp_pool(take: Take) -> Any:
 
 
 @reads("MaxUnpool")
-def _max_unpool(take: Take) -> Any:
+def _max_unpool(take: Take) -> object:
     """Maxima put back to their places in the flat result, and 0 elsewhere."""
     x, ops, kernel = take.x(0), take.ops, tuple(take.attribute("kernel_shape", ()))
     strides = tuple(take.attribute("strides", (1,) * len(kernel)))

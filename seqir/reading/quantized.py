@@ -13,7 +13,7 @@ from seqir.reading.take import Take
 
 
 @reads("QuantizeLinear")
-def _quantize(take: Take) -> Any:
+def _quantize(take: Take) -> object:
     """``round(x / scale) + zero``, cut off at the ends of the type."""
     x, scale, zero = take.x(0), take.x(1), take[2]
     take.hold(1)
@@ -29,14 +29,14 @@ def _quantize(take: Take) -> Any:
 
 
 @reads("MatMulInteger")
-def _matmul_integer(take: Take) -> Any:
+def _matmul_integer(take: Take) -> object:
     """Of integers less their zeros; those of a are one for each row."""
     a, b = (take.ops.cast(take.x(place), "int32") for place in (0, 1))
     return take.ops.matmul(_less(take, a, 2, -2), _less(take, b, 3, -1))
 
 
 @reads("QLinearMatMul")
-def _quantized_matmul(take: Take) -> Any:
+def _quantized_matmul(take: Take) -> object:
     """a, its scale and zero, b, its scale and zero, scale and zero of the result."""
     ops = take.ops
     take.hold(1, 4, 6)

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from dataclasses import replace
-from typing import Any
 
 from seqir.operators.recurrent import Recurrent
 from seqir.reading.registry import operators_for, reads
@@ -11,7 +10,7 @@ from seqir.reading.take import Take
 
 
 @reads("LSTM", "GRU", "RNN")
-def _batch_first(take: Take) -> Any:
+def _batch_first(take: Take) -> object:
     """With the axes of time and batch exchanged, in states as well (`layout` 1)."""
     if take.attribute("layout", 0) != 1:
         return None

@@ -16,7 +16,7 @@ from seqir.reading.take import NotKnown, Take
 
 
 @reads("Resize")
-def _enlarged(take: Take) -> Any:
+def _enlarged(take: Take) -> object:
     """Images of unknown sizes, whose sides become some times as long."""
     x, scales = take.x(), take.constant(2)
     if take.attribute("axes", None) is not None or x.ndim < 3:
@@ -57,7 +57,7 @@ def _times(new: Any, own: shapes.Dim) -> int:
 
 
 @reads("Resize")
-def _resize(take: Take) -> Any:
+def _resize(take: Take) -> object:
     """By scales or to sizes that are known, of axes that are."""
     x = take.x()
     goals = _goals(take, x)
@@ -88,7 +88,7 @@ def _resize(take: Take) -> Any:
 
 
 @reads("Resize")
-def _resize_unknown(take: Take) -> Any:
+def _resize_unknown(take: Take) -> object:
     """Of unknown sizes, to such: places are computed in the run."""
     x, ops = take.x(), take.ops
     if take.attribute("antialias", 0) or take.attribute("mode", "nearest") == "cubic":

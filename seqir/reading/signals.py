@@ -16,7 +16,7 @@ from seqir.reading.take import Take
 
 
 @reads("DFT")
-def _dft(take: Take) -> Any:
+def _dft(take: Take) -> object:
     """A product with a matrix along an axis; real and imaginary are the last one."""
     x, length = take.x(), take.ints(1)
     if take.given(1) and length is None:
@@ -40,7 +40,7 @@ def _dft(take: Take) -> Any:
 
 
 @reads("STFT")
-def _stft(take: Take) -> Any:
+def _stft(take: Take) -> object:
     """The transforms of parts of a signal, each times a window."""
     x, step, window, length = take.x(), take.ints(1), take[2], take.ints(3)
     size = x.shape[1]
@@ -80,7 +80,7 @@ def _transformed(
 
 
 @reads("HannWindow", "HammingWindow", "BlackmanWindow")
-def _window(take: Take) -> Any:
+def _window(take: Take) -> object:
     """Sums of cosines over the places of a window of known size."""
     size, dtype = take.ints(0), DTYPE.get(take.attribute("output_datatype", 1))
     if size is None or dtype is None or not dtypes.is_float(dtype):
@@ -98,7 +98,7 @@ def _window(take: Take) -> Any:
 
 
 @reads("AffineGrid")
-def _affine_grid(take: Take) -> Any:
+def _affine_grid(take: Take) -> object:
     """Places of pixels, -1 to 1 across an image, moved by matrices."""
     theta, sizes = take.x(0), take.ints(1)
     if sizes is None:
@@ -120,7 +120,7 @@ def _spread(n: int, *, aligned: bool) -> Array:
 
 
 @reads("GridSample")
-def _grid_sample(take: Take) -> Any:
+def _grid_sample(take: Take) -> object:
     """x where a grid says, -1 to 1 across the image, the last axis first."""
     x, grid, ops = take.x(0), take.x(1), take.ops
     mode: str = take.attribute("mode", "linear").removeprefix("bi")

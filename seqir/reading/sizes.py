@@ -17,7 +17,7 @@ from seqir.reading.take import Take
 
 
 @reads("Shape", whole=False)
-def _shape(take: Take) -> Any:
+def _shape(take: Take) -> object:
     sizes = take.ops.shape(take.x())
     begin, end = take.attribute("start", 0), take.attribute("end", None)
     found = vector(*sizes[begin:end])
@@ -25,7 +25,7 @@ def _shape(take: Take) -> Any:
 
 
 @reads("Size", whole=False)
-def _size(take: Take) -> Any:
+def _size(take: Take) -> object:
     total: Any = 1
     for size in take.ops.shape(take.x()):
         total = total * size
@@ -35,7 +35,7 @@ def _size(take: Take) -> Any:
 
 
 @reads("Reshape", whole=False)
-def _reshape(take: Take) -> Any:
+def _reshape(take: Take) -> object:
     x = take.x()
     sizes = take.sizes(1)
     keeps = not take.attribute("allowzero", 0)
@@ -54,7 +54,7 @@ def _reshape(take: Take) -> Any:
 
 
 @reads("Expand", whole=False)
-def _expand(take: Take) -> Any:
+def _expand(take: Take) -> object:
     x, sizes = take.x(), take.sizes(1)
     if not all(isinstance(s, int | Size) for s in sizes):
         return None
@@ -74,7 +74,7 @@ def _expand(take: Take) -> Any:
 
 
 @reads("ConstantOfShape", whole=False)
-def _constant_of_shape(take: Take) -> Any:
+def _constant_of_shape(take: Take) -> object:
     sizes = take.sizes(0)
     value = np.asarray(take.attribute("value", np.zeros(1, np.float32)))
     dtype = dtypes.canonical(value.dtype)
@@ -91,7 +91,7 @@ def _constant_of_shape(take: Take) -> Any:
 
 
 @reads("Range", whole=False)
-def _range(take: Take) -> Any:
+def _range(take: Take) -> object:
     known = [take.constant(i) for i in range(3)]
     if len(ends := [a.item() for a in known if a is not None]) == 3:
         dtype = dtypes.to_numpy(take.x().dtype)
@@ -115,14 +115,14 @@ def _is(size: Any, number: int) -> bool:
 
 
 @reads("NonZero", whole=False)
-def _nonzero(take: Take) -> Any:
+def _nonzero(take: Take) -> object:
     x = take.x()
     truth = x if x.dtype == "bool" else x != 0
     return take.apply(NonZero(take.unknown("found")), truth)
 
 
 @reads("Slice", whole=False)
-def _slice(take: Take) -> Any:
+def _slice(take: Take) -> object:
     """Slices at ends that only the run knows, one axis after the other."""
     x = take.x()
     begins, ends = take.sizes(1), take.sizes(2)

@@ -13,7 +13,8 @@ import numpy as np
 from seqir import lower
 from seqir.errors import ArgumentError, DeviceError, RunError, UnsupportedError
 from seqir.ir import Graph
-from seqir.narrow import is_array, is_dict, is_mapping
+from seqir.narrow import is_dict, is_mapping
+from seqir.plain import is_array
 from seqir.runtime import engine
 from seqir.runtime.device import Device, resolve
 from seqir.runtime.process import Native, make_room

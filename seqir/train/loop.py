@@ -15,7 +15,8 @@ from seqir.data import Batch, Batches, noting
 from seqir.data.arrays import ArrayBatches
 from seqir.errors import ArgumentError, NonFiniteLossError, UnsupportedError
 from seqir.ir import STEP
-from seqir.narrow import is_array, is_sequence
+from seqir.narrow import is_sequence
+from seqir.plain import is_array
 from seqir.train import failure
 from seqir.train.byhand import HandFeeder, feeder, is_by_hand
 from seqir.train.checkpoint import Checkpoints

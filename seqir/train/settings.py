@@ -16,9 +16,10 @@ from seqir.data.convert import content
 from seqir.errors import LoadError
 from seqir.layer.state import walk
 from seqir.losses import LossFunctionWrapper
-from seqir.narrow import is_array, is_dict, is_list, is_numpy_scalar
+from seqir.narrow import is_dict, is_list
 from seqir.operators.random import VERSION
 from seqir.ops.variable import Variable
+from seqir.plain import is_array, is_numpy_scalar
 from seqir.train.compilation import Compilation
 from seqir.train.position import Settings
 
