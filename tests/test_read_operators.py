@@ -7,6 +7,7 @@ import pytest
 from onnx import helper, numpy_helper
 
 from seqir import lower, passes, reading
+from seqir.errors import SeqirError
 from seqir.ir import Array, Graph, evaluate, verify
 from seqir.operators.foreign import Foreign, Whole
 from seqir.ops import rules
@@ -92,6 +93,41 @@ def test_a_node_is_written_again_as_it_was(sample: ReadSample) -> None:
     (own,) = before.graph.node
     for name in ("name", "op_type", "domain", "input", "output", "attribute"):
         assert getattr(node, name) == getattr(own, name)
+
+
+@pytest.mark.parametrize("sample", SAMPLES, ids=str)
+def test_a_node_that_breaks_the_rules_of_onnx_is_no_accident(
+    sample: ReadSample,
+) -> None:
+    for change in (_without_operands, _without_attributes, _with_text, _with_negatives):
+        model = file_of(sample)
+        change(model.graph.node[0])
+        try:
+            graph = reading.read(reading.parse(model)).graph
+        except SeqirError:
+            continue
+        verify(graph)
+
+
+def _without_operands(node: onnx.NodeProto) -> None:
+    del node.input[1:]
+
+
+def _without_attributes(node: onnx.NodeProto) -> None:
+    del node.attribute[:]
+
+
+def _with_text(node: onnx.NodeProto) -> None:
+    for attribute in node.attribute:
+        attribute.CopyFrom(helper.make_attribute(attribute.name, "text"))
+
+
+def _with_negatives(node: onnx.NodeProto) -> None:
+    for attribute in node.attribute:
+        if attribute.ints:
+            attribute.ints[:] = [-7] * (len(attribute.ints) + 1)
+        elif attribute.type == onnx.AttributeProto.INT:
+            attribute.i = -7
 
 
 @pytest.mark.parametrize("sample", [s for s in SAMPLES if s.smooth], ids=str)

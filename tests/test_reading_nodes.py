@@ -43,7 +43,6 @@ LEFT: dict[str, str] = {
     "Col2Im": "5d",
     "DFT": "irfft inverse_onesided",
     "LSTM": "peepholes",
-    "MaxPool": "uint8",
     "MaxUnpool": "with_output_shape",
     "ReduceMax": "empty_set",
     "ReduceMin": "empty_set",

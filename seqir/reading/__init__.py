@@ -7,6 +7,7 @@ builds of several. All others stay what they are (`seqir.operators.foreign`).
 
 from seqir.reading import arithmetic as arithmetic
 from seqir.reading import attending as attending
+from seqir.reading import classical as classical
 from seqir.reading import convolving as convolving
 from seqir.reading import elements as elements
 from seqir.reading import fused as fused

@@ -65,7 +65,7 @@ def composed(
             exclude=False,
             inline_schema_functions=True,
         )
-    except (RuntimeError, ValueError):
+    except (RuntimeError, ValueError, onnx.checker.ValidationError):
         return None
     left = any(
         n.op_type == node.kind and n.domain == node.domain for n in found.graph.node

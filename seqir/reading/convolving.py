@@ -7,6 +7,7 @@ from typing import Any
 from seqir.operators.conv import Conv, ConvTranspose
 from seqir.operators.taps import Pairs, Taps
 from seqir.reading.matrices import activated
+from seqir.reading.quantized import to_integers
 from seqir.reading.registry import reads
 from seqir.reading.take import Take
 from seqir.shapes import known_shape
@@ -33,6 +34,25 @@ def _conv_integer(take: Take) -> object:
     x, w = (_without_zero(take, place) for place in (0, 1))
     y = _convolved(take, x, w, None)
     return None if y is None else take.ops.cast(y, "int32")
+
+
+@reads("QLinearConv")
+def _quantized_conv(take: Take) -> Any:
+    """x, its scale and zero, w, its scales and zeros, scale and zero of y, a bias."""
+    ops, scales = take.ops, take.x(4)
+    if scales.ndim > 1 or take.x(5).ndim > 1:
+        return None
+    x = ops.cast(take.x(0), "float64") - ops.cast(take.x(2), "float64")
+    w = ops.cast(take.x(3), "float64")
+    w = w - _filters(take, ops.cast(take.x(5), "float64"), w, 0)
+    y = _convolved(
+        take, x, w, ops.cast(take.x(8), "float64") if take.given(8) else None
+    )
+    if y is None:
+        return None
+    factors = ops.cast(take.x(1) * scales / take.x(6), "float64")
+    y = y * _filters(take, factors, y, 1)
+    return to_integers(take, y, take[7], take.x(7).dtype, 1)
 
 
 @reads("ConvTranspose")
@@ -95,6 +115,11 @@ def _without_zero(take: Take, place: int) -> Any:
     x, zero = take.ops.cast(take.x(place), "float64"), take[place + 2]
     if zero is None:
         return x
-    if zero.ndim:
-        zero = take.ops.reshape(zero, (-1, *(1,) * (take.x(place).ndim - 1)))
-    return x - take.ops.cast(zero, "float64")
+    return x - _filters(take, take.ops.cast(zero, "float64"), x, 0)
+
+
+def _filters(take: Take, v: Any, x: Any, axis: int) -> Any:
+    """A number, or one for each filter, as it broadcasts to x along an axis."""
+    if not v.ndim:
+        return v
+    return take.ops.reshape(v, (-1, *(1,) * (x.ndim - 1 - axis)))

@@ -13,7 +13,6 @@ from seqir import dtypes, shapes
 from seqir.errors import (
     ArgumentError,
     CorruptFileError,
-    SeqirError,
     did_you_mean,
 )
 from seqir.ir import Array, Builder, FrozenArray, Graph, Region, Value
@@ -35,7 +34,7 @@ from seqir.reading.messages import (
 from seqir.reading.parse import Parsed
 from seqir.reading.registry import Reader, functions_for, operators_for
 from seqir.reading.scope import Known, Scope
-from seqir.reading.take import FileNode, NotKnown, Take
+from seqir.reading.take import UNREADABLE, FileNode, NotKnown, Take
 from seqir.reading.types import Names, to_proto, type_of
 from seqir.tensortype import TensorType, opaque
 from seqir.tensortype import type_of as type_of_array
@@ -240,7 +239,7 @@ class Walk:
         scope = self.scope
         try:
             found = control(self, node, operands)
-        except (SeqirError, NotKnown):
+        except UNREADABLE:
             found = None
         chosen = None if found is None else _wanted(node, found)
         if chosen is None:
@@ -335,7 +334,7 @@ class Walk:
                 self.statistics |= take.fixed
                 given = [operands[i] for i in places]
                 results = self.b.emit(op, *[v for v in given if v is not None])
-            except (SeqirError, NotKnown):
+            except UNREADABLE:
                 self.b.forget(before)
                 continue
             if chosen := _wanted(node, results):
@@ -369,7 +368,7 @@ class Walk:
                     raise NotKnown
                 self.statistics |= take.fixed
                 values = [value_of(b, y) for y in as_tuple(found)]
-        except (SeqirError, NotKnown):
+        except UNREADABLE:
             self.b.forget(before)
             return None
         chosen = _wanted(node, values)
@@ -402,7 +401,7 @@ class Walk:
             if proto is None:
                 return None
             graph = read(Parsed(proto, self.parsed.name, None)).graph
-        except SeqirError:
+        except UNREADABLE:
             return None
         if any(type(each.op) is Foreign for each in graph.nodes):
             return None
@@ -445,6 +444,7 @@ class Walk:
         try:
             found = self._by_schema(node, operands, captured)
         except (
+            onnx.checker.ValidationError,
             onnx.defs.SchemaError,
             shape_inference.InferenceError,
             RuntimeError,

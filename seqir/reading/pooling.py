@@ -53,7 +53,10 @@ def _pool(take: Take) -> object:
         x = take.ops.pad(x, ((0, 0), (0, 0), *window.around))
         pads = tuple((0, over) for over in window.over)
     kind = AveragePool if take.kind == "AveragePool" else MaxPool
-    return take.apply(kind(window.kernel, window.strides, pads), x)
+    op = kind(window.kernel, window.strides, pads)
+    if dtypes.is_float(x.dtype):
+        return take.apply(op, x)
+    return take.ops.cast(take.apply(op, take.ops.cast(x, "float32")), x.dtype)
 
 
 @reads("AveragePool")

@@ -54,7 +54,7 @@ def _quantized_matmul(take: Take) -> object:
 def to_integers(take: Take, y: Any, zero: Any, dtype: str, axis: int) -> Any:
     """Numbers rounded, moved by a zero, and cut off at the ends of a type."""
     ops = take.ops
-    y = ops.cast(ops.round(y), "float32")
+    y = ops.cast(ops.round(y), "float32")  # halves to the even one
     if zero is not None:
         y = y + ops.cast(_around(take, zero, y, axis), "float32")
     ends = np.iinfo(dtypes.to_numpy(dtype))

@@ -4,13 +4,14 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any, Final, Protocol
 
 import numpy as np
 import onnx
 from onnx import helper
 
 from seqir import dtypes, shapes
+from seqir.errors import SeqirError
 from seqir.ir import Array, Builder, FrozenArray, Op, Value
 from seqir.operators.constant import Constant
 from seqir.ops import rules
@@ -201,3 +202,16 @@ def _text(found: Any) -> Any:
 
 class NotKnown(Exception):  # noqa: N818  # it never leaves a reader
     """An operand that a reader needs is known to the run only."""
+
+
+UNREADABLE: Final = (
+    SeqirError,
+    NotKnown,
+    ArithmeticError,
+    AssertionError,
+    AttributeError,
+    LookupError,
+    TypeError,
+    ValueError,
+)
+"""What a reader meets in a node that it does not know, or that breaks ONNX's rules."""

@@ -1,6 +1,7 @@
 """Samples of ONNX nodes that the reader knows: one file for each family."""
 
 from tests.read_samples import (
+    classical,
     elements,
     indexing,
     layers,
@@ -11,6 +12,7 @@ from tests.read_samples import (
 from tests.read_samples.sample import ReadSample as ReadSample
 
 SAMPLES: list[ReadSample] = [
+    *classical.SAMPLES,
     *elements.SAMPLES,
     *indexing.SAMPLES,
     *layers.SAMPLES,

@@ -56,6 +56,11 @@ SAMPLES = [
          np.array([0.02, 0.1, 0.3], np.float32), integers(1, -2, 3, dtype="int8"),
          axis=1),
     node("DynamicQuantizeLinear", [3, 4], wanted=(True, True, True)),
+    node("QLinearConv", _BYTES, np.float32(0.1), integers(7, dtype="uint8")[0], _KERNEL,
+         np.array([0.2, 0.1, 0.3], np.float32), integers(0, 0, 0, dtype="int8"),
+         np.float32(9.5), integers(20, dtype="uint8")[0],
+         integers(100, -200, 300, dtype="int32"), pads=[1, 1, 1, 1], static=True),
+    node("MaxPool", _BYTES, kernel_shape=[2, 2], pads=[1, 0, 0, 0], static=True),
     node("MatMulInteger", _BYTES[0, 0], _BYTES[0, 1].T.copy(),
          integers(3, dtype="uint8")[0], integers(9, dtype="uint8")[0], static=True),
 ]  # fmt: skip
