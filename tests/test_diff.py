@@ -173,6 +173,15 @@ def test_models_are_compared_as_what_they_are_written_as() -> None:
     }  # fmt: skip
 
 
+def test_names_of_strangers_are_harmless_to_read() -> None:
+    before, after = proto_of("torch_cnn_l17"), proto_of("torch_cnn_l17")
+    after.graph.node[0].name = "a\x1b[31m\nb"
+    after.graph.node[0].attribute[0].ints[:] = [3, 3]
+    text = str(seqir.diff(before, after))
+    assert "\x1b" not in text
+    assert sum(line.startswith("  ~") for line in text.splitlines()) == 1
+
+
 def test_the_command_says_it_with_its_exit_code(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:

@@ -109,6 +109,7 @@ def test_sizes_can_be_given_for_costs() -> None:
         model_of("torch_encoder_d20", dims={"time": 7, "batch": 1}), show_cost=True
     )
     assert free.peak_bytes is None
+    assert "Multiply-accumulates: not known without time" in str(free)
     assert rows_of(fixed)["layers/layers.0/linear1"].macs == 7 * 8 * 16
     assert fixed.peak_bytes
 

@@ -11,6 +11,7 @@ from seqir.cli import app as program
 from seqir.cli.printing import as_json, print_json, print_report
 from seqir.cli.sizes import dims, sizes_of
 from seqir.errors import ArgumentError
+from seqir.text import one_line
 
 if TYPE_CHECKING:
     from seqir.model import OnnxModel
@@ -138,7 +139,7 @@ def split(
         return
     for report in reports:
         click.echo(str(report))
-    click.echo(f"crossing: {', '.join(crossing)}")
+    click.echo(f"crossing: {one_line(', '.join(crossing))}")
 
 
 def _list(model: OnnxModel, as_json: bool) -> None:
@@ -150,10 +151,11 @@ def _list(model: OnnxModel, as_json: bool) -> None:
         ]
         print_json(rows)
         return
-    width = max(map(len, points), default=0)
-    for point in points:
+    names = [one_line(point) for point in points]
+    width = max(map(len, names), default=0)
+    for name, point in zip(names, points, strict=True):
         size = "?" if point.bytes is None else f"{point.bytes:,}"
-        click.echo(f"{point:<{width}}  {size:>12} bytes  {point.type}")
+        click.echo(f"{name:<{width}}  {size:>12} bytes  {point.type}")
 
 
 @click.command(

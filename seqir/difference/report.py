@@ -5,6 +5,8 @@ from __future__ import annotations
 from dataclasses import asdict, dataclass
 from typing import Any
 
+from seqir.text import one_line
+
 _SIGNS = {"added": "+", "removed": "-", "changed": "~", "renamed": "="}
 _MOST_LINES = 40
 
@@ -86,11 +88,11 @@ class Difference:
 
     def __str__(self) -> str:
         if not self:
-            return (
+            return one_line(
                 f"{self.first} and {self.second} are the same: {self.node_count} "
                 f"nodes, {self.weight_count} tensors of weights"
             )
-        lines = [f"{self.first} -> {self.second}"]
+        lines = [one_line(f"{self.first} -> {self.second}")]
         for title, changes, count in (
             ("Inputs, outputs and opsets", self.facts, None),
             ("Nodes", self.nodes, self.node_count),
@@ -101,7 +103,7 @@ class Difference:
                 continue
             of = "" if count is None else f" (of {count})"
             lines.append(f"{title}: {_counts(changes)}{of}")
-            lines += [f"  {change}" for change in changes[:_MOST_LINES]]
+            lines += [f"  {one_line(str(each))}" for each in changes[:_MOST_LINES]]
             if len(changes) > _MOST_LINES:
                 lines.append(f"  ... and {len(changes) - _MOST_LINES} more")
         return "\n".join(lines)

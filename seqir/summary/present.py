@@ -89,6 +89,8 @@ class Summary:
     """Most bytes of activations that are needed at once, in the order of the file."""
     not_counted: tuple[str, ...] = ()
     """Operators in it whose multiply-accumulates are not known."""
+    unknown_sizes: tuple[str, ...] = ()
+    """Sizes of inputs that costs depend on and that nobody has given."""
     of_file: bool = False
     """Rows are scopes and nodes of a file, not layers."""
 
@@ -295,6 +297,9 @@ def totals_of(summary: Summary) -> list[tuple[str, str, str]]:
     if s.show_cost and s.total_macs is not None:
         without = f" (without {', '.join(s.not_counted)})" if s.not_counted else ""
         shown.append(("Multiply-accumulates:", f"{s.total_macs:,}", without))
+    elif s.show_cost and s.unknown_sizes:
+        names = ", ".join(s.unknown_sizes)
+        shown.append(("Multiply-accumulates:", "not known", f" without {names}"))
     if s.show_cost and s.peak_bytes is not None:
         shown.append(("Peak activation memory:", readable_bytes(s.peak_bytes), ""))
     return shown

@@ -41,6 +41,7 @@ def with_scopes(summary: Summary, layer: OnnxGraph, depth: int | None) -> Summar
         total_macs=rows.macs(layer.graph.nodes),
         peak_bytes=peak_bytes(layer.graph, rows.sizes),
         not_counted=rows.not_counted,
+        unknown_sizes=unknown_sizes(layer.graph, rows.sizes),
         of_file=True,
     )
 
@@ -49,6 +50,13 @@ def one_example(graph: Graph) -> dict[str, int]:
     """Sizes to count with: 1 for the unknown first axes of the inputs."""
     first = (v.type.shape[:1] for v in graph.inputs.values() if _known(v.type))
     return {name: 1 for dims in first for d in dims for name in shapes.symbols(d)}
+
+
+def unknown_sizes(graph: Graph, sizes: Mapping[str, int]) -> tuple[str, ...]:
+    """Names of sizes of the inputs that there is no number for."""
+    dims = [d for v in graph.inputs.values() if _known(v.type) for d in v.type.shape]
+    names = dict.fromkeys(name for d in dims for name in sorted(shapes.symbols(d)))
+    return tuple(name for name in names if name not in sizes)
 
 
 def bytes_of(type: TensorType, sizes: Mapping[str, int]) -> int | None:
