@@ -56,6 +56,16 @@ def test_a_sequence_is_no_input_of_a_model(tmp_path: Path) -> None:
         seqir.load_onnx(file.write(tmp_path))
 
 
+def test_a_model_has_inputs() -> None:
+    head = '<ir_version: 8, opset_import: ["": 17]> g () => (float[2] y)'
+    weights = "<float[2] w = {1.0, 2.0}>"
+    model = onnx.parser.parse_model(f"{head} {weights} {{ y = Neg (w) }}")
+    with pytest.raises(UnsupportedError, match=r"no inputs, .* \(inputs=\)"):
+        seqir.load_onnx(model)
+    y = seqir.load_onnx(model, inputs=["w"])(np.float32([3, 4]))
+    np.testing.assert_array_equal(y, np.float32([-3, -4]))
+
+
 def digits_for(file: ForeignFile) -> tuple[Any, Any]:
     """Images as the model takes them, and columns of labels."""
     found: Any = load_digits()

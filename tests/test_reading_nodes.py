@@ -106,3 +106,25 @@ def test_a_node_means_what_onnx_says(kind: str) -> None:
                 np.testing.assert_allclose(
                     np.asarray(value, float), np.asarray(expected, float), rtol, atol
                 )
+
+
+HUGE = {
+    "ConstantOfShape": "s = Constant <value = int64[2] {100000000, 100000000}> ()"
+    " y = ConstantOfShape (s)",
+    "Resize": "s = Constant <value = float[4] {1, 1, 20000.5, 1}> ()"
+    ' y = Resize <mode = "linear"> (x, , s)',
+    "EyeLike": "s = Constant <value = int64[2] {-1, 40000}> () r = Reshape (x, s)"
+    " e = Transpose (r) f = MatMul (e, r) y = EyeLike (f)",
+    "Trilu": "s = Constant <value = int64[2] {-1, 40000}> () r = Reshape (x, s)"
+    " e = Transpose (r) f = MatMul (e, r) y = Trilu (f)",
+    "LRN": "y = LRN <size = 100000000> (x)",
+}
+
+
+@pytest.mark.parametrize("kind", HUGE)
+def test_what_would_be_large_while_it_is_read_stays_a_node(kind: str) -> None:
+    head = '<ir_version: 8, opset_import: ["": 17]> g (float[1, 1, 40000, 4] x) => (y)'
+    proto = onnx.parser.parse_model(f"{head} {{ {HUGE[kind]} }}")
+    graph = reading.read(reading.parse(proto)).graph
+    left = {n.op.kind for n in graph.nodes if type(n.op) is Foreign}
+    assert left == {kind}

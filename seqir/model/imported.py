@@ -46,6 +46,11 @@ class OnnxModel(Functional):
     ) -> None:
         self.opset = opset
         """That of the file, from 17 on; None where there is none."""
+        if not graph.inputs:
+            raise UnsupportedError(
+                "the graph has no inputs, which a model needs: name an initializer "
+                "that is one (inputs=), or run the file with onnxruntime"
+            )
         layer = OnnxGraph(graph, stored, name="graph")
         inputs = [_input(name, v.type) for name, v in graph.inputs.items()]
         tensors = [each.output for each in inputs]

@@ -49,6 +49,7 @@ def _scatter_reduced(take: Take) -> object:
     if kind is None or sizes is None:
         return None
     axis = shapes.normalize_axis(take.attribute("axis", 0), x.ndim)
+    take.expect_room(x.ndim, *sizes)
     grid: list[Any] = list(np.indices(sizes, np.int64))
     size = ops.cast(ops.shape(x)[axis], "int64")
     wide = ops.cast(places, "int64")
@@ -64,6 +65,7 @@ def _gather_nd(take: Take) -> object:
     sizes = shapes.known_shape(places.type.shape)
     if not count or sizes is None:
         return None
+    take.expect_room(*sizes)
     grid = np.indices(sizes[:-1], np.int64)[:count]
     before = np.moveaxis(grid, 0, -1)
     wide = ops.cast(places, "int64")
@@ -92,6 +94,7 @@ def _eye_like(take: Take) -> object:
     if dtype is None:
         return None
     rows, columns = ops.shape(x)
+    take.expect_room(*x.shape)
     return ops.eye(rows, columns, k=take.attribute("k", 0), dtype=dtype)
 
 
@@ -123,6 +126,7 @@ def _tensor_scatter(take: Take) -> object:
     count, new = x.shape[0], updates.shape[axis]
     if count is None or new is None or axis == 0:
         return None
+    take.expect_room(count, new)
     start = take[2]
     begins = np.zeros(count, np.int64) if start is None else ops.cast(start, "int64")
     steps = ops.expand_dims(begins, 1) + np.arange(new)

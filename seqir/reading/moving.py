@@ -32,6 +32,7 @@ def _trilu(take: Take) -> object:
     k = take.ints(1) if take.given(1) else (0,)
     if k is None:
         return None
+    take.expect_room(*take.x().shape[-2:])
     cut = take.ops.triu if take.attribute("upper", 1) else take.ops.tril
     return cut(take.x(), k[0])
 

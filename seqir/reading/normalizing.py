@@ -92,7 +92,7 @@ def _local_response(take: Take) -> object:
     """``x / (bias + alpha / size * sum(x²))^beta``, the sum over channels around."""
     x, ops, size = take.x(), take.ops, take.attribute("size", 1)
     before, channels = (size - 1) // 2, x.shape[1]
-    if channels is None:
+    if channels is None or size > 2 * channels:
         return None
     widths = [(0, 0)] * x.ndim
     widths[1] = (before, size - 1 - before)

@@ -75,6 +75,7 @@ def _resize(take: Take) -> object:
         aligned = _mode(take) == "align_corners"
         if aligned and take.given(2) and new != size * scale:
             return None  # runtimes are not of one mind
+        take.expect_room(size, new)
         at = _places(take, size, new, scale, crop)
         x = take.ops.along(x, interpolation(take, size, at, scale), axis)
         if _mode(take) == "tf_crop_and_resize":

@@ -48,6 +48,7 @@ def _stft(take: Take) -> object:
     if step is None or size is None or count is None or x.ndim != 3:
         return None
     ops, frames = take.ops, (size - count) // step[0] + 1
+    take.expect_room(frames, count)
     places = np.arange(frames)[:, None] * step[0] + np.arange(count)
     parts = ops.take(x, places, 1)
     if window is not None:
@@ -63,6 +64,7 @@ def _transformed(
 ) -> Any:
     ops = take.ops
     size: int = x.shape[axis]
+    take.expect_room(count, size)
     rows = np.arange(count // 2 + 1 if half else count)
     seen = np.arange(min(size, count))
     angle: Array = 2 * np.pi / count * (rows[:, None] * seen)

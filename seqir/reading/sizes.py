@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import math
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -13,7 +15,7 @@ from seqir.operators.sizes import Fill, NonZero, Range, ReshapeTo, SliceAt
 from seqir.ops.apply import vector
 from seqir.ops.size import Size, size_dim
 from seqir.reading.registry import reads
-from seqir.reading.take import Take
+from seqir.reading.take import NotKnown, Take
 
 
 @reads("Shape", whole=False)
@@ -79,6 +81,7 @@ def _constant_of_shape(take: Take) -> object:
     value = np.asarray(take.attribute("value", np.zeros(1, np.float32)))
     dtype = dtypes.canonical(value.dtype)
     if all(isinstance(s, int) for s in sizes):
+        take.expect_room(*sizes)
         return take.array(np.full(sizes, value.reshape(()), value.dtype))
     if dtype == dtypes.STRING:
         return None
@@ -94,11 +97,13 @@ def _constant_of_shape(take: Take) -> object:
 def _range(take: Take) -> object:
     known = [take.constant(i) for i in range(3)]
     if len(ends := [a.item() for a in known if a is not None]) == 3:
+        _expect_room_for_range(take, ends)
         dtype = dtypes.to_numpy(take.x().dtype)
         return take.array(np.asarray(np.arange(*ends), dtype))
     sizes = _scalars(take, 3)
     dtype = take.x().dtype
     if sizes is not None and all(isinstance(size, int) for size in sizes):
+        _expect_room_for_range(take, sizes)
         return take.array(np.arange(*sizes, dtype=dtypes.to_numpy(dtype)))
     if sizes is None or dtype != "int64" or not _is(sizes[2], 1):
         return None
@@ -107,6 +112,13 @@ def _range(take: Take) -> object:
         return None
     found = take.apply(Range(size_dim(length)), _vector(take, length))
     return found if _is(sizes[0], 0) else found + take.x(0)
+
+
+def _expect_room_for_range(take: Take, ends: Sequence[Any]) -> None:
+    begin, end, step = ends
+    if not step:
+        raise NotKnown
+    take.expect_room(math.ceil(max((end - begin) / step, 0)))
 
 
 def _is(size: Any, number: int) -> bool:

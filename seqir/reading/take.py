@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any, Final, Protocol
@@ -19,6 +20,9 @@ from seqir.ops.several import followed, sizes_of
 from seqir.ops.size import Size, size_dim
 from seqir.ops.tensor import Result, Traced
 from seqir.reading.parse import as_array
+
+_MOST = 1 << 24
+"""Numbers of the largest array that a reader makes."""
 
 
 @dataclass
@@ -184,6 +188,14 @@ class Take:
     def apply(self, op: Op, *operands: Result) -> Any:
         """The result of an operator."""
         return rules.apply(op, *operands)
+
+    def expect_room(self, *sizes: int | None) -> None:
+        """End the reader, with `NotKnown`, where it would make too large an array.
+
+        A file of some bytes may ask for any size; sizes that are unknown count as 1.
+        """
+        if math.prod(size for size in sizes if size) > _MOST:
+            raise NotKnown
 
     def array(self, values: Any) -> Traced:
         """A constant."""
