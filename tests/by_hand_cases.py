@@ -142,7 +142,7 @@ def seqir_models(keras: Any) -> dict[str, Any]:
             g_loss = -ops.mean(self.d(self.g(noise, training=True)))
             weights = self.g.trainable_weights
             self.g_optimizer.apply(keras.gradient(g_loss, weights), weights)
-            return {"d_loss": d_loss, "g_loss": g_loss}
+            return {"d_loss": d_loss, "g_loss": g_loss}  # pyright: ignore[reportPossiblyUnboundVariable]
 
     class Vae(keras.Model):
         def __init__(self) -> None:

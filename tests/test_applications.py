@@ -24,8 +24,8 @@ from keras.src.applications import convnext, inception_resnet_v2  # noqa: E402
 from keras.src.utils import file_utils  # noqa: E402
 
 # Keras would learn the shapes of these by computing with memory it has not filled.
-convnext.LayerScale.compute_output_shape = lambda _, shape: shape
-inception_resnet_v2.CustomScaleLayer.compute_output_shape = lambda _, shapes: shapes[0]
+convnext.LayerScale.compute_output_shape = lambda _, shape: shape  # pyright: ignore[reportAttributeAccessIssue]
+inception_resnet_v2.CustomScaleLayer.compute_output_shape = lambda _, shapes: shapes[0]  # pyright: ignore[reportAttributeAccessIssue]
 
 FUNCTIONS = [n for n in applications.__all__ if n[0].isupper()]
 MODULES = [n for n in applications.__all__ if n[0].islower()]

@@ -91,7 +91,7 @@ def test_arguments_that_numpy_made_are_taken_everywhere(tmp_path: Path) -> None:
     folder = images.image_dataset_from_directory(
         tmp_path, image_size=np.array([3, 2]), verbose=False, class_names=["a", "b"]
     )
-    assert folder[0][0].shape == (2, 3, 2, 3)
+    assert folder[0][0].shape == (2, 3, 2, 3)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_a_group_count_of_several_numbers_is_refused_in_words() -> None:

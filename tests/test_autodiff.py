@@ -117,7 +117,7 @@ def test_the_gradient_by_something_on_the_way() -> None:
 def test_a_seed_weighs_the_elements() -> None:
     x = traced(3)
     y = ops.sin(x)
-    seed = Traced(x.builder, x.builder.input("seed", y.type))
+    seed = Traced(x.builder, x.builder.input("seed", y.type))  # pyright: ignore[reportAttributeAccessIssue]
     (d,) = autodiff.gradient(y, [x], seed)
     assert isinstance(d, Traced)
     angle, weight = rng().normal(size=(2, 3)).astype(np.float32)
@@ -147,7 +147,7 @@ def test_variables_that_are_read_have_a_gradient() -> None:
 def test_a_variable_read_in_a_narrow_type_gets_its_own_type_back() -> None:
     w = Variable(np.array([1.0, -2.0], np.float32), name="w")
     x = traced(2, dtype="float16")
-    with x.builder.active(), x.builder.mode(training=True, autocast="float16"):
+    with x.builder.active(), x.builder.mode(training=True, autocast="float16"):  # pyright: ignore[reportAttributeAccessIssue]
         y = x * w
     assert y.dtype == "float16"
     (d,) = autodiff.gradient(y, [w])

@@ -136,7 +136,7 @@ def test_variables() -> None:
 
 def test_a_loss_and_a_layer_as_they_were_written() -> None:
     def loss(y_true: Any, y_pred: Any) -> Any:
-        return K.mean(K.square(y_pred - y_true), axis=-1) + 0 * K.int_shape(y_pred)[1]
+        return K.mean(K.square(y_pred - y_true), axis=-1) + 0 * K.int_shape(y_pred)[1]  # pyright: ignore[reportOperatorIssue]
 
     class Sampling(layers.Layer):
         def call(self, inputs: Any) -> Any:

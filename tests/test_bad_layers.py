@@ -231,7 +231,7 @@ ARGUMENTS: list[Case] = [
      "rate of GaussianDropout must be below 1"),
     ("nothing left", lambda: k.AlphaDropout(1.0), ArgumentError,
      "rate of AlphaDropout must be below 1"),
-    ("a noise", lambda: k.GaussianNoise.__base__.disturb(k.GaussianNoise(1), 1),
+    ("a noise", lambda: k.GaussianNoise.__base__.disturb(k.GaussianNoise(1), 1),  # pyright: ignore[reportOptionalMemberAccess]
      NotImplementedError, "GaussianNoise has no disturb"),
     ("negative noise", lambda: k.GaussianNoise(-1), ArgumentError,
      "stddev must be a number >= 0"),
@@ -342,7 +342,7 @@ INPUTS: list[Case] = [
      "the value for 'd/kernel' is not a numeric array"),
     ("weights: texts", set_weights([np.full((3, 2), "a"), ones(2)]), DTypeError,
      "the value for 'd/kernel' is not a numeric array"),
-    ("a merging layer", lambda: k.Concatenate.__base__().combine([]),
+    ("a merging layer", lambda: k.Concatenate.__base__().combine([]),  # pyright: ignore[reportOptionalCall]
      NotImplementedError, "_Merge has no combine method"),
 ]  # fmt: skip
 

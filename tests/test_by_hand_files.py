@@ -36,7 +36,7 @@ class Pair(keras.Model):
         self.tracker = keras.metrics.Mean(name="second")
         self.seeds = keras.random.SeedGenerator(5)
 
-    def compile(self, one: Any = "adam", two: Any = "adam") -> None:
+    def compile(self, one: Any = "adam", two: Any = "adam") -> None:  # pyright: ignore[reportIncompatibleMethodOverride]
         super().compile()
         self.optimizers = [keras.optimizers.get(one), keras.optimizers.get(two)]
 
@@ -289,7 +289,7 @@ WRONG: dict[str, tuple[Any, Any, str]] = {
         "is no number while a model is built or a step is traced",
     ),
     "a count": (lambda m, x: {"a": int(ops.mean(x))}, DTypeError, "is no number while"),
-    "NumPy": (lambda m, x: {"loss": ops.mean(x).numpy()}, AttributeError, "numpy"),
+    "NumPy": (lambda m, x: {"loss": ops.mean(x).numpy()}, AttributeError, "numpy"),  # pyright: ignore[reportAttributeAccessIssue]
     "the usual step": (
         lambda m, x: keras.Model.train_step(m, x),
         NotImplementedError,

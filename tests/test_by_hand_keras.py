@@ -26,5 +26,5 @@ def test_ten_steps_follow_keras(tmp_path: Path) -> None:
                 wanted = traces[f"{case}/{step}/{i}"]
                 error = float(np.abs(found - wanted).max())
                 worst[case] = max(worst.get(case, 0.0), error)
-        assert f"{case}/{step}/{len(arrays)}" not in traces
+        assert f"{case}/{step}/{len(arrays)}" not in traces  # pyright: ignore[reportPossiblyUnboundVariable]
     assert max(worst.values()) < 1e-4, worst

@@ -324,7 +324,7 @@ def scalars(folder: Path) -> dict[str, list[tuple[int, float]]]:
         data, at = path.read_bytes(), 0
         while at < len(data):  # length, its checksum, the event, its checksum
             size = int.from_bytes(data[at : at + 8], "little")
-            event = event_pb2.Event.FromString(data[at + 12 : at + 12 + size])
+            event = event_pb2.Event.FromString(data[at + 12 : at + 12 + size])  # pyright: ignore[reportAttributeAccessIssue]
             at += size + 16
             for value in event.summary.value:
                 number = value.simple_value if not value.HasField("histo") else NAN
@@ -407,7 +407,7 @@ def test_values_are_sent_to_a_server() -> None:
             self.send_response(200)
             self.end_headers()
 
-        def log_message(self, *args: Any) -> None: ...
+        def log_message(self, *args: Any) -> None: ...  # pyright: ignore[reportIncompatibleMethodOverride]
 
     server = http.server.HTTPServer(("127.0.0.1", 0), Handler)
     thread = threading.Thread(target=server.serve_forever, daemon=True)

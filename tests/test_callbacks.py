@@ -139,7 +139,7 @@ def test_what_one_callback_adds_the_next_ones_see() -> None:
         losses(1.0, 2.0),
     )
     assert listed.history.history["extra"] == [0, 1]
-    assert model.history is listed.history
+    assert model.history is listed.history  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_those_that_save_come_last(tmp_path: Path) -> None:
@@ -325,7 +325,7 @@ def drive(callback: Any, values: list[float], name: str = "val_loss") -> dict[st
     """Everything that can be seen of a callback of ours or of Keras's."""
     model = KerasFake()
     if isinstance(callback, keras.callbacks.Callback):
-        model.metrics = []
+        model.metrics = []  # pyright: ignore[reportAttributeAccessIssue]
         model.optimizer.learning_rate = np.float64(0.1)
     callback.set_model(model)
     callback.set_params({"epochs": len(values), "verbose": 0, "steps": 3})

@@ -131,7 +131,7 @@ def test_help_of_the_program() -> None:
 
 def test_examples_in_help_parse() -> None:
     for name, command in app.commands.items():
-        for example in command.examples:
+        for example in command.examples:  # pyright: ignore[reportAttributeAccessIssue]
             words = re.sub(r" \|.*", "", example).replace("'", "").split()
             assert words[:2] == ["seqir", name]
             command.make_context(name, words[2:])

@@ -195,4 +195,4 @@ def test_stateless_methods_say_what_to_use(owner: str, name: str, instead: str) 
     with pytest.raises(AbsentError, match=f"has no {name}: .*{instead}"):
         getattr(owners[owner], name)
     with pytest.raises(AttributeError, match="has no attribute 'no_such_thing'"):
-        owners[owner].no_such_thing  # noqa: B018
+        owners[owner].no_such_thing  # noqa: B018  # pyright: ignore[reportAttributeAccessIssue]

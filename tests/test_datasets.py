@@ -132,7 +132,7 @@ def test_fashion_mnist(serve: Serve, monkeypatch: pytest.MonkeyPatch) -> None:
         monkeypatch.setattr(module, "ONE", module.FILES[i], raising=False)
         name = module.FILES[i].url.rpartition("/")[2]
         serve(module, files.idx(content), f"fashion-mnist/{name}", name="ONE")
-        known = (*module.FILES[:i], module.ONE, *module.FILES[i + 1 :])
+        known = (*module.FILES[:i], module.ONE, *module.FILES[i + 1 :])  # pyright: ignore[reportAttributeAccessIssue]
         monkeypatch.setattr(module, "FILES", known)
     assert_same(module.load_data(), keras_dataset("fashion_mnist").load_data())
 

@@ -55,7 +55,7 @@ def test_a_spec_alone_gives_the_shape() -> None:
         def call(self, x: Any) -> Any:
             return ops.relu(x)
 
-        def compute_output_spec(self, x: Any) -> Any:
+        def compute_output_spec(self, x: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
             return seqir.KerasTensor(x.shape, dtype="float32")
 
     assert Spec().compute_output_shape((None, 3)) == (None, 3)

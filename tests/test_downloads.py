@@ -296,7 +296,7 @@ def test_hashes_of_another_form(known: str) -> None:
 
 
 def test_too_little_space(site: loopback.Site, monkeypatch: pytest.MonkeyPatch) -> None:
-    usage = namedtuple("usage", "free")
+    usage = namedtuple("usage", "free")  # pyright: ignore[reportUntypedNamedTuple]
     monkeypatch.setattr(shutil, "disk_usage", lambda path: usage(200_000))
     with pytest.raises(
         LoadError, match=r"data.bin needs 300\.0 kB more in .*200\.0 kB "

@@ -60,7 +60,7 @@ def test_results_have_numpy(make: Callable[[], Any]) -> None:
     assert type(plain) is (np.ndarray if found.ndim else found.dtype.type)
     np.testing.assert_array_equal(plain, found)
     first = found[0] if found.ndim else found + 1
-    assert isinstance(first.numpy(), np.ndarray | np.generic)
+    assert isinstance(first.numpy(), np.ndarray | np.generic)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_what_asks_for_numpy_gets_it() -> None:
@@ -74,7 +74,7 @@ def test_what_asks_for_numpy_gets_it() -> None:
 def test_it_is_an_array_in_all_it_does() -> None:
     y = ops.exp(X)
     plain = np.exp(X)
-    assert repr(y) == repr(y.numpy())
+    assert repr(y) == repr(y.numpy())  # pyright: ignore[reportAttributeAccessIssue]
     assert repr(y[0, 0]) == "array(1., dtype=float32)"
     assert str(y[0, 0]) == "1.0"
     assert f"{y[0, 1]:.2f}" == "2.72"
@@ -86,11 +86,11 @@ def test_it_is_an_array_in_all_it_does() -> None:
     with pytest.raises(TypeError, match="unhashable"):
         hash(y)
     assert [float(n) for n in y[0]] == pytest.approx(plain[0].tolist())
-    assert json.dumps(y.tolist()) == json.dumps(y.numpy().tolist())
+    assert json.dumps(y.tolist()) == json.dumps(y.numpy().tolist())  # pyright: ignore[reportAttributeAccessIssue]
     assert isinstance(np.concatenate([y, y]), np.ndarray)
-    np.testing.assert_allclose(y @ y.T, plain @ plain.T, rtol=1e-6)
-    y[0, 0] = 5
-    assert y.numpy()[0, 0] == 5
+    np.testing.assert_allclose(y @ y.T, plain @ plain.T, rtol=1e-6)  # pyright: ignore[reportAttributeAccessIssue]
+    y[0, 0] = 5  # pyright: ignore[reportIndexIssue]
+    assert y.numpy()[0, 0] == 5  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.mark.parametrize("copied", [copy.copy, copy.deepcopy])

@@ -42,8 +42,8 @@ def test_a_classifier_in_a_pipeline() -> None:
     last = found[-1]
     assert last.classes_.tolist() == ["setosa", "versicolor", "virginica"]
     assert found.decision_function(X[:5]).shape == (5, 3)
-    assert (last.n_features_in_, last.epoch_) == (4, 30)
-    assert len(last.history_.history["loss"]) == 30
+    assert (last.n_features_in_, last.epoch_) == (4, 30)  # pyright: ignore[reportAttributeAccessIssue]
+    assert len(last.history_.history["loss"]) == 30  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_models_are_searched_and_scored() -> None:
@@ -55,7 +55,7 @@ def test_models_are_searched_and_scored() -> None:
     grid = GridSearchCV(estimator, choices, cv=2).fit(scaled, Y)
     assert grid.best_params_["model_kwargs"]["units"] in (2, 16)
     copied = clone(estimator)
-    assert copied.get_params()["fit_kwargs"] == FIT
+    assert copied.get_params()["fit_kwargs"] == FIT  # pyright: ignore[reportAttributeAccessIssue]
     assert not hasattr(copied, "model_")
 
 

@@ -350,13 +350,13 @@ class Signs(Op):
 
     name: ClassVar[str] = "signs"
 
-    def infer(self, x: TensorType) -> tuple[TensorType, TensorType]:
+    def infer(self, x: TensorType) -> tuple[TensorType, TensorType]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return x, x
 
-    def evaluate(self, x: Any) -> tuple[Any, Any]:
+    def evaluate(self, x: Any) -> tuple[Any, Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return x, -x
 
-    def lower(self, emit: Any, node: Any, x: str) -> tuple[str, str]:
+    def lower(self, emit: Any, node: Any, x: str) -> tuple[str, str]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return x, emit("Neg", x)
 
     def expanded(self, ops: Any, target: str, *operands: Any, shared: bool) -> Any:

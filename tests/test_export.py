@@ -300,7 +300,7 @@ def test_a_wrong_file_is_an_error_and_leaves_the_old_one(
 
 def test_weights_that_are_not_finite_are_named(tmp_path: Path) -> None:
     model = dense()
-    model.layers[0].bias.assign([0, np.nan, 0])
+    model.layers[0].bias.assign([0, np.nan, 0])  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(VerificationError, match="weight 'dense/bias' holds NaN"):
         model.export(tmp_path / "m.onnx")
     assert not list(tmp_path.iterdir())

@@ -39,7 +39,7 @@ class Base(Declared):
 
 class Child(Base):
     size: int = 3
-    depth: int
+    depth: int  # pyright: ignore[reportGeneralTypeIssues]
     order = ("depth",)
     checked = False
 
@@ -85,7 +85,7 @@ def test_order_shared_and_hidden_arguments() -> None:
 
 def test_classes_below_with_an_init_of_their_own() -> None:
     class Mine(Child):
-        remark: str  # for readers: this class has an __init__
+        remark: str  # for readers: this class has an __init__  # pyright: ignore[reportGeneralTypeIssues]
 
         def __init__(self, remark: str, **kwargs: Any) -> None:
             super().__init__(7, **kwargs)

@@ -412,7 +412,7 @@ def test_what_leaves_a_body_unreturned_is_refused() -> None:
         x = Traced(b, b.input("x", TensorType("float32", (4, 2))))
         ops.scan(step, np.zeros(2, "float32"), x)
         with pytest.raises(GraphError, match="return it from the function"):
-            kept[0] + x
+            kept[0] + x  # pyright: ignore[reportUnusedExpression]
 
 
 @pytest.mark.parametrize(

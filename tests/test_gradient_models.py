@@ -33,7 +33,7 @@ def feeds(batch: int = 2) -> dict[str, Array]:
 def slope(f: object, x: Array, direction: Array, step: float = 1e-2) -> float:
     """The slope of a function along a direction, by central differences."""
     assert callable(f)
-    return float((f(x + step * direction) - f(x - step * direction)) / (2 * step))
+    return float((f(x + step * direction) - f(x - step * direction)) / (2 * step))  # pyright: ignore[reportOperatorIssue]
 
 
 @pytest.mark.parametrize("name", ["image", "row"])

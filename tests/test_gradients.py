@@ -251,16 +251,16 @@ class Off(Op):
     name: ClassVar[str] = "off"
     error: float
 
-    def infer(self, x: TensorType) -> tuple[TensorType]:
+    def infer(self, x: TensorType) -> tuple[TensorType]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return (x,)
 
-    def evaluate(self, x: Any) -> tuple[Any]:
+    def evaluate(self, x: Any) -> tuple[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return (x**3,)
 
-    def lower(self, *_: Any) -> tuple[str, ...]:
+    def lower(self, *_: Any) -> tuple[str, ...]:  # pyright: ignore[reportIncompatibleMethodOverride]
         raise NotImplementedError
 
-    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:
+    def vjp(self, ops: Functions, g: Operand, y: Operand, x: Operand) -> Cotangents:  # pyright: ignore[reportIncompatibleMethodOverride]
         return (g * (x * x * (3.0 + self.error)),)
 
 

@@ -174,8 +174,8 @@ def test_datasets_are_keras_s(
     options = {"image_size": (12, 10), "shuffle": False, "verbose": False, **options}
     theirs = keras.utils.image_dataset_from_directory(str(tmp_path), **options)
     ours = images.image_dataset_from_directory(tmp_path, **options)
-    assert ours.file_paths == theirs.file_paths
-    assert ours.class_names == theirs.class_names
+    assert ours.file_paths == theirs.file_paths  # pyright: ignore[reportAttributeAccessIssue]
+    assert ours.class_names == theirs.class_names  # pyright: ignore[reportAttributeAccessIssue]
     for mine, other in zip(ours, theirs, strict=True):
         pairs = (
             zip(mine, other, strict=True)

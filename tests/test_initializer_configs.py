@@ -62,11 +62,11 @@ def test_config_equals_keras_and_round_trips(keras_initializers, name, arguments
         assert type(back) is type(ours)
         assert back == ours
         assert hash(back) == hash(ours)
-        assert back.get_config() == config
+        assert back.get_config() == config  # pyright: ignore[reportFunctionMemberAccess, reportOptionalMemberAccess]
     keras_back = keras_initializers.deserialize(stored)
     assert keras_initializers.serialize(keras_back) == stored
     if "seed" in arguments:
-        np.testing.assert_array_equal(I.get(stored)((3, 4)), ours((3, 4)))
+        np.testing.assert_array_equal(I.get(stored)((3, 4)), ours((3, 4)))  # pyright: ignore[reportOptionalCall]
 
 
 def test_identity_keeps_its_gain_in_a_config(keras_initializers):
@@ -76,7 +76,7 @@ def test_identity_keeps_its_gain_in_a_config(keras_initializers):
     assert stored["config"] == {"gain": 2.0}
     assert I.get(stored) == I.Identity(2.0) == I.Identity(2.0).clone()
     assert keras_initializers.deserialize(stored).gain == 2.0
-    assert I.get(keras_initializers.serialize(keras_initializers.Identity())).gain == 1
+    assert I.get(keras_initializers.serialize(keras_initializers.Identity())).gain == 1  # pyright: ignore[reportFunctionMemberAccess, reportOptionalMemberAccess]
 
 
 def test_signatures_equal_keras(keras_initializers):
@@ -150,7 +150,7 @@ def test_own_initializer():
             return {"k": self.k}
 
     made = I.get(Diagonal(2))
-    assert made == Diagonal.from_config({"k": 2}) == made.clone()
+    assert made == Diagonal.from_config({"k": 2}) == made.clone()  # pyright: ignore[reportFunctionMemberAccess]
     assert repr(made) == "Diagonal(k=2)"
     stored = I.serialize(made)
     assert stored is not None
@@ -210,7 +210,7 @@ def test_serialize_refuses_functions():
 )
 def test_bad_shapes(name, shape, text):
     with pytest.raises(ShapeError, match=text):
-        I.get(name)(shape)
+        I.get(name)(shape)  # pyright: ignore[reportOptionalCall]
 
 
 def test_numpy_sizes():

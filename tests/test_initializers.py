@@ -407,9 +407,9 @@ def test_no_state(name, shape, dtype):
 @pytest.mark.parametrize("name", RANDOM)
 def test_each_unseeded_instance_is_different(name):
     a, b = I.get(name), I.get(name)
-    assert a.seed != b.seed
-    assert not np.array_equal(a((4, 5)), b((4, 5)))
-    same = type(a)(seed=9)((4, 5)), type(a)(seed=9)((4, 5))
+    assert a.seed != b.seed  # pyright: ignore[reportFunctionMemberAccess, reportOptionalMemberAccess]
+    assert not np.array_equal(a((4, 5)), b((4, 5)))  # pyright: ignore[reportOptionalCall]
+    same = type(a)(seed=9)((4, 5)), type(a)(seed=9)((4, 5))  # pyright: ignore[reportOptionalCall]
     np.testing.assert_array_equal(*same)
 
 

@@ -199,7 +199,7 @@ def test_an_operator_without_a_gradient_says_so() -> None:
     class Odd(Relu):
         name = "odd"
 
-        def vjp(self, *args: Any) -> Any:
+        def vjp(self, *args: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
             return super(Relu, self).vjp(*args)
 
     with pytest.raises(UnsupportedError, match="'odd' has no gradient"):
@@ -301,7 +301,7 @@ def test_evaluation_drops_values_after_their_last_use() -> None:
             count -= 1
 
     class Step(Relu):
-        def evaluate(self, *operands: Any) -> Any:
+        def evaluate(self, *operands: Any) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
             nonlocal count
             count += 1
             alive.append(count)
@@ -415,7 +415,7 @@ def test_frozen_arrays_compare_by_content_and_cannot_change() -> None:
     assert FrozenArray(a) != FrozenArray(a.reshape(2, 1))
     with pytest.raises(ValueError, match="read-only"):
         FrozenArray(a).array[0] = 1
-    a[0] = 7  # the caller's own array stays writable
+    a[0] = 7  # the caller's own array stays writable  # pyright: ignore[reportIndexIssue]
 
 
 # Analysis

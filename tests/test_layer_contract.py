@@ -105,7 +105,7 @@ def test_a_loss_falls_in_20_steps(sample: LayerSample) -> None:
     found = nest.flatten(sample.called(make(sample), inputs))[0]
     found = ops.reshape(found, (-1, math.prod(found.shape[1:])))
     model = seqir.Model(inputs, layers.Dense(1)(found))
-    rate = 0.3 / found.shape[1]  # each step may move the sum of so many features
+    rate = 0.3 / found.shape[1]  # each step may move the sum of so many features  # pyright: ignore[reportOperatorIssue]
     model.compile(seqir.optimizers.Adam(rate), "mse")
     arrays = sample.arrays()
     y = 3 + np.random.default_rng(8).normal(size=(len(arrays[0]), 1))
@@ -128,7 +128,7 @@ def test_files_of_the_lowest_and_the_newest_opset(
         else:
             break
     newest = model.export(tmp_path / "newest.onnx", opset=opsets.newest())
-    assert (lowest.opset, newest.opset) == (opset, opsets.newest())
+    assert (lowest.opset, newest.opset) == (opset, opsets.newest())  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 def test_the_page_of_layers_is_true() -> None:

@@ -44,7 +44,7 @@ def sins(tree: ast.AST) -> Iterator[str]:
 
 def _sins_of_call(node: ast.Call) -> Iterator[str]:
     owner = node.func.value if isinstance(node.func, ast.Attribute) else None
-    name = node.func.attr if owner is not None else ast.unparse(node.func)
+    name = node.func.attr if owner is not None else ast.unparse(node.func)  # pyright: ignore[reportAttributeAccessIssue]
     if name in CALLS and (ast.unparse(owner or node), name) not in ALLOWED:
         yield f"calls {ast.unparse(node.func)}"
     if name == "getattr" and not isinstance(node.args[1], ast.Constant):

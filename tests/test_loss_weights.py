@@ -32,7 +32,7 @@ def test_weights_and_reductions(reduction: str | None, shape: Any) -> None:
     weight = None if shape is None else uniform(*shape)
     own, other = both("MeanSquaredError", reduction=reduction)
     # Keras has no weights (5,) for losses (5, 3): they weight samples all the same.
-    column = weight[:, None] if shape == (5,) else weight
+    column = weight[:, None] if shape == (5,) else weight  # pyright: ignore[reportOptionalSubscript]
     wanted = np.asarray(other(y_true, y_pred, column))
     close(own(y_true, y_pred, weight), wanted)
     arrays = (y_true, y_pred) if weight is None else (y_true, y_pred, weight)

@@ -111,7 +111,7 @@ def marking(given: list[Any]) -> tuple[Any, Any]:
     marked: list[Any] = []
 
     class Mark(layers.Layer):
-        def compute_mask(self, inputs: Any, mask: Any = None) -> Any:
+        def compute_mask(self, inputs: Any, mask: Any = None) -> Any:  # pyright: ignore[reportIncompatibleMethodOverride]
             return inputs[1]
 
         def call(self, xs: Any) -> Any:

@@ -25,12 +25,12 @@ class Family(metrics.Metric):
 
     def update_state(self, y_true: Any, y_pred: Any, sample_weight: Any = None) -> None:
         mean, plain = metrics.held(self)
-        mean.update_state(y_pred)
-        plain.assign(plain + 1.0)
+        mean.update_state(y_pred)  # pyright: ignore[reportAttributeAccessIssue]
+        plain.assign(plain + 1.0)  # pyright: ignore[reportAttributeAccessIssue, reportOperatorIssue]
 
     def result(self) -> Any:
         mean, plain = metrics.held(self)
-        return mean.result() * plain
+        return mean.result() * plain  # pyright: ignore[reportAttributeAccessIssue]
 
 
 ARRANGEMENTS: dict[str, Any] = {

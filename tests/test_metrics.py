@@ -139,7 +139,7 @@ def test_a_config_makes_an_equal_metric(case: str) -> None:
     restored = metrics.get(stored)
     assert type(restored) is type(metric)
     for batch in batches(case, True):
-        close(restored(*batch), metric(*batch))
+        close(restored(*batch), metric(*batch))  # pyright: ignore[reportOptionalCall]
 
 
 def test_keras_reads_what_is_stored() -> None:
@@ -193,7 +193,7 @@ def test_a_mask_takes_weight_away() -> None:
         with b.active():
             inputs = {"y": y, "p": p, "w": weight}
             traced = {n: Traced(b, b.input(n, type_of(a))) for n, a in inputs.items()}
-            traced["p"].mask = ops.convert_to_tensor(mask)
+            traced["p"].mask = ops.convert_to_tensor(mask)  # pyright: ignore[reportAttributeAccessIssue]
             metric = metrics.MeanMetricWrapper(lambda a, b: ops.square(a - b))
             metric.update_state(
                 traced["y"], traced["p"], None if weights is None else traced["w"]

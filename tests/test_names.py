@@ -91,7 +91,7 @@ def test_names_of_nobody() -> None:
         assert not isinstance(error.value, SeqirError)
     assert not hasattr(layers, "JaxLayer")
     with pytest.raises(ImportError):
-        from seqir.layers import JaxLayer  # noqa: F401
+        from seqir.layers import JaxLayer  # noqa: F401  # pyright: ignore[reportAttributeAccessIssue, reportUnusedImport]
 
 
 def test_aliases_are_the_same_objects() -> None:

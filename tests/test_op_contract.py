@@ -230,7 +230,7 @@ def run_reference(proto: onnx.ModelProto, feed: dict[str, Any]) -> list[Any]:
     with warnings.catch_warnings():
         warnings.simplefilter("ignore")  # its formulas overflow on the way
         found = ReferenceEvaluator(proto).run(None, feed)
-    return [y.astype(object) if y.dtype.kind == "U" else y for y in found]
+    return [y.astype(object) if y.dtype.kind == "U" else y for y in found]  # pyright: ignore[reportAttributeAccessIssue]
 
 
 RUNTIMES = ((run_ort, ORT_GAPS), (run_reference, REFERENCE_GAPS))
@@ -444,8 +444,8 @@ def test_every_operator_has_a_sample(kind: type[Op]) -> None:
 
 @pytest.mark.parametrize("kind", ops.ALL, ids=lambda c: c.__name__)
 def test_every_operator_says_where_it_comes_from(kind: type[Op]) -> None:
-    assert "Source:" in inspect.getdoc(kind)
-    assert kind.__dataclass_params__.frozen
+    assert "Source:" in inspect.getdoc(kind)  # pyright: ignore[reportOperatorIssue]
+    assert kind.__dataclass_params__.frozen  # pyright: ignore[reportAttributeAccessIssue]
 
 
 @pytest.mark.parametrize("f", Function.TABLE)

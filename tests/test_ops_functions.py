@@ -53,9 +53,9 @@ from seqir.tensortype import TensorType, type_of  # noqa: E402
 
 BATCH = 5
 CASES = PLAIN_CASES | ARRAY_CASES | NETWORK_CASES
-CASES |= NUMBER_CASES | MATRIX_CASES | SIGNAL_CASES
+CASES |= NUMBER_CASES | MATRIX_CASES | SIGNAL_CASES  # pyright: ignore[reportConstantRedefinition]
 ORACLES = PLAIN_ORACLES | ARRAY_ORACLES | NETWORK_ORACLES
-ORACLES |= NUMBER_ORACLES | MATRIX_ORACLES | SIGNAL_ORACLES
+ORACLES |= NUMBER_ORACLES | MATRIX_ORACLES | SIGNAL_ORACLES  # pyright: ignore[reportConstantRedefinition]
 
 
 @pytest.fixture(autouse=True)
@@ -296,7 +296,7 @@ def test_sizes_take_part_in_arithmetic() -> None:
     assert divmod(n * 2 + 1, 2) == (n, 1)
     assert repr(n // 2) == "<Size n//2>"
     flat = ops.reshape(t, (n * four,))
-    assert flat.type.shape == ("4*n",)
+    assert flat.type.shape == ("4*n",)  # pyright: ignore[reportAttributeAccessIssue]
     with pytest.raises(ShapeError, match=r"a size must be an integer, got 1\.5"):
         ops.reshape(t, (n, 1.5))
     with pytest.raises(ShapeError, match="a size must be an integer, got True"):
@@ -330,7 +330,7 @@ def test_symbolic_tensors_refuse_what_needs_numbers(t: Any) -> None:
 def test_operands_of_other_graphs_are_refused() -> None:
     one, other = traced_and_recorded()[0], traced_and_recorded()[0]
     with pytest.raises(GraphError, match="belongs to another graph"):
-        one + other
+        one + other  # pyright: ignore[reportUnusedExpression]
     recorded = traced_and_recorded()[1]
     with pytest.raises(GraphError, match="cannot be used inside a layer's call"):
         apply(Function("exp"), recorded)
@@ -433,10 +433,10 @@ def test_shapes_of_model_tensors_keep_the_names_of_sizes() -> None:
     x = KerasTensor(TensorType("float32", ("batch", 4, 3)), name="x")
     assert [dim_of(size) for size in ops.shape(x)] == ["batch", 4, 3]
     y = ops.reshape(x, (ops.shape(x)[0], -1))
-    assert y.type.shape == ("batch", 12)
-    assert ops.size(x).dim == "12*batch"
+    assert y.type.shape == ("batch", 12)  # pyright: ignore[reportAttributeAccessIssue]
+    assert ops.size(x).dim == "12*batch"  # pyright: ignore[reportAttributeAccessIssue]
     assert ops.ndim(x) == 3
-    assert ops.zeros((ops.shape(x)[0], 3)).type.shape == ("batch", 3)
+    assert ops.zeros((ops.shape(x)[0], 3)).type.shape == ("batch", 3)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_gradients_stop_at_the_barrier() -> None:

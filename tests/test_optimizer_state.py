@@ -105,7 +105,7 @@ def test_an_update_by_itself() -> None:
 def test_numbers_and_variables_can_be_assigned(run: Any) -> None:
     class Odd(optimizers.Optimizer):
         def add_slots(self, variables: Any) -> None:
-            self.last = self.add_optimizer_variables(variables, "last")
+            self.last = self.add_optimizer_variables(variables, "last")  # pyright: ignore[reportAttributeAccessIssue]
             self.count = self.add_variable((), "zeros", "int32", "count")
 
         def update_step(self, gradient: Any, variable: Any, learning_rate: Any) -> None:

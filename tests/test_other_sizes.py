@@ -53,7 +53,7 @@ def pair(kind: str) -> tuple[Any, Any]:
     """Our model and Keras's, built for 8x8, with the same weights."""
     ours, theirs = MAKERS[kind](seqir), MAKERS[kind](keras)
     x = images(8, 8)
-    ours(x), theirs(x)
+    ours(x), theirs(x)  # pyright: ignore[reportUnusedExpression]
     arrays = [RNG.uniform(0.1, 1, w.shape) for w in ours.weights]
     ours.set_weights(arrays)
     theirs.set_weights(arrays)

@@ -127,13 +127,13 @@ class Named(Op):
     name: ClassVar[str] = "named"
     array: str = "a word"
 
-    def infer(self) -> tuple[TensorType]:
+    def infer(self) -> tuple[TensorType]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return (TensorType("float32", ()),)
 
-    def evaluate(self) -> tuple[Any]:
+    def evaluate(self) -> tuple[Any]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return (np.float32(1),)
 
-    def lower(self, emit: Any, node: Any) -> tuple[str]:
+    def lower(self, emit: Any, node: Any) -> tuple[str]:  # pyright: ignore[reportIncompatibleMethodOverride]
         return (emit.scalar(1, "float32"),)
 
 
@@ -322,7 +322,7 @@ def test_bind_turns_weights_into_named_constants() -> None:
     y = ops.matmul(Traced(b, x), Traced(b, w))
     graph = passes.bind(b.finish({"y": graph_value(y)}), {"dense/kernel": ones(2, 2)})
     assert not graph.params
-    assert graph.nodes[0].op.array.label == "dense/kernel"
+    assert graph.nodes[0].op.array.label == "dense/kernel"  # pyright: ignore[reportAttributeAccessIssue]
     assert passes.bind(graph, {}) is graph
 
 

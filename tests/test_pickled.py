@@ -82,7 +82,8 @@ def open_canary() -> None:
 @pytest.mark.parametrize("protocol", range(6))
 @pytest.mark.parametrize("wrap", [lambda a: a, lambda a: [a], lambda a: {"x": [1, a]}])
 @pytest.mark.parametrize(
-    "function", [os.system, eval, exec, getattr, __import__, open, np.load, open_canary]
+    "function",
+    [os.system, eval, exec, getattr, __import__, open, np.load, open_canary],  # pyright: ignore[reportDeprecated]
 )
 def test_calls(tmp_path: Path, function: Any, wrap: Any, protocol: int) -> None:
     canary = tmp_path / "canary"
@@ -95,7 +96,7 @@ def test_calls(tmp_path: Path, function: Any, wrap: Any, protocol: int) -> None:
 
 def test_the_name_and_the_file_are_told() -> None:
     with pytest.raises(UnsafeFileError, match=r"it asks for posix\.system,") as caught:
-        read(pickle.dumps(Call(os.system, "true"), 2))
+        read(pickle.dumps(Call(os.system, "true"), 2))  # pyright: ignore[reportDeprecated]
     assert caught.value.__notes__ == ["in file"]
 
 

@@ -177,8 +177,8 @@ def test_everything_else_that_is_configured(name: str) -> None:
         usual = {k: np.asarray(v).tolist() for k, v in given.items()}
         found, wanted = cls(**given), cls(**usual)
         if hasattr(wanted, "get_config"):
-            theirs = {k: v for k, v in wanted.get_config().items() if k != "name"}
-            mine = {k: v for k, v in found.get_config().items() if k != "name"}
+            theirs = {k: v for k, v in wanted.get_config().items() if k != "name"}  # pyright: ignore[reportAttributeAccessIssue]
+            mine = {k: v for k, v in found.get_config().items() if k != "name"}  # pyright: ignore[reportAttributeAccessIssue]
             assert as_json(mine) == as_json(theirs)
 
 

@@ -125,7 +125,7 @@ class Drawing:
     def _rectangles(self, kind):
         return {
             g.get("data-layer"): tuple(
-                float(g.find(f"{SVG}rect").get(k))
+                float(g.find(f"{SVG}rect").get(k))  # pyright: ignore[reportOptionalMemberAccess]
                 for k in ("x", "y", "width", "height")
             )
             for g in self.root.iter(f"{SVG}g")
@@ -146,7 +146,7 @@ def points(path):
         values = [float(n) for n in numbers.split()]
         pairs = list(zip(values[::2], values[1::2], strict=True))
         if command == "C":
-            (x0, y0), (x1, y1), (x2, y2), (x3, y3) = at, *pairs
+            (x0, y0), (x1, y1), (x2, y2), (x3, y3) = at, *pairs  # pyright: ignore[reportGeneralTypeIssues]
             for i in range(1, 21):
                 t = i / 20
                 a, b, c, d = (
@@ -162,7 +162,7 @@ def points(path):
                     )
                 )
         elif command == "L":
-            (x1, y1), (x0, y0) = pairs[0], at
+            (x1, y1), (x0, y0) = pairs[0], at  # pyright: ignore[reportGeneralTypeIssues]
             found += [
                 (x0 + (x1 - x0) * i / 20, y0 + (y1 - y0) * i / 20) for i in range(1, 21)
             ]
@@ -214,9 +214,9 @@ def test_boxes_and_edges(model, rankdir, options, tmp_path):
     everything = {**drawing.boxes, **drawing.frames}
     for frame, place in drawing.frames.items():
         for name, box in everything.items():
-            if name.startswith(f"{frame}/"):
+            if name.startswith(f"{frame}/"):  # pyright: ignore[reportOptionalMemberAccess]
                 assert holds(place, box)
-            elif not frame.startswith(f"{name}/") and name != frame:
+            elif not frame.startswith(f"{name}/") and name != frame:  # pyright: ignore[reportOptionalMemberAccess]
                 assert not overlap(place, box)
     paper = (0, 0, float(drawing.root.get("width")), float(drawing.root.get("height")))
     for source, target, path in drawing.edges:
@@ -340,7 +340,7 @@ def test_page_is_one_file(model, tmp_path):
 
 def page_data(text):
     found = re.search(r'<script id="data"[^>]*>(.*?)</script>', text, re.DOTALL)
-    return json.loads(found[1])
+    return json.loads(found[1])  # pyright: ignore[reportOptionalSubscript]
 
 
 def test_page_knows_the_layers(tmp_path):

@@ -80,8 +80,8 @@ class Sampled(seqir.Model):
 
     def predict_step(self, data: Any) -> Any:
         y = super().predict_step(data)
-        self.seen.assign(self.seen + 1)
-        return y + seqir.random.normal(seqir.ops.shape(y), seed=self.generator)
+        self.seen.assign(self.seen + 1)  # pyright: ignore[reportAttributeAccessIssue]
+        return y + seqir.random.normal(seqir.ops.shape(y), seed=self.generator)  # pyright: ignore[reportAttributeAccessIssue]
 
 
 def test_a_step_draws_counts_and_needs_no_compile() -> None:
@@ -91,7 +91,7 @@ def test_a_step_draws_counts_and_needs_no_compile() -> None:
     model.generator = seqir.random.SeedGenerator(1)
     first, second = (model.predict(X, batch_size=4, verbose=0) for _ in range(2))
     assert not np.array_equal(first, second)
-    assert int(model.seen) == 6
+    assert int(model.seen) == 6  # pyright: ignore[reportAttributeAccessIssue]
     model.compile("sgd", "mse")
     seen: list[Any] = []
     told = seqir.callbacks.LambdaCallback(

@@ -251,13 +251,13 @@ def test_a_student_learns_from_a_teacher(tmp_path: Path) -> None:
         def call(self, x: Any, training: bool = False) -> Any:
             return self.student(x, training=training)
 
-        def compute_loss(
+        def compute_loss(  # pyright: ignore[reportIncompatibleMethodOverride]
             self, x: Any, y: Any, y_pred: Any, sample_weight: Any = None, **kwargs: Any
         ) -> Any:
             soft = ops.softmax(self.teacher(x, training=False) / 3)
             mine = ops.softmax(y_pred / 3)
             divergence = keras.losses.KLDivergence()(soft, mine) * 9
-            return 0.2 * self.loss_of_classes(y, y_pred) + 0.8 * divergence
+            return 0.2 * self.loss_of_classes(y, y_pred) + 0.8 * divergence  # pyright: ignore[reportAttributeAccessIssue]
 
     student = Distiller(network(4), teacher)
     student.loss_of_classes = loss

@@ -234,8 +234,8 @@ def test_a_notebook_updates_one_output(
         return Handle()
 
     ipython, parts = ModuleType("IPython"), ModuleType("IPython.display")
-    ipython.get_ipython = lambda: Kernel()  # type: ignore
-    parts.HTML, parts.display = str, first  # type: ignore
+    ipython.get_ipython = lambda: Kernel()  # pyright: ignore[reportAttributeAccessIssue]
+    parts.HTML, parts.display = str, first  # pyright: ignore[reportAttributeAccessIssue]
     monkeypatch.setitem(sys.modules, "IPython", ipython)
     monkeypatch.setitem(sys.modules, "IPython.display", parts)
     run(clock, "auto")

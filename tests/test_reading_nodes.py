@@ -60,7 +60,7 @@ def cases() -> dict[str, list[Any]]:
     with warnings.catch_warnings(), np.errstate(all="ignore"):
         warnings.simplefilter("ignore")
         for case in collect_testcases(None):
-            nodes = case.model.graph.node
+            nodes = case.model.graph.node  # pyright: ignore[reportOptionalMemberAccess]
             if len(nodes) == 1 and "_expanded" not in case.name:
                 found.setdefault(nodes[0].op_type, []).append(case)
     return found

@@ -232,7 +232,7 @@ def test_arguments_that_were_called_otherwise(tmp_path: Path) -> None:
 def test_tensors_by_keyword_and_functions_of_tensorflow(tmp_path: Path) -> None:
     called = layer("TFOpLambda", "tf.math.igamma", function="math.igamma")
     called["inbound_nodes"] = [["input_1", 0, 0, {"y": ["conv", 0, 0]}]]
-    changed = {**FUNCTIONAL["config"], "layers": [*LAYERS, called]}
+    changed = {**FUNCTIONAL["config"], "layers": [*LAYERS, called]}  # pyright: ignore[reportGeneralTypeIssues]
     config = {**FUNCTIONAL, "config": changed}
     path = write(tmp_path / "m.h5", config, WEIGHTS)
     with pytest.raises(UnsupportedError, match=r"TensorFlow function 'math.igamma'"):

@@ -104,7 +104,7 @@ def test_keras_reads_and_writes_the_same(tmp_path: Path) -> None:
 
         def save_own_variables(self, store: Any) -> None:
             super().save_own_variables(store)
-            store["table"] = self.table
+            store["table"] = self.table  # pyright: ignore[reportAttributeAccessIssue]
 
     Theirs2.__name__ = "Theirs"
     theirs = keras.Sequential([keras.Input((3,)), Theirs()])

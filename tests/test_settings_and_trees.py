@@ -9,7 +9,7 @@ import pytest
 from seqir import tree, utils
 from seqir.errors import ArgumentError
 
-Point = namedtuple("Point", ["x", "y"])
+Point = namedtuple("Point", ["x", "y"])  # pyright: ignore[reportUntypedNamedTuple]
 
 
 @pytest.mark.parametrize("library", [utils, real.utils], ids=["seqir", "keras"])

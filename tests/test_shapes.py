@@ -179,7 +179,7 @@ def test_same_padding_gives_one_window_per_stride(
 ) -> None:
     pads = shapes.same_pads(size, kernel, stride, dilation)
     assert shapes.window(size, kernel, stride, pads, dilation) == -(-size // stride)
-    assert 0 <= pads[1] - pads[0] <= 1
+    assert 0 <= pads[1] - pads[0] <= 1  # pyright: ignore[reportOptionalSubscript]
 
 
 @given(expressions, names, st.integers(1, 20))

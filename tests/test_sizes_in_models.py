@@ -283,7 +283,7 @@ def test_what_can_be_seen_of_a_size_is_known_to_python() -> None:
     assert f"{n} {n:>12}" == "<Size time>  <Size time>"
     assert isinstance(n - n, int)
     assert abs(n) is n
-    assert str(ops.equal(n, 3).type) == "b1[]"
+    assert str(ops.equal(n, 3).type) == "b1[]"  # pyright: ignore[reportAttributeAccessIssue]
     assert str((n > 3).type) == "b1[]"
     with pytest.raises(Exception, match=r"use ops.where to choose between values"):
         bool(n > 3)

@@ -303,7 +303,7 @@ def test_changed_weights_are_seen_beside_the_state() -> None:
     dense = layers.Dense(2, kernel_initializer="zeros")
     model = counting(dense)
     for value in range(40):
-        dense.bias.assign([value, value])
+        dense.bias.assign([value, value])  # pyright: ignore[reportOptionalMemberAccess]
         np.testing.assert_array_equal(model(X), X + value + value + 1)
     for more in range(40):
         np.testing.assert_array_equal(model(X), X + 39 + 41 + more)

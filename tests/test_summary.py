@@ -446,7 +446,7 @@ def test_receptive_field_is_what_the_output_depends_on():
             layers.Conv2D(2, (3, 1), strides=(2, 1)),
         ]
     )
-    (rows, cols) = summary_of(model, show_cost=True).rows[-1].receptive_field
+    (rows, cols) = summary_of(model, show_cost=True).rows[-1].receptive_field  # pyright: ignore[reportGeneralTypeIssues]
     for weight in model.weights:
         weight.assign(np.abs(weight.numpy()) + 0.1)
     base = model(np.zeros((1, 40, 40, 1), np.float32))

@@ -467,7 +467,7 @@ def test_an_evaluation_says_what_is_wrong() -> None:
 def test_metrics_have_results_of_known_sizes() -> None:
     class Last(metrics.Metric):
         def update_state(self, y_true: Any, y_pred: Any) -> None:
-            self.last = y_pred
+            self.last = y_pred  # pyright: ignore[reportAttributeAccessIssue]
 
         def result(self) -> Any:
             return self.last

@@ -288,7 +288,7 @@ def test_variables_are_made_as_in_keras() -> None:
             "synchronization must be 'none', ",
         ),
         (
-            lambda: initializers.get(OTHER)((2,)),
+            lambda: initializers.get(OTHER)((2,)),  # pyright: ignore[reportOptionalCall]
             ShapeError,
             r"shape \(3,\) cannot initialize a weight of shape \(2,\); Constant",
         ),

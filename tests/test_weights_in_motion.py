@@ -177,7 +177,7 @@ def test_predicting_after_each_step_makes_no_session_each_time(
     assert not made
     twin.set_weights(model.get_weights())
     wanted = twin.predict(x, verbose=0)
-    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found, wanted, rtol=1e-5, atol=1e-6)  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 def test_weights_that_are_set_before_each_prediction_make_no_session_each_time(
@@ -209,12 +209,12 @@ def test_weights_that_rest_are_constants_again(
         for _ in range(100):
             found = model.predict(x, verbose=0)
     assert len(made) == 1
-    np.testing.assert_allclose(found, fed, rtol=1e-5, atol=1e-6)
+    np.testing.assert_allclose(found, fed, rtol=1e-5, atol=1e-6)  # pyright: ignore[reportPossiblyUnboundVariable]
     twin = small()
     twin.set_weights(model.get_weights())
-    np.testing.assert_array_equal(found, twin.predict(x, verbose=0))
+    np.testing.assert_array_equal(found, twin.predict(x, verbose=0))  # pyright: ignore[reportPossiblyUnboundVariable]
     model.train_on_batch(x, y)  # and are fed again when they move
-    assert np.abs(model.predict(x, verbose=0) - found).max() > 0
+    assert np.abs(model.predict(x, verbose=0) - found).max() > 0  # pyright: ignore[reportPossiblyUnboundVariable]
 
 
 def test_a_frozen_part_stays_constant_while_the_rest_moves() -> None:

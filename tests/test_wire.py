@@ -52,7 +52,7 @@ def test_an_array_is_an_attribute() -> None:
 def test_messages_are_those_of_onnx() -> None:
     """Read and written again they are as long, so nothing is missing or double."""
     model = model_of(one=1, many=(2, 3))
-    data = b"".join(lower.proto.chunks(model))
+    data = b"".join(lower.proto.chunks(model))  # pyright: ignore[reportAttributeAccessIssue]
     read = onnx.ModelProto.FromString(data)
     assert len(read.SerializeToString()) == len(data)
     assert [x.name for x in read.graph.node[0].attribute] == ["one", "many"]

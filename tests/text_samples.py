@@ -51,7 +51,7 @@ def double(a: np.ndarray) -> np.ndarray:
     return a * 2
 
 
-TEXT = (*TEXT, Sample(OnHost(double, "float32", sizes_of(2), "twice"), (x(2, 3),)))
+TEXT = (*TEXT, Sample(OnHost(double, "float32", sizes_of(2), "twice"), (x(2, 3),)))  # pyright: ignore[reportConstantRedefinition]
 
 _STRING = TensorType("string", ("batch",))
 _FLOAT = TensorType("float32", ("batch",))

@@ -122,9 +122,9 @@ def exported(model: Any, form: str) -> onnx.ModelProto:
         tf.TensorSpec((None, *i.shape[1:]), i.dtype, name=i.name) for i in model.inputs
     ]
 
-    @tf.function(input_signature=signature)
+    @tf.function(input_signature=signature)  # pyright: ignore[reportUntypedFunctionDecorator]
     def call(*inputs: Any) -> Any:
-        return model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)
+        return model(list(inputs) if len(inputs) > 1 else inputs[0], training=False)  # pyright: ignore[reportGeneralTypeIssues]
 
     return tf2onnx.convert.from_function(call, signature, opset=int(form))[0]
 

@@ -30,7 +30,7 @@ TEXTS = ["a cat sat on a mat", "the dog ate", "a dog and a cat", "the mat"]
 
 
 def converted(model: Any, types: Any, opset: int, **options: Any) -> onnx.ModelProto:
-    options = {id(model): options} if options else {}
+    options = {id(model): options} if options else {}  # pyright: ignore[reportAssignmentType]
     proto: Any = skl2onnx.convert_sklearn(
         model, "model", types, target_opset={"": opset, "ai.onnx.ml": 3},
         options=options,
