@@ -352,6 +352,23 @@ def test_inputs_that_no_array_is(tmp_path: Path) -> None:
         reading(proto)
 
 
+def test_data_of_types_that_no_array_has(tmp_path: Path) -> None:
+    ends = {"x": ("f32", [2])}, {"y": ("f32", [2])}
+    proto = model([node("Cast", "x", "y", to=1)], *ends)
+    proto.graph.input[0].type.tensor_type.elem_type = onnx.TensorProto.FLOAT8E5M2
+    (tmp_path / "m.onnx").write_bytes(proto.SerializeToString())
+    with pytest.raises(ArgumentError, match=r"'x' is float8_e5m2, which no array of N"):
+        seqir.verify(tmp_path / "m.onnx", "reference", [np.ones(2)])
+
+
+def test_without_onnxruntime_nothing_says_what_is_right(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("seqir.verification.compared.find", lambda spec: None)
+    with pytest.raises(MissingPackageError, match="which is not installed; type `pip"):
+        seqir.verify(linear(tmp_path / "m.onnx"), "reference")
+
+
 def test_what_onnxruntime_cannot_run(tmp_path: Path) -> None:
     path = tmp_path / "m.onnx"
     ends = {"x": ("f32", [2])}, {"y": ("f32", [2])}

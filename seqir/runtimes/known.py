@@ -12,7 +12,7 @@ from seqir.errors import ArgumentError, did_you_mean
 
 NAMES: Final = (
     "onnxruntime", "reference", "openvino", "opencv", "onnxruntime-web",
-    "onnxruntime-node", "tract",
+    "onnxruntime-node", "tract", "tvm",
 )  # fmt: skip
 """Names of the runtimes, those with more users first."""
 

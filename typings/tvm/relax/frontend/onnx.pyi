@@ -1,0 +1,5 @@
+"""TVM's reader of ONNX."""
+
+from typing import Any
+
+def from_onnx(model: Any) -> Any: ...
