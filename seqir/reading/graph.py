@@ -13,6 +13,7 @@ from seqir import dtypes, shapes
 from seqir.errors import (
     ArgumentError,
     CorruptFileError,
+    SeqirError,
     did_you_mean,
 )
 from seqir.ir import Array, Builder, FrozenArray, Graph, Region, Value
@@ -27,6 +28,7 @@ from seqir.reading.messages import (
     bodies_of,
     constant_of,
     defined_in,
+    expect_text,
     free_names,
     has_type,
     proto_of,
@@ -34,7 +36,7 @@ from seqir.reading.messages import (
 from seqir.reading.parse import Parsed
 from seqir.reading.registry import Reader, functions_for, operators_for
 from seqir.reading.scope import Known, Scope
-from seqir.reading.take import UNREADABLE, FileNode, NotKnown, Take
+from seqir.reading.take import MALFORMED, UNREADABLE, FileNode, NotKnown, Take
 from seqir.reading.types import Names, to_proto, type_of
 from seqir.tensortype import TensorType, opaque
 from seqir.tensortype import type_of as type_of_array
@@ -71,6 +73,8 @@ class Walk:
         self.opset = parsed.versions.get("", older.NEWEST_OF_OLD)
         self.tensors = {t.name: t for t in parsed.initializers}
         self.scope = Scope(b, Known(parsed))
+        self.at = "its inputs"
+        """Which node is read."""
         self.weights: dict[str, Array] = {}
         self.typed: set[str] = set()
         """Weights that an operator of the IR reads."""
@@ -90,6 +94,8 @@ class Walk:
     def run(self) -> ReadGraph:
         """The graph of the file."""
         proto = self.parsed.proto.graph
+        named = (*proto.input, *proto.output, *self.parsed.initializers)
+        expect_text([proto.name, *(each.name for each in named)])
         for value in proto.input:
             if value.name not in self.tensors:  # else it is the default of a weight
                 type_ = type_of(value.type, self.names, f"{value.name}_size")
@@ -104,6 +110,7 @@ class Walk:
             self.scope.values[name] = self.b.input(name, type_)
         self.names.check()
         for node in proto.node:
+            self.at = node.name or ", ".join(node.output)
             for each in older.renewed(self.node_of(node), self):
                 self.read(each)
         outputs = {v.name: self.value(v.name) for v in proto.output}
@@ -124,6 +131,8 @@ class Walk:
         """A node, in the newest of its old forms."""
         domain = "" if proto.domain == "ai.onnx" else proto.domain
         version = self.parsed.versions.get(domain, 1)
+        own = (proto.op_type, domain, proto.name, *(a.name for a in proto.attribute))
+        expect_text((*own, *proto.input, *proto.output))
         node = FileNode(
             proto.op_type,
             domain,
@@ -136,6 +145,7 @@ class Walk:
         for entry in proto.metadata_props:
             if entry.key == "namespace":
                 node.scope = entry.value
+                expect_text([node.scope])
         return node
 
     def value(self, name: str) -> Value:
@@ -158,12 +168,12 @@ class Walk:
             found = self._stored(name, array)
         return found
 
-    def rank_of(self, name: str) -> int | None:
-        """The rank of a tensor, if it is known."""
-        if self.scope.get(name) is None and name not in self.known:
+    def type_of(self, name: str) -> TensorType | None:
+        """The type of a tensor, if it is known."""
+        if name not in self.scope:
             return None  # inside of a body
         type_ = self.value(name).type
-        return None if type_.dtype == dtypes.OPAQUE else type_.rank
+        return None if type_.dtype == dtypes.OPAQUE else type_
 
     def _stored(self, name: str, array: Array) -> Value:
         """An initializer: a weight if it is several floating-point numbers."""
@@ -181,6 +191,12 @@ class Walk:
 
     def read(self, node: FileNode) -> None:
         """One node: its outputs enter the scope."""
+        for name in filter(None, node.outputs):
+            if name in self.scope:
+                raise CorruptFileError(
+                    f"{self.parsed.name} makes {name!r} twice: its nodes must have "
+                    "names of their own for what they compute"
+                )
         self.known.add(node.constants)
         if node.kind == "Constant" and not node.domain:
             array = constant_of(node)
@@ -506,7 +522,15 @@ def read(
     Raises: CorruptFileError for a file that contradicts itself, ArgumentError for an
         input or a size that it has not.
     """
-    return Walk(parsed, inputs, dims or {}).run()
+    walk = Walk(parsed, inputs, dims or {})
+    try:
+        return walk.run()
+    except SeqirError:
+        raise
+    except MALFORMED as error:
+        raise CorruptFileError(
+            f"{parsed.name} is no ONNX model: {walk.at!r} is not as ONNX says ({error})"
+        ) from error
 
 
 def _as_it_is(

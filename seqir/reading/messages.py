@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 
 import numpy as np
 import onnx
@@ -21,6 +21,13 @@ def proto_of(node: FileNode) -> onnx.NodeProto:
     return proto
 
 
+def expect_text(names: Iterable[object]) -> None:
+    """Raise ValueError for a name of a damaged file whose bytes are no text."""
+    for name in names:
+        if type(name) is not str:
+            raise ValueError(f"{name!r} is no text")
+
+
 def bodies_of(attribute: onnx.AttributeProto) -> list[onnx.GraphProto]:
     """The graphs that an attribute is."""
     own = [attribute.g] if attribute.HasField("g") else []
@@ -31,7 +38,9 @@ def free_names(graph: onnx.GraphProto) -> Iterator[str]:
     """Names that a graph reads and does not define."""
     defined = {v.name for v in graph.input} | {t.name for t in graph.initializer}
     defined |= {t.values.name for t in graph.sparse_initializer}
+    expect_text(v.name for v in graph.output)
     for node in graph.node:
+        expect_text((*node.input, *node.output))
         yield from (n for n in node.input if n and n not in defined)
         for attribute in node.attribute:
             for inner in bodies_of(attribute):

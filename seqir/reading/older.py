@@ -13,9 +13,11 @@ from typing import Any, Final, Protocol
 import numpy as np
 import onnx
 
+from seqir import dtypes
 from seqir.errors import UnsupportedError
 from seqir.reading.messages import proto_of
 from seqir.reading.take import FileNode
+from seqir.tensortype import TensorType
 
 NEWEST_OF_OLD: Final = 17
 """The opset whose forms older ones are turned into."""
@@ -26,7 +28,7 @@ LEAST: Final = 7
 class Around(Protocol):
     """What is known of the tensors that a node reads."""
 
-    def rank_of(self, name: str) -> int | None: ...
+    def type_of(self, name: str) -> TensorType | None: ...
 
 
 Renew = Callable[[FileNode, Around], list[FileNode] | None]
@@ -81,6 +83,24 @@ def _moved(node: FileNode, name: str, place: int, dtype: Any = np.int64) -> None
         node.add_input(place, name, value, dtype)
 
 
+def _as_x(node: FileNode, around: Around, name: str, place: int) -> FileNode | None:
+    """An attribute becomes an input of the element type of the first one.
+
+    Where that is not known, the node that comes back makes it of that type.
+    """
+    type_ = around.type_of(node.inputs[0])
+    value = node.value(name)
+    dtype = np.float32 if type_ is None else dtypes.to_numpy(type_.dtype)
+    _moved(node, name, place, dtype)
+    if type_ is not None or value is None:
+        return None
+    given = node.inputs[place]
+    node.inputs[place] = f"{given}/cast"
+    cast = _made("CastLike", [given, node.inputs[0]], node.inputs[place], node)
+    cast.constants[given] = node.constants.pop(given)
+    return cast
+
+
 @before(13, "Squeeze", "Unsqueeze", "ReduceSum")
 def _axes(node: FileNode, around: Around) -> None:
     _moved(node, "axes", 1)
@@ -108,18 +128,15 @@ def _top_k(node: FileNode, around: Around) -> None:
 
 
 @before(11, "Clip")
-def _clip(node: FileNode, around: Around) -> None:
-    _moved(node, "min", 1, np.float32)
-    _moved(node, "max", 2, np.float32)
+def _clip(node: FileNode, around: Around) -> list[FileNode]:
+    nodes = [_as_x(node, around, name, i) for i, name in enumerate(("min", "max"), 1)]
+    return [*filter(None, nodes), node]
 
 
 @before(11, "Pad")
-def _pad(node: FileNode, around: Around) -> None:
-    value = node.value("value", 0.0)
+def _pad(node: FileNode, around: Around) -> list[FileNode]:
     _moved(node, "pads", 1)
-    node.set("value", None)
-    if value:
-        node.add_input(2, "value", value, np.float32)
+    return [*filter(None, [_as_x(node, around, "value", 2)]), node]
 
 
 @before(12, "Dropout")
@@ -196,6 +213,11 @@ def _one_more(
     return onnx.ValueInfoProto(name=f"{node.outputs[0]}/{value.name}", type=type_)
 
 
+@before(16, "RoiAlign")
+def _roi_align(node: FileNode, around: Around) -> None:
+    node.set("coordinate_transformation_mode", "output_half_pixel")
+
+
 @before(18, "Scatter")
 def _scatter(node: FileNode, around: Around) -> None:
     node.kind = "ScatterElements"
@@ -203,6 +225,12 @@ def _scatter(node: FileNode, around: Around) -> None:
 
 @before(14, "BatchNormalization")
 def _batch_normalization(node: FileNode, around: Around) -> None:
+    if not node.value("spatial", 1):
+        raise UnsupportedError(
+            f"the node {node.name or node.outputs[0]!r} normalizes each place by "
+            "itself (spatial=0), which no opset after 8 has: write it as Sub, Div, Mul "
+            "and Add"
+        )
     node.set("spatial", None)
     node.set("is_test", None)
     node.set("consumed_inputs", None)
@@ -212,9 +240,9 @@ def _batch_normalization(node: FileNode, around: Around) -> None:
 @before(13, "Softmax", "LogSoftmax", "Hardmax")
 def _softmax(node: FileNode, around: Around) -> list[FileNode] | None:
     """Before opset 13 it was taken over all axes from `axis` on, made one."""
-    axis, rank = node.value("axis", 1), around.rank_of(node.inputs[0])
+    axis, type_ = node.value("axis", 1), around.type_of(node.inputs[0])
     node.set("axis", -1)
-    if rank is not None and axis % max(rank, 1) == rank - 1:
+    if type_ is not None and axis % max(type_.rank, 1) == type_.rank - 1:
         return None
     (x, *_), (y, *_) = node.inputs, node.outputs
     flat, sizes, found = (f"{y}/{part}" for part in ("flat", "sizes", "softmax"))

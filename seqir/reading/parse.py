@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -19,6 +20,7 @@ from seqir.errors import (
     ArgumentError,
     CorruptFileError,
     LoadError,
+    SeqirError,
     UnsafeFileError,
     UnsupportedError,
 )
@@ -26,6 +28,9 @@ from seqir.files import open_file
 from seqir.ir import Array
 from seqir.narrow import is_a
 from seqir.operators.kinds import ONNX_CODE
+
+_MOST = 1 << 27
+"""Numbers of the largest sparse initializer, which is made dense."""
 
 Source = str | os.PathLike[str] | bytes | onnx.ModelProto
 
@@ -53,7 +58,14 @@ class Parsed:
     def initializers(self) -> list[onnx.TensorProto]:
         """The tensors in it; sparse ones as dense ones."""
         graph = self.proto.graph
-        return [*graph.initializer, *map(_dense, graph.sparse_initializer)]
+        try:
+            return [*graph.initializer, *map(_dense, graph.sparse_initializer)]
+        except SeqirError:
+            raise
+        except (ValueError, IndexError, TypeError) as error:
+            raise CorruptFileError(
+                f"{self.name}: a sparse initializer is damaged: {error}"
+            ) from error
 
     def array(self, tensor: onnx.TensorProto) -> Array:
         """The values of a tensor; those of another file are mapped."""
@@ -95,6 +107,13 @@ def parse(source: Source) -> Parsed:
             proto = _decoded(file.read(), name)
     if not proto.HasField("graph") or not proto.opset_import:
         raise CorruptFileError(f"{name} is no ONNX model: it has no graph or no opset")
+    newest = onnx.defs.onnx_opset_version()
+    for entry in proto.opset_import:
+        if not _domain(entry.domain) and not 0 < entry.version <= newest:
+            raise UnsupportedError(
+                f"{name} is of opset {entry.version}, and the installed onnx knows "
+                f"those up to {newest}: install a newer one, or convert the file"
+            )
     if proto.functions:
         proto = _inlined(proto, name)
     return Parsed(proto, name, folder)
@@ -143,6 +162,8 @@ def as_array(tensor: onnx.TensorProto) -> Array:
     Raises: ValueError for values that are not those of the shape.
     """
     dtype = DTYPE.get(tensor.data_type)
+    if any(size < 0 for size in tensor.dims):
+        raise ValueError(f"its shape is {tuple(tensor.dims)}")
     if dtype == dtypes.STRING:
         texts = np.empty(len(tensor.string_data), object)
         texts[:] = [
@@ -159,6 +180,11 @@ def _dense(sparse: onnx.SparseTensorProto) -> onnx.TensorProto:
     """The tensor that has 0 wherever a sparse one has nothing."""
     values, places = as_array(sparse.values), as_array(sparse.indices)
     shape = tuple(sparse.dims)
+    if math.prod(shape) > _MOST:
+        raise UnsupportedError(
+            f"the sparse initializer {sparse.values.name!r} would be dense with "
+            f"{math.prod(shape)} numbers, of at most {_MOST}: write it as it is used"
+        )
     found = np.zeros(shape, values.dtype)
     index = places if places.ndim == 1 else np.ravel_multi_index(tuple(places.T), shape)
     found.reshape(-1)[index] = values
@@ -186,6 +212,8 @@ def _outside(parsed: Parsed, tensor: onnx.TensorProto) -> Array:
     except ValueError:
         raise CorruptFileError(f"{what} has a place that is no number") from None
     shape = tuple(tensor.dims)
+    if any(size < 0 for size in shape):
+        raise CorruptFileError(f"{what} is of the shape {shape}")
     wanted = int(np.prod(shape, dtype=object)) * dtypes.itemsize(dtype)
     with open_file(path) as file:
         there = os.fstat(file.fileno()).st_size

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from collections import ChainMap
 from collections.abc import Mapping
 from copy import copy
@@ -12,6 +13,7 @@ import numpy as np
 from seqir.errors import SeqirError
 from seqir.ir import Array, Builder, Node, Region, Value
 from seqir.reading.parse import Parsed
+from seqir.reading.take import MALFORMED
 
 _FEW = 64
 """Numbers of the largest array that is computed on the way: shapes are short."""
@@ -46,13 +48,17 @@ class Known:
         """Compute the results of a node whose operands are a few known numbers."""
         if node.op.constant is not None:
             found: tuple[Array, ...] = (node.op.constant.array,)
-        elif not node.op.folds or not self._folded.keys() >= {*node.operands}:
+        elif (
+            not node.op.folds
+            or not self._folded.keys() >= {*node.operands}
+            or not all(_is_short(value) for value in node.results)
+        ):
             return
         else:
             try:
                 with np.errstate(all="ignore"):
                     found = node.op.evaluate(*(self._folded[v] for v in node.operands))
-            except SeqirError:
+            except (SeqirError, *MALFORMED):
                 return
         for value, array in zip(node.results, found, strict=True):
             if array.size <= _FEW and array.dtype != object:
@@ -64,6 +70,11 @@ class Known:
 
     def __contains__(self, name: str) -> bool:
         return name in self._arrays or name in self._tensors
+
+
+def _is_short(value: Value) -> bool:
+    sizes = [d for d in value.type.shape if isinstance(d, int)]
+    return len(sizes) == value.type.rank and math.prod(sizes) <= _FEW
 
 
 @dataclass

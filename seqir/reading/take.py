@@ -56,7 +56,7 @@ class FileNode:
     def add_input(self, place: int, name: str, values: Any, dtype: Any) -> None:
         """Make an input of what an older form had as an attribute."""
         self.inputs += [""] * (place + 1 - len(self.inputs))
-        self.inputs[place] = unique = f"{self.outputs[0]}/{name}"
+        self.inputs[place] = unique = f"{self.outputs[0]}/{name}/moved"
         self.constants[unique] = np.array(values, dtype)
 
     def set(self, name: str, value: Any) -> None:
@@ -212,13 +212,7 @@ def _text(found: Any) -> Any:
     return found.decode(errors="surrogateescape") if bytes_ else found
 
 
-class NotKnown(Exception):  # noqa: N818  # it never leaves a reader
-    """An operand that a reader needs is known to the run only."""
-
-
-UNREADABLE: Final = (
-    SeqirError,
-    NotKnown,
+MALFORMED: Final = (
     ArithmeticError,
     AssertionError,
     AttributeError,
@@ -226,4 +220,12 @@ UNREADABLE: Final = (
     TypeError,
     ValueError,
 )
+"""What a node leads to that lacks an operand, or has an attribute of another type."""
+
+
+class NotKnown(Exception):  # noqa: N818  # it never leaves a reader
+    """An operand that a reader needs is known to the run only."""
+
+
+UNREADABLE: Final = (SeqirError, NotKnown, *MALFORMED)
 """What a reader meets in a node that it does not know, or that breaks ONNX's rules."""
