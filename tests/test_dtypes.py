@@ -59,7 +59,7 @@ def test_names_round_trip(name: str) -> None:
 
 
 def test_short_names_are_unique() -> None:
-    assert set(dtypes.SHORT) == {*dtypes.ALL, dtypes.STRING}
+    assert set(dtypes.SHORT) == {*dtypes.ALL, dtypes.STRING, dtypes.OPAQUE}
     assert len(set(dtypes.SHORT.values())) == len(dtypes.SHORT)
     assert dtypes.SHORT["bfloat16"] == "bf16"
     assert dtypes.SHORT["uint8"] == "u8"

@@ -5,7 +5,6 @@ from seqir.ir.evaluate import computed, evaluate
 from seqir.ir.frozen import FrozenArray
 from seqir.ir.graph import (
     Emit,
-    ForeignNode,
     Graph,
     Node,
     Op,
@@ -13,10 +12,10 @@ from seqir.ir.graph import (
     Permuted,
     Pruned,
     Receptive,
-    Take,
     Update,
     Value,
 )
+from seqir.ir.reads import ForeignNode, Take
 from seqir.ir.replay import Visit, in_bodies, replay
 from seqir.ir.rules import Array, Cotangents, Functions, Operand, Results
 from seqir.ir.sizes import SizeCheck, unsure_sizes
