@@ -8,10 +8,11 @@ from typing import Any
 
 import numpy as np
 import pytest
+from onnx import helper
 
 import seqir
 from seqir import layers
-from seqir.errors import ArgumentError, ShapeError, UnsupportedError
+from seqir.errors import ArgumentError, ExportError, ShapeError, UnsupportedError
 from seqir.ir import Array
 from tests.foreign_files import FILES
 
@@ -147,3 +148,18 @@ def test_scales_of_quantized_numbers_are_not_learned() -> None:
         model = seqir.load_onnx(file.model)
         learned = [v.path for v in model.trainable_variables]
         assert not [path for path in learned if "scale" in path], file.name
+
+
+def test_a_node_that_is_kept_cannot_follow_to_another_form(tmp_path: Path) -> None:
+    given, made = (
+        [helper.make_tensor_value_info(n, 10, None) for n in names]
+        for names in ("x", "yz")
+    )
+    given[0].type.CopyFrom(helper.make_tensor_type_proto(10, ["n", 2]))
+    split = helper.make_node("Split", ["x"], ["y", "z"])
+    graph = helper.make_graph([split], "halves", given, made)
+    opset = [helper.make_opsetid("", 13)]
+    model = seqir.load_onnx(helper.make_model(graph, opset_imports=opset))
+    assert model.export(tmp_path / "halves.onnx").opset == 17
+    with pytest.raises(ExportError, match="a node Split stays as its file had it, in"):
+        model.export(tmp_path / "halves.onnx", opset=18)

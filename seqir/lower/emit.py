@@ -113,6 +113,8 @@ class Emitter:
     def foreign(self, node: ForeignNode, *inputs: str) -> tuple[str, ...]:
         if node.domain:
             self.domains[node.domain] = node.version
+        elif node.version != self.opset:
+            opsets.check_same_form(node.kind, node.version, self.opset)
         own = iter(inputs[: sum(node.given)])
         captured = dict(zip(node.captured, inputs[sum(node.given) :], strict=True))
         found = self.many(

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterator
 from typing import Final
 
-from seqir.errors import ArgumentError
+from seqir.errors import ArgumentError, ExportError
 from seqir.ir import Graph, Node
 from seqir.narrow import is_a
 
@@ -47,6 +47,29 @@ def resolve(opset: int | None, graph: Graph | None = None) -> int:
             "a newer one"
         )
     return opset
+
+
+def check_same_form(kind: str, written: int, wanted: int) -> None:
+    """ExportError where an ONNX operator has other parameters in another opset.
+
+    A node that is kept as a file had it cannot follow.
+    """
+    import onnx
+
+    if not onnx.defs.has(kind, ""):
+        return
+    old, new = (onnx.defs.get_schema(kind, v, "") for v in (written, wanted))
+    if old.since_version == new.since_version:
+        return
+    forms = [
+        ([p.name for p in s.inputs], [p.name for p in s.outputs], sorted(s.attributes))
+        for s in (old, new)
+    ]
+    if forms[0] != forms[1]:
+        raise ExportError(
+            f"a node {kind} stays as its file had it, in opset {written}, and opset "
+            f"{wanted} has another form of it: leave opset= out, or use opset={written}"
+        )
 
 
 def walk(graph: Graph) -> Iterator[Node]:
