@@ -104,20 +104,23 @@ def _of_arrays(
         return run(converted(feeds, types))
     results: list[Array] = []
     with progress(verbose, -(-total // size)) as advance:
+        ready = converted(feeds, types) is feeds
+        entering = list(feeds.items())
         for begin in range(0, total, size):
             end = min(begin + size, total)
-            batch = {n: a[begin:end] for n, a in feeds.items()}
-            parts = run(converted(batch, types))
+            batch = {n: a[begin:end] for n, a in entering}
+            parts = run(batch if ready else converted(batch, types))
             if not results:
                 results = [_room(p, end - begin, total) for p in parts]
             for whole, part in zip(results, parts, strict=True):
-                if part.shape[1:] != whole.shape[1:] or len(part) != end - begin:
+                room = whole[begin:end]
+                if part.shape != room.shape:
                     raise ShapeError(
                         f"an output of shape {part.shape} for {end - begin} samples "
                         "cannot be joined with those of the other batches; use "
                         "predict_on_batch"
                     )
-                whole[begin:end] = part
+                room[...] = part
             advance()
             if model.stop_predicting:
                 return [whole[:end] for whole in results]
