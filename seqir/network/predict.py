@@ -104,7 +104,7 @@ def _of_arrays(
         return run(converted(feeds, types))
     results: list[Array] = []
     with progress(verbose, -(-total // size)) as advance:
-        ready = converted(feeds, types) is feeds
+        ready = all(a.dtype == types[n] for n, a in feeds.items())
         entering = list(feeds.items())
         for begin in range(0, total, size):
             end = min(begin + size, total)
