@@ -124,6 +124,9 @@ def test_images_may_have_their_channels_last(tmp_path: Path) -> None:
     (image,) = file.inputs.values()
     moved = np.moveaxis(image, 1, -1)
     assert last.inputs[0].shape[-1] == image.shape[1]
+    scopes = first.onnx_graph.graph.scopes
+    assert scopes
+    assert last.onnx_graph.graph.scopes == scopes
     assert np.allclose(last(moved), np.moveaxis(first(image), 1, -1), atol=1e-6)
     head = seqir.Sequential(
         [last, layers.Conv2D(2, 1), layers.GlobalMaxPooling2D(), layers.Dense(3)]

@@ -225,3 +225,21 @@ def test_its_runtime_gets_it_right(name: str, target: str, tmp_path: Path) -> No
     wanted = RUNTIMES["web"](tmp_path / "m.onnx", feeds)
     found = RUNTIMES[target](tmp_path / "m.onnx", feeds)
     np.testing.assert_allclose(found, wanted, rtol=1e-3, atol=1e-4)
+
+
+@pytest.mark.parametrize("padded", [True, False])
+def test_padding_is_not_taken_for_that_of_the_pool_behind_it(
+    padded: bool, tmp_path: Path
+) -> None:
+    """Before 1.32 ONNX Runtime fuses zeros into a maximum, where pads never win."""
+    image = seqir.Input((8, 8, 2), name="image")
+    x = layers.Conv2D(2, 1)(image)
+    x = layers.ZeroPadding2D(1)(x) if padded else x
+    model = seqir.Model(image, layers.MaxPooling2D(3, 2)(x))
+    (pool,) = (
+        node
+        for node in written(model, tmp_path / "pool.onnx", None).node
+        if node.op_type == "MaxPool"
+    )
+    names = {attribute.name for attribute in pool.attribute}
+    assert ("auto_pad" in names, "pads" in names) == (padded, not padded)

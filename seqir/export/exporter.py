@@ -16,7 +16,7 @@ from seqir.errors import ArgumentError, ExportError
 from seqir.export.preprocess import entering, entry, preprocessing
 from seqir.export.verify import OutputError, verify_file
 from seqir.files import staged
-from seqir.ir import Array, Builder, Graph, Target, Value
+from seqir.ir import Array, Graph, Perm, Target, Value
 from seqir.lower import opsets, targets
 from seqir.lower.lowering import check_names
 from seqir.lower.write import drop_other_data, write
@@ -24,7 +24,7 @@ from seqir.network.base import Network, arrays_of
 from seqir.network.names import keyed
 from seqir.network.states import State, opened, predicting
 from seqir.network.states import entry as state_entry
-from seqir.operators.movement import Transpose, inverse
+from seqir.operators.movement import inverse
 from seqir.tensortype import type_of
 from seqir.text import harmless
 
@@ -399,32 +399,18 @@ def _with_layout(graph: Graph, model: Network, layout: str | None) -> Graph:
     one_of("layout", layout, ("channels_last", "channels_first"))
     if layout == image_data_format():
         return graph
-    b = Builder(graph.name)
-    b.sources.update(graph.sources)
-    b.params.update(graph.params)
-    new: dict[Value, Value] = {}
-    for name, value in graph.inputs.items():
+
+    def order(value: Value) -> Perm | None:
         rank = value.type.rank
         if not 3 <= rank <= 5:
-            b.inputs[name] = value
-            continue
+            return None
         to_first = (0, rank - 1, *range(1, rank - 1))
-        perm = to_first if layout == "channels_first" else inverse(to_first)
-        moved = b.input(
-            name, value.type.with_shape(shapes.permute(value.type.shape, perm))
-        )
-        new[value] = b(Transpose(inverse(perm)), moved)
-    if not new:
+        return to_first if layout == "channels_first" else inverse(to_first)
+
+    found = passes.reorder_inputs(graph, order)
+    if found is graph:
         raise ExportError(
             f"layout={layout!r} is about inputs of rank 3 to 5, model {model.name!r} "
             "has none"
         )
-    for node in graph.nodes:
-        if new.keys().isdisjoint(node.operands):
-            b.keep(node)
-        else:
-            operands = tuple(new.get(v, v) for v in node.operands)
-            b.keep(replace(node, operands=operands))
-    for update in graph.updates:
-        b.update(update.param, new.get(update.value, update.value))
-    return b.finish({n: new.get(v, v) for n, v in graph.outputs.items()})
+    return found

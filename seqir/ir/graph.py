@@ -185,6 +185,10 @@ class Emit(Protocol):
         """The result of such a node; it is added if there is none yet."""
         ...
 
+    def maker(self, name: str) -> str:
+        """The ONNX operator whose result it is; "" of an input or a constant."""
+        ...
+
     def foreign(self, node: ForeignNode, *inputs: str) -> tuple[str, ...]:
         """Add a node as a file had it; the names of its results."""
         ...

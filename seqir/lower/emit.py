@@ -110,6 +110,10 @@ class Emitter:
         )
         return tuple(names)
 
+    def maker(self, name: str) -> str:
+        makers = (n.op_type for n in reversed(self.nodes) if name in n.outputs)
+        return next(makers, "")
+
     def foreign(self, node: ForeignNode, *inputs: str) -> tuple[str, ...]:
         if node.domain:
             self.domains[node.domain] = node.version

@@ -9,7 +9,7 @@ from os import PathLike
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, Literal
 
-from seqir import collector, shapes
+from seqir import collector
 from seqir.arguments import one_of
 from seqir.errors import ArgumentError, UnsupportedError
 from seqir.ir import Builder, Graph, Value
@@ -20,8 +20,9 @@ from seqir.network.parts import cut_values, halves, part
 from seqir.network.resized import with_dims
 from seqir.network.slicing import CutPoint
 from seqir.network.tensors import find, renamed
-from seqir.operators.movement import Transpose, inverse
+from seqir.operators.movement import Transpose
 from seqir.ops.variable import Variable
+from seqir.passes.entering import reorder_inputs
 from seqir.tensortype import OpaqueType
 
 if TYPE_CHECKING:
@@ -163,24 +164,12 @@ class OnnxModel(Functional):
 
 def _channels_last(graph: Graph) -> Graph:
     """The graph with the channels of images last, where it begins and where it ends."""
-    b = Builder(graph.name)
-    b.params.update(graph.params)
-    new: dict[Value, Value] = {}
-    for name, value in graph.inputs.items():
-        type_, perm = value.type, _to_last(value)
-        if perm is None:
-            b.inputs[name] = value
-            continue
-        entered = b.input(name, type_.with_shape(shapes.permute(type_.shape, perm)))
-        new[value] = b(Transpose(inverse(perm)), entered)
-    for node in graph.nodes:
-        b.path = node.source
-        b.repeat(node, tuple([new.get(v, v) for v in node.operands]))
-    b.path = ""
+    graph = reorder_inputs(graph, _to_last)
+    b = Builder.resume(graph)
     outputs: dict[str, Value] = {}
     for name, value in graph.outputs.items():
-        found, perm = new.get(value, value), _to_last(value)
-        outputs[name] = found if perm is None else b(Transpose(perm), found)
+        perm = _to_last(value)
+        outputs[name] = value if perm is None else b(Transpose(perm), value)
     return b.finish(outputs)
 
 
@@ -215,7 +204,7 @@ def load_onnx(
 
     Operators that the IR knows become typed nodes, with gradients; all others stay what
     they are. Names of inputs, outputs, weights and tensors are those of the file.
-    Weights are mapped, and copied when someone changes them.
+    Weights in another file are mapped, and copied when someone changes them.
 
     Args:
         source: a path, the bytes of a file, or an ``onnx.ModelProto``.

@@ -153,7 +153,7 @@ class Scan(Op):
 
     def cost(self, node: Node) -> int | str:
         steps = node.operands[self.carries].type.shape[0]
-        return shapes.mul(steps, _cost(self.body))
+        return shapes.mul(steps, cost_of(self.body))
 
     def __str__(self) -> str:
         reverse = ", reverse=True" if self.reverse else ""
@@ -230,7 +230,7 @@ class Cond(Op):
         return ops.cond_gradient(ops, self, g, y, operands)
 
     def cost(self, node: Node) -> int | str:
-        return shapes.maximum(*map(_cost, self.bodies))
+        return shapes.maximum(*map(cost_of, self.bodies))
 
     def __str__(self) -> str:
         return "cond"
@@ -298,7 +298,7 @@ class While(Op):
 
     def cost(self, node: Node) -> int | str:
         """Of one step: how many there are, the run knows."""
-        return _cost(self.body)
+        return cost_of(self.body)
 
     def __str__(self) -> str:
         limit = "" if self.limit is None else f", limit={self.limit}"
@@ -360,7 +360,8 @@ def part_of(body: Graph, inputs: Iterable[int], outputs: Iterable[int]) -> Graph
     )
 
 
-def _cost(body: Graph) -> Dim:
+def cost_of(body: Graph) -> Dim:
+    """Multiply-accumulates of all nodes of a graph."""
     return shapes.add(0, *(node.op.cost(node) for node in body.nodes))
 
 

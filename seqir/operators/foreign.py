@@ -23,6 +23,7 @@ from seqir.ir import (
     Results,
     evaluate,
 )
+from seqir.operators.control import cost_of
 from seqir.tensortype import TensorType
 
 
@@ -163,4 +164,4 @@ class Whole(Foreign):
         return replace(self, meaning=meaning, taken=taken, types=types)
 
     def cost(self, node: Node) -> int | str:
-        return shapes.add(*(each.op.cost(each) for each in self.meaning.nodes), 0)
+        return cost_of(self.meaning)

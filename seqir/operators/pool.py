@@ -119,6 +119,17 @@ class MaxPool(Pool):
     onnx: ClassVar[str] = "MaxPool"
     fill: ClassVar[float] = -np.inf
 
+    def emit_window(
+        self, emit: Emit, type: TensorType, x: str
+    ) -> tuple[str, dict[str, Any]]:
+        x, given = super().emit_window(emit, type, x)
+        if not any(given.get("pads", (1,))) and emit.maker(x) == "Pad":
+            # Before 1.32 ONNX Runtime takes zeros that are padded in front for pads of
+            # the pool, which never win; not of a pool that says that it has none.
+            given = {**given, "auto_pad": "VALID"}
+            del given["pads"]
+        return x, given
+
     def evaluate(self, x: Array) -> tuple[Array]:
         patches = self.taps.patches(x, self.fill)
         y = patches.max(tuple(range(-len(self.window), 0)))

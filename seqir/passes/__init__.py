@@ -8,6 +8,7 @@ from seqir.passes.affine import fold_affine
 from seqir.passes.common import eliminate_common
 from seqir.passes.dead import eliminate_dead
 from seqir.passes.early import pool_early
+from seqir.passes.entering import reorder_inputs
 from seqir.passes.expand import TARGETS, expand
 from seqir.passes.fold import bind, fold_constants
 from seqir.passes.hoist import hoist
@@ -73,6 +74,7 @@ __all__ = [
     "lengthen_rows",
     "move_transposes",
     "pool_early",
+    "reorder_inputs",
     "run",
     "simplify",
     "sink_constants",

@@ -1,4 +1,4 @@
-"""ONNX files as messages: opened, checked, and their weights mapped."""
+"""ONNX files as messages: opened, checked, and weights beside them mapped."""
 
 from __future__ import annotations
 
@@ -6,6 +6,7 @@ import math
 import os
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path, PurePosixPath
 from typing import Any
 
@@ -54,7 +55,7 @@ class Parsed:
             _domain(entry.domain): entry.version for entry in self.proto.opset_import
         }
 
-    @property
+    @cached_property
     def initializers(self) -> list[onnx.TensorProto]:
         """The tensors in it; sparse ones as dense ones."""
         graph = self.proto.graph

@@ -51,12 +51,3 @@ def functions_for(domain: str, kind: str) -> Sequence[Reader]:
 def operators_for(kind: str) -> tuple[type[Op], ...]:
     """The operators of the IR that nodes of an ONNX operator can be."""
     return tuple(op for op in ALL if kind in op.reads)
-
-
-def known_kinds() -> dict[str, str]:
-    """Every ONNX operator that has a reader, and how: "typed" or "whole"."""
-    found = {kind: "typed" for op in ALL for kind in op.reads}
-    for (domain, kind), (reader, *_) in _FUNCTIONS.items():
-        if not domain:
-            found.setdefault(kind, "whole" if reader.whole else "typed")
-    return found

@@ -96,9 +96,9 @@ class Take:
         self._b = b
         self._operands = operands
         self._known = known
+        """Values of operands that are known, by their names in the file."""
         self._around = around or (b, operands)
         """The graph around a meaning, and the operands in it: what computes them."""
-        """Values of operands that are known, by their names in the file."""
 
     def attribute(self, name: str, default: Any) -> Any:
         return self.node.value(name, default)

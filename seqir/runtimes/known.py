@@ -33,8 +33,7 @@ class Runtime(Protocol):
     ALSO: tuple[str, ...]
     """Packages that are needed beside it."""
     NEEDS: frozenset[str]
-    """What it takes only: ``static`` for files in which every size is a number,
-    ``one`` for batches of one."""
+    """What it takes only: ``static`` for files in which every size is a number."""
     NUMPY_2_SINCE: tuple[int, ...]
     """The first release that runs with NumPy 2."""
 
