@@ -34,9 +34,7 @@ the largest error over the largest magnitude of the output; one in bold is above
 allowed. A letter in brackets stands for the reason, below, for which there is none.
 
 What is known of the wrong ones: the masked LSTM hands on the lengths of sequences, and
-without a mask both runtimes are right. Releases 1.17 to 1.30 of ONNX Runtime fuse the
-zeros that ResNet50V2 pads with into its max pooling, where padding never wins; without
-their graph optimizations they are right.
+without a mask both runtimes are right.
 
 """
 
