@@ -134,3 +134,20 @@ def test_images_may_have_their_channels_last(tmp_path: Path) -> None:
     head.export(tmp_path / "head.onnx")
     with pytest.raises(seqir.errors.ArgumentError, match="data_format"):
         seqir.load_onnx(file.model, data_format="last")
+
+
+def test_a_node_keeps_its_name_where_another_tensor_has_it(tmp_path: Path) -> None:
+    """The first node has no name, and its output that of the second one."""
+    helper = onnx.helper
+    infos = [helper.make_tensor_value_info(n, 1, ["n"]) for n in ("x", "z")]
+    nodes = [
+        helper.make_node("Relu", ["x"], ["y"]),
+        helper.make_node("Neg", ["y"], ["z"], name="y"),
+    ]
+    graph = helper.make_graph(nodes, "names", infos[:1], infos[1:])
+    opset = [helper.make_opsetid("", 17)]
+    model = seqir.load_onnx(helper.make_model(graph, opset_imports=opset))
+    model.export(tmp_path / "names.onnx")
+    first, second = onnx.load(tmp_path / "names.onnx").graph.node
+    assert (first.output[0], second.name) == ("y", "y")
+    assert first.name not in ("", "y")

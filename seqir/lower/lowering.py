@@ -138,12 +138,13 @@ def _own_names(
 
 def _node_names(nodes: Sequence[OnnxNode]) -> None:
     """Give each node a name of its own: that from its file, or of its first output."""
-    taken: set[str] = {node.name for node in nodes}
+    taken = {node.name for node in nodes if node.name}
     seen: set[str] = set()
     for node in nodes:
-        own = node.name or next(filter(None, node.outputs), "")
-        free = not node.name and own not in taken
-        node.name = own if free or own not in seen else naming.free(own, taken | seen)
+        if not node.name or node.name in seen:
+            own = node.name or next(filter(None, node.outputs), "")
+            node.name = naming.free(own, taken)
+            taken.add(node.name)
         seen.add(node.name)
 
 

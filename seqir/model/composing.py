@@ -85,8 +85,7 @@ def _graph_of(model: Network) -> tuple[Graph, Mapping[str, Variable]]:
 
 
 def _opset(*models: Network) -> int | None:
-    found = [m.opset for m in models if isinstance(m, OnnxModel) and m.opset]
-    return max(found, default=None)
+    return max(filter(None, (m.file_opset for m in models)), default=None)
 
 
 def _pairs(
